@@ -1,0 +1,32 @@
+"""Bicubic interpolation, MATLAB-compatible: the field's untrained baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from benchmarks.data.imresize import imresize
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmarks.training import TrainedStage
+
+
+class Bicubic:
+    """Upscale by MATLAB's ``imresize``."""
+
+    def __init__(self, scale: int) -> None:
+        self.scale = scale
+
+    def __call__(self, lr: Tensor) -> Tensor:
+        """``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""
+        import torch
+
+        images = [imresize(image.permute(1, 2, 0).double().numpy(), self.scale) for image in lr]
+        return torch.stack([torch.from_numpy(image).permute(2, 0, 1) for image in images]).float()
+
+    @classmethod
+    def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> Bicubic:
+        """Bicubic needs no training."""
+        return cls(scale)

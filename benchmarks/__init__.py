@@ -1,0 +1,1 @@
+"""The harness: plan, cells, training loop, protocols, results. Methods plug in through the registry."""

@@ -1,0 +1,112 @@
+"""``run_cell``: compute one cell in a workspace. The one seam between what is computed and who computes it when."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import UsageError
+from benchmarks.files import write_atomically
+from benchmarks.plan import Cell
+from benchmarks.provenance import environment, git
+from benchmarks.registry import get_method, get_stage, resolve
+from benchmarks.results import SCHEMA, Result
+from benchmarks.statistics import bootstrap_mean
+from benchmarks.workspace import Workspace
+
+SAMPLES = 6
+
+Report = Callable[[int, int, dict[str, float]], None]
+
+
+def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of, losses: None) -> Result:
+    """Compute a cell and store its result.
+
+    Args:
+        cell: whose needs are complete in the workspace.
+        workspace: where to read from and write to.
+        report: called with units done, units in all and the latest losses.
+
+    Returns:
+        The result as stored.
+
+    Raises:
+        UsageError: a needed cell is not complete, or files are missing or corrupt.
+        TrainingCollapsed: training was stopped because it had come to nothing.
+    """
+    import torch
+
+    for needed in cell.needs.values():
+        if workspace.read(needed) is None:
+            raise UsageError(f"{cell}: needs cell {needed.id} ({needed}), which is not complete: run it first")
+    torch.set_num_threads(cell.settings["threads"])
+    started = time.monotonic()
+    parts = (_train if cell.kind == "train" else _evaluate)(cell, workspace, report)
+    result: Result = {
+        "schema": SCHEMA,
+        "cell": cell.describe(),
+        "settings": cell.settings,
+        "data": {"digest": cell.data_digest, "scale": cell.data.card.scale, **cell.data.describe()},
+        "seconds": round(time.monotonic() - started, 3),
+        "finished_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "environment": environment(),
+        "git": git(),
+        **parts,
+    }
+    workspace.write(cell, result)
+    (workspace.folder(cell) / "checkpoint.pt").unlink(missing_ok=True)
+    return result
+
+
+def _train(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:
+    import torch
+    from safetensors.torch import save
+
+    from benchmarks.stored import load_stage
+    from benchmarks.strict import build
+    from benchmarks.training import Context, train
+
+    entry = get_stage(cell.label)
+    fields = {key: value for key, value in cell.settings.items() if key != "threads"}
+    settings = build(resolve(entry.settings), fields, str(cell))
+    assert cell.seed is not None
+    torch.manual_seed(cell.seed)
+    generator = torch.Generator().manual_seed(cell.seed)
+    needs = {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()}
+    stage = resolve(entry.target)(settings, Context(cell.data, generator, needs))
+    steps = settings.training.steps
+    weights, history, seconds = train(
+        stage, generator, workspace.folder(cell) / "checkpoint.pt", lambda step, losses: report(step, steps, losses)
+    )
+    flat = {f"{network}/{key}": tensor for network, tensors in weights.items() for key, tensor in tensors.items()}
+    content = save(flat)
+    write_atomically(workspace.folder(cell) / "weights.safetensors", lambda file: file.write(content))
+    return {"weights_digest": hashlib.sha256(content).hexdigest(), "training_seconds": round(seconds, 3), "history": history}
+
+
+def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:
+    from benchmarks.evaluation import evaluate
+    from benchmarks.stored import load_stage
+
+    stages = {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()}
+    method = resolve(get_method(cell.label).target).from_stages(stages, cell.data.card.scale)
+    scores, images = evaluate(method, cell.data, cell.settings, lambda done, of: report(done, of, {}))
+    summary = {
+        protocol: {metric: asdict(bootstrap_mean(list(values.values()))) for metric, values in metrics.items()}
+        for protocol, metrics in scores.items()
+    }
+    names = list(images)[:: max(1, len(images) // SAMPLES)][:SAMPLES]
+    for name in names:
+        _write_png(workspace.folder(cell) / "samples" / f"{name}.png", images[name])
+    return {"scores": scores, "summary": summary}
+
+
+def _write_png(path: Path, image: Any) -> None:
+    from PIL import Image
+
+    write_atomically(path, lambda file: Image.fromarray(image).save(file, format="PNG"))

@@ -1,0 +1,1 @@
+"""From dataset cards to pixels: cards, photographs, degradations, patches."""

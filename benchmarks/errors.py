@@ -1,0 +1,34 @@
+"""The two ways a command ends badly, each with its exit code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchmarkError(Exception):
+    """Something failed or came out worse: exit code 1. The message is one line: what, where, how to mend it."""
+
+    exit_code = 1
+
+
+class UsageError(BenchmarkError):
+    """Wrong use or a missing prerequisite: exit code 2."""
+
+    exit_code = 2
+
+
+class WeightsMissing(UsageError):
+    """Weights that a metric or a method needs are neither in the cache nor within reach."""
+
+
+class TrainingCollapsed(BenchmarkError):
+    """A training run produced NaN, a constant image or a stuck discriminator and was stopped."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that does not exist, with the nearest one that does."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return UsageError(f"unknown {kind} '{name}': {hint}known: {', '.join(choices) or 'none'}")

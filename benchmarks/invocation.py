@@ -1,0 +1,160 @@
+"""One invocation: compute what is missing, in order, in this process; mirror to MLflow; keep the table up to date."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from benchmarks.data.images import verify_photos
+from benchmarks.errors import BenchmarkError, TrainingCollapsed
+from benchmarks.files import write_text
+from benchmarks.plan import Cell
+from benchmarks.profile import Profile
+from benchmarks.progress import CellProgress
+from benchmarks.results import Result
+from benchmarks.workspace import Workspace
+
+if TYPE_CHECKING:
+    from reports.tables import Table
+
+
+class Invocation:
+    """What one call of the command does with its plan.
+
+    Args:
+        profile: whose name heads the table.
+        cells: in an order that respects their needs.
+        workspace: where results are.
+        force: compute again what is there.
+        as_json: print plain data in place of the table.
+    """
+
+    def __init__(self, profile: Profile, cells: Sequence[Cell], workspace: Workspace, *, force: bool, as_json: bool) -> None:
+        self.profile, self.cells, self.workspace = profile, cells, workspace
+        self.force, self.as_json = force, as_json
+        self.results: dict[str, Result] = {}
+        self.failures: dict[str, BenchmarkError] = {}
+
+    def run(self) -> int:
+        """Compute, print, and return the exit code: 0, or the worst failure's."""
+        self.workspace.check_writable()
+        with self.workspace.locked():
+            self._find_finished()
+            waiting = [cell for cell in self.cells if cell.id not in self.results]
+            for card in {cell.dataset: cell.data.card for cell in waiting}.values():
+                verify_photos(card)
+            if waiting:
+                self._compute(waiting)
+            self._print(self._write_tables())
+        return max((error.exit_code for error in self.failures.values()), default=0)
+
+    def _find_finished(self) -> None:
+        if self.force:
+            return
+        for cell in self.cells:
+            result = self.workspace.read(cell)
+            if result is not None:
+                self.results[cell.id] = result
+
+    def _compute(self, waiting: Sequence[Cell]) -> None:
+        from benchmarks.tracking import Tracker
+
+        invocation = {
+            "profile": self.profile.name,
+            "methods": " ".join(dict.fromkeys(cell.label for cell in self.cells if cell.kind == "evaluate")),
+            "datasets": " ".join(dict.fromkeys(cell.dataset for cell in self.cells)),
+            "seeds": " ".join(dict.fromkeys(str(cell.seed) for cell in self.cells if cell.seed is not None)),
+            "cells": len(waiting),
+        }
+        with Tracker(self.workspace.root, invocation=invocation, warn=_say) as tracker:
+            for number, cell in enumerate(waiting, start=1):
+                if self._blocked(cell):
+                    continue
+                try:
+                    self._compute_one(cell, f"[{number}/{len(waiting)}] {cell}")
+                except BenchmarkError as error:
+                    self.failures[cell.id] = error
+                    _say(f"{cell}: {error}")
+                    continue
+                samples = sorted((self.workspace.folder(cell) / "samples").glob("*.png"))
+                tracker.mirror(self.results[cell.id], samples)
+                if cell.kind == "evaluate":
+                    self._write_tables()
+
+    def _blocked(self, cell: Cell) -> bool:
+        """Whether something that the cell needs has failed; then it has failed too."""
+        failed = next((needed for needed in cell.needs.values() if needed.id in self.failures), None)
+        if failed is not None:
+            self.failures[cell.id] = self.failures[failed.id]
+            _say(f"{cell}: not run, because {failed} failed")
+        return failed is not None
+
+    def _compute_one(self, cell: Cell, title: str) -> None:
+        from benchmarks.cells import run_cell
+
+        if self.force:
+            self.workspace.discard_checkpoint(cell)
+        with CellProgress(title) as progress:
+            self.results[cell.id] = run_cell(cell, self.workspace, progress.update)
+            progress.finish(self.results[cell.id])
+
+    def _tables(self) -> list[Table]:
+        from reports.tables import make_table
+
+        tables = []
+        evaluations = [cell for cell in self.cells if cell.kind == "evaluate"]
+        for dataset in dict.fromkeys(cell.dataset for cell in evaluations):
+            here = [cell for cell in evaluations if cell.dataset == dataset]
+            found: dict[str, list[Result]] = {cell.label: [] for cell in here}
+            notes: dict[str, str] = {}
+            for cell in here:
+                if cell.id in self.results:
+                    found[cell.label].append(self.results[cell.id])
+                else:
+                    notes[cell.label] = self._note(cell)
+            tables.append(make_table(dataset, self.profile.name, found, notes))
+        return tables
+
+    def _note(self, cell: Cell) -> str:
+        """Why a row lacks scores."""
+        seed = "" if cell.seed is None else f"seed {cell.seed} "
+        error = self.failures.get(cell.id)
+        if error is None:
+            return f"{seed}not run yet"
+        return f"{seed}diverged" if isinstance(error, TrainingCollapsed) else f"{seed}failed"
+
+    def _write_tables(self) -> list[Table]:
+        from reports.tables import to_csv, to_markdown
+
+        tables = self._tables()
+        if tables:
+            write_text(self.workspace.root / "table.md", "\n".join(to_markdown(table) for table in tables))
+            write_text(self.workspace.root / "table.csv", to_csv(tables))
+        return tables
+
+    def _print(self, tables: Sequence[Table]) -> None:
+        from benchmarks.tracking import ui_command
+        from reports.tables import to_json, to_rich
+
+        root = self.workspace.root
+        if self.as_json:
+            failures = {cell: str(error) for cell, error in self.failures.items()}
+            print(
+                json.dumps({"tables": [to_json(table) for table in tables], "failures": failures, "output": str(root)}, indent=1)
+            )
+            return
+        from rich.console import Console
+
+        console = Console(width=max(Console().width, 120), highlight=False)
+        for table in tables:
+            console.print(to_rich(table))
+        if tables:
+            console.print(f"tables   {root / 'table.md'}, {root / 'table.csv'}", soft_wrap=True)
+        console.print(f"results  {root / 'cells'}", soft_wrap=True)
+        console.print(f"MLflow   {ui_command(root)}", soft_wrap=True, markup=False)
+
+
+def _say(text: str) -> None:
+    print(" ".join(text.split()), file=sys.stderr)

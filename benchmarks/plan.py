@@ -1,0 +1,204 @@
+"""Cells and the plan: which units of work a run consists of, in an order that respects what each needs.
+
+No torch here: planning, ``--list`` and ``--dry-run`` answer at once.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks.data.cards import load_dataset_card
+from benchmarks.data.images import DataSpec
+from benchmarks.errors import UsageError
+from benchmarks.perceptual import weights_digest
+from benchmarks.profile import Profile
+from benchmarks.protocols import get_protocol
+from benchmarks.registry import MethodEntry, get_method, get_stage
+
+ROOT = Path(__file__).resolve().parents[1]
+PLUMBING = frozenset(f"benchmarks.{name}" for name in ("errors", "files", "registry", "results", "stored"))  # decides no number
+PACKAGES = ("benchmarks", "cincgan", "baselines", "reports")
+
+Kind = Literal["train", "evaluate"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One unit of work. Its identity is the hash of all that decides its outcome.
+
+    Attributes:
+        kind: ``train`` a stage, or ``evaluate`` a method.
+        label: the stage's or the method's name.
+        dataset: name of the data set's card.
+        seed: of training; None where nothing is random.
+        data: what it sees of the data set.
+        settings: all that the profile says about it, as plain data.
+        data_digest: of the splits that it sees.
+        code: digest of the source that computes it.
+        needs: cells whose weights it starts from, by stage name.
+    """
+
+    kind: Kind
+    label: str
+    dataset: str
+    seed: int | None
+    data: DataSpec
+    settings: Mapping[str, Any]
+    data_digest: str
+    code: str
+    needs: Mapping[str, Cell]
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the outcome, as plain data."""
+        return {
+            "kind": self.kind,
+            "label": self.label,
+            "seed": self.seed,
+            "settings": self.settings,
+            "data": self.data_digest,
+            "code": self.code,
+            "needs": {stage: cell.id for stage, cell in self.needs.items()},
+        }
+
+    @property
+    def id(self) -> str:
+        """16 hex digits of the SHA-256 of the identity."""
+        return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def describe(self) -> dict[str, Any]:
+        """The identity, less what a result file says elsewhere, with the id."""
+        rest = {key: value for key, value in self.identity().items() if key not in ("settings", "data")}
+        return {"id": self.id, "dataset": self.dataset, **rest}
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder in the workspace."""
+        seed = "" if self.seed is None else f"-seed{self.seed}"
+        return f"{self.kind}-{self.label.replace('/', '.')}-{self.dataset}{seed}-{self.id}"
+
+    def __str__(self) -> str:
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        return f"{self.kind} {self.label} on {self.dataset}{seed}"
+
+
+@cache
+def code_digest(*modules: str) -> str:
+    """Digest of the source of the modules and of all they import from this project, comments aside."""
+    waiting, seen = list(modules), dict[str, str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name in PLUMBING:
+            continue
+        tree = ast.parse(_source(name).read_bytes())
+        seen[name] = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+        waiting += _project_imports(tree)
+    return hashlib.sha256(json.dumps(sorted(seen.items())).encode()).hexdigest()[:16]
+
+
+def _source(module: str) -> Path:
+    path = ROOT.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _project_imports(tree: ast.Module) -> list[str]:
+    found = []
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        found += [name for name in names if name.split(".")[0] in PACKAGES and _source(name).is_file()]
+    return found
+
+
+def make_plan(
+    profile: Profile,
+    methods: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+) -> list[Cell]:
+    """All cells of a run, each after what it needs, method by method, so that cheap rows appear early.
+
+    Args:
+        profile: sizes and schedules.
+        methods: names; the profile's where None.
+        datasets: names; the profile's where None.
+        seeds: of training; the profile's where None.
+
+    Raises:
+        UsageError: an unknown name, or a stage without a section in the profile.
+    """
+    cells: dict[str, Cell] = {}
+    chosen = [get_method(name) for name in methods or profile.methods]
+    specs = [DataSpec(load_dataset_card(name), profile.degradation, profile.track2_like) for name in datasets or profile.datasets]
+    for method in chosen:
+        for spec in specs:
+            for seed in seeds if seeds is not None else profile.seeds:
+                for cell in _method_cells(profile, method, spec, seed):
+                    cells.setdefault(cell.id, cell)
+    return list(cells.values())
+
+
+def _method_cells(profile: Profile, method: MethodEntry, spec: DataSpec, seed: int) -> list[Cell]:
+    trained: dict[str, Cell] = {}
+    for stage in method.stages:
+        _add_stage(profile, stage, spec, seed, trained)
+    return [*trained.values(), _evaluate_cell(profile, method, spec, seed, trained)]
+
+
+def _add_stage(profile: Profile, name: str, spec: DataSpec, seed: int, trained: dict[str, Cell]) -> None:
+    entry = get_stage(name)
+    for needed in entry.needs:
+        if needed not in trained:
+            _add_stage(profile, needed, spec, seed, trained)
+    if name not in profile.stages:
+        raise UsageError(f"profile '{profile.name}' has no section [stages.{name}], which training it needs: add one")
+    trained[name] = Cell(
+        kind="train",
+        label=name,
+        dataset=spec.card.name,
+        seed=seed,
+        data=spec,
+        settings={**_plain(asdict(profile.stages[name])), "threads": profile.threads},
+        data_digest=spec.digest(*entry.reads),
+        code=code_digest(entry.target.partition(":")[0], "benchmarks.training"),
+        needs={needed: trained[needed] for needed in entry.needs},
+    )
+
+
+def _evaluate_cell(profile: Profile, method: MethodEntry, spec: DataSpec, seed: int, trained: Mapping[str, Cell]) -> Cell:
+    protocols = {name: get_protocol(name).version for name in profile.protocols}
+    lpips = None if profile.lpips == "none" else {"net": profile.lpips, "weights": weights_digest(profile.lpips)}
+    return Cell(
+        kind="evaluate",
+        label=method.name,
+        dataset=spec.card.name,
+        seed=seed if method.stages else None,
+        data=spec,
+        settings={"protocols": protocols, "lpips": lpips, "threads": profile.threads},
+        data_digest=spec.digest("test"),
+        code=code_digest(method.target.partition(":")[0], "benchmarks.evaluation"),
+        needs={stage: trained[stage] for stage in method.stages},
+    )
+
+
+def _plain(data: Any) -> Any:
+    """Tuples as lists, as they come back from JSON."""
+    return json.loads(json.dumps(data))
+
+
+def find_cell(cells: Iterable[Cell], prefix: str) -> Cell:
+    """The one cell whose id starts with ``prefix``. Raises UsageError where none or several do."""
+    found = [cell for cell in cells if cell.id.startswith(prefix)]
+    if len(found) != 1:
+        what = "no cell" if not found else f"{len(found)} cells"
+        raise UsageError(f"--cell {prefix}: {what} of this run have such an id: --dry-run lists them")
+    return found[0]

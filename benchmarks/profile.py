@@ -1,0 +1,105 @@
+"""Profiles: sizes and schedules of a whole run, from ``benchmarks/profiles/<name>.toml``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from benchmarks.data.degradation import Track2Like
+from benchmarks.data.images import DegradationName
+from benchmarks.errors import UsageError, unknown
+from benchmarks.protocols import get_protocol
+from benchmarks.registry import get_method, get_stage, resolve
+from benchmarks.strict import build, parse_toml, read_toml
+
+FOLDER = Path(__file__).parent / "profiles"
+
+Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+
+@dataclass(frozen=True)
+class CellEstimate:
+    """What a cell costs, measured on two CPU cores."""
+
+    seconds: Annotated[float, Meta(ge=0)]
+    megabytes: Annotated[float, Meta(ge=0)]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Everything that a run can be told, besides where to put its results.
+
+    ``stages`` maps each training stage to its settings dataclass; ``estimates`` maps a stage, or
+    ``evaluate``, to its cost, for ``--dry-run``.
+    """
+
+    name: str
+    description: str
+    methods: Annotated[tuple[str, ...], Meta(min_length=1)]
+    datasets: Annotated[tuple[str, ...], Meta(min_length=1)]
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1)]
+    protocols: Annotated[tuple[str, ...], Meta(min_length=1)]
+    lpips: Literal["alex", "vgg", "none"]
+    threads: Annotated[int, Meta(ge=1)]
+    degradation: DegradationName
+    track2_like: Track2Like
+    estimates: dict[str, CellEstimate]
+    stages: dict[str, Any]
+
+
+def profile_names() -> list[str]:
+    """The profiles that exist."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
+    """Load a profile and apply ``key=value`` changes, for example ``stages.edsr.training.steps=100``.
+
+    Raises:
+        UsageError: unknown profile, key, method or protocol; a value of the wrong type or out of range.
+    """
+    if name not in profile_names():
+        raise unknown("profile", name, profile_names())
+    data = read_toml(FOLDER / f"{name}.toml")
+    where = f"profile '{name}'"
+    for change in changes:
+        _apply(data, change)
+        where = f"profile '{name}' with --set {' --set '.join(changes)}"
+    profile = build(Profile, data, where)
+    stages = {
+        stage: build(resolve(get_stage(stage).settings), section, f"{where}: stages.{stage}")
+        for stage, section in profile.stages.items()
+    }
+    for method in profile.methods:
+        get_method(method)
+    for protocol in profile.protocols:
+        get_protocol(protocol)
+    values = {field.name: getattr(profile, field.name) for field in fields(Profile)}
+    return Profile(**(values | {"stages": stages}))
+
+
+def _apply(data: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals:
+        raise UsageError(f"--set {change}: write key=value, for example --set stages.edsr.training.steps=100")
+    section: Any = data
+    path = key.strip().split(".")
+    for depth, name in enumerate(path, start=1):
+        if not isinstance(section, dict) or name not in section:
+            raise UsageError(f"--set {change}: {unknown('key', name, section if isinstance(section, dict) else ())}")
+        if depth == len(path):
+            section[name] = _value(text.strip(), change)
+        section = section[name]
+
+
+def _value(text: str, change: str) -> Any:
+    try:
+        return parse_toml(f"value = {text}")["value"]
+    except ValueError:
+        if any(mark in text for mark in "\"'[]{}=\n"):
+            raise UsageError(f"--set {change}: the value is not valid TOML") from None
+        return text

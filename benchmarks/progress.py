@@ -1,0 +1,58 @@
+"""Progress of one cell: a bar on a terminal, a few plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+LINES = 4  # printed per cell where there is no terminal
+
+
+class CellProgress:
+    """A context manager around the computation of one cell; writes to standard error."""
+
+    def __init__(self, title: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self.title = title
+        self.console = Console(stderr=True, highlight=False, markup=False)
+        self.bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}", markup=False),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[losses]}", markup=False),
+            console=self.console,
+            disable=not self.console.is_terminal,
+            transient=True,
+        )
+        self.task = self.bar.add_task(title, total=None, speed="", losses="")
+        self.printed = 0
+        self.first: tuple[float, int] | None = None
+
+    def __enter__(self) -> CellProgress:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def update(self, done: int, of: int, losses: Mapping[str, float]) -> None:
+        """Show that ``done`` of ``of`` units are done, and the latest losses."""
+        self.first = self.first or (time.monotonic(), done)
+        elapsed, units = time.monotonic() - self.first[0], done - self.first[1]
+        speed = f"{units / elapsed:.1f}/s" if units and elapsed > 0 else ""
+        text = " ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
+        if self.console.is_terminal:
+            self.bar.update(self.task, completed=done, total=of, losses=text, speed=speed)
+        elif losses and done * LINES // of > self.printed:
+            self.printed = done * LINES // of
+            self.console.print(f"{self.title}: {done}/{of} {speed} {text}", soft_wrap=True)
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Say how long the cell took."""
+        self.console.print(f"{self.title}: done in {result['seconds']:.1f} s", soft_wrap=True)

@@ -1,0 +1,129 @@
+"""``python -m benchmarks.run``: train and score methods, print the table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import BenchmarkError, UsageError
+
+EXAMPLES = """\
+examples:
+  python -m benchmarks.run --all                          every method of the default profile, about 10 minutes on 2 cores
+  python -m benchmarks.run --all --profile smoke          the same in seconds, to see that everything works
+  python -m benchmarks.run --all --seeds 0 1 2            three trainings each
+  python -m benchmarks.run --methods bicubic edsr         some methods only
+  python -m benchmarks.run --all --dry-run                what would run, what is there already, how long it takes
+  python -m benchmarks.run --all --set stages.edsr.training.steps=100
+  python -m benchmarks.run --list                         what there is to choose from
+
+exit codes: 0 all done, 1 something failed, 2 wrong use or something missing, 130 interrupted
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.run",
+        description="Train and score super-resolution methods; finished work is never computed twice.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_argument_group("what to run")
+    what.add_argument("--all", action="store_true", help="every method of the profile")
+    what.add_argument("--methods", nargs="+", metavar="NAME", help="these methods only")
+    what.add_argument("--datasets", nargs="+", metavar="NAME", help="instead of the profile's data sets")
+    what.add_argument("--seeds", nargs="+", metavar="N", help="instead of the profile's seeds")
+    what.add_argument("--cell", metavar="ID", help="compute this one cell; --dry-run lists ids, a unique prefix is enough")
+    what.add_argument("--force", action="store_true", help="compute again what is there already")
+    how = parser.add_argument_group("how")
+    how.add_argument("--profile", default="demo", metavar="NAME", help="sizes and schedules: smoke, demo (default), paper")
+    how.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change one setting; repeatable"
+    )
+    how.add_argument("--output", type=Path, default=Path("runs"), metavar="DIR", help="folder for results (default: runs)")
+    show = parser.add_argument_group("show")
+    show.add_argument("--list", action="store_true", help="methods, data sets, profiles, protocols; run nothing")
+    show.add_argument("--dry-run", action="store_true", help="cells, what is cached, estimated time and disk; run nothing")
+    show.add_argument("--json", action="store_true", help="print machine-readable results instead of the table")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    options = make_parser().parse_args(arguments)
+    try:
+        return _dispatch(options)
+    except BenchmarkError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"interrupted: what is finished is kept in {options.output}; the same command goes on from there", file=sys.stderr)
+        return 130
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    if options.list:
+        return _list(as_json=options.json)
+    if not (options.all or options.methods or options.cell):
+        raise UsageError("nothing to run: give --all, --methods NAME … or --cell ID (--help shows examples)")
+    if options.all and options.methods:
+        raise UsageError("--all and --methods exclude each other: give one of them")
+
+    from benchmarks.plan import find_cell, make_plan
+    from benchmarks.profile import load_profile
+    from benchmarks.workspace import Workspace
+
+    profile = load_profile(options.profile, options.changes)
+    cells = make_plan(profile, options.methods, options.datasets, _seeds(options.seeds))
+    workspace = Workspace(options.output)
+    if options.cell:
+        cells = [find_cell(cells, options.cell)]
+    if options.dry_run:
+        from benchmarks.dry_run import print_dry_run
+
+        print_dry_run(cells, workspace, profile, force=options.force, as_json=options.json)
+        return 0
+
+    from benchmarks.invocation import Invocation
+
+    return Invocation(profile, cells, workspace, force=options.force, as_json=options.json).run()
+
+
+def _seeds(given: Sequence[str] | None) -> list[int] | None:
+    if given is None:
+        return None
+    for seed in given:
+        if not seed.isascii() or not seed.isdigit() or int(seed) >= 2**31:
+            raise UsageError(f"--seeds {seed}: seeds are whole numbers from 0 to {2**31 - 1}")
+    return list(dict.fromkeys(int(seed) for seed in given))
+
+
+def _list(*, as_json: bool) -> int:
+    from benchmarks.data.cards import dataset_names, load_dataset_card
+    from benchmarks.profile import load_profile, profile_names
+    from benchmarks.protocols import PROTOCOLS
+    from benchmarks.registry import METHODS
+
+    found: dict[str, dict[str, Any]] = {
+        "methods": {method.name: method.title for method in METHODS.values()},
+        "datasets": {name: load_dataset_card(name).title for name in dataset_names()},
+        "profiles": {name: load_profile(name).description for name in profile_names()},
+        "protocols": {protocol.name: protocol.title for protocol in PROTOCOLS.values()},
+    }
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return 0
+    for kind, entries in found.items():
+        print(f"{kind}:")
+        for name, title in entries.items():
+            print(f"  {name:<14} {title}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""Settings that every trained method shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+Positive = Annotated[int, Meta(ge=1)]
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Schedule, batches and numerics of one training stage."""
+
+    steps: Positive
+    batch_size: Positive
+    patch_size: Positive  # LR pixels; HR patches are scale times larger
+    learning_rate: Annotated[float, Meta(gt=0)]
+    halve_every: Positive  # the learning rate halves after this many steps
+    beta1: Annotated[float, Meta(ge=0, lt=1)]
+    beta2: Annotated[float, Meta(ge=0, lt=1)]
+    ema_decay: Annotated[float, Meta(ge=0, lt=1)]  # moving average of the weights that are evaluated; 0 is off
+    precision: Literal["float32", "bfloat16"]  # of the forward passes

@@ -1,0 +1,63 @@
+"""Trained stages as a run left them, loaded back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.errors import UsageError
+from benchmarks.registry import get_stage, resolve
+from benchmarks.results import read_result
+from benchmarks.strict import build
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmarks.training import TrainedStage
+
+
+def load_stage(folder: Path) -> TrainedStage:
+    """Load a trained stage from its cell's folder, as a run left it.
+
+    Args:
+        folder: ``runs/cells/train-<stage>-…``, with ``result.json`` and ``weights.safetensors``.
+
+    Raises:
+        UsageError: the folder is not a finished training cell, or its files are corrupt.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from benchmarks.training import TrainedStage
+
+    path = folder / "weights.safetensors"
+    if not path.is_file():
+        raise UsageError(
+            f"{folder}: no weights.safetensors here: give the folder of a finished training cell, runs/cells/train-…"
+        )
+    result = read_result(folder / "result.json")
+    try:
+        flat = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UsageError(f"{path}: corrupt weights ({error}): recompute the cell with --force") from error
+    weights: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in flat.items():
+        network, _, name = key.partition("/")
+        weights.setdefault(network, {})[name] = tensor
+    settings = {key: value for key, value in result["settings"].items() if key != "threads"}
+    cls = resolve(get_stage(result["cell"]["label"]).settings)
+    return TrainedStage(build(cls, settings, str(folder / "result.json")), weights, result["data"]["scale"])
+
+
+def stages_of_run(output: Path, method: str, seed: int) -> dict[str, TrainedStage]:
+    """The trained stages behind the last finished evaluation of a method.
+
+    Raises:
+        UsageError: the folder holds no finished evaluation of that method and seed.
+    """
+    results = [read_result(path) for path in sorted(output.glob("cells/evaluate-*/result.json"))]
+    found = [result for result in results if (result["cell"]["label"], result["cell"]["seed"]) == (method, seed)]
+    if not found:
+        raise UsageError(f"{output}: no finished {method} with seed {seed} here: run python -m benchmarks.run --methods {method}")
+    needs = max(found, key=lambda result: str(result["finished_at"]))["cell"]["needs"]
+    return {stage: load_stage(next(output.glob(f"cells/train-*-{cell}"))) for stage, cell in needs.items()}

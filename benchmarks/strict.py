@@ -1,0 +1,66 @@
+"""TOML to frozen dataclasses, strictly: an unknown key is an error with a suggestion, never ignored."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from benchmarks.errors import UsageError, unknown
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+T = TypeVar("T")
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML text. Raises ValueError where it is malformed."""
+    return tomllib.loads(text)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse a TOML file. Raises UsageError with file and line where it is unreadable or malformed."""
+    try:
+        return parse_toml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}): check the path and its permissions") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from error
+
+
+def build(cls: type[T], data: Mapping[str, Any], where: str) -> T:
+    """Make ``cls`` (a dataclass, nested ones included) from plain data.
+
+    Raises:
+        UsageError: unknown key (with the nearest known one), missing key, wrong type, value out of range.
+    """
+    _refuse_unknown_keys(cls, data, where)
+    try:
+        return msgspec.convert(data, cls)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: {str(error).replace(' - at `$', ' at `')}") from error
+
+
+def _refuse_unknown_keys(annotation: Any, data: Any, where: str) -> None:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type) and isinstance(data, Mapping):
+        hints = typing.get_type_hints(annotation, include_extras=True)
+        for key, value in data.items():
+            if key not in hints:
+                raise UsageError(f"{where}: {unknown('key', str(key), hints)}")
+            _refuse_unknown_keys(hints[key], value, f"{where}: {key}")
+    elif origin is tuple and isinstance(data, list | tuple):
+        for index, value in enumerate(data):
+            _refuse_unknown_keys(arguments[0], value, f"{where}[{index}]")
+    elif origin in (typing.Union, types.UnionType):
+        for argument in arguments:
+            _refuse_unknown_keys(argument, data, where)

@@ -1,0 +1,245 @@
+"""The one training loop, which every trained method shares.
+
+A method brings a :class:`Stage`: networks, optimisers and what one step does. The loop brings everything else:
+schedule, moving averages, checkpoints, history, progress, and the check that training has not collapsed.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from benchmarks.data.images import DataSpec
+from benchmarks.errors import TrainingCollapsed, UsageError
+from benchmarks.files import write_atomically
+from benchmarks.settings import TrainingSettings
+
+CHECKPOINT_SECONDS = 60.0
+HISTORY_POINTS = 200
+HEALTH_WINDOW = 200  # steps over which a discriminator's loss is judged
+SATURATED = 0.005  # a least-squares discriminator loss this close to 0 is won, this close to GUESSING is blind
+GUESSING = 0.5
+FLAT = 1e-3  # standard deviation, in [0, 1], under which an image counts as constant
+
+
+@dataclass(frozen=True)
+class TrainedStage:
+    """A finished stage: its settings (a dataclass) and its weights by network name."""
+
+    settings: Any
+    weights: Mapping[str, Mapping[str, Tensor]]
+    scale: int
+
+
+@dataclass
+class Context:
+    """What a stage gets to start from: data, random state, what it builds on."""
+
+    data: DataSpec
+    generator: torch.Generator
+    needs: Mapping[str, TrainedStage]
+
+    @property
+    def scale(self) -> int:
+        """HR pixels per LR pixel."""
+        return self.data.card.scale
+
+
+class Stage(ABC):
+    """One training stage of a method.
+
+    Attributes:
+        networks: everything with weights, by name; all are saved.
+        optimizers: by name, each with its base learning rate in ``learning_rates``.
+        averaged: networks whose moving average is saved in place of the last weights.
+        discriminators: names of discriminator losses in what ``step`` returns; watched for being stuck.
+    """
+
+    networks: dict[str, nn.Module]
+    optimizers: dict[str, Optimizer]
+    learning_rates: dict[str, float]
+    averaged: tuple[str, ...]
+    discriminators: tuple[str, ...] = ()
+
+    def __init__(self, training: TrainingSettings) -> None:
+        self.training = training
+
+    @abstractmethod
+    def step(self, index: int) -> dict[str, Tensor]:
+        """Do one optimisation step and return its loss terms, detached scalars."""
+
+    @abstractmethod
+    def probe(self) -> tuple[Tensor, Tensor]:
+        """The last step's input and what the stage's main network made of it, for the check for constant output."""
+
+    def mixed_precision(self) -> AbstractContextManager[Any]:
+        """The context of forward passes: bfloat16 autocast, or nothing."""
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.training.precision == "bfloat16")
+
+    def adam(self, *networks: str, learning_rate: float) -> Optimizer:
+        """Adam over the named networks with the stage's betas; eps 1e-8 as in the paper."""
+        parameters = [parameter for name in networks for parameter in self.networks[name].parameters()]
+        return torch.optim.Adam(parameters, learning_rate, (self.training.beta1, self.training.beta2), eps=1e-8, fused=True)
+
+
+def descend(optimizer: Optimizer, loss: Tensor) -> None:
+    """One optimiser step down the gradient of ``loss``."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
+@dataclass
+class _Progress:
+    """What the loop itself must remember to go on to the bit."""
+
+    step: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+    pending: list[dict[str, float]] = field(default_factory=list)
+    recent: dict[str, list[float]] = field(default_factory=dict)
+
+
+def train(
+    stage: Stage,
+    generator: torch.Generator,
+    checkpoint: Path,
+    report: Callable[[int, dict[str, float]], None] = lambda step, losses: None,
+) -> tuple[dict[str, dict[str, Tensor]], list[dict[str, float]], float]:
+    """Train a stage to its end, from its checkpoint where there is one.
+
+    Args:
+        stage: networks on the CPU, freshly initialised.
+        generator: the random state that the stage's samplers draw from.
+        checkpoint: written every minute; resuming from it gives the same bits as never stopping.
+        report: called after every step with the step's number and losses.
+
+    Returns:
+        Weights by network (moving averages where the stage asks for them), the history of losses (at most some
+        200 points, each the mean since the last), and the seconds spent, resumed parts included.
+
+    Raises:
+        TrainingCollapsed: NaN or infinite loss, constant output, or a discriminator that is stuck.
+    """
+    settings = stage.training
+    for network in stage.networks.values():
+        network.to(memory_format=torch.channels_last).train()
+    averages = _averages(stage)
+    state = _restore(stage, averages, generator, checkpoint)
+    interval = max(1, settings.steps // HISTORY_POINTS)
+    started, saved = time.monotonic() - state.seconds, time.monotonic()
+    while state.step < settings.steps:
+        decay = 0.5 ** (state.step // settings.halve_every)
+        for name, optimizer in stage.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = stage.learning_rates[name] * decay
+        losses = {name: float(loss) for name, loss in stage.step(state.step).items()}
+        for name, average in averages.items():
+            average.update_parameters(stage.networks[name])
+        state.step += 1
+        _check_losses(stage, state, losses)
+        state.pending.append(losses)
+        if state.step % interval == 0 or state.step == settings.steps:
+            state.history.append({"step": state.step, **_mean(state.pending)})
+            state.pending.clear()
+            _check_output(stage, state.step)
+        state.seconds = time.monotonic() - started
+        report(state.step, losses)
+        if time.monotonic() - saved > CHECKPOINT_SECONDS and state.step < settings.steps:
+            _save(stage, averages, generator, state, checkpoint)
+            saved = time.monotonic()
+    weights = {name: _tensors(averages.get(name, network)) for name, network in stage.networks.items()}
+    return weights, state.history, state.seconds
+
+
+def _averages(stage: Stage) -> dict[str, AveragedModel]:
+    decay = stage.training.ema_decay
+    average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return {name: AveragedModel(stage.networks[name], multi_avg_fn=average) for name in stage.averaged if decay}
+
+
+def _tensors(network: nn.Module) -> dict[str, Tensor]:
+    inner = network.module if isinstance(network, AveragedModel) else network
+    return {key: tensor.contiguous() for key, tensor in inner.state_dict().items()}
+
+
+def _mean(records: list[dict[str, float]]) -> dict[str, float]:
+    return {name: sum(record[name] for record in records) / len(records) for name in records[0]}
+
+
+def _save(
+    stage: Stage, averages: Mapping[str, AveragedModel], generator: torch.Generator, state: _Progress, checkpoint: Path
+) -> None:
+    """Everything that decides how training goes on: weights, optimisers, averages, random states, position."""
+    content = {
+        "networks": {name: network.state_dict() for name, network in stage.networks.items()},
+        "optimizers": {name: optimizer.state_dict() for name, optimizer in stage.optimizers.items()},
+        "averages": {name: average.state_dict() for name, average in averages.items()},
+        "generator": generator.get_state(),
+        "torch": torch.get_rng_state(),
+        "progress": asdict(state),
+    }
+    write_atomically(checkpoint, lambda file: torch.save(content, file))
+
+
+def _restore(stage: Stage, averages: Mapping[str, AveragedModel], generator: torch.Generator, checkpoint: Path) -> _Progress:
+    if not checkpoint.is_file():
+        return _Progress()
+    try:
+        content = torch.load(checkpoint, weights_only=True)
+        for name, network in stage.networks.items():
+            network.load_state_dict(content["networks"][name])
+        for name, optimizer in stage.optimizers.items():
+            optimizer.load_state_dict(content["optimizers"][name])
+        for name, average in averages.items():
+            average.load_state_dict(content["averages"][name])
+        generator.set_state(content["generator"])
+        torch.set_rng_state(content["torch"])
+        return _Progress(**content["progress"])
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise UsageError(f"{checkpoint}: corrupt checkpoint ({error}): delete it to train this cell from the start") from error
+
+
+def _check_losses(stage: Stage, state: _Progress, losses: Mapping[str, float]) -> None:
+    """Stop loudly on a loss that is no number, or on a discriminator that saturates or guesses for a whole window."""
+    for name, loss in losses.items():
+        if not math.isfinite(loss):
+            raise TrainingCollapsed(
+                f"step {state.step}: loss '{name}' is {loss}: lower the learning rate or use precision float32"
+            )
+    window = max(HEALTH_WINDOW, stage.training.steps // 10)
+    for name in stage.discriminators:
+        recent = state.recent.setdefault(name, [])
+        recent.append(losses[name])
+        del recent[:-window]
+        mean = sum(recent) / len(recent)
+        if len(recent) == window and mean < SATURATED:
+            raise TrainingCollapsed(
+                f"step {state.step}: {name} has saturated (mean loss {mean:.4f} over {window} steps): lower its learning rate"
+            )
+        if len(recent) == window and abs(mean - GUESSING) < SATURATED:
+            raise TrainingCollapsed(
+                f"step {state.step}: {name} only guesses (mean loss {mean:.4f} over {window} steps): raise its learning rate"
+            )
+
+
+def _check_output(stage: Stage, step: int) -> None:
+    """Stop loudly when the main network answers every input with a constant image."""
+    given, made = (images.detach().float().std(dim=(2, 3)).mean().item() for images in stage.probe())
+    if made < FLAT < given:
+        raise TrainingCollapsed(
+            f"step {step}: the output is constant (standard deviation {made:.1e}): "
+            "lower the learning rate or the weights of the adversarial and TV losses"
+        )

@@ -1,0 +1,66 @@
+"""The workspace: a folder with one folder per cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.errors import UsageError
+from benchmarks.files import write_text
+from benchmarks.plan import Cell
+from benchmarks.results import Result, read_result, write_result
+
+
+class Workspace:
+    """A folder of results, ``runs/`` by default."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+
+    def folder(self, cell: Cell) -> Path:
+        """Where a cell keeps its result, weights, checkpoint and samples."""
+        return self.root / "cells" / cell.folder
+
+    def read(self, cell: Cell) -> Result | None:
+        """The cell's result, or None where it is not complete.
+
+        Raises:
+            UsageError: the file is corrupt, of a newer schema, or another cell's.
+        """
+        path = self.folder(cell) / "result.json"
+        if not path.is_file():
+            return None
+        result = read_result(path)
+        if result["cell"].get("id") != cell.id:
+            raise UsageError(f"{path}: holds another cell ({result['cell'].get('id')}): move it away, or recompute with --force")
+        return result
+
+    def write(self, cell: Cell, result: Result) -> None:
+        """Store a finished cell's result."""
+        write_result(self.folder(cell) / "result.json", result)
+
+    def discard_checkpoint(self, cell: Cell) -> None:
+        """Make the cell's training start anew; a finished result stays until the new one replaces it."""
+        (self.folder(cell) / "checkpoint.pt").unlink(missing_ok=True)
+
+    def check_writable(self) -> None:
+        """Raise UsageError, before anything is computed, where the workspace cannot be written."""
+        probe = self.root / ".writable"
+        write_text(probe, "")
+        probe.unlink()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the workspace for one run. Raises UsageError where another one holds it."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.root / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UsageError(f"{self.root}: another run is at work here: wait for it, or choose another --output") from None
+        try:
+            yield
+        finally:
+            lock.release()

@@ -1,0 +1,129 @@
+"""Stage 1, the inner cycle (paper, section 3.1): G1 cleans LR images, G2 takes them back, D1 judges.
+
+The LR half of every step is here, so that the joint stage does the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.data.sampler import PatchSampler
+from benchmarks.training import Context, Stage, descend
+from cincgan.losses import absolute, adversarial_loss, discriminator_loss, squared, total_variation
+from cincgan.networks import inner_networks
+from cincgan.settings import InnerSettings, LossSettings
+
+if TYPE_CHECKING:
+    from benchmarks.settings import TrainingSettings
+
+
+def judge(discriminator: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores of real and fake images ``(N, 3, H, W)``, from one pass over both.
+
+    One pass, because BatchNorm that sees them apart normalises away what tells them apart.
+    """
+    scores = discriminator(torch.cat([real, fake])).float()
+    return scores[: len(real)], scores[len(real) :]
+
+
+def update_discriminator(stage: Stage, name: str, real: Tensor, fake: Tensor) -> Tensor:
+    """One least-squares step of discriminator ``name`` on detached images; returns its loss."""
+    with stage.mixed_precision():
+        scores = judge(stage.networks[name], real, fake.detach())
+    loss = discriminator_loss(*scores, "mean")
+    descend(stage.optimizers[name], loss)
+    return loss.detach()
+
+
+def fool(stage: Stage, name: str, real: Tensor, fake: Tensor, losses: LossSettings) -> Tensor:
+    """The generator's adversarial loss under discriminator ``name``, whose own weights get no gradient."""
+    discriminator = stage.networks[name].requires_grad_(False)
+    with stage.mixed_precision():
+        _, scores = judge(discriminator, real, fake)
+    discriminator.requires_grad_(True)
+    return adversarial_loss(scores, losses.adversarial_reduction)
+
+
+def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[Tensor, dict[str, Tensor]]:
+    """D1's update, then the total LR loss of G1 and G2 (paper, equation of the inner cycle).
+
+    Args:
+        stage: holds ``g1``, ``g2``, ``d1`` and D1's optimiser.
+        x: degraded LR ``(N, 3, P, P)``.
+        y: clean LR, unpaired, of the same shape.
+        losses: weights and reductions.
+
+    Returns:
+        The cleaned images G1(x), and the weighted terms of the total, with D1's loss under ``d1``.
+    """
+    with stage.mixed_precision():
+        clean, same = stage.networks["g1"](torch.cat([x, y])).float().chunk(2)
+    judged = update_discriminator(stage, "d1", y, clean)
+    with stage.mixed_precision():
+        back = stage.networks["g2"](clean).float()
+    return clean, {
+        "d1": judged,
+        "lr_adversarial": losses.adversarial * fool(stage, "d1", y, clean, losses),
+        "lr_cycle": losses.cycle * squared(back - x, losses.cycle_reduction),
+        "lr_identity": losses.identity * absolute(same - y, losses.identity_reduction),
+        "lr_tv": losses.tv * total_variation(clean, losses.tv_reduction),
+    }
+
+
+def total(terms: dict[str, Tensor]) -> Tensor:
+    """The sum of all terms that generators descend, which is all but the discriminators' own losses."""
+    return torch.stack([term for name, term in terms.items() if not name.startswith("d")]).sum()
+
+
+def detached(terms: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Loss terms for the record, cut from their graphs."""
+    return {name: term.detach() for name, term in terms.items()}
+
+
+def x_sampler(context: Context, training: TrainingSettings) -> PatchSampler:
+    """Patches of degraded LR images."""
+    return PatchSampler(
+        context.data.x_images(),
+        patch_size=training.patch_size,
+        batch_size=training.batch_size,
+        generator=context.generator,
+    )
+
+
+class InnerStage(Stage):
+    """Trains G1, G2 and D1 on the total LR loss."""
+
+    averaged = ("g1", "g2")
+    discriminators = ("d1",)
+
+    def __init__(self, settings: InnerSettings, context: Context) -> None:
+        super().__init__(settings.training)
+        self.losses = settings.losses
+        self.networks = inner_networks(settings)
+        self.learning_rates = {"generators": settings.training.learning_rate, "d1": settings.discriminator_learning_rate}
+        self.optimizers = {
+            "generators": self.adam("g1", "g2", learning_rate=self.learning_rates["generators"]),
+            "d1": self.adam("d1", learning_rate=self.learning_rates["d1"]),
+        }
+        self.x = x_sampler(context, settings.training)
+        self.y = PatchSampler(
+            context.data.y_images(),
+            patch_size=settings.training.patch_size,
+            batch_size=settings.training.batch_size,
+            generator=context.generator,
+        )
+
+    def step(self, index: int) -> dict[str, Tensor]:
+        """Update D1, then G1 and G2."""
+        x, y = self.x.draw(), self.y.draw()
+        clean, terms = lr_terms(self, x, y, self.losses)
+        descend(self.optimizers["generators"], total(terms))
+        self.last = x, clean
+        return detached(terms)
+
+    def probe(self) -> tuple[Tensor, Tensor]:
+        """The last x and G1(x)."""
+        return self.last

@@ -1,0 +1,94 @@
+"""Stage 2, the outer cycle (paper, section 3.2): all networks together, SR starting from EDSR, D2 and G3 from nothing."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from baselines.edsr import sr_network
+from benchmarks.data.sampler import PatchSampler
+from benchmarks.training import Context, Stage, descend
+from cincgan.inner import detached, fool, lr_terms, total, update_discriminator, x_sampler
+from cincgan.losses import squared, total_variation
+from cincgan.networks import inner_networks, outer_networks
+from cincgan.settings import JointSettings
+
+
+class JointStage(Stage):
+    """Trains G1, G2, D1 on the total LR loss and G1, SR, G3, D2 on the total HR loss, in the paper's order."""
+
+    averaged = ("g1", "sr")
+    discriminators = ("d1", "d2")
+
+    def __init__(self, settings: JointSettings, context: Context) -> None:
+        super().__init__(settings.training)
+        self.settings = settings
+        inner = context.needs["cincgan-inner"]
+        self.networks = {
+            **inner_networks(inner.settings),
+            **outer_networks(settings, context.scale),
+            "sr": sr_network(context.needs["edsr"]),
+        }
+        for name in ("g1", "g2", "d1"):
+            self.networks[name].load_state_dict(inner.weights[name])
+        rate, rate_d = settings.training.learning_rate, settings.discriminator_learning_rate
+        self.learning_rates = {"lr": rate, "hr": rate, "g3": settings.g3_learning_rate, "d1": rate_d, "d2": rate_d}
+        self.optimizers = {
+            "lr": self.adam("g1", "g2", learning_rate=rate),
+            "hr": self.adam("g1", "sr", learning_rate=rate),
+            "g3": self.adam("g3", learning_rate=settings.g3_learning_rate),
+            "d1": self.adam("d1", learning_rate=rate_d),
+            "d2": self.adam("d2", learning_rate=rate_d),
+        }
+        self.x = x_sampler(context, settings.training)
+        self.pairs = PatchSampler(
+            context.data.y_images(),
+            paired=context.data.z_images(),
+            patch_size=settings.training.patch_size,
+            batch_size=settings.training.batch_size,
+            generator=context.generator,
+        )
+
+    def step(self, index: int) -> dict[str, Tensor]:
+        """D1; G1 and G2; D2; G1, SR and G3. During the warm-up only D2 and G3 learn."""
+        x, (y, z) = self.x.draw(), self.pairs.draw_pairs()
+        if index < self.settings.warmup_steps:
+            return self._hr_step(x, y, z, warm=True)
+        _, terms = lr_terms(self, x, y, self.settings.lr_losses)
+        descend(self.optimizers["lr"], total(terms))
+        return {**detached(terms), **self._hr_step(x, y, z, warm=False)}
+
+    def _hr_step(self, x: Tensor, y: Tensor, z: Tensor, *, warm: bool) -> dict[str, Tensor]:
+        """D2's update, then the total HR loss; x, y ``(N, 3, P, P)``, z ``(N, 3, scale * P, scale * P)``."""
+        losses = self.settings.hr_losses
+        with self.mixed_precision():
+            sr = self.networks["sr"](self.networks["g1"](x)).float()
+            same = self.networks["sr"](y).float()
+        judged = update_discriminator(self, "d2", z, sr)
+        source = sr.detach() if warm else sr
+        with self.mixed_precision():
+            back = self.networks["g3"](source).float()
+        terms = {
+            "d2": judged,
+            "hr_adversarial": losses.adversarial * fool(self, "d2", z, source, losses),
+            "hr_cycle": losses.cycle * squared(back - x, losses.cycle_reduction),
+            "hr_identity": losses.identity * squared(same - z, losses.identity_reduction),
+            "hr_tv": losses.tv * total_variation(source, losses.tv_reduction),
+        }
+        if warm:
+            descend(self.optimizers["g3"], terms["hr_cycle"])
+        else:
+            self._descend_hr(total(terms))
+        self.last = x, sr
+        return detached(terms)
+
+    def _descend_hr(self, loss: Tensor) -> None:
+        """One step of G1 and SR, and of G3 at its own rate, down the same loss."""
+        for name in ("hr", "g3"):
+            self.optimizers[name].zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for name in ("hr", "g3"):
+            self.optimizers[name].step()
+
+    def probe(self) -> tuple[Tensor, Tensor]:
+        """The last x and SR(G1(x))."""
+        return self.last

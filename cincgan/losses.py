@@ -1,0 +1,49 @@
+"""The loss terms of CinCGAN and the ways to reduce them.
+
+The paper's formulas leave the reduction open, and it decides the balance of the terms (``docs/reproduction-notes.md``).
+All terms take ``(N, C, H, W)`` tensors and return a scalar.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Reduction = Literal["mean", "sum", "norm"]
+
+
+def squared(difference: Tensor, reduction: Reduction) -> Tensor:
+    """Squared error: mean over everything; or sum per image, or its root (the L2 norm) per image, averaged over the batch."""
+    if reduction == "mean":
+        return difference.square().mean()
+    per_image = difference.square().flatten(1).sum(1)
+    return (per_image if reduction == "sum" else (per_image + 1e-12).sqrt()).mean()
+
+
+def absolute(difference: Tensor, reduction: Reduction) -> Tensor:
+    """L1 error: mean over everything; ``sum`` and ``norm`` are both the L1 norm per image, averaged over the batch."""
+    if reduction == "mean":
+        return difference.abs().mean()
+    return difference.abs().flatten(1).sum(1).mean()
+
+
+def total_variation(image: Tensor, reduction: Reduction) -> Tensor:
+    """Squared horizontal plus squared vertical differences of neighbouring pixels, each reduced by itself."""
+    return squared(image.diff(dim=-1), reduction) + squared(image.diff(dim=-2), reduction)
+
+
+def discriminator_loss(real: Tensor, fake: Tensor, reduction: Reduction) -> Tensor:
+    """Least squares: ``(D(real) - 1)^2 + D(fake)^2``, squared per patch score and then reduced."""
+    return squared(real - 1, reduction) + squared(fake, reduction)
+
+
+def adversarial_loss(fake: Tensor, reduction: Reduction) -> Tensor:
+    """Least squares: ``(D(fake) - 1)^2``, squared per patch score and then reduced."""
+    return squared(fake - 1, reduction)
+
+
+def finite(losses: dict[str, Tensor]) -> bool:
+    """Whether every loss is a finite number."""
+    return bool(torch.isfinite(torch.stack([loss.detach() for loss in losses.values()])).all())

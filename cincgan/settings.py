@@ -1,0 +1,70 @@
+"""Every choice that CinCGAN's training has, as frozen dataclasses without torch. Profiles fill them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from benchmarks.settings import Positive, TrainingSettings
+
+Reduction = Literal["mean", "sum", "norm"]
+Weight = Annotated[float, Meta(ge=0)]
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """G1, G2, G3 (paper, figure 3a: 64 channels, 6 blocks, no global skip)."""
+
+    channels: Positive
+    blocks: Positive
+    global_skip: bool  # deviation for small budgets: add the input, start with a zero last layer
+
+
+@dataclass(frozen=True)
+class DiscriminatorSettings:
+    """D1, D2 (paper, figure 3b: 64 channels in the first layer)."""
+
+    channels: Positive
+    padding: Annotated[int, Meta(ge=0, le=2)]  # open in the paper
+    highpass_window: Annotated[int, Meta(ge=0)]  # deviation for small budgets: subtract the local mean; 0 is off
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """Weight and reduction of one total loss: L_GAN + cycle L_cyc + identity L_idt + tv L_TV."""
+
+    adversarial: Weight
+    cycle: Weight
+    identity: Weight
+    tv: Weight
+    adversarial_reduction: Reduction
+    cycle_reduction: Reduction
+    identity_reduction: Reduction
+    tv_reduction: Reduction
+
+
+@dataclass(frozen=True)
+class InnerSettings:
+    """Stage 1: G1, G2 and D1 learn to clean LR images."""
+
+    training: TrainingSettings
+    discriminator_learning_rate: Annotated[float, Meta(gt=0)]
+    generator: GeneratorSettings
+    discriminator: DiscriminatorSettings
+    losses: LossSettings
+
+
+@dataclass(frozen=True)
+class JointSettings:
+    """Stage 2: all networks together; those that start here are D2 and G3."""
+
+    training: TrainingSettings
+    discriminator_learning_rate: Annotated[float, Meta(gt=0)]
+    g3_learning_rate: Annotated[float, Meta(gt=0)]  # G3 starts from nothing; the paper has one rate for all
+    warmup_steps: Annotated[int, Meta(ge=0)]  # steps in which only D2 and G3 learn, before the others join; paper: 0
+    generator: GeneratorSettings
+    discriminator: DiscriminatorSettings
+    lr_losses: LossSettings
+    hr_losses: LossSettings

@@ -1,0 +1,198 @@
+"""Result files to tables: one row per method, one column per metric and protocol, as Markdown, CSV and on the terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.registry import get_method
+from benchmarks.statistics import Estimate, bootstrap_mean
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+REFERENCE = "bicubic"
+DIGITS = {"psnr": 2, "ssim": 4, "lpips": 4}
+LABELS = {"psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS"}
+ARROWS = {"psnr": "↑", "ssim": "↑", "lpips": "↓"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one data set, over its seeds.
+
+    Attributes:
+        scores: by (protocol, metric), the mean over images of each image's mean over seeds.
+        gains: by protocol, the paired PSNR difference to bicubic, in dB.
+        note: why there are no scores, where there are none.
+    """
+
+    method: str
+    seeds: tuple[int, ...] = ()
+    images: int = 0
+    scores: Mapping[tuple[str, str], Estimate] = field(default_factory=dict)
+    gains: Mapping[str, Estimate] = field(default_factory=dict)
+    cells: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """All rows of one data set under one profile."""
+
+    dataset: str
+    profile: str
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+
+
+def make_table(dataset: str, profile: str, results: Mapping[str, Sequence[Mapping[str, Any]]], notes: Mapping[str, str]) -> Table:
+    """Build a table from evaluation results.
+
+    Args:
+        dataset: name of the data set.
+        profile: name of the profile.
+        results: finished evaluations by method, in the order of rows, one per seed.
+        notes: for methods without results, why.
+    """
+    reference = _image_means(results.get(REFERENCE, ()))
+    rows = tuple(_row(method, found, reference, notes.get(method, "")) for method, found in results.items())
+    columns = list(dict.fromkeys(column for row in rows for column in row.scores))
+    return Table(dataset, profile, tuple(columns), rows)
+
+
+def _image_means(results: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, float]]:
+    """By (protocol, metric): every image's mean over seeds."""
+    if not results:
+        return {}
+    first = results[0]["scores"]
+    return {
+        (protocol, metric): {
+            image: sum(result["scores"][protocol][metric][image] for result in results) / len(results) for image in values
+        }
+        for protocol, metrics in first.items()
+        for metric, values in metrics.items()
+    }
+
+
+def _row(
+    method: str, results: Sequence[Mapping[str, Any]], reference: Mapping[tuple[str, str], Mapping[str, float]], note: str
+) -> Row:
+    means = _image_means(results)
+    gains = {
+        protocol: bootstrap_mean([value - reference[protocol, metric][image] for image, value in values.items()])
+        for (protocol, metric), values in means.items()
+        if metric == "psnr" and (protocol, metric) in reference and method != REFERENCE
+    }
+    return Row(
+        method=method,
+        seeds=tuple(result["cell"]["seed"] for result in results if result["cell"]["seed"] is not None),
+        images=len(next(iter(means.values()), {})),
+        scores={column: bootstrap_mean(list(values.values())) for column, values in means.items()},
+        gains=gains,
+        cells=tuple(result["cell"]["id"] for result in results),
+        note=note,
+    )
+
+
+def _number(value: float, digits: int, sign: str = "") -> str:
+    return "∞" if math.isinf(value) else f"{value:{sign}.{digits}f}"
+
+
+def _interval(estimate: Estimate, digits: int, sign: str = "") -> tuple[str, str]:
+    """The mean, and its interval in brackets."""
+    low, high = _number(estimate.low, digits, sign), _number(estimate.high, digits, sign)
+    return _number(estimate.mean, digits, sign), f"[{low}, {high}]"
+
+
+def _headers(table: Table) -> list[str]:
+    metrics = [f"{LABELS[metric]} {ARROWS[metric]} {protocol}" for protocol, metric in table.columns]
+    return ["method", *metrics, *(f"ΔPSNR {protocol}" for protocol in _gain_protocols(table))]
+
+
+def _gain_protocols(table: Table) -> list[str]:
+    return list(dict.fromkeys(protocol for row in table.rows for protocol in row.gains))
+
+
+def _cells(table: Table, row: Row) -> list[tuple[str, str]]:
+    name = row.method + (" (supervised)" if get_method(row.method).supervised else "")
+    scores = [_interval(row.scores[column], DIGITS[column[1]]) if column in row.scores else ("–", "") for column in table.columns]
+    gains = [_interval(row.gains[p], 2, "+") if p in row.gains else ("–", "") for p in _gain_protocols(table)]
+    return [(name, row.note), *scores, *gains]
+
+
+def caption(table: Table) -> str:
+    """What the numbers are: data, profile, images, seeds, interval."""
+    images = max((row.images for row in table.rows), default=0)
+    seeds = sorted({seed for row in table.rows for seed in row.seeds})
+    return (
+        f"{table.dataset}, profile {table.profile}: {images} test images, "
+        f"{'seeds ' + ', '.join(map(str, seeds)) if seeds else 'no trained method yet'}; "
+        "mean and 95 % bootstrap interval over images. "
+        f"ΔPSNR: paired difference to {REFERENCE} in dB."
+    )
+
+
+def to_markdown(table: Table) -> str:
+    """A GitHub-flavoured Markdown table with its caption."""
+    lines = [_headers(table)] + [[f"{a} {b}".strip() for a, b in _cells(table, row)] for row in table.rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    padded = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([f"**{caption(table)}**", "", padded[0], rule, *padded[1:]]) + "\n"
+
+
+def to_csv(tables: Sequence[Table]) -> str:
+    """One line per method, protocol and metric, at full precision, with the cells behind it."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["dataset", "profile", "method", "protocol", "metric", "mean", "low", "high", "images", "seeds", "cells"])
+    for table in tables:
+        for row in table.rows:
+            numbers = [(p, m, e) for (p, m), e in row.scores.items()] + [(p, "psnr-gain", e) for p, e in row.gains.items()]
+            for protocol, metric, estimate in numbers:
+                estimates = [repr(estimate.mean), repr(estimate.low), repr(estimate.high)]
+                origin = [row.images, " ".join(map(str, row.seeds)), " ".join(row.cells)]
+                writer.writerow([table.dataset, table.profile, row.method, protocol, metric, *estimates, *origin])
+    return text.getvalue()
+
+
+def to_json(table: Table) -> dict[str, Any]:
+    """Plain data for ``--json``; infinite numbers as the strings JSON can hold."""
+
+    def plain(estimate: Estimate) -> dict[str, Any]:
+        return {k: v if math.isfinite(v) else str(v) for k, v in vars(estimate).items()}
+
+    return {
+        "dataset": table.dataset,
+        "profile": table.profile,
+        "rows": [
+            {
+                "method": row.method,
+                "seeds": row.seeds,
+                "images": row.images,
+                "note": row.note,
+                "cells": row.cells,
+                "scores": [{"protocol": p, "metric": m, **plain(e)} for (p, m), e in row.scores.items()],
+                "psnr_gain": {p: plain(e) for p, e in row.gains.items()},
+            }
+            for row in table.rows
+        ],
+    }
+
+
+def to_rich(table: Table) -> RichTable:
+    """For the terminal: each cell a mean over its interval."""
+    from rich import box
+    from rich.table import Table as RichTable
+
+    out = RichTable(box=box.SIMPLE_HEAD, caption=caption(table), caption_justify="left")
+    for index, header in enumerate(_headers(table)):
+        out.add_column(header, justify="left" if index == 0 else "right")
+    for row in table.rows:
+        out.add_row(*(f"{top}\n[dim]{below.replace('[', chr(92) + '[')}[/dim]" for top, below in _cells(table, row)))
+    return out
