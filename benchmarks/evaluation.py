@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.data.decode import Image
 from benchmarks.data.degradation import to_uint8
-from benchmarks.data.images import DataSpec, Image
+from benchmarks.data.images import DataSpec
 from benchmarks.method import Method
 from benchmarks.protocols import get_protocol, score
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.data.images import verify_photos
 from benchmarks.errors import BenchmarkError, TrainingCollapsed
 from benchmarks.files import write_text
 from benchmarks.plan import Cell
@@ -43,8 +42,8 @@ class Invocation:
         with self.workspace.locked():
             self._find_finished()
             waiting = [cell for cell in self.cells if cell.id not in self.results]
-            for card in {cell.dataset: cell.data.card for cell in waiting}.values():
-                verify_photos(card)
+            for data in {cell.dataset: cell.data for cell in waiting}.values():
+                data.verify()
             if waiting:
                 self._compute(waiting)
             self._print(self._write_tables())

@@ -176,7 +176,12 @@ def _tensors(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _mean(records: list[dict[str, float]]) -> dict[str, float]:
-    return {name: sum(record[name] for record in records) / len(records) for name in records[0]}
+    """Mean of each loss over the steps that report it; a warm-up step may lack some."""
+    columns: dict[str, list[float]] = {}
+    for record in records:
+        for name, value in record.items():
+            columns.setdefault(name, []).append(value)
+    return {name: sum(values) / len(values) for name, values in columns.items()}
 
 
 def _save(
@@ -220,7 +225,7 @@ def _check_losses(stage: Stage, state: _Progress, losses: Mapping[str, float]) -
                 f"step {state.step}: loss '{name}' is {loss}: lower the learning rate or use precision float32"
             )
     window = max(HEALTH_WINDOW, stage.training.steps // 10)
-    for name in stage.discriminators:
+    for name in losses.keys() & set(stage.discriminators):
         recent = state.recent.setdefault(name, [])
         recent.append(losses[name])
         del recent[:-window]

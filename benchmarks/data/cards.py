@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -32,8 +32,8 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class DatasetCard:
-    """A data set: what it is, under which terms, and the photographs it is cut from."""
+class PackagedPhotos:
+    """A data set cut from photographs inside installed packages; LR images are made by a degradation."""
 
     name: str
     title: str
@@ -52,13 +52,56 @@ class DatasetCard:
                     )
 
 
+@dataclass(frozen=True)
+class FileSet:
+    """Numbered image files of one folder."""
+
+    folder: str
+    pattern: str  # with the number in braces, for example {:04d}.png
+    first: int
+    last: int
+
+    def files(self, root: Path) -> list[Path]:
+        """All paths, in order."""
+        return [root / self.folder / self.pattern.format(number) for number in range(self.first, self.last + 1)]
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Where the files come from, and what the archive must hash to."""
+
+    url: str
+    bytes: Annotated[int, Meta(ge=1)]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ImageFolders:
+    """A data set in folders of image files, with LR images of its own; ``CINCGAN_DATA`` names the folder above them."""
+
+    name: str
+    title: str
+    kind: Literal["image-folders"]
+    scale: Annotated[int, Meta(ge=1)]
+    notes: str
+    x: FileSet
+    z: FileSet
+    test_lr: FileSet
+    test_hr: FileSet
+    archives: tuple[Archive, ...]
+
+
+DatasetCard = PackagedPhotos | ImageFolders
+KINDS: dict[str, type[PackagedPhotos] | type[ImageFolders]] = {"packaged-photos": PackagedPhotos, "image-folders": ImageFolders}
+
+
 def _cards() -> dict[str, Path]:
     return {path.stem: path for path in sorted(CARDS.glob("*.toml"))}
 
 
 def dataset_names() -> list[str]:
     """Names of all data sets that have a card."""
-    return [name for name, path in _cards().items()]
+    return list(_cards())
 
 
 def load_dataset_card(name: str) -> DatasetCard:
@@ -66,4 +109,8 @@ def load_dataset_card(name: str) -> DatasetCard:
     path = _cards().get(name)
     if path is None:
         raise unknown("data set", name, dataset_names())
-    return build(DatasetCard, read_toml(path), str(path))
+    data: dict[str, Any] = read_toml(path)
+    kind = data.get("kind", "")
+    if kind not in KINDS:
+        raise UsageError(f"{path}: {unknown('kind', str(kind), KINDS)}")
+    return build(KINDS[kind], data, str(path))

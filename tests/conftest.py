@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Run:
+    """Runs ``python -m benchmarks.run …`` as a user would, from the repository's root, with ``--output tmp_path/runs``."""
+
+    def run(*arguments: str, output: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+        line = [sys.executable, "-m", "benchmarks.run", *arguments, "--output", str(output or tmp_path / "runs")]
+        return subprocess.run(line, cwd=ROOT, env={**env, **environment}, capture_output=True, text=True, timeout=600)
+
+    return run
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Real images beside the project, where a developer has them."""
+    folder = Path(os.environ.get("CINCGAN_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no images at {folder}: set CINCGAN_SHARED_DATA")
+    return folder

@@ -1,0 +1,187 @@
+"""The cards and what they promise: verified photographs, unpaired splits, no leak, clear errors."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.data import photos
+from benchmarks.data.cards import Box, ImageFolders, PackagedPhotos, dataset_names, load_dataset_card
+from benchmarks.data.degradation import bicubic_downscale
+from benchmarks.data.images import DataSpec
+from benchmarks.data.sampler import PatchSampler
+from benchmarks.errors import UsageError
+from benchmarks.profile import load_profile
+from tests.conftest import ROOT
+
+PROFILE = load_profile("demo")
+
+
+def demo_card() -> PackagedPhotos:
+    card = load_dataset_card("demo-photos")
+    assert isinstance(card, PackagedPhotos)
+    return card
+
+
+def demo(card: PackagedPhotos | None = None) -> DataSpec:
+    return DataSpec(card or demo_card(), PROFILE.degradation, PROFILE.track2_like)
+
+
+def overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
+
+
+def test_every_card_loads() -> None:
+    assert dataset_names() == ["demo-photos", "div2k-track2"]
+    for name in dataset_names():
+        assert load_dataset_card(name).name == name
+
+
+def test_no_pixel_is_in_two_splits_and_no_photograph_in_training_and_test() -> None:
+    for photo in demo_card().photos:
+        assert not (photo.test and (photo.x or photo.z))
+        assert bool(photo.x) == bool(photo.z), "X and Z share their content"
+        assert not any(overlap(a, b) for a, b in combinations(photo.x + photo.z + photo.test, 2))
+    views = [photo for photo in demo_card().photos if photo.name.startswith("motorcycle")]
+    assert sum(bool(photo.test) for photo in views) <= 1
+    assert not any(photo.x or photo.z for photo in views)
+
+
+def test_there_are_enough_large_test_crops() -> None:
+    pairs = demo().test_pairs()
+    assert len(pairs) >= 24
+    for pair in pairs:
+        assert min(pair.hr.shape[:2]) >= 192
+        assert pair.hr.shape[:2] == (pair.lr.shape[0] * 4, pair.lr.shape[1] * 4)
+    assert len({pair.name for pair in pairs}) == len(pairs)
+
+
+def test_y_is_the_bicubic_downscale_of_z_and_x_is_degraded() -> None:
+    data = demo()
+    assert np.array_equal(data.y_images()[0], bicubic_downscale(data.z_images()[0], 4))
+    _, hr = photos.regions(demo_card(), "x")[0]
+    clean = replace(data, degradation="bicubic").x_images()[0]
+    assert np.array_equal(clean, bicubic_downscale(hr, 4))
+    assert np.abs(data.x_images()[0].astype(float) - clean).mean() > 5
+
+
+def test_a_changed_photograph_is_an_error() -> None:
+    first, *rest = demo_card().photos
+    changed = replace(demo_card(), photos=(replace(first, sha256="0" * 64), *rest))
+    with pytest.raises(UsageError, match=r"'astronaut' has changed .* card: 000000000000\): reinstall it: pip install"):
+        demo(changed).verify()
+
+
+def test_a_missing_photograph_or_package_is_an_error() -> None:
+    first, *rest = demo_card().photos
+    with pytest.raises(UsageError, match="'astronaut' is missing .*pip install --force-reinstall scikit-image"):
+        demo(replace(demo_card(), photos=(replace(first, file="data/gone.png"), *rest))).verify()
+    with pytest.raises(UsageError, match="package nothing is not installed: pip install nothing"):
+        demo(replace(demo_card(), photos=(replace(first, module="no_such_module", package="nothing"),))).verify()
+
+
+def test_a_box_outside_its_photograph_is_an_error() -> None:
+    first = demo_card().photos[0]
+    with pytest.raises(UsageError, match="leaves the photograph"):
+        demo(replace(demo_card(), photos=(replace(first, x=((400, 400, 200, 200),)),))).x_images()
+    with pytest.raises(UsageError, match="multiples of the scale 4"):
+        replace(demo_card(), photos=(replace(first, x=((0, 0, 30, 32),)),))
+
+
+def test_an_unknown_data_set_suggests_the_nearest() -> None:
+    with pytest.raises(UsageError, match="did you mean 'demo-photos'"):
+        load_dataset_card("demo-photo")
+
+
+def test_digests_follow_what_a_split_depends_on() -> None:
+    data = demo()
+    other_noise = replace(data, track2=replace(data.track2, noise_gaussian=1.0))
+    assert data.digest("z") == other_noise.digest("z")
+    assert data.digest("x", "z") != other_noise.digest("x", "z")
+    assert data.digest("test") != other_noise.digest("test")
+    first, *rest = demo_card().photos
+    moved = demo(replace(demo_card(), photos=(replace(first, z=first.z[:1]), *rest)))
+    assert data.digest("z") != moved.digest("z")
+    assert data.digest("test") == moved.digest("test")
+
+
+def test_the_card_of_the_paper_is_unpaired() -> None:
+    card = load_dataset_card("div2k-track2")
+    assert isinstance(card, ImageFolders)
+    assert (card.x.first, card.x.last, card.z.first, card.z.last) == (1, 400, 401, 800)
+    assert (card.test_lr.first, card.test_hr.last) == (801, 900)
+    assert card.x.files(Path("d"))[0] == Path("d/DIV2K_train_LR_mild/0001x4m.png")
+
+
+def test_image_folders_are_read_and_missing_files_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = load_dataset_card("div2k-track2")
+    assert isinstance(card, ImageFolders)
+    small = replace(
+        card,
+        x=replace(card.x, last=2),
+        z=replace(card.z, last=402),
+        test_lr=replace(card.test_lr, last=802),
+        test_hr=replace(card.test_hr, last=802),
+    )
+    data = DataSpec(small, PROFILE.degradation, PROFILE.track2_like)
+    monkeypatch.delenv("CINCGAN_DATA", raising=False)
+    with pytest.raises(UsageError, match="CINCGAN_DATA is not set"):
+        data.verify()
+    monkeypatch.setenv("CINCGAN_DATA", str(tmp_path))
+    generator = np.random.default_rng(0)
+    for file_set, side in ((small.x, 8), (small.z, 32), (small.test_lr, 8), (small.test_hr, 32)):
+        for path in file_set.files(tmp_path):
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(generator.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(path)
+    data.verify()
+    assert [len(images) for images in (data.x_images(), data.y_images(), data.z_images(), data.test_pairs())] == [2] * 4
+    assert data.test_pairs()[1].name == "0802"
+    (tmp_path / "DIV2K_train_HR" / "0402.png").write_bytes(b"no image")
+    with pytest.raises(UsageError, match=r"0402\.png cannot be decoded"):
+        data.z_images()
+    (tmp_path / "DIV2K_train_HR" / "0402.png").unlink()
+    with pytest.raises(UsageError, match=r"0402\.png is missing: unpack"):
+        data.verify()
+
+
+def test_patches_come_from_the_images_and_pairs_match() -> None:
+    import torch
+
+    data = demo()
+    sampler = PatchSampler(
+        data.y_images(), paired=data.z_images(), patch_size=12, batch_size=16, generator=torch.Generator().manual_seed(0)
+    )
+    lr, hr = sampler.draw_pairs()
+    assert lr.shape == (16, 3, 12, 12)
+    assert hr.shape == (16, 3, 48, 48)
+    down = np.stack([bicubic_downscale((image.numpy().transpose(1, 2, 0) * 255).astype(np.uint8), 4) for image in hr])
+    inner = np.s_[:, 3:-3, 3:-3]  # the patch's border was resampled from beyond it
+    difference = np.abs(down[inner].astype(float) - 255 * lr.numpy().transpose(0, 2, 3, 1)[inner])
+    assert difference.max() <= 2
+
+
+def test_a_patch_larger_than_an_image_is_an_error() -> None:
+    import torch
+
+    with pytest.raises(UsageError, match="larger than the smallest training image"):
+        PatchSampler([np.zeros((8, 20, 3), np.uint8)], patch_size=9, batch_size=1, generator=torch.Generator())
+
+
+def test_the_module_datasets_is_never_ours() -> None:
+    assert not list((ROOT / "datasets").rglob("*.py"))
+    code = "import datasets; print(datasets.__file__, hasattr(datasets, 'load_dataset'))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    spec = importlib.util.find_spec("datasets")
+    assert spec is not None, "Hugging Face's datasets comes with pyiqa"
+    assert done.returncode == 0, done.stderr
+    path, has_function = done.stdout.split()
+    assert not Path(path).is_relative_to(ROOT / "datasets")
+    assert has_function == "True"

@@ -1,0 +1,147 @@
+"""The loop: bit-exact repetition and resumption, moving averages, schedule, and the check against collapse."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from baselines.edsr import EDSRStage
+from benchmarks import training
+from benchmarks.data.cards import load_dataset_card
+from benchmarks.data.images import DataSpec
+from benchmarks.errors import TrainingCollapsed, UsageError
+from benchmarks.profile import load_profile
+from benchmarks.training import Context, Stage, TrainedStage, descend, train
+from cincgan.inner import InnerStage
+from cincgan.joint import JointStage
+
+PROFILE = load_profile("smoke")
+DATA = DataSpec(load_dataset_card("demo-photos"), PROFILE.degradation, PROFILE.track2_like)
+STEPS = 8
+
+
+def shortened(stage: str) -> Any:
+    settings = PROFILE.stages[stage]
+    return replace(settings, training=replace(settings.training, steps=STEPS, halve_every=3))
+
+
+def trained(stage: str) -> TrainedStage:
+    cls, settings = {"edsr": EDSRStage, "cincgan-inner": InnerStage}[stage], shortened(stage)
+    made = cls(settings, Context(DATA, torch.Generator(), {}))
+    return TrainedStage(settings, {name: network.state_dict() for name, network in made.networks.items()}, 4)
+
+
+def make(stage: str, seed: int = 5) -> tuple[Stage, torch.Generator]:
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    needs = {name: trained(name) for name in (("edsr", "cincgan-inner") if stage == "cincgan-joint" else ())}
+    torch.manual_seed(seed)
+    cls = {"edsr": EDSRStage, "cincgan-inner": InnerStage, "cincgan-joint": JointStage}[stage]
+    return cls(shortened(stage), Context(DATA, generator, copy.deepcopy(needs))), generator
+
+
+def equal(a: dict[str, dict[str, Tensor]], b: dict[str, dict[str, Tensor]]) -> bool:
+    return all(torch.equal(tensor, b[name][key]) for name, tensors in a.items() for key, tensor in tensors.items())
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stage", ["edsr", "cincgan-inner", "cincgan-joint"])
+def test_same_seed_same_bits_and_resuming_changes_nothing(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(2)
+    whole, history, _ = train(*make(stage), tmp_path / "none")
+    again, _, _ = train(*make(stage), tmp_path / "none")
+    assert equal(whole, again)
+    other, _, _ = train(*make(stage, seed=6), tmp_path / "none")
+    assert not equal(whole, other)
+
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+
+    def stop(step: int, losses: dict[str, float]) -> None:
+        if step == 6:  # after the checkpoint of step 5
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(*make(stage), tmp_path / "checkpoint.pt", stop)
+    seen: list[int] = []
+    resumed, resumed_history, _ = train(*make(stage), tmp_path / "checkpoint.pt", lambda step, losses: seen.append(step))
+    assert seen == [6, 7, 8]
+    assert equal(whole, resumed)
+    assert history == resumed_history
+    assert [point["step"] for point in history] == list(range(1, STEPS + 1))
+
+
+def test_a_corrupt_checkpoint_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(UsageError, match="corrupt checkpoint"):
+        train(*make("edsr"), tmp_path / "checkpoint.pt")
+
+
+class Toy(Stage):
+    """One weight; its losses and output are whatever the test says."""
+
+    averaged = ("net",)
+    discriminators = ("d",)
+
+    def __init__(self, loss: Callable[[int], float], output: float = 1.0, steps: int = 2000, ema: float = 0.0) -> None:
+        settings = replace(PROFILE.stages["edsr"].training, steps=steps, learning_rate=0.1, halve_every=10, ema_decay=ema)
+        super().__init__(settings)
+        self.networks = {"net": nn.Linear(1, 1)}
+        self.learning_rates = {"net": 0.1}
+        self.optimizers = {"net": torch.optim.SGD(self.networks["net"].parameters(), 0.1)}
+        self.loss, self.output = loss, output
+        self.rates: list[float] = []
+        self.path: list[Tensor] = []
+
+    def step(self, index: int) -> dict[str, Tensor]:
+        self.rates.append(self.optimizers["net"].param_groups[0]["lr"])
+        descend(self.optimizers["net"], self.networks["net"](torch.ones(1, 1)).sum())
+        self.path.append(self.networks["net"].weight.detach().clone())
+        return {"d": torch.tensor(self.loss(index))}
+
+    def probe(self) -> tuple[Tensor, Tensor]:
+        image = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+        return image, image * self.output
+
+
+@pytest.mark.parametrize(
+    ("loss", "output", "message"),
+    [
+        (lambda step: math.nan if step == 3 else 0.2, 1.0, r"step 4: loss 'd' is nan: lower the learning rate"),
+        (lambda step: math.inf, 1.0, "loss 'd' is inf"),
+        (lambda step: 0.5 + 0.001 * (-1) ** step, 1.0, r"step 200: d only guesses .* raise its learning rate"),
+        (lambda step: 0.001, 1.0, r"step 200: d has saturated .* lower its learning rate"),
+        (lambda step: 0.2, 0.0, "the output is constant"),
+    ],
+)
+def test_collapse_stops_training_with_advice(loss: Callable[[int], float], output: float, message: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingCollapsed, match=message):
+        train(Toy(loss, output), torch.Generator(), tmp_path / "c")
+
+
+def test_healthy_training_is_left_alone_and_the_rate_halves(tmp_path: Path) -> None:
+    toy = Toy(lambda step: 0.2 + 0.6 * (step % 2), steps=400)
+    _, history, _ = train(toy, torch.Generator(), tmp_path / "c")
+    assert toy.rates[:21] == [0.1] * 10 + [0.05] * 10 + [0.025]
+    assert len(history) == 200
+    assert all(point["d"] == pytest.approx(0.5) for point in history)
+
+
+def test_moving_averages_are_what_is_saved(tmp_path: Path) -> None:
+    toy = Toy(lambda step: 0.2, steps=30, ema=0.9)
+    weights, _, _ = train(toy, torch.Generator(), tmp_path / "c")
+    expected = toy.path[0]
+    for weight in toy.path[1:]:
+        expected = 0.9 * expected + 0.1 * weight
+    assert torch.allclose(weights["net"]["weight"], expected, atol=1e-6)
+    assert not torch.allclose(weights["net"]["weight"], toy.path[-1], atol=1e-3)
