@@ -95,15 +95,15 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any
 
     stages = {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()}
     method = resolve(get_method(cell.label).target).from_stages(stages, cell.data.card.scale)
-    scores, images = evaluate(method, cell.data, cell.settings, lambda done, of: report(done, of, {}))
+    found = evaluate(method, cell.data, cell.settings, lambda done, of: report(done, of, {}))
     summary = {
         protocol: {metric: asdict(bootstrap_mean(list(values.values()))) for metric, values in metrics.items()}
-        for protocol, metrics in scores.items()
+        for protocol, metrics in found.scores.items()
     }
-    names = list(images)[:: max(1, len(images) // SAMPLES)][:SAMPLES]
+    names = list(found.images)[:: max(1, len(found.images) // SAMPLES)][:SAMPLES]
     for name in names:
-        _write_png(workspace.folder(cell) / "samples" / f"{name}.png", images[name])
-    return {"scores": scores, "summary": summary}
+        _write_png(workspace.folder(cell) / "samples" / f"{name}.png", found.images[name])
+    return {"scores": found.scores, "summary": summary, "missing": found.missing}
 
 
 def _write_png(path: Path, image: Any) -> None:

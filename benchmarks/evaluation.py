@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,25 @@ import torch
 from benchmarks.data.decode import Image
 from benchmarks.data.degradation import to_uint8
 from benchmarks.data.images import DataSpec
+from benchmarks.errors import WeightsMissing
 from benchmarks.method import Method
 from benchmarks.protocols import get_protocol, score
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What scoring a method gave.
+
+    Attributes:
+        scores: by protocol, metric and image.
+        images: the SR images ``(H, W, 3)`` uint8 RGB by name.
+        missing: metrics that could not be computed, with the reason and the way to mend it.
+    """
+
+    scores: Scores
+    images: dict[str, Image]
+    missing: dict[str, str]
+
 
 Scores = dict[str, dict[str, dict[str, float]]]  # protocol -> metric -> image -> value
 
@@ -26,7 +44,7 @@ def super_resolve(method: Method, lr: Image) -> Image:
 
 def evaluate(
     method: Method, data: DataSpec, settings: Mapping[str, Any], report: Callable[[int, int], None] = lambda done, of: None
-) -> tuple[Scores, dict[str, Image]]:
+) -> Evaluation:
     """Score every test image.
 
     Args:
@@ -36,11 +54,10 @@ def evaluate(
         report: called after every image with the number done and the number of all.
 
     Returns:
-        Scores by protocol, metric and image, and the SR images by name.
+        Scores and SR images; LPIPS without weights is missing, never a number.
 
     Raises:
         UsageError: an image does not suit a protocol.
-        WeightsMissing: LPIPS is asked for and its weights cannot be had.
     """
     protocols = [get_protocol(name) for name in settings["protocols"]]
     scores: Scores = {protocol.name: {metric: {} for metric in protocol.metrics} for protocol in protocols}
@@ -52,12 +69,16 @@ def evaluate(
             for metric, value in score(protocol, images[pair.name], pair.hr).items():
                 scores[protocol.name][metric][pair.name] = value
         report(done, len(pairs))
+    missing: dict[str, str] = {}
     if settings["lpips"]:
-        distances = _lpips(settings["lpips"]["net"], [images[pair.name] for pair in pairs], [pair.hr for pair in pairs])
-        for protocol in protocols:
-            if protocol.perceptual:
-                scores[protocol.name]["lpips"] = dict(zip(images, distances, strict=True))
-    return scores, images
+        try:
+            distances = _lpips(settings["lpips"]["net"], [images[pair.name] for pair in pairs], [pair.hr for pair in pairs])
+            for protocol in protocols:
+                if protocol.perceptual:
+                    scores[protocol.name]["lpips"] = dict(zip(images, distances, strict=True))
+        except WeightsMissing as error:
+            missing["lpips"] = str(error)
+    return Evaluation(scores, images, missing)
 
 
 def _lpips(net: Any, results: list[Image], truths: list[Image]) -> list[float]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.errors import BenchmarkError, TrainingCollapsed
+from benchmarks.errors import BenchmarkError, TrainingCollapsed, WeightsMissing
 from benchmarks.files import write_text
 from benchmarks.plan import Cell
 from benchmarks.profile import Profile
@@ -35,6 +35,7 @@ class Invocation:
         self.force, self.as_json = force, as_json
         self.results: dict[str, Result] = {}
         self.failures: dict[str, BenchmarkError] = {}
+        self.missing: dict[str, str] = {}
 
     def run(self) -> int:
         """Compute, print, and return the exit code: 0, or the worst failure's."""
@@ -47,14 +48,18 @@ class Invocation:
             if waiting:
                 self._compute(waiting)
             self._print(self._write_tables())
-        return max((error.exit_code for error in self.failures.values()), default=0)
+        for reason in self.missing.values():
+            _say(reason)
+        return max(
+            [error.exit_code for error in self.failures.values()] + [WeightsMissing.exit_code] * bool(self.missing), default=0
+        )
 
     def _find_finished(self) -> None:
         if self.force:
             return
         for cell in self.cells:
             result = self.workspace.read(cell)
-            if result is not None:
+            if result is not None and not result.get("missing"):
                 self.results[cell.id] = result
 
     def _compute(self, waiting: Sequence[Cell]) -> None:
@@ -98,6 +103,7 @@ class Invocation:
         with CellProgress(title) as progress:
             self.results[cell.id] = run_cell(cell, self.workspace, progress.update)
             progress.finish(self.results[cell.id])
+        self.missing.update(self.results[cell.id].get("missing", {}))
 
     def _tables(self) -> list[Table]:
         from reports.tables import make_table
@@ -111,6 +117,7 @@ class Invocation:
             for cell in here:
                 if cell.id in self.results:
                     found[cell.label].append(self.results[cell.id])
+                    notes.update({cell.label: f"{name}: weights missing" for name in self.results[cell.id].get("missing", ())})
                 else:
                     notes[cell.label] = self._note(cell)
             tables.append(make_table(dataset, self.profile.name, found, notes))

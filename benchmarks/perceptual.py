@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from benchmarks.data.images import Image
+    from benchmarks.data.decode import Image
 
 Net = Literal["alex", "vgg"]
 

@@ -23,7 +23,9 @@ from benchmarks.protocols import get_protocol
 from benchmarks.registry import MethodEntry, get_method, get_stage
 
 ROOT = Path(__file__).resolve().parents[1]
-PLUMBING = frozenset(f"benchmarks.{name}" for name in ("errors", "files", "registry", "results", "stored"))  # decides no number
+PLUMBING = frozenset(
+    f"benchmarks.{name}" for name in ("data.weights", "errors", "files", "registry", "results", "stored")
+)  # decides no number
 PACKAGES = ("benchmarks", "cincgan", "baselines", "reports")
 
 Kind = Literal["train", "evaluate"]

@@ -32,6 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
         description="Train and score super-resolution methods; finished work is never computed twice.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     what = parser.add_argument_group("what to run")
     what.add_argument("--all", action="store_true", help="every method of the profile")

@@ -104,9 +104,9 @@ def _number(value: float, digits: int, sign: str = "") -> str:
 
 
 def _interval(estimate: Estimate, digits: int, sign: str = "") -> tuple[str, str]:
-    """The mean, and its interval in brackets."""
+    """The mean and its interval, as text."""
     low, high = _number(estimate.low, digits, sign), _number(estimate.high, digits, sign)
-    return _number(estimate.mean, digits, sign), f"[{low}, {high}]"
+    return _number(estimate.mean, digits, sign), f"{low} to {high}"
 
 
 def _headers(table: Table) -> list[str]:
@@ -139,7 +139,7 @@ def caption(table: Table) -> str:
 
 def to_markdown(table: Table) -> str:
     """A GitHub-flavoured Markdown table with its caption."""
-    lines = [_headers(table)] + [[f"{a} {b}".strip() for a, b in _cells(table, row)] for row in table.rows]
+    lines = [_headers(table)] + [[f"{a} ({b})" if b else a for a, b in _cells(table, row)] for row in table.rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     padded = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
@@ -192,7 +192,9 @@ def to_rich(table: Table) -> RichTable:
 
     out = RichTable(box=box.SIMPLE_HEAD, caption=caption(table), caption_justify="left")
     for index, header in enumerate(_headers(table)):
-        out.add_column(header, justify="left" if index == 0 else "right")
+        out.add_column(
+            header.replace(" ↑ ", " ↑\n").replace(" ↓ ", " ↓\n"), justify="left" if index == 0 else "right", no_wrap=True
+        )
     for row in table.rows:
-        out.add_row(*(f"{top}\n[dim]{below.replace('[', chr(92) + '[')}[/dim]" for top, below in _cells(table, row)))
+        out.add_row(*(f"{top}\n[dim]{below}[/dim]" for top, below in _cells(table, row)))
     return out

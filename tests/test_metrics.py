@@ -29,9 +29,7 @@ def images(seed: int, height: int, width: int, noise: float) -> tuple[NDArray[np
 def test_psnr_and_ssim_equal_scikit_image(seed: int, height: int, width: int, noise: float, peak: float) -> None:
     sr, hr = (image * peak for image in images(seed, height, width, noise))
     assert psnr(sr, hr, data_range=peak) == pytest.approx(peak_signal_noise_ratio(hr, sr, data_range=peak), abs=1e-9)
-    expected = structural_similarity(
-        hr, sr, data_range=peak, gaussian_weights=True, use_sample_covariance=False, channel_axis=2
-    )
+    expected = structural_similarity(hr, sr, data_range=peak, gaussian_weights=True, use_sample_covariance=False, channel_axis=2)
     assert ssim(sr, hr, data_range=peak) == pytest.approx(expected, abs=1e-9)
     assert ssim(hr, sr, data_range=peak) == pytest.approx(ssim(sr, hr, data_range=peak), abs=1e-12)
 
@@ -67,7 +65,9 @@ def direct_ntire2018(sr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> tuple[floa
     return best_psnr, best_ssim
 
 
-@pytest.mark.parametrize(("seed", "shift", "size"), [(0, (0, 0), (160, 160)), (1, (10, -20), (171, 190)), (2, (-40, 40), (192, 192))])
+@pytest.mark.parametrize(
+    ("seed", "shift", "size"), [(0, (0, 0), (160, 160)), (1, (10, -20), (171, 190)), (2, (-40, 40), (192, 192))]
+)
 def test_ntire2018_equals_the_direct_loop(seed: int, shift: tuple[int, int], size: tuple[int, int]) -> None:
     generator = np.random.default_rng(seed)
     hr = generator.integers(0, 256, (*size, 3), dtype=np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import math
@@ -11,7 +12,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +135,8 @@ def test_a_mirrored_cell_is_noted_and_not_mirrored_again(output: Path) -> None:
 
 def test_what_is_mirrored_already_is_found_on_every_page(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = [make_result(f"{i:016x}") for i in range(3)]
-    search = MlflowClient.search_runs
-    monkeypatch.setattr(MlflowClient, "search_runs", lambda *args, **options: search(*args, **options, max_results=1))
+    page = functools.partial(MlflowClient.search_runs, max_results=1)
+    monkeypatch.setattr(MlflowClient, "search_runs", lambda client, ids, page_token: page(client, ids, page_token=page_token))
     for _ in range(2):
         with make_tracker(output) as tracker:
             for result in results:
@@ -187,6 +190,35 @@ def test_no_tracker_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     assert len(heard) == len(tracker.failures) == 1
     assert "127.0.0.1:9" in heard[0] and "secret" not in heard[0] and "\n" not in heard[0]
     assert capfd.readouterr() == ("", "") and list(tmp_path.iterdir()) == []
+
+
+class FakeServer(BaseHTTPRequestHandler):
+    """Answers whatever an MLflow server is asked with an experiment and a run."""
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        info = {"run_id": "77", "run_uuid": "77", "experiment_id": "1", "status": "RUNNING", "artifact_uri": "file:/77"}
+        body = {"experiment": {"experiment_id": "1", "name": EXPERIMENT}, "run": {"info": info, "data": {}}, "run_info": info}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+def test_a_server_s_links_stay_out_of_standard_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), FakeServer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+        with make_tracker(tmp_path) as tracker:
+            tracker.mirror(make_result())
+        server.shutdown()
+    assert tracker.failures == [] and capfd.readouterr() == ("", "")
 
 
 def test_a_tracker_that_goes_down_is_given_up(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:

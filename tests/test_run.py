@@ -1,0 +1,213 @@
+"""The command as a user runs it: real processes, real training, real MLflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mlflow import MlflowClient
+
+from benchmarks.results import read_result
+from cincgan import CinCGAN
+from tests.conftest import ROOT, Run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """One finished ``--all --profile smoke`` and what it printed."""
+    output = tmp_path_factory.mktemp("smoke") / "runs"
+    line = [sys.executable, "-m", "benchmarks.run", "--all", "--profile", "smoke", "--output", str(output)]
+    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return output, done.stdout
+
+
+def results(output: Path) -> dict[str, dict[str, Any]]:
+    found = [read_result(path) for path in sorted(output.glob("cells/*/result.json"))]
+    return {f"{result['cell']['kind']} {result['cell']['label']}": result for result in found}
+
+
+def test_every_method_is_trained_and_scored(smoke: tuple[Path, str]) -> None:
+    output, printed = smoke
+    found = results(output)
+    assert len(found) == 6
+    for method in ("bicubic", "edsr", "cincgan"):
+        assert method in printed
+        scores = found[f"evaluate {method}"]["scores"]
+        assert set(scores["rgb"]) == {"psnr", "ssim", "lpips"}
+        assert set(scores["ntire2018"]) == {"psnr", "ssim"}
+        assert all(len(values) == 24 for metrics in scores.values() for values in metrics.values())
+    for stage in ("edsr", "cincgan-inner", "cincgan-joint"):
+        result = found[f"train {stage}"]
+        assert result["history"][-1]["step"] == result["settings"]["training"]["steps"]
+        assert len(result["weights_digest"]) == 64
+    assert found["evaluate cincgan"]["scores"] != found["evaluate edsr"]["scores"]
+    assert "mlflow ui --backend-store-uri" in printed
+
+
+def test_again_computes_nothing_and_prints_the_same(smoke: tuple[Path, str], command: Run) -> None:
+    output, printed = smoke
+    before = {path: path.stat().st_mtime_ns for path in output.glob("cells/*/*")}
+    table = (output / "table.md").read_bytes(), (output / "table.csv").read_bytes()
+    done = command("--all", "--profile", "smoke", output=output)
+    assert done.returncode == 0
+    assert done.stdout == printed
+    assert done.stderr == ""
+    assert before == {path: path.stat().st_mtime_ns for path in output.glob("cells/*/*")}
+    assert table == ((output / "table.md").read_bytes(), (output / "table.csv").read_bytes())
+
+
+def test_the_same_seed_gives_the_same_bits(smoke: tuple[Path, str], command: Run, tmp_path: Path) -> None:
+    done = command("--methods", "cincgan", "--profile", "smoke", "--set", "lpips=none")
+    assert done.returncode == 0, done.stderr
+    first, second = results(smoke[0]), results(tmp_path / "runs")
+    for stage in ("edsr", "cincgan-inner", "cincgan-joint"):
+        assert first[f"train {stage}"]["weights_digest"] == second[f"train {stage}"]["weights_digest"]
+        assert first[f"train {stage}"]["history"] == second[f"train {stage}"]["history"]
+    ours = second["evaluate cincgan"]["scores"]
+    assert ours["ntire2018"] == first["evaluate cincgan"]["scores"]["ntire2018"]
+    assert ours["rgb"]["psnr"] == first["evaluate cincgan"]["scores"]["rgb"]["psnr"]
+
+
+def test_mlflow_holds_what_the_files_hold(smoke: tuple[Path, str]) -> None:
+    output, _ = smoke
+    client = MlflowClient(tracking_uri=f"sqlite:///{output / 'mlflow.db'}")
+    (experiment,) = (found for found in client.search_experiments() if found.name == "cincgan-benchmark")
+    runs = client.search_runs([experiment.experiment_id])
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = {run.data.tags["cell_id"]: run for run in runs if "mlflow.parentRunId" in run.data.tags}
+    assert len(parents) == 1
+    assert len(children) == 6
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    for result in results(output).values():
+        child = children[result["cell"]["id"]]
+        assert child.data.tags["mlflow.parentRunId"] == parents[0].info.run_id
+        for protocol, metrics in result.get("summary", {}).items():
+            for metric, estimate in metrics.items():
+                assert child.data.metrics[f"{protocol}.{metric}"] == estimate["mean"]
+    joint = children[results(output)["train cincgan-joint"]["cell"]["id"]]
+    assert len(client.get_metric_history(joint.info.run_id, "hr_cycle")) == 20
+    assert joint.data.params["hr_losses.cycle"] == "10.0"
+    scored = children[results(output)["evaluate cincgan"]["cell"]["id"]]
+    assert len(client.list_artifacts(scored.info.run_id, "samples")) == 6
+
+
+def test_the_trained_method_is_reachable_from_python(smoke: tuple[Path, str]) -> None:
+    method = CinCGAN.from_run(smoke[0])
+    lr = torch.rand(1, 3, 20, 24)
+    assert method(lr).shape == (1, 3, 80, 96)
+    assert method.g2(method.g1(lr)).shape == lr.shape
+    assert method.g3(method.sr(lr)).shape == lr.shape
+    assert method.d1(lr).shape[1] == method.d2(method.sr(lr)).shape[1] == 1
+
+
+def test_a_stopped_run_goes_on_and_dry_run_says_what_is_left(smoke: tuple[Path, str], command: Run, tmp_path: Path) -> None:
+    copied = tmp_path / "runs"
+    shutil.copytree(smoke[0], copied)
+    lost = next(copied.glob("cells/evaluate-cincgan-*"))
+    shutil.rmtree(lost)
+    plan = json.loads(command("--all", "--profile", "smoke", "--dry-run", "--json").stdout)
+    waiting = [row for row in plan["cells"] if not row["cached"]]
+    assert [row["id"] for row in waiting] == [lost.name[-16:]]
+    assert plan["seconds"] == waiting[0]["seconds"]
+    done = command("--profile", "smoke", "--cell", lost.name[-16:-8], "--json")
+    assert done.returncode == 0, done.stderr
+    assert "[1/1] evaluate cincgan" in done.stderr
+    assert [row["method"] for row in json.loads(done.stdout)["tables"][0]["rows"]] == ["cincgan"]
+    assert read_result(lost / "result.json")["scores"] == read_result(smoke[0] / "cells" / lost.name / "result.json")["scores"]
+
+
+def test_a_corrupt_result_stops_the_run_before_anything_is_touched(smoke: tuple[Path, str], command: Run, tmp_path: Path) -> None:
+    copied = tmp_path / "runs"
+    shutil.copytree(smoke[0], copied)
+    broken = next(copied.glob("cells/train-edsr-*/result.json"))
+    broken.write_text("{")
+    before = {path: path.read_bytes() for path in copied.glob("cells/*/*") if path.is_file()}
+    done = command("--all", "--profile", "smoke")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"{broken}: corrupt result file" in done.stderr
+    assert before == {path: path.read_bytes() for path in copied.glob("cells/*/*") if path.is_file()}
+
+
+def test_without_weights_lpips_is_missing_and_everything_else_is_there(command: Run, tmp_path: Path) -> None:
+    nowhere = {"CINCGAN_CACHE": str(tmp_path / "cache"), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
+    done = command("--methods", "bicubic", "--profile", "smoke", **nowhere)
+    assert done.returncode == 2
+    assert "weights 'lpips-alex'" in done.stderr.splitlines()[-1]
+    scores = results(tmp_path / "runs")["evaluate bicubic"]["scores"]
+    assert set(scores["rgb"]) == {"psnr", "ssim"}
+    assert "lpips: weights missing" in done.stdout
+    mended = command("--methods", "bicubic", "--profile", "smoke")
+    assert mended.returncode == 0, mended.stderr
+    assert set(results(tmp_path / "runs")["evaluate bicubic"]["scores"]["rgb"]) == {"psnr", "ssim", "lpips"}
+
+
+def test_a_collapsed_method_is_a_row_of_the_table_and_the_others_go_on(command: Run, tmp_path: Path) -> None:
+    huge = "stages.cincgan-inner.training.learning_rate=1e6"
+    done = command("--methods", "cincgan", "bicubic", "--profile", "smoke", "--set", huge, "--set", "lpips=none")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "lower the learning rate" in done.stderr
+    assert "not run, because train cincgan-inner" in done.stderr
+    table = (tmp_path / "runs" / "table.md").read_text()
+    assert "cincgan (seed 0 diverged)" in table
+    assert "| bicubic " in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "nothing to run: give --all"),
+        (("--all", "--methods", "edsr"), "exclude each other"),
+        (("--methods", "edrs"), "unknown method 'edrs': did you mean 'edsr'"),
+        (("--all", "--datasets", "demo-fotos"), "unknown data set 'demo-fotos': did you mean 'demo-photos'"),
+        (("--all", "--profile", "smoek"), "unknown profile 'smoek': did you mean 'smoke'"),
+        (("--all", "--seeds", "zero"), "--seeds zero: seeds are whole numbers"),
+        (("--all", "--seeds", "-1"), "expected at least one argument"),
+        (("--all", "--seeds", "99999999999"), "seeds are whole numbers"),
+        (("--all", "--set", "stages.edsr.blcoks=1"), "unknown key 'blcoks': did you mean 'blocks'"),
+        (("--all", "--cell", "0123"), "no cell of this run"),
+        (("--all", "--datasets", "div2k-track2"), "CINCGAN_DATA is not set"),
+        (("--al",), "unrecognized arguments"),
+        (("--frobnicate",), "unrecognized arguments"),
+    ],
+)
+def test_wrong_use_is_one_clear_line_and_exit_2(arguments: tuple[str, ...], message: str, command: Run, tmp_path: Path) -> None:
+    done = command(*arguments, CINCGAN_DATA="")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not list(tmp_path.glob("runs/cells/*"))
+
+
+def test_an_unwritable_output_is_one_clear_line(command: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = command("--all", "--profile", "smoke", output=tmp_path / "file" / "runs")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "cannot be written" in done.stderr
+
+
+def test_help_lists_examples_and_light_commands_import_nothing_heavy() -> None:
+    code = (
+        "import sys; from benchmarks.run import main\n"
+        "for line in (['--list'], ['--all', '--dry-run']): assert main(line) == 0\n"
+        "heavy = {'torch', 'mlflow', 'pandas', 'matplotlib', 'pyiqa', 'basicsr', 'skimage', 'sklearn', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    shown = subprocess.run([sys.executable, "-m", "benchmarks.run", "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert "python -m benchmarks.run --all --profile smoke" in shown.stdout
