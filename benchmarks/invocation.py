@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.errors import BenchmarkError, TrainingCollapsed, WeightsMissing
 from benchmarks.files import write_text
 from benchmarks.plan import Cell
 from benchmarks.profile import Profile
+from benchmarks.provenance import git
 from benchmarks.progress import CellProgress
 from benchmarks.results import Result
 from benchmarks.workspace import Workspace
@@ -50,9 +52,8 @@ class Invocation:
             self._print(self._write_tables())
         for reason in self.missing.values():
             _say(reason)
-        return max(
-            [error.exit_code for error in self.failures.values()] + [WeightsMissing.exit_code] * bool(self.missing), default=0
-        )
+        codes = [error.exit_code for error in self.failures.values()]
+        return max(codes + [WeightsMissing.exit_code] * bool(self.missing), default=0)
 
     def _find_finished(self) -> None:
         if self.force:
@@ -71,8 +72,12 @@ class Invocation:
             "datasets": " ".join(dict.fromkeys(cell.dataset for cell in self.cells)),
             "seeds": " ".join(dict.fromkeys(str(cell.seed) for cell in self.cells if cell.seed is not None)),
             "cells": len(waiting),
+            "git": git(),
         }
         with Tracker(self.workspace.root, invocation=invocation, warn=_say) as tracker:
+            for cell in self.cells:
+                if cell.id in self.results:
+                    tracker.mirror(self.results[cell.id], self._samples(cell))
             for number, cell in enumerate(waiting, start=1):
                 if self._blocked(cell):
                     continue
@@ -82,10 +87,12 @@ class Invocation:
                     self.failures[cell.id] = error
                     _say(f"{cell}: {error}")
                     continue
-                samples = sorted((self.workspace.folder(cell) / "samples").glob("*.png"))
-                tracker.mirror(self.results[cell.id], samples)
+                tracker.mirror(self.results[cell.id], self._samples(cell))
                 if cell.kind == "evaluate":
                     self._write_tables()
+
+    def _samples(self, cell: Cell) -> list[Path]:
+        return sorted((self.workspace.folder(cell) / "samples").glob("*.png"))
 
     def _blocked(self, cell: Cell) -> bool:
         """Whether something that the cell needs has failed; then it has failed too."""
@@ -117,7 +124,8 @@ class Invocation:
             for cell in here:
                 if cell.id in self.results:
                     found[cell.label].append(self.results[cell.id])
-                    notes.update({cell.label: f"{name}: weights missing" for name in self.results[cell.id].get("missing", ())})
+                    missing = self.results[cell.id].get("missing", {})
+                    notes |= {cell.label: f"{', '.join(missing)}: weights missing"} if missing else {}
                 else:
                     notes[cell.label] = self._note(cell)
             tables.append(make_table(dataset, self.profile.name, found, notes))

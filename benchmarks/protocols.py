@@ -48,7 +48,9 @@ def _score_rgb(sr: Image, hr: Image) -> dict[str, float]:
 
 def _challenge_crop(image: Image) -> Array:
     height, width = (side - side % SCALE for side in image.shape[:2])
-    return np.asarray(image[SHAVE : height - SHAVE, SHAVE : width - SHAVE] / 255, dtype=np.float64)
+    cropped: Array = np.asarray(image, dtype=np.float64)[SHAVE : height - SHAVE, SHAVE : width - SHAVE]
+    scaled: Array = cropped / 255.0
+    return scaled
 
 
 def _window_sums(plane: Array) -> Array:

@@ -82,7 +82,7 @@ def test_a_changed_photograph_is_an_error() -> None:
 
 def test_a_missing_photograph_or_package_is_an_error() -> None:
     first, *rest = demo_card().photos
-    with pytest.raises(UsageError, match="'astronaut' is missing .*pip install --force-reinstall scikit-image"):
+    with pytest.raises(UsageError, match=r"'astronaut' is missing .*pip install --force-reinstall scikit-image"):
         demo(replace(demo_card(), photos=(replace(first, file="data/gone.png"), *rest))).verify()
     with pytest.raises(UsageError, match="package nothing is not installed: pip install nothing"):
         demo(replace(demo_card(), photos=(replace(first, module="no_such_module", package="nothing"),))).verify()

@@ -106,7 +106,7 @@ def test_result_files_keep_infinity(tmp_path: Path) -> None:
 def test_corrupt_results_are_one_clear_line(text: str, tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     path.write_text(text)
-    with pytest.raises(UsageError, match="corrupt result file .*recompute the cell with --force") as caught:
+    with pytest.raises(UsageError, match=r"corrupt result file .*recompute the cell with --force") as caught:
         read_result(path)
     assert "\n" not in str(caught.value)
     assert path.read_text() == text
