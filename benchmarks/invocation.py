@@ -12,8 +12,8 @@ from benchmarks.errors import BenchmarkError, TrainingCollapsed, WeightsMissing
 from benchmarks.files import write_text
 from benchmarks.plan import Cell
 from benchmarks.profile import Profile
-from benchmarks.provenance import git
 from benchmarks.progress import CellProgress
+from benchmarks.provenance import git
 from benchmarks.results import Result
 from benchmarks.workspace import Workspace
 
@@ -161,7 +161,7 @@ class Invocation:
             return
         from rich.console import Console
 
-        console = Console(width=max(Console().width, 120), highlight=False)
+        console = Console(width=max(Console().width, 130), highlight=False)
         for table in tables:
             console.print(to_rich(table))
         if tables:

@@ -48,9 +48,8 @@ def _score_rgb(sr: Image, hr: Image) -> dict[str, float]:
 
 def _challenge_crop(image: Image) -> Array:
     height, width = (side - side % SCALE for side in image.shape[:2])
-    cropped: Array = np.asarray(image, dtype=np.float64)[SHAVE : height - SHAVE, SHAVE : width - SHAVE]
-    scaled: Array = cropped / 255.0
-    return scaled
+    cropped: NDArray[np.uint8] = image[SHAVE : height - SHAVE, SHAVE : width - SHAVE]
+    return cropped.astype(np.float64) / np.float64(255)
 
 
 def _window_sums(plane: Array) -> Array:

@@ -8,31 +8,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.data.sampler import PatchSampler
 from benchmarks.training import Context, Stage, descend
 from cincgan.losses import absolute, adversarial_loss, discriminator_loss, squared, total_variation
-from cincgan.networks import inner_networks
+from cincgan.networks import Discriminator, inner_networks
 from cincgan.settings import InnerSettings, LossSettings
 
 if TYPE_CHECKING:
     from benchmarks.settings import TrainingSettings
 
 
-def judge(discriminator: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+def judge(discriminator: Discriminator, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """Scores of real and fake images ``(N, 3, H, W)``, from one pass over both.
 
-    One pass, because BatchNorm that sees them apart normalises away what tells them apart.
+    One pass, because BatchNorm that sees them apart normalises away what tells them apart. Instance noise, where the
+    discriminator has any, keeps it from winning by details that no generator could learn from.
     """
-    scores = discriminator(torch.cat([real, fake])).float()
+    images = torch.cat([real, fake])
+    if discriminator.instance_noise:
+        images = images + discriminator.instance_noise * torch.randn_like(images)
+    scores: Tensor = discriminator(images).float()
     return scores[: len(real)], scores[len(real) :]
+
+
+def discriminator(stage: Stage, name: str) -> Discriminator:
+    """The stage's network ``name``, which is one."""
+    network = stage.networks[name]
+    assert isinstance(network, Discriminator)
+    return network
 
 
 def update_discriminator(stage: Stage, name: str, real: Tensor, fake: Tensor) -> Tensor:
     """One least-squares step of discriminator ``name`` on detached images; returns its loss."""
     with stage.mixed_precision():
-        scores = judge(stage.networks[name], real, fake.detach())
+        scores = judge(discriminator(stage, name), real, fake.detach())
     loss = discriminator_loss(*scores, "mean")
     descend(stage.optimizers[name], loss)
     return loss.detach()
@@ -40,10 +51,10 @@ def update_discriminator(stage: Stage, name: str, real: Tensor, fake: Tensor) ->
 
 def fool(stage: Stage, name: str, real: Tensor, fake: Tensor, losses: LossSettings) -> Tensor:
     """The generator's adversarial loss under discriminator ``name``, whose own weights get no gradient."""
-    discriminator = stage.networks[name].requires_grad_(False)
+    judging = discriminator(stage, name).requires_grad_(False)
     with stage.mixed_precision():
-        _, scores = judge(discriminator, real, fake)
-    discriminator.requires_grad_(True)
+        _, scores = judge(judging, real, fake)
+    judging.requires_grad_(True)
     return adversarial_loss(scores, losses.adversarial_reduction)
 
 

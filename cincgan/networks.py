@@ -14,6 +14,12 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2)
 
 
+def high_pass(image: Tensor, window: int) -> Tensor:
+    """``(N, C, H, W)`` less its mean over ``window x window`` (odd) neighbours; the border is reflected."""
+    padded = functional.pad(image, (window // 2,) * 4, mode="reflect")
+    return image - functional.avg_pool2d(padded, window, 1)
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions, LeakyReLU after each, and a skip connection; no normalisation."""
 
@@ -43,6 +49,7 @@ class Generator(nn.Module):
         width = settings.channels
         self.scale = scale
         self.global_skip = settings.global_skip
+        self.residual_window = settings.residual_window if scale == 1 else 0
         middle = [_conv(width, width, 4, 2) if scale == 4 else _conv(width, width, 3) for _ in range(2)]
         last = _conv(width, 3, 7)
         if settings.global_skip:
@@ -61,6 +68,8 @@ class Generator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """``(N, 3, H, W)`` -> ``(N, 3, H / scale, W / scale)``; H and W multiples of ``scale``."""
         out: Tensor = self.layers(image)
+        if self.residual_window:
+            out = high_pass(out, self.residual_window)
         if self.global_skip:
             out = out + (image if self.scale == 1 else functional.avg_pool2d(image, self.scale))
         return out
@@ -72,13 +81,14 @@ class Discriminator(nn.Module):
     With 64 channels: 2,766,529 parameters. The output is a map of patch scores, not a probability.
 
     Args:
-        settings: width, padding and the input high-pass.
+        settings: width, padding, input high-pass; ``instance_noise`` is for whoever trains it.
         strides: of the first three convolutions.
     """
 
     def __init__(self, settings: DiscriminatorSettings, strides: tuple[int, int, int]) -> None:
         super().__init__()
         w, pad = settings.channels, settings.padding
+        self.instance_noise = settings.instance_noise
         self.highpass_window = settings.highpass_window
         layers: list[nn.Module] = [nn.Conv2d(3, w, 4, strides[0], pad), nn.LeakyReLU(SLOPE)]
         for inputs, outputs, stride in ((w, 2 * w, strides[1]), (2 * w, 4 * w, strides[2]), (4 * w, 8 * w, 1)):
@@ -88,9 +98,7 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """``(N, 3, H, W)`` -> ``(N, 1, h, w)`` scores; real is 1, fake is 0."""
         if self.highpass_window:
-            radius = self.highpass_window // 2
-            padded = functional.pad(image, (radius,) * 4, mode="reflect")
-            image = 4 * (image - functional.avg_pool2d(padded, self.highpass_window, 1))
+            image = 4 * high_pass(image, self.highpass_window)
         scores: Tensor = self.layers(image)
         return scores
 

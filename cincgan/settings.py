@@ -10,6 +10,7 @@ from msgspec import Meta
 from benchmarks.settings import Positive, TrainingSettings
 
 Reduction = Literal["mean", "sum", "norm"]
+Window = Literal[0, 3, 5, 7, 9]  # pixels
 Weight = Annotated[float, Meta(ge=0)]
 
 
@@ -20,6 +21,7 @@ class GeneratorSettings:
     channels: Positive
     blocks: Positive
     global_skip: bool  # deviation for small budgets: add the input, start with a zero last layer
+    residual_window: Window  # deviation for small budgets: G1, G2 change nothing but what this high-pass keeps; 0 is off
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class DiscriminatorSettings:
 
     channels: Positive
     padding: Annotated[int, Meta(ge=0, le=2)]  # open in the paper
-    highpass_window: Annotated[int, Meta(ge=0)]  # deviation for small budgets: subtract the local mean; 0 is off
+    instance_noise: Annotated[float, Meta(ge=0, le=1)]  # deviation for small budgets: noise on all it judges, std in [0, 1]
+    highpass_window: Window  # deviation for small budgets: judge the image less its local mean; 0 is off
 
 
 @dataclass(frozen=True)

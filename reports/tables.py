@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 REFERENCE = "bicubic"
-DIGITS = {"psnr": 2, "ssim": 4, "lpips": 4}
+DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3}
 LABELS = {"psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS"}
 ARROWS = {"psnr": "↑", "ssim": "↑", "lpips": "↓"}
 
@@ -106,7 +106,7 @@ def _number(value: float, digits: int, sign: str = "") -> str:
 def _interval(estimate: Estimate, digits: int, sign: str = "") -> tuple[str, str]:
     """The mean and its interval, as text."""
     low, high = _number(estimate.low, digits, sign), _number(estimate.high, digits, sign)
-    return _number(estimate.mean, digits, sign), f"{low} to {high}"
+    return _number(estimate.mean, digits, sign), f"{low}…{high}"
 
 
 def _headers(table: Table) -> list[str]:
@@ -192,9 +192,9 @@ def to_rich(table: Table) -> RichTable:
 
     out = RichTable(box=box.SIMPLE_HEAD, caption=caption(table), caption_justify="left")
     for index, header in enumerate(_headers(table)):
-        out.add_column(
-            header.replace(" ↑ ", " ↑\n").replace(" ↓ ", " ↓\n"), justify="left" if index == 0 else "right", no_wrap=True
-        )
+        metric, _, protocol = header.rpartition(" ")
+        out.add_column(f"{metric}\n{protocol}".strip(), justify="left" if index == 0 else "right", no_wrap=True)
     for row in table.rows:
-        out.add_row(*(f"{top}\n[dim]{below}[/dim]" for top, below in _cells(table, row)))
+        name, *numbers = _cells(table, row)
+        out.add_row("\n".join(filter(None, name)), *("\n".join(filter(None, number)) for number in numbers))
     return out

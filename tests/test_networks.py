@@ -13,9 +13,9 @@ from cincgan.networks import Discriminator, Generator, hr_discriminator, lr_disc
 from cincgan.settings import DiscriminatorSettings, GeneratorSettings
 
 PAPER = load_profile("paper")
-GENERATOR = GeneratorSettings(channels=64, blocks=6, global_skip=False)
-SMALL = GeneratorSettings(channels=8, blocks=1, global_skip=True)
-DISCRIMINATOR = DiscriminatorSettings(channels=64, padding=1, highpass_window=0)
+GENERATOR = GeneratorSettings(channels=64, blocks=6, global_skip=False, residual_window=0)
+SMALL = GeneratorSettings(channels=8, blocks=1, global_skip=True, residual_window=0)
+DISCRIMINATOR = DiscriminatorSettings(channels=64, padding=1, instance_noise=0.0, highpass_window=0)
 
 
 def parameters(network: nn.Module) -> int:
@@ -56,7 +56,7 @@ def test_generators_have_no_normalisation_and_discriminators_have_three_batchnor
 
 @pytest.mark.parametrize(("make", "field", "side"), [(lr_discriminator, 16, 32), (hr_discriminator, 70, 160)])
 def test_receptive_fields(make: type[Discriminator], field: int, side: int) -> None:
-    network = make(DiscriminatorSettings(channels=4, padding=1, highpass_window=0)).eval()
+    network = make(DiscriminatorSettings(channels=4, padding=1, instance_noise=0.0, highpass_window=0)).eval()
     image = torch.rand(1, 3, side, side, requires_grad=True)
     scores = network(image)
     scores[0, 0, scores.shape[2] // 2, scores.shape[3] // 2].backward()
@@ -79,7 +79,7 @@ def test_with_a_global_skip_generators_start_as_the_identity_and_as_a_downscaler
 
 
 def test_a_high_pass_discriminator_ignores_brightness() -> None:
-    network = lr_discriminator(DiscriminatorSettings(channels=4, padding=1, highpass_window=5)).eval()
+    network = lr_discriminator(DiscriminatorSettings(channels=4, padding=1, instance_noise=0.0, highpass_window=5)).eval()
     image = torch.rand(1, 3, 24, 24) * 0.5
     assert torch.allclose(network(image), network(image + 0.25), atol=1e-5)
     assert not torch.allclose(network(image), network(image * 0.5), atol=1e-5)
