@@ -47,15 +47,16 @@ def _score_rgb(sr: Image, hr: Image) -> dict[str, float]:
 
 
 def _challenge_crop(image: Image) -> Array:
-    height, width = (side - side % SCALE for side in image.shape[:2])
-    cropped: NDArray[np.uint8] = image[SHAVE : height - SHAVE, SHAVE : width - SHAVE]
-    return cropped.astype(np.float64) / np.float64(255)
+    """Step 1: a multiple of 4, less the border; ``(H, W, 3)`` float64 in [0, 1]."""
+    height, width = image.shape[0] // SCALE * SCALE, image.shape[1] // SCALE * SCALE
+    return image[SHAVE : height - SHAVE, SHAVE : width - SHAVE] / 255.0
 
 
 def _window_sums(plane: Array) -> Array:
     """Sums over every WINDOW x WINDOW window of a ``(H, W)`` plane, by an integral image."""
     integral = np.pad(plane, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    return integral[WINDOW:, WINDOW:] - integral[:-WINDOW, WINDOW:] - integral[WINDOW:, :-WINDOW] + integral[:-WINDOW, :-WINDOW]
+    rows: Array = integral[WINDOW:] - integral[:-WINDOW]
+    return rows[:, WINDOW:] - rows[:, :-WINDOW]
 
 
 def _best_psnr(area: Array, target: Array) -> float:
