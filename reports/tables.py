@@ -131,10 +131,16 @@ def caption(table: Table) -> str:
     seeds = sorted({seed for row in table.rows for seed in row.seeds})
     return (
         f"{table.dataset}, profile {table.profile}: {images} test images, "
-        f"{'seeds ' + ', '.join(map(str, seeds)) if seeds else 'no trained method yet'}; "
+        f"{_seeds(seeds)}; "
         "mean and 95 % bootstrap interval over images. "
         f"ΔPSNR: paired difference to {REFERENCE} in dB."
     )
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    if not seeds:
+        return "no trained method yet"
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def to_markdown(table: Table) -> str:
