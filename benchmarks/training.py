@@ -225,7 +225,7 @@ def _check_losses(stage: Stage, state: _Progress, losses: Mapping[str, float]) -
                 f"step {state.step}: loss '{name}' is {loss}: lower the learning rate or use precision float32"
             )
     window = max(HEALTH_WINDOW, stage.training.steps // 10)
-    for name in losses.keys() & set(stage.discriminators):
+    for name in (name for name in stage.discriminators if name in losses):
         recent = state.recent.setdefault(name, [])
         recent.append(losses[name])
         del recent[:-window]

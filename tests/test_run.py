@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -211,3 +212,32 @@ def test_help_lists_examples_and_light_commands_import_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
     shown = subprocess.run([sys.executable, "-m", "benchmarks.run", "--help"], cwd=ROOT, capture_output=True, text=True)
     assert "python -m benchmarks.run --all --profile smoke" in shown.stdout
+
+
+def test_force_computes_again_and_comes_to_the_same(command: Run, tmp_path: Path) -> None:
+    line = ("--methods", "bicubic", "--profile", "smoke", "--set", "lpips=none")
+    assert command(*line).returncode == 0
+    first = results(tmp_path / "runs")["evaluate bicubic"]
+    done = command(*line, "--force")
+    assert "[1/1] evaluate bicubic" in done.stderr
+    second = results(tmp_path / "runs")["evaluate bicubic"]
+    assert second["scores"] == first["scores"]
+    assert second["seconds"] != first["seconds"]
+
+
+def test_an_interrupted_run_keeps_its_table_and_says_how_to_go_on(tmp_path: Path) -> None:
+    output = tmp_path / "runs"
+    line = [sys.executable, "-m", "benchmarks.run", "--all", "--profile", "smoke", "--set", "lpips=none", "--output", str(output)]
+    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    with subprocess.Popen(line, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any("evaluate bicubic on demo-photos: done" in text for text in process.stderr)
+        assert any("train edsr" in text for text in process.stderr)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.splitlines()[-1].startswith("interrupted: what is finished is kept in")
+    assert "| edsr (seed 0 not run yet)" in (output / "table.md").read_text(encoding="utf-8")
+    client = MlflowClient(tracking_uri=f"sqlite:///{output / 'mlflow.db'}")
+    (experiment,) = (found for found in client.search_experiments() if found.name == "cincgan-benchmark")
+    assert "RUNNING" not in {run.info.status for run in client.search_runs([experiment.experiment_id])}
