@@ -64,21 +64,18 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
 
 
 def _train(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:
-    import torch
     from safetensors.torch import save
 
     from benchmarks.stored import load_stage
     from benchmarks.strict import build
-    from benchmarks.training import Context, train
+    from benchmarks.training import effective_precision, make_stage, train
 
     entry = get_stage(cell.label)
     fields = {key: value for key, value in cell.settings.items() if key != "threads"}
     settings = build(resolve(entry.settings), fields, str(cell))
     assert cell.seed is not None
-    torch.manual_seed(cell.seed)
-    generator = torch.Generator().manual_seed(cell.seed)
     needs = {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()}
-    stage = resolve(entry.target)(settings, Context(cell.data, generator, needs))
+    stage, generator = make_stage(resolve(entry.target), settings, cell.data, needs, cell.seed)
     steps = settings.training.steps
     weights, history, seconds = train(
         stage, generator, workspace.folder(cell) / "checkpoint.pt", lambda step, losses: report(step, steps, losses)
@@ -86,7 +83,12 @@ def _train(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:
     flat = {f"{network}/{key}": tensor for network, tensors in weights.items() for key, tensor in tensors.items()}
     content = save(flat)
     write_atomically(workspace.folder(cell) / "weights.safetensors", lambda file: file.write(content))
-    return {"weights_digest": hashlib.sha256(content).hexdigest(), "training_seconds": round(seconds, 3), "history": history}
+    return {
+        "weights_digest": hashlib.sha256(content).hexdigest(),
+        "precision": effective_precision(settings.training),
+        "training_seconds": round(seconds, 3),
+        "history": history,
+    }
 
 
 def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def _row(cell: Cell, workspace: Workspace, profile: Profile, force: bool) -> dic
     return {
         "id": cell.id,
         "cell": str(cell),
-        "cached": not force and workspace.read(cell) is not None,
+        "cached": not force and workspace.finished(cell) is not None,
         "seconds": estimate.seconds,
         "megabytes": estimate.megabytes,
     }

@@ -12,7 +12,7 @@ import torch
 from benchmarks.data.decode import Image
 from benchmarks.data.degradation import to_uint8
 from benchmarks.data.images import DataSpec
-from benchmarks.errors import WeightsMissing
+from benchmarks.errors import TrainingCollapsed, WeightsMissing
 from benchmarks.method import Method
 from benchmarks.protocols import get_protocol, score
 
@@ -39,6 +39,8 @@ def super_resolve(method: Method, lr: Image) -> Image:
     """Run a method on one image: ``(h, w, 3)`` uint8 -> ``(scale * h, scale * w, 3)`` uint8, clipped and rounded."""
     batch = torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1))).unsqueeze(0).float() / 255
     sr = method(batch)[0].permute(1, 2, 0).double().numpy()
+    if not np.isfinite(sr).all():
+        raise TrainingCollapsed("the method's output is not finite: its training has diverged")
     return to_uint8(sr * 255)
 
 

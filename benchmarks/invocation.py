@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from benchmarks.plan import Cell
 from benchmarks.profile import Profile
 from benchmarks.progress import CellProgress
 from benchmarks.provenance import git
+from benchmarks.registry import METHODS
 from benchmarks.results import Result
 from benchmarks.workspace import Workspace
 
@@ -27,13 +29,24 @@ class Invocation:
     Args:
         profile: whose name heads the table.
         cells: in an order that respects their needs.
+        related: of the same profile, not asked for, shown in the table where they are finished.
         workspace: where results are.
         force: compute again what is there.
         as_json: print plain data in place of the table.
     """
 
-    def __init__(self, profile: Profile, cells: Sequence[Cell], workspace: Workspace, *, force: bool, as_json: bool) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        cells: Sequence[Cell],
+        related: Sequence[Cell],
+        workspace: Workspace,
+        *,
+        force: bool,
+        as_json: bool,
+    ) -> None:
         self.profile, self.cells, self.workspace = profile, cells, workspace
+        self.related = related
         self.force, self.as_json = force, as_json
         self.results: dict[str, Result] = {}
         self.failures: dict[str, BenchmarkError] = {}
@@ -56,11 +69,10 @@ class Invocation:
         return max(codes + [WeightsMissing.exit_code] * bool(self.missing), default=0)
 
     def _find_finished(self) -> None:
-        if self.force:
-            return
-        for cell in self.cells:
-            result = self.workspace.read(cell)
-            if result is not None and not result.get("missing"):
+        asked = {cell.id for cell in self.cells}
+        for cell in (*self.related, *self.cells):
+            result = self.workspace.finished(cell)
+            if result is not None and not (self.force and cell.id in asked):
                 self.results[cell.id] = result
 
     def _compute(self, waiting: Sequence[Cell]) -> None:
@@ -83,13 +95,21 @@ class Invocation:
                     continue
                 try:
                     self._compute_one(cell, f"[{number}/{len(waiting)}] {cell}")
-                except BenchmarkError as error:
-                    self.failures[cell.id] = error
-                    _say(f"{cell}: {error}")
+                except Exception as error:  # whatever a cell raises, the others go on
+                    self.failures[cell.id] = self._failure(cell, error)
+                    _say(f"{cell}: {self.failures[cell.id]}")
                     continue
                 tracker.mirror(self.results[cell.id], self._samples(cell))
                 if cell.kind == "evaluate":
                     self._write_tables()
+
+    def _failure(self, cell: Cell, error: Exception) -> BenchmarkError:
+        """A failure as one line; where it is not one of ours, the traceback goes into the cell's folder."""
+        if isinstance(error, BenchmarkError):
+            return error
+        path = self.workspace.folder(cell) / "error.txt"
+        write_text(path, "".join(traceback.format_exception(error)))
+        return BenchmarkError(f"failed unexpectedly ({type(error).__name__}: {error}): the traceback is in {path}")
 
     def _samples(self, cell: Cell) -> list[Path]:
         return sorted((self.workspace.folder(cell) / "samples").glob("*.png"))
@@ -116,10 +136,13 @@ class Invocation:
         from reports.tables import make_table
 
         tables = []
-        evaluations = [cell for cell in self.cells if cell.kind == "evaluate"]
+        finished = [cell for cell in self.related if cell.id in self.results]
+        shown = {cell.id: cell for cell in (*finished, *self.cells)}
+        evaluations = [cell for cell in shown.values() if cell.kind == "evaluate"]
         for dataset in dict.fromkeys(cell.dataset for cell in evaluations):
             here = [cell for cell in evaluations if cell.dataset == dataset]
-            found: dict[str, list[Result]] = {cell.label: [] for cell in here}
+            order = [name for name in METHODS if name in {cell.label for cell in here}]
+            found: dict[str, list[Result]] = {name: [] for name in order}
             notes: dict[str, str] = {}
             for cell in here:
                 if cell.id in self.results:
@@ -144,9 +167,12 @@ class Invocation:
 
         tables = self._tables()
         if tables:
-            write_text(self.workspace.root / "table.md", "\n".join(to_markdown(table) for table in tables))
-            write_text(self.workspace.root / "table.csv", to_csv(tables))
+            write_text(self._table_file("md"), "\n".join(to_markdown(table) for table in tables))
+            write_text(self._table_file("csv"), to_csv(tables))
         return tables
+
+    def _table_file(self, ending: str) -> Path:
+        return self.workspace.root / f"table-{self.profile.name}.{ending}"
 
     def _print(self, tables: Sequence[Table]) -> None:
         from benchmarks.tracking import ui_command
@@ -165,7 +191,7 @@ class Invocation:
         for table in tables:
             console.print(to_rich(table))
         if tables:
-            console.print(f"tables   {root / 'table.md'}, {root / 'table.csv'}", soft_wrap=True)
+            console.print(f"tables   {self._table_file('md')}, {self._table_file('csv')}", soft_wrap=True)
         console.print(f"results  {root / 'cells'}", soft_wrap=True)
         console.print(f"MLflow   {ui_command(root)}", soft_wrap=True, markup=False)
 

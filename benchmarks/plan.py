@@ -90,16 +90,29 @@ class Cell:
         return f"{self.kind} {self.label} on {self.dataset}{seed}"
 
 
+class _Bare(ast.NodeTransformer):
+    """Takes away what cannot decide an outcome: docstrings, and imports that only a type checker sees."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text else node
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return None
+        return self.generic_visit(node)
+
+
 @cache
 def code_digest(*modules: str) -> str:
-    """Digest of the source of the modules and of all they import from this project, comments aside."""
+    """Digest of the source of the modules and of all they import from this project; comments and docstrings aside."""
     waiting, seen = list(modules), dict[str, str]()
     while waiting:
         name = waiting.pop()
         if name in seen or name in PLUMBING:
             continue
-        tree = ast.parse(_source(name).read_bytes())
-        seen[name] = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+        tree = _Bare().visit(ast.parse(_source(name).read_bytes()))
+        seen[name] = hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
         waiting += _project_imports(tree)
     return hashlib.sha256(json.dumps(sorted(seen.items())).encode()).hexdigest()[:16]
 
@@ -171,7 +184,7 @@ def _add_stage(profile: Profile, name: str, spec: DataSpec, seed: int, trained: 
         data=spec,
         settings={**_plain(asdict(profile.stages[name])), "threads": profile.threads},
         data_digest=spec.digest(*entry.reads),
-        code=code_digest(entry.target.partition(":")[0], "benchmarks.training"),
+        code=f"{entry.target} {code_digest(entry.target.partition(':')[0], 'benchmarks.training')}",
         needs={needed: trained[needed] for needed in entry.needs},
     )
 
@@ -187,7 +200,7 @@ def _evaluate_cell(profile: Profile, method: MethodEntry, spec: DataSpec, seed: 
         data=spec,
         settings={"protocols": protocols, "lpips": lpips, "threads": profile.threads},
         data_digest=spec.digest("test"),
-        code=code_digest(method.target.partition(":")[0], "benchmarks.evaluation"),
+        code=f"{method.target} {code_digest(method.target.partition(':')[0], 'benchmarks.evaluation', 'benchmarks.statistics')}",
         needs={stage: trained[stage] for stage in method.stages},
     )
 

@@ -44,7 +44,7 @@ class Profile:
     seeds: Annotated[tuple[Seed, ...], Meta(min_length=1)]
     protocols: Annotated[tuple[str, ...], Meta(min_length=1)]
     lpips: Literal["alex", "vgg", "none"]
-    threads: Annotated[int, Meta(ge=1)]
+    threads: Annotated[int, Meta(ge=1, le=1024)]
     degradation: DegradationName
     track2_like: Track2Like
     estimates: dict[str, CellEstimate]
@@ -74,6 +74,9 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
         stage: build(resolve(get_stage(stage).settings), section, f"{where}: stages.{stage}")
         for stage, section in profile.stages.items()
     }
+    for needed in (*stages, "evaluate"):
+        if needed not in profile.estimates:
+            raise UsageError(f"{where}: estimates has no '{needed}': add it")
     for method in profile.methods:
         get_method(method)
     for protocol in profile.protocols:

@@ -46,20 +46,20 @@ def _score_rgb(sr: Image, hr: Image) -> dict[str, float]:
     return {"psnr": psnr(a, b, data_range=1.0), "ssim": ssim(a, b, data_range=1.0)}
 
 
-def _challenge_crop(image: Image) -> Array:
-    """Step 1: a multiple of 4, less the border; ``(H, W, 3)`` float64 in [0, 1]."""
+def _challenge_crop(image: Image) -> Image:
+    """Step 1: a multiple of 4, less the border."""
     height, width = image.shape[0] // SCALE * SCALE, image.shape[1] // SCALE * SCALE
-    return image[SHAVE : height - SHAVE, SHAVE : width - SHAVE] / 255.0
+    return image[SHAVE : height - SHAVE, SHAVE : width - SHAVE]
 
 
-def _window_sums(plane: Array) -> Array:
-    """Sums over every WINDOW x WINDOW window of a ``(H, W)`` plane, by an integral image."""
+def _window_sums(plane: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sums over every WINDOW x WINDOW window of a ``(H, W)`` plane, by an integral image; integers, so exact."""
     integral = np.pad(plane, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    rows: Array = integral[WINDOW:] - integral[:-WINDOW]
+    rows: NDArray[np.int64] = integral[WINDOW:] - integral[:-WINDOW]
     return rows[:, WINDOW:] - rows[:, :-WINDOW]
 
 
-def _best_psnr(area: Array, target: Array) -> float:
+def _best_psnr(area: Image, target: Image) -> float:
     """Maximum over shifts of the PSNR after matching the window's mean to the target's.
 
     With window w, target g and gain k = mean(g) / mean(w), the squared error k^2 sum(w^2) - 2 k sum(w g) + sum(g^2) needs
@@ -67,23 +67,23 @@ def _best_psnr(area: Array, target: Array) -> float:
     """
     from scipy.signal import correlate
 
-    sums = _window_sums(area.sum(axis=2))
-    squares = _window_sums((area**2).sum(axis=2))
-    products = sum(correlate(area[..., c], target[..., c], mode="valid", method="fft") for c in range(3))
-    gain = np.divide(target.sum(), sums, out=np.ones_like(sums), where=sums > 0)
+    result, truth = area.astype(np.int64), target.astype(np.int64)
+    sums, squares = _window_sums(result.sum(axis=2)), _window_sums((result**2).sum(axis=2))
+    channels = [(area[..., c].astype(np.float64), target[..., c].astype(np.float64)) for c in range(3)]
+    products = sum(correlate(plane, window, mode="valid", method="fft") for plane, window in channels)
+    gain = np.divide(truth.sum(), sums, out=np.ones(sums.shape), where=sums > 0)
     error = gain**2 * squares - 2 * gain * products
     row, column = np.unravel_index(np.argmin(error), error.shape)
     window = area[row : row + WINDOW, column : column + WINDOW]
-    exact = target.mean() / window.mean() if window.any() else 1.0
-    return psnr(window * exact, target, data_range=1.0)
+    return psnr(window * gain[row, column], truth.astype(np.float64), data_range=255.0)
 
 
-def _best_ssim(area: Array, target: Array) -> float:
+def _best_ssim(area: Image, target: Image) -> float:
     """Maximum over even shifts of the mean SSIM over channels; no rescale.
 
     Means and squares of the result are filtered once for all shifts; only the cross term is filtered per shift.
     """
-    result, truth = np.moveaxis(area, -1, 0), np.moveaxis(target, -1, 0)
+    result, truth = np.moveaxis(area / 255.0, -1, 0), np.moveaxis(target / 255.0, -1, 0)
     mean_result, mean_result2 = gaussian_means(result), gaussian_means(result**2)
     mean_truth, mean_truth2 = gaussian_means(truth), gaussian_means(truth**2)
     inner = mean_truth.shape[-1]
@@ -140,4 +140,7 @@ def score(protocol: Protocol, sr: Image, hr: Image) -> dict[str, float]:
     """Score one image. Raises UsageError where the sizes differ or are too small: nothing is cropped silently."""
     if sr.shape != hr.shape:
         raise UsageError(f"protocol {protocol.name}: result is {sr.shape}, ground truth is {hr.shape}: sizes must be equal")
-    return protocol.score(sr, hr)
+    try:
+        return protocol.score(sr, hr)
+    except ValueError as error:
+        raise UsageError(f"protocol {protocol.name}: {error}") from error

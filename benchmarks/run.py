@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from benchmarks.errors import BenchmarkError, UsageError
 
 EXAMPLES = """\
 examples:
-  python -m benchmarks.run --all                          every method of the default profile, about 10 minutes on 2 cores
+  python -m benchmarks.run --all                          every method of the default profile, minutes on 2 cores
   python -m benchmarks.run --all --profile smoke          the same in seconds, to see that everything works
   python -m benchmarks.run --all --seeds 0 1 2            three trainings each
   python -m benchmarks.run --methods bicubic edsr         some methods only
@@ -25,9 +26,16 @@ exit codes: 0 all done, 1 something failed, 2 wrong use or something missing, 13
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as everything here does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (--help shows examples)")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m benchmarks.run",
         description="Train and score super-resolution methods; finished work is never computed twice.",
         epilog=EXAMPLES,
@@ -56,8 +64,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    options = make_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without arrows still gets its table
+    options = argparse.Namespace(output=None)
     try:
+        make_parser().parse_args(arguments, namespace=options)
         return _dispatch(options)
     except BenchmarkError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -72,6 +84,8 @@ def _dispatch(options: argparse.Namespace) -> int:
         return _list(as_json=options.json)
     if not (options.all or options.methods or options.cell):
         raise UsageError("nothing to run: give --all, --methods NAME … or --cell ID (--help shows examples)")
+    if options.output == Path():
+        raise UsageError("--output is empty: name a folder, for example runs")
     if options.all and options.methods:
         raise UsageError("--all and --methods exclude each other: give one of them")
 
@@ -80,7 +94,9 @@ def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.workspace import Workspace
 
     profile = load_profile(options.profile, options.changes)
-    cells = make_plan(profile, options.methods, options.datasets, _seeds(options.seeds))
+    seeds = _seeds(options.seeds)
+    cells = make_plan(profile, options.methods, options.datasets, seeds)
+    related = make_plan(profile, None, options.datasets, seeds)
     workspace = Workspace(options.output)
     if options.cell:
         cells = [find_cell(cells, options.cell)]
@@ -92,14 +108,14 @@ def _dispatch(options: argparse.Namespace) -> int:
 
     from benchmarks.invocation import Invocation
 
-    return Invocation(profile, cells, workspace, force=options.force, as_json=options.json).run()
+    return Invocation(profile, cells, related, workspace, force=options.force, as_json=options.json).run()
 
 
 def _seeds(given: Sequence[str] | None) -> list[int] | None:
     if given is None:
         return None
     for seed in given:
-        if not seed.isascii() or not seed.isdigit() or int(seed) >= 2**31:
+        if not seed.isascii() or not seed.isdigit() or len(seed) > 10 or int(seed) >= 2**31:
             raise UsageError(f"--seeds {seed}: seeds are whole numbers from 0 to {2**31 - 1}")
     return list(dict.fromkeys(int(seed) for seed in given))
 

@@ -16,7 +16,7 @@ class TrainingSettings:
 
     steps: Positive
     batch_size: Positive
-    patch_size: Positive  # LR pixels; HR patches are scale times larger
+    patch_size: Annotated[int, Meta(ge=8)]  # LR pixels; HR patches are scale times larger
     learning_rate: Annotated[float, Meta(gt=0)]
     halve_every: Positive  # the learning rate halves after this many steps
     beta1: Annotated[float, Meta(ge=0, lt=1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ def load_stage(folder: Path) -> TrainedStage:
         UsageError: the folder is not a finished training cell, or its files are corrupt.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     from benchmarks.training import TrainedStage
 
@@ -37,7 +38,10 @@ def load_stage(folder: Path) -> TrainedStage:
         )
     result = read_result(folder / "result.json")
     try:
-        flat = load_file(path)
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != result.get("weights_digest"):
+            raise UsageError(f"{path}: not the weights that result.json names: recompute the cell with --force")
+        flat = load(content)
     except (SafetensorError, OSError) as error:
         raise UsageError(f"{path}: corrupt weights ({error}): recompute the cell with --force") from error
     weights: dict[str, dict[str, Tensor]] = {}
@@ -60,4 +64,4 @@ def stages_of_run(output: Path, method: str, seed: int) -> dict[str, TrainedStag
     if not found:
         raise UsageError(f"{output}: no finished {method} with seed {seed} here: run python -m benchmarks.run --methods {method}")
     needs = max(found, key=lambda result: str(result["finished_at"]))["cell"]["needs"]
-    return {stage: load_stage(next(output.glob(f"cells/train-*-{cell}"))) for stage, cell in needs.items()}
+    return {stage: load_stage(next(output.glob(f"cells/train-*-{cell}"), output / cell)) for stage, cell in needs.items()}

@@ -61,6 +61,9 @@ def _refuse_unknown_keys(annotation: Any, data: Any, where: str) -> None:
     elif origin is tuple and isinstance(data, list | tuple):
         for index, value in enumerate(data):
             _refuse_unknown_keys(arguments[0], value, f"{where}[{index}]")
+    elif origin is dict and isinstance(data, Mapping):
+        for key, value in data.items():
+            _refuse_unknown_keys(arguments[1], value, f"{where}: {key}")
     elif origin in (typing.Union, types.UnionType):
         for argument in arguments:
             _refuse_unknown_keys(argument, data, where)

@@ -28,8 +28,8 @@ from benchmarks.settings import TrainingSettings
 
 CHECKPOINT_SECONDS = 60.0
 HISTORY_POINTS = 200
-HEALTH_WINDOW = 200  # steps over which a discriminator's loss is judged
-SATURATED = 0.005  # a least-squares discriminator loss this close to 0 is won, this close to GUESSING is blind
+HEALTH_WINDOW = 200  # steps in a row for which a discriminator must be stuck
+STUCK = 0.005  # a least-squares discriminator loss this close to 0 is won, this close to GUESSING is blind
 GUESSING = 0.5
 FLAT = 1e-3  # standard deviation, in [0, 1], under which an image counts as constant
 
@@ -64,6 +64,7 @@ class Stage(ABC):
         networks: everything with weights, by name; all are saved.
         optimizers: by name, each with its base learning rate in ``learning_rates``.
         averaged: networks whose moving average is saved in place of the last weights.
+        average_from: steps done before averaging starts.
         discriminators: names of discriminator losses in what ``step`` returns; watched for being stuck.
     """
 
@@ -71,6 +72,7 @@ class Stage(ABC):
     optimizers: dict[str, Optimizer]
     learning_rates: dict[str, float]
     averaged: tuple[str, ...]
+    average_from: int = 0
     discriminators: tuple[str, ...] = ()
 
     def __init__(self, training: TrainingSettings) -> None:
@@ -85,13 +87,28 @@ class Stage(ABC):
         """The last step's input and what the stage's main network made of it, for the check for constant output."""
 
     def mixed_precision(self) -> AbstractContextManager[Any]:
-        """The context of forward passes: bfloat16 autocast, or nothing."""
-        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.training.precision == "bfloat16")
+        """The context of forward passes: bfloat16 autocast where asked for and in hardware, or nothing."""
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=effective_precision(self.training) == "bfloat16")
 
     def adam(self, *networks: str, learning_rate: float) -> Optimizer:
         """Adam over the named networks with the stage's betas; eps 1e-8 as in the paper."""
         parameters = [parameter for name in networks for parameter in self.networks[name].parameters()]
         return torch.optim.Adam(parameters, learning_rate, (self.training.beta1, self.training.beta2), eps=1e-8, fused=True)
+
+
+def effective_precision(training: TrainingSettings) -> str:
+    """What forward passes compute in: bfloat16 only where the processor has it, for elsewhere it is slower than float32."""
+    has_bfloat16 = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    return "bfloat16" if training.precision == "bfloat16" and has_bfloat16 else "float32"
+
+
+def make_stage(
+    cls: Callable[[Any, Context], Stage], settings: Any, data: DataSpec, needs: Mapping[str, TrainedStage], seed: int
+) -> tuple[Stage, torch.Generator]:
+    """A stage with fresh networks, and the random state its samplers draw from; both follow from the seed."""
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    return cls(settings, Context(data, generator, needs)), generator
 
 
 def descend(optimizer: Optimizer, loss: Tensor) -> None:
@@ -146,7 +163,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = stage.learning_rates[name] * decay
         losses = {name: float(loss) for name, loss in stage.step(state.step).items()}
-        for name, average in averages.items():
+        for name, average in averages.items() if state.step >= stage.average_from else ():
             average.update_parameters(stage.networks[name])
         state.step += 1
         _check_losses(stage, state, losses)
@@ -224,20 +241,17 @@ def _check_losses(stage: Stage, state: _Progress, losses: Mapping[str, float]) -
             raise TrainingCollapsed(
                 f"step {state.step}: loss '{name}' is {loss}: lower the learning rate or use precision float32"
             )
-    window = max(HEALTH_WINDOW, stage.training.steps // 10)
+    window = min(HEALTH_WINDOW, max(20, stage.training.steps // 3))
     for name in (name for name in stage.discriminators if name in losses):
         recent = state.recent.setdefault(name, [])
         recent.append(losses[name])
         del recent[:-window]
-        mean = sum(recent) / len(recent)
-        if len(recent) == window and mean < SATURATED:
-            raise TrainingCollapsed(
-                f"step {state.step}: {name} has saturated (mean loss {mean:.4f} over {window} steps): lower its learning rate"
-            )
-        if len(recent) == window and abs(mean - GUESSING) < SATURATED:
-            raise TrainingCollapsed(
-                f"step {state.step}: {name} only guesses (mean loss {mean:.4f} over {window} steps): raise its learning rate"
-            )
+        if len(recent) < window:
+            continue
+        if max(recent) < STUCK:
+            raise TrainingCollapsed(f"step {state.step}: {name} has won {window} steps in a row: lower its learning rate")
+        if max(abs(loss - GUESSING) for loss in recent) < STUCK:
+            raise TrainingCollapsed(f"step {state.step}: {name} has only guessed for {window} steps: raise its learning rate")
 
 
 def _check_output(stage: Stage, step: int) -> None:

@@ -34,7 +34,14 @@ class Workspace:
         result = read_result(path)
         if result["cell"].get("id") != cell.id:
             raise UsageError(f"{path}: holds another cell ({result['cell'].get('id')}): move it away, or recompute with --force")
+        if cell.kind == "train" and not (self.folder(cell) / "weights.safetensors").is_file():
+            return None
         return result
+
+    def finished(self, cell: Cell) -> Result | None:
+        """The cell's result where nothing is left to do for it: complete, and no metric missing for lack of weights."""
+        result = self.read(cell)
+        return None if result is None or result.get("missing") else result
 
     def write(self, cell: Cell, result: Result) -> None:
         """Store a finished cell's result."""

@@ -44,7 +44,7 @@ def update_discriminator(stage: Stage, name: str, real: Tensor, fake: Tensor) ->
     """One least-squares step of discriminator ``name`` on detached images; returns its loss."""
     with stage.mixed_precision():
         scores = judge(discriminator(stage, name), real, fake.detach())
-    loss = discriminator_loss(*scores, "mean")
+    loss = discriminator_loss(*scores)
     descend(stage.optimizers[name], loss)
     return loss.detach()
 
@@ -58,7 +58,7 @@ def fool(stage: Stage, name: str, real: Tensor, fake: Tensor, losses: LossSettin
     return adversarial_loss(scores, losses.adversarial_reduction)
 
 
-def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[Tensor, dict[str, Tensor]]:
+def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """D1's update, then the total LR loss of G1 and G2 (paper, equation of the inner cycle).
 
     Args:
@@ -68,25 +68,28 @@ def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[
         losses: weights and reductions.
 
     Returns:
-        The cleaned images G1(x), and the weighted terms of the total, with D1's loss under ``d1``.
+        The cleaned images G1(x), D1's loss, and the weighted terms of the total.
     """
     with stage.mixed_precision():
         clean, same = stage.networks["g1"](torch.cat([x, y])).float().chunk(2)
     judged = update_discriminator(stage, "d1", y, clean)
     with stage.mixed_precision():
         back = stage.networks["g2"](clean).float()
-    return clean, {
-        "d1": judged,
-        "lr_adversarial": losses.adversarial * fool(stage, "d1", y, clean, losses),
-        "lr_cycle": losses.cycle * squared(back - x, losses.cycle_reduction),
-        "lr_identity": losses.identity * absolute(same - y, losses.identity_reduction),
-        "lr_tv": losses.tv * total_variation(clean, losses.tv_reduction),
-    }
+    return (
+        clean,
+        judged,
+        {
+            "lr_adversarial": losses.adversarial * fool(stage, "d1", y, clean, losses),
+            "lr_cycle": losses.cycle * squared(back - x, losses.cycle_reduction),
+            "lr_identity": losses.identity * absolute(same - y, losses.identity_reduction),
+            "lr_tv": losses.tv * total_variation(clean, losses.tv_reduction),
+        },
+    )
 
 
 def total(terms: dict[str, Tensor]) -> Tensor:
-    """The sum of all terms that generators descend, which is all but the discriminators' own losses."""
-    return torch.stack([term for name, term in terms.items() if not name.startswith("d")]).sum()
+    """The sum of weighted loss terms."""
+    return torch.stack(list(terms.values())).sum()
 
 
 def detached(terms: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -130,10 +133,10 @@ class InnerStage(Stage):
     def step(self, index: int) -> dict[str, Tensor]:
         """Update D1, then G1 and G2."""
         x, y = self.x.draw(), self.y.draw()
-        clean, terms = lr_terms(self, x, y, self.losses)
+        clean, judged, terms = lr_terms(self, x, y, self.losses)
         descend(self.optimizers["generators"], total(terms))
         self.last = x, clean
-        return detached(terms)
+        return {"d1": judged, **detached(terms)}
 
     def probe(self) -> tuple[Tensor, Tensor]:
         """The last x and G1(x)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from baselines.edsr import sr_network
@@ -16,12 +17,13 @@ from cincgan.settings import JointSettings
 class JointStage(Stage):
     """Trains G1, G2, D1 on the total LR loss and G1, SR, G3, D2 on the total HR loss, in the paper's order."""
 
-    averaged = ("g1", "sr")
+    averaged = ("g1", "g2", "sr", "g3")
     discriminators = ("d1", "d2")
 
     def __init__(self, settings: JointSettings, context: Context) -> None:
         super().__init__(settings.training)
         self.settings = settings
+        self.average_from = settings.warmup_steps
         inner = context.needs["cincgan-inner"]
         self.networks = {
             **inner_networks(inner.settings),
@@ -52,34 +54,47 @@ class JointStage(Stage):
         """D1; G1 and G2; D2; G1, SR and G3. During the warm-up only D2 and G3 learn."""
         x, (y, z) = self.x.draw(), self.pairs.draw_pairs()
         if index < self.settings.warmup_steps:
-            return self._hr_step(x, y, z, warm=True)
-        _, terms = lr_terms(self, x, y, self.settings.lr_losses)
+            return self._warm_up(x, z)
+        _, judged, terms = lr_terms(self, x, y, self.settings.lr_losses)
         descend(self.optimizers["lr"], total(terms))
-        return {**detached(terms), **self._hr_step(x, y, z, warm=False)}
+        return {"d1": judged, **detached(terms), **self._hr_step(x, y, z)}
 
-    def _hr_step(self, x: Tensor, y: Tensor, z: Tensor, *, warm: bool) -> dict[str, Tensor]:
-        """D2's update, then the total HR loss; x, y ``(N, 3, P, P)``, z ``(N, 3, scale * P, scale * P)``."""
+    def _enlarge(self, x: Tensor) -> Tensor:
+        """SR(G1(x)): ``(N, 3, P, P)`` -> ``(N, 3, scale * P, scale * P)``."""
+        with self.mixed_precision():
+            sr: Tensor = self.networks["sr"](self.networks["g1"](x)).float()
+        self.last = x, sr
+        return sr
+
+    def _hr_cycle(self, sr: Tensor, x: Tensor) -> Tensor:
         losses = self.settings.hr_losses
         with self.mixed_precision():
-            sr = self.networks["sr"](self.networks["g1"](x)).float()
+            back = self.networks["g3"](sr).float()
+        return losses.cycle * squared(back - x, losses.cycle_reduction)
+
+    def _warm_up(self, x: Tensor, z: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            sr = self._enlarge(x)
+        judged = update_discriminator(self, "d2", z, sr)
+        cycle = self._hr_cycle(sr, x)
+        descend(self.optimizers["g3"], cycle)
+        return {"d2": judged, "hr_cycle": cycle.detach()}
+
+    def _hr_step(self, x: Tensor, y: Tensor, z: Tensor) -> dict[str, Tensor]:
+        """D2's update, then the total HR loss; x, y ``(N, 3, P, P)``, z ``(N, 3, scale * P, scale * P)``."""
+        losses = self.settings.hr_losses
+        sr = self._enlarge(x)
+        with self.mixed_precision():
             same = self.networks["sr"](y).float()
         judged = update_discriminator(self, "d2", z, sr)
-        source = sr.detach() if warm else sr
-        with self.mixed_precision():
-            back = self.networks["g3"](source).float()
         terms = {
-            "d2": judged,
-            "hr_adversarial": losses.adversarial * fool(self, "d2", z, source, losses),
-            "hr_cycle": losses.cycle * squared(back - x, losses.cycle_reduction),
+            "hr_adversarial": losses.adversarial * fool(self, "d2", z, sr, losses),
+            "hr_cycle": self._hr_cycle(sr, x),
             "hr_identity": losses.identity * squared(same - z, losses.identity_reduction),
-            "hr_tv": losses.tv * total_variation(source, losses.tv_reduction),
+            "hr_tv": losses.tv * total_variation(sr, losses.tv_reduction),
         }
-        if warm:
-            descend(self.optimizers["g3"], terms["hr_cycle"])
-        else:
-            self._descend_hr(total(terms))
-        self.last = x, sr
-        return detached(terms)
+        self._descend_hr(total(terms))
+        return {"d2": judged, **detached(terms)}
 
     def _descend_hr(self, loss: Tensor) -> None:
         """One step of G1 and SR, and of G3 at its own rate, down the same loss."""

@@ -6,12 +6,9 @@ All terms take ``(N, C, H, W)`` tensors and return a scalar.
 
 from __future__ import annotations
 
-from typing import Literal
-
-import torch
 from torch import Tensor
 
-Reduction = Literal["mean", "sum", "norm"]
+from cincgan.settings import Reduction
 
 
 def squared(difference: Tensor, reduction: Reduction) -> Tensor:
@@ -34,16 +31,11 @@ def total_variation(image: Tensor, reduction: Reduction) -> Tensor:
     return squared(image.diff(dim=-1), reduction) + squared(image.diff(dim=-2), reduction)
 
 
-def discriminator_loss(real: Tensor, fake: Tensor, reduction: Reduction) -> Tensor:
-    """Least squares: ``(D(real) - 1)^2 + D(fake)^2``, squared per patch score and then reduced."""
-    return squared(real - 1, reduction) + squared(fake, reduction)
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Least squares: ``(D(real) - 1)^2 + D(fake)^2``, squared per patch score, then the mean."""
+    return squared(real - 1, "mean") + squared(fake, "mean")
 
 
 def adversarial_loss(fake: Tensor, reduction: Reduction) -> Tensor:
     """Least squares: ``(D(fake) - 1)^2``, squared per patch score and then reduced."""
     return squared(fake - 1, reduction)
-
-
-def finite(losses: dict[str, Tensor]) -> bool:
-    """Whether every loss is a finite number."""
-    return bool(torch.isfinite(torch.stack([loss.detach() for loss in losses.values()])).all())

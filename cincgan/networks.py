@@ -49,7 +49,7 @@ class Generator(nn.Module):
         width = settings.channels
         self.scale = scale
         self.global_skip = settings.global_skip
-        self.residual_window = settings.residual_window if scale == 1 else 0
+        self.residual_window = settings.residual_window
         middle = [_conv(width, width, 4, 2) if scale == 4 else _conv(width, width, 3) for _ in range(2)]
         last = _conv(width, 3, 7)
         if settings.global_skip:
@@ -124,4 +124,4 @@ def inner_networks(settings: InnerSettings) -> dict[str, nn.Module]:
 
 def outer_networks(settings: JointSettings, scale: int) -> dict[str, nn.Module]:
     """Fresh G3 and D2."""
-    return {"g3": Generator(settings.generator, scale), "d2": hr_discriminator(settings.discriminator)}
+    return {"g3": Generator(settings.g3, scale), "d2": hr_discriminator(settings.d2)}

@@ -21,7 +21,11 @@ class GeneratorSettings:
     channels: Positive
     blocks: Positive
     global_skip: bool  # deviation for small budgets: add the input, start with a zero last layer
-    residual_window: Window  # deviation for small budgets: G1, G2 change nothing but what this high-pass keeps; 0 is off
+    residual_window: Window  # deviation for small budgets: change nothing but what this high-pass keeps; 0 is off
+
+    def __post_init__(self) -> None:
+        if self.residual_window and not self.global_skip:
+            raise ValueError("residual_window needs global_skip = true: without the input nothing would carry brightness")
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class JointSettings:
     discriminator_learning_rate: Annotated[float, Meta(gt=0)]
     g3_learning_rate: Annotated[float, Meta(gt=0)]  # G3 starts from nothing; the paper has one rate for all
     warmup_steps: Annotated[int, Meta(ge=0)]  # steps in which only D2 and G3 learn, before the others join; paper: 0
-    generator: GeneratorSettings
-    discriminator: DiscriminatorSettings
+    g3: GeneratorSettings
+    d2: DiscriminatorSettings
     lr_losses: LossSettings
     hr_losses: LossSettings

@@ -66,16 +66,17 @@ def make_table(dataset: str, profile: str, results: Mapping[str, Sequence[Mappin
 
 
 def _image_means(results: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, float]]:
-    """By (protocol, metric): every image's mean over seeds."""
+    """By (protocol, metric) that all seeds have: every image's mean over seeds."""
     if not results:
         return {}
-    first = results[0]["scores"]
+    first, *others = [result["scores"] for result in results]
     return {
         (protocol, metric): {
-            image: sum(result["scores"][protocol][metric][image] for result in results) / len(results) for image in values
+            image: sum(scores[protocol][metric][image] for scores in (first, *others)) / len(results) for image in values
         }
         for protocol, metrics in first.items()
         for metric, values in metrics.items()
+        if all(metric in scores.get(protocol, {}) for scores in others)
     }
 
 

@@ -65,6 +65,6 @@ def test_the_examples_work_together(tmp_path: Path) -> None:
     bicubic, nearest = ({(score["protocol"], score["metric"]): score["mean"] for score in row["scores"]} for row in table["rows"])
     assert nearest["rgb", "psnr"] < bicubic["rgb", "psnr"]
     assert nearest["mae", "mae"] > bicubic["mae", "mae"] > 0
-    markdown = (tmp_path / "runs" / "table.md").read_text(encoding="utf-8")
+    markdown = (tmp_path / "runs" / "table-smoke.md").read_text(encoding="utf-8")
     assert "| nearest " in markdown
     assert "MAE ↓ mae" in markdown

@@ -42,7 +42,7 @@ def test_total_variation_sums_both_directions() -> None:
 
 def test_least_squares_adversarial_losses_square_every_patch_score_before_the_mean() -> None:
     real, fake = torch.tensor([[1.0, 3.0]]), torch.tensor([[-1.0, 1.0]])
-    assert discriminator_loss(real, fake, "mean").item() == (0 + 4) / 2 + (1 + 1) / 2
+    assert discriminator_loss(real, fake).item() == (0 + 4) / 2 + (1 + 1) / 2
     assert adversarial_loss(fake, "mean").item() == (4 + 0) / 2
 
 

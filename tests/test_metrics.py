@@ -86,6 +86,17 @@ def test_ntire2018_of_identical_images_and_of_a_black_result() -> None:
     assert math.isfinite(score(NTIRE, np.zeros_like(hr), hr)["psnr"])
 
 
+def test_a_black_window_in_the_result_does_not_win() -> None:
+    generator = np.random.default_rng(3)
+    for case in range(8):
+        hr = generator.integers(0, 256, (192, 192, 3), dtype=np.uint8)
+        sr = np.clip(hr.astype(int) + generator.integers(-5, 6, hr.shape), 0, 255).astype(np.uint8)
+        sr[: 75 + case, :] = 0
+        sr[:, : 75 + case] = 0
+        sr[66:126, 66:126] = np.clip(hr[66:126, 66:126].astype(int) + 3, 0, 255)
+        assert score(NTIRE, sr, hr)["psnr"] > 35
+
+
 def test_sizes_are_never_cropped_silently() -> None:
     with pytest.raises(UsageError, match="160x160"):
         score(NTIRE, np.zeros((159, 200, 3), np.uint8), np.zeros((159, 200, 3), np.uint8))

@@ -28,8 +28,8 @@ def edsr(channels: int, blocks: int, res_scale: float) -> EDSRNetwork:
 
 
 def test_the_paper_profile_has_the_networks_of_figure_3() -> None:
-    assert PAPER.stages["cincgan-inner"].generator == PAPER.stages["cincgan-joint"].generator == GENERATOR
-    assert PAPER.stages["cincgan-inner"].discriminator == PAPER.stages["cincgan-joint"].discriminator == DISCRIMINATOR
+    assert PAPER.stages["cincgan-inner"].generator == PAPER.stages["cincgan-joint"].g3 == GENERATOR
+    assert PAPER.stages["cincgan-inner"].discriminator == PAPER.stages["cincgan-joint"].d2 == DISCRIMINATOR
 
 
 @pytest.mark.parametrize(("scale", "count"), [(1, 609_731), (4, 667_075)])

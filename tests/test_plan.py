@@ -70,7 +70,7 @@ def test_code_counts_through_its_imports_and_comments_do_not(tmp_path: Path, mon
         return code_digest("cincgan.a")
 
     first = digest()
-    (package / "b.py").write_text("import torch  # a remark\nX = 1\n")
+    (package / "b.py").write_text('"""Text."""\nimport torch  # a remark\nX = 1\n')
     assert digest() == first
     (package / "b.py").write_text("import torch\nX = 2\n")
     assert digest() != first

@@ -64,6 +64,14 @@ def test_the_paper_profile_has_the_papers_schedule() -> None:
         ("seeds=[-1]", "Expected `int` >= 0"),
         ("methods=[1", "not valid TOML"),
         ("degradation=track-2", "Invalid enum value"),
+        ("track2_like.blur_sigma_min=2", "blur_sigma_min is larger than blur_sigma_max"),
+        ("track2_like.motion_max=inf", "Expected `float` <= 64"),
+        ("track2_like.noise_signal=nan", "Expected `float`"),
+        ("threads=99999999999999", "Expected `int` <= 1024"),
+        ("stages.edsr.training.patch_size=2", "Expected `int` >= 8"),
+        ("stages.cincgan-inner.generator.global_skip=false", "residual_window needs global_skip"),
+        ("estimates.edsr={second=1, megabytes=1}", "unknown key 'second': did you mean 'seconds'"),
+        ("estimates={evaluate={seconds=1, megabytes=1}}", "estimates has no 'edsr'"),
     ],
 )
 def test_a_wrong_change_is_one_clear_line(change: str, message: str) -> None:

@@ -59,13 +59,13 @@ def test_every_method_is_trained_and_scored(smoke: tuple[Path, str]) -> None:
 def test_again_computes_nothing_and_prints_the_same(smoke: tuple[Path, str], command: Run) -> None:
     output, printed = smoke
     before = {path: path.stat().st_mtime_ns for path in output.glob("cells/*/*")}
-    table = (output / "table.md").read_bytes(), (output / "table.csv").read_bytes()
+    table = (output / "table-smoke.md").read_bytes(), (output / "table-smoke.csv").read_bytes()
     done = command("--all", "--profile", "smoke", output=output)
     assert done.returncode == 0
     assert done.stdout == printed
     assert done.stderr == ""
     assert before == {path: path.stat().st_mtime_ns for path in output.glob("cells/*/*")}
-    assert table == ((output / "table.md").read_bytes(), (output / "table.csv").read_bytes())
+    assert table == ((output / "table-smoke.md").read_bytes(), (output / "table-smoke.csv").read_bytes())
 
 
 def test_the_same_seed_gives_the_same_bits(smoke: tuple[Path, str], command: Run, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_stopped_run_goes_on_and_dry_run_says_what_is_left(smoke: tuple[Path, 
     done = command("--profile", "smoke", "--cell", lost.name[-16:-8], "--json")
     assert done.returncode == 0, done.stderr
     assert "[1/1] evaluate cincgan" in done.stderr
-    assert [row["method"] for row in json.loads(done.stdout)["tables"][0]["rows"]] == ["cincgan"]
+    assert [row["method"] for row in json.loads(done.stdout)["tables"][0]["rows"]] == ["bicubic", "edsr", "cincgan"]
     assert read_result(lost / "result.json")["scores"] == read_result(smoke[0] / "cells" / lost.name / "result.json")["scores"]
 
 
@@ -161,7 +161,7 @@ def test_a_collapsed_method_is_a_row_of_the_table_and_the_others_go_on(command: 
     assert "Traceback" not in done.stderr
     assert "lower the learning rate" in done.stderr
     assert "not run, because train cincgan-inner" in done.stderr
-    table = (tmp_path / "runs" / "table.md").read_text()
+    table = (tmp_path / "runs" / "table-smoke.md").read_text()
     assert "cincgan (seed 0 diverged)" in table
     assert "| bicubic " in table
 
@@ -175,8 +175,9 @@ def test_a_collapsed_method_is_a_row_of_the_table_and_the_others_go_on(command: 
         (("--all", "--datasets", "demo-fotos"), "unknown data set 'demo-fotos': did you mean 'demo-photos'"),
         (("--all", "--profile", "smoek"), "unknown profile 'smoek': did you mean 'smoke'"),
         (("--all", "--seeds", "zero"), "--seeds zero: seeds are whole numbers"),
-        (("--all", "--seeds", "-1"), "expected at least one argument"),
-        (("--all", "--seeds", "99999999999"), "seeds are whole numbers"),
+        (("--all", "--seeds", "-1"), "--seeds -1: seeds are whole numbers"),
+        (("--all", "--seeds", "9" * 5000), "seeds are whole numbers"),
+        (("--all", "--seeds"), "expected at least one argument"),
         (("--all", "--set", "stages.edsr.blcoks=1"), "unknown key 'blcoks': did you mean 'blocks'"),
         (("--all", "--cell", "0123"), "no cell of this run"),
         (("--all", "--datasets", "div2k-track2"), "CINCGAN_DATA is not set"),
@@ -188,7 +189,7 @@ def test_wrong_use_is_one_clear_line_and_exit_2(arguments: tuple[str, ...], mess
     done = command(*arguments, CINCGAN_DATA="")
     assert done.returncode == 2
     assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
     assert done.stdout == ""
     assert not list(tmp_path.glob("runs/cells/*"))
 
@@ -237,7 +238,7 @@ def test_an_interrupted_run_keeps_its_table_and_says_how_to_go_on(tmp_path: Path
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.splitlines()[-1].startswith("interrupted: what is finished is kept in")
-    assert "| edsr (seed 0 not run yet)" in (output / "table.md").read_text(encoding="utf-8")
+    assert "| edsr (seed 0 not run yet)" in (output / "table-smoke.md").read_text(encoding="utf-8")
     client = MlflowClient(tracking_uri=f"sqlite:///{output / 'mlflow.db'}")
     (experiment,) = (found for found in client.search_experiments() if found.name == "cincgan-benchmark")
     assert "RUNNING" not in {run.info.status for run in client.search_runs([experiment.experiment_id])}

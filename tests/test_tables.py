@@ -57,6 +57,13 @@ def test_a_cell_is_the_mean_over_images_of_the_mean_over_seeds() -> None:
     assert (edsr.seeds, edsr.images, cincgan.scores) == ((0, 1), 3, {})
 
 
+def test_a_metric_that_one_seed_lacks_is_left_out() -> None:
+    partial = result("edsr", 1, [20.0, 21.0, 23.5])
+    partial["scores"]["rgb"]["lpips"] = {f"image{index}": 0.5 for index in range(3)}
+    for pair in ([partial, result("edsr", 0, [1.0, 2.0, 3.0])], [result("edsr", 0, [1.0, 2.0, 3.0]), partial]):
+        assert make_table("photos", "demo", {"edsr": pair}, {}).columns == (("rgb", "psnr"),)
+
+
 def test_markdown() -> None:
     lines = to_markdown(TABLE).splitlines()
     assert lines[0].startswith("**photos, profile demo: 3 test images, seeds 0, 1; mean and 95 %")

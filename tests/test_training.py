@@ -119,8 +119,8 @@ class Toy(Stage):
     [
         (lambda step: math.nan if step == 3 else 0.2, 1.0, r"step 4: loss 'd' is nan: lower the learning rate"),
         (lambda step: math.inf, 1.0, "loss 'd' is inf"),
-        (lambda step: 0.5 + 0.001 * (-1) ** step, 1.0, r"step 200: d only guesses .* raise its learning rate"),
-        (lambda step: 0.001, 1.0, r"step 200: d has saturated .* lower its learning rate"),
+        (lambda step: 0.5 + 0.001 * (-1) ** step, 1.0, r"step 200: d has only guessed for 200 steps: raise its learning rate"),
+        (lambda step: 0.001, 1.0, r"step 200: d has won 200 steps in a row: lower its learning rate"),
         (lambda step: 0.2, 0.0, "the output is constant"),
     ],
 )

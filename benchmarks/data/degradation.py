@@ -17,20 +17,25 @@ from numpy.typing import NDArray
 
 from benchmarks.data.imresize import imresize
 
-NonNegative = Annotated[float, Meta(ge=0)]
+Length = Annotated[float, Meta(ge=0, le=64)]  # HR pixels
+Noise = Annotated[float, Meta(ge=0, le=255)]
 
 
 @dataclass(frozen=True)
 class Track2Like:
     """Parameters of ``track2-like``; lengths in HR pixels, noise on the 0-255 scale."""
 
-    blur_sigma_min: Annotated[float, Meta(gt=0)]  # Gaussian part of the kernel, each axis drawn uniformly
-    blur_sigma_max: Annotated[float, Meta(gt=0)]
-    motion_max: NonNegative  # length of the straight motion path, drawn uniformly from 0
-    shift_max: NonNegative  # shift along each axis, drawn uniformly from [-max, max], sub-pixel
-    noise_gaussian: NonNegative  # standard deviation of the signal-independent noise
-    noise_signal: NonNegative  # standard deviation of the signal-dependent noise at full white
+    blur_sigma_min: Annotated[float, Meta(gt=0, le=64)]  # Gaussian part of the kernel, each axis drawn uniformly
+    blur_sigma_max: Annotated[float, Meta(gt=0, le=64)]
+    motion_max: Length  # length of the straight motion path, drawn uniformly from 0
+    shift_max: Length  # shift along each axis, drawn uniformly from [-max, max], sub-pixel
+    noise_gaussian: Noise  # standard deviation of the signal-independent noise
+    noise_signal: Noise  # standard deviation of the signal-dependent noise at full white
     seed: Annotated[int, Meta(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        if self.blur_sigma_min > self.blur_sigma_max:
+            raise ValueError("blur_sigma_min is larger than blur_sigma_max")
 
 
 def image_generator(image_id: str, seed: int) -> np.random.Generator:
