@@ -6,15 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.data.decode import Image, decode
-from benchmarks.data.images import DataSpec
 from benchmarks.errors import BenchmarkError, UsageError, unknown
+from benchmarks.plan import Cell, make_plan
 from benchmarks.profile import load_profile
-from benchmarks.results import read_result
-
-PROTOCOL = "ntire2018"
+from benchmarks.workspace import Workspace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,31 +36,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _panels(output: Path, profile_name: str, image: str) -> list[tuple[str, Image]]:
-    """Caption and pixels ``(H, W, 3)`` uint8 of LR, of every method in the order of their PSNR, and of HR."""
-    from benchmarks.data.cards import load_dataset_card
-
+    """Caption and pixels ``(H, W, 3)`` uint8 of LR, of every finished method (first seed), and of HR."""
     profile = load_profile(profile_name)
-    data = DataSpec(load_dataset_card(profile.datasets[0]), profile.degradation, profile.track2_like)
-    pairs = {pair.name: pair for pair in data.test_pairs()}
-    if image not in pairs:
-        raise unknown("image", image, pairs)
-    found = [_panel(path, image) for path in sorted(output.glob("cells/evaluate-*/result.json"))]
-    made = [panel for panel in found if panel is not None]
-    if not made:
-        raise UsageError(f"{output}: no sample of '{image}' here: run python -m benchmarks.run --all --output {output}")
-    panels = [(caption, pixels) for _, caption, pixels in sorted(made, key=lambda panel: panel[0])]
+    workspace = Workspace(output)
+    evaluations = [cell for cell in make_plan(profile, datasets=profile.datasets[:1]) if cell.kind == "evaluate"]
+    finished = [cell for cell in evaluations if cell.seed in (None, profile.seeds[0]) and workspace.read(cell)]
+    samples = {path.stem for cell in finished for path in (workspace.folder(cell) / "samples").glob("*.png")}
+    if not finished:
+        raise UsageError(f"{output}: nothing finished of profile '{profile_name}' here: run python -m benchmarks.run --all first")
+    if image not in samples:
+        raise unknown("sample", image, samples)
+    data = evaluations[0].data
+    pair = next(pair for pair in data.test_pairs() if pair.name == image)
     scale = data.card.scale
-    return [("LR", pairs[image].lr.repeat(scale, 0).repeat(scale, 1)), *panels, ("HR", pairs[image].hr)]
+    panels = [_panel(cell, workspace, image) for cell in finished]
+    return [("LR", pair.lr.repeat(scale, 0).repeat(scale, 1)), *panels, ("HR", pair.hr)]
 
 
-def _panel(path: Path, image: str) -> tuple[float, str, Image] | None:
-    result: dict[str, Any] = read_result(path)
-    sample = path.parent / "samples" / f"{image}.png"
-    if not sample.is_file() or result["cell"]["seed"] not in (None, 0):
-        return None
-    scores = result["scores"][PROTOCOL]
-    caption = f"{result['cell']['label']}\n{scores['psnr'][image]:.2f} dB / {scores['ssim'][image]:.3f}"
-    return scores["psnr"][image], caption, decode(sample, f"sample '{image}'", "recompute the cell with --force")
+def _panel(cell: Cell, workspace: Workspace, image: str) -> tuple[str, Image]:
+    scores = (workspace.read(cell) or {})["scores"]
+    protocol = "ntire2018" if "ntire2018" in scores else next(iter(scores))
+    psnr, ssim = (scores[protocol][metric][image] for metric in ("psnr", "ssim"))
+    sample = workspace.folder(cell) / "samples" / f"{image}.png"
+    pixels = decode(sample, f"sample '{image}'", "recompute the cell with --force")
+    return f"{cell.label}\n{psnr:.2f} dB / {ssim:.3f}", pixels
 
 
 def draw(panels: Sequence[tuple[str, Image]], figure: Path) -> None:

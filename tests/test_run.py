@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 import torch
 from mlflow import MlflowClient
+from PIL import Image
 
+from benchmarks.errors import UsageError
 from benchmarks.results import read_result
 from cincgan import CinCGAN
 from tests.conftest import ROOT, Run
@@ -110,6 +112,41 @@ def test_the_trained_method_is_reachable_from_python(smoke: tuple[Path, str]) ->
     assert method.g2(method.g1(lr)).shape == lr.shape
     assert method.g3(method.sr(lr)).shape == lr.shape
     assert method.d1(lr).shape[1] == method.d2(method.sr(lr)).shape[1] == 1
+
+
+def test_a_figure_shows_a_sample_of_every_method(smoke: tuple[Path, str], tmp_path: Path) -> None:
+    figure = tmp_path / "figure.png"
+    line = [sys.executable, "-m", "reports.comparison", "--output", str(smoke[0]), "--profile", "smoke", "--figure", str(figure)]
+    done = subprocess.run([*line, "--image", "coffee-8-12"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with Image.open(figure) as drawn:
+        assert drawn.width > 4 * drawn.height
+    wrong = subprocess.run([*line, "--image", "coffee-8-21"], cwd=ROOT, capture_output=True, text=True)
+    assert wrong.returncode == 2
+    assert "unknown sample 'coffee-8-21': did you mean 'coffee-8-12'" in wrong.stderr
+
+
+def test_swapped_weights_are_refused(smoke: tuple[Path, str], tmp_path: Path) -> None:
+    copied = tmp_path / "runs"
+    shutil.copytree(smoke[0], copied)
+    edsr, joint = (next(copied.glob(f"cells/train-{stage}-*/weights.safetensors")) for stage in ("edsr", "cincgan-joint"))
+    shutil.copy(edsr, joint)
+    with pytest.raises(UsageError, match=r"not the weights that result\.json names"):
+        CinCGAN.from_run(copied)
+    with pytest.raises(UsageError, match="no finished cincgan with seed 7"):
+        CinCGAN.from_run(copied, seed=7)
+
+
+def test_a_failure_of_one_cell_is_one_line_and_the_others_go_on(command: Run, tmp_path: Path) -> None:
+    """A patch smaller than D1 without padding can take: a failure that no check foresees."""
+    changes = ["lpips=none", "stages.cincgan-inner.training.patch_size=8", "stages.cincgan-inner.discriminator.padding=0"]
+    settings = [word for change in changes for word in ("--set", change)]
+    done = command("--methods", "cincgan", "bicubic", "--profile", "smoke", *settings)
+    assert done.returncode == 1
+    (line,) = (line for line in done.stderr.splitlines() if "failed unexpectedly" in line)
+    assert "the traceback is in" in line
+    assert "Traceback" in next((tmp_path / "runs").glob("cells/*/error.txt")).read_text(encoding="utf-8")
+    assert "| bicubic " in (tmp_path / "runs" / "table-smoke.md").read_text(encoding="utf-8")
 
 
 def test_a_stopped_run_goes_on_and_dry_run_says_what_is_left(smoke: tuple[Path, str], command: Run, tmp_path: Path) -> None:
