@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without arrows still gets its table
-    options = argparse.Namespace(output=None)
+    options = argparse.Namespace()
     try:
         make_parser().parse_args(arguments, namespace=options)
         return _dispatch(options)
@@ -75,7 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(f"interrupted: what is finished is kept in {options.output}; the same command goes on from there", file=sys.stderr)
+        print(
+            f"interrupted: what is finished is kept in {vars(options).get('output', 'runs')}; the same command goes on from there",
+            file=sys.stderr,
+        )
         return 130
 
 
