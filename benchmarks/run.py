@@ -75,10 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(
-            f"interrupted: what is finished is kept in {vars(options).get('output', 'runs')}; the same command goes on from there",
-            file=sys.stderr,
-        )
+        kept = vars(options).get("output", "runs")
+        print(f"interrupted: what is finished is kept in {kept}; the same command goes on from there", file=sys.stderr)
         return 130
 
 
