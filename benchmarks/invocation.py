@@ -96,6 +96,7 @@ class Invocation:
                 try:
                     self._compute_one(cell, f"[{number}/{len(waiting)}] {cell}")
                 except Exception as error:  # whatever a cell raises, the others go on
+                    tracker.cell_failed = True
                     self.failures[cell.id] = self._failure(cell, error)
                     _say(f"{cell}: {self.failures[cell.id]}")
                     continue

@@ -66,11 +66,13 @@ class Tracker:
         warn: called once, with one line, at the first failure.
 
     Attributes:
-        failures: what went wrong, one line each.
+        failures: what went wrong with MLflow, one line each.
+        cell_failed: set by the caller where a cell failed; the parent run then ends FAILED.
     """
 
     def __init__(self, output: Path, *, invocation: Mapping[str, Any], warn: Callable[[str], None]) -> None:
         self.failures: list[str] = []
+        self.cell_failed = False
         self._output, self._uri = output.resolve(), tracking_uri(output)
         self._invocation, self._warn = invocation, warn
         self._session: _Session | None = None
@@ -87,7 +89,8 @@ class Tracker:
             self.open()
         if self._session:
             with self._attempt("closing the run"):
-                self._session.end(self._session.parent, "KILLED" if interrupted else "FAILED" if kind else "FINISHED")
+                status = "KILLED" if interrupted else "FAILED" if kind or self.cell_failed else "FINISHED"
+                self._session.end(self._session.parent, status)
 
     def skip(self) -> None:
         """There is nothing to mirror, every cell was reused: leave MLflow alone, unless it is open already."""

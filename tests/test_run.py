@@ -35,6 +35,13 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return output, done.stdout
 
 
+def statuses(output: Path) -> set[str]:
+    """Of all MLflow runs of a workspace."""
+    client = MlflowClient(tracking_uri=f"sqlite:///{output / 'mlflow.db'}")
+    (experiment,) = (found for found in client.search_experiments() if found.name == "cincgan-benchmark")
+    return {run.info.status for run in client.search_runs([experiment.experiment_id])}
+
+
 def results(output: Path) -> dict[str, dict[str, Any]]:
     found = [read_result(path) for path in sorted(output.glob("cells/*/result.json"))]
     return {f"{result['cell']['kind']} {result['cell']['label']}": result for result in found}
@@ -201,6 +208,7 @@ def test_a_collapsed_method_is_a_row_of_the_table_and_the_others_go_on(command: 
     table = (tmp_path / "runs" / "table-smoke.md").read_text()
     assert "cincgan (seed 0 diverged)" in table
     assert "| bicubic " in table
+    assert "FAILED" in statuses(tmp_path / "runs")
 
 
 @pytest.mark.parametrize(
@@ -276,6 +284,4 @@ def test_an_interrupted_run_keeps_its_table_and_says_how_to_go_on(tmp_path: Path
     assert process.returncode == 130
     assert said.splitlines()[-1].startswith("interrupted: what is finished is kept in")
     assert "| edsr (seed 0 not run yet)" in (output / "table-smoke.md").read_text(encoding="utf-8")
-    client = MlflowClient(tracking_uri=f"sqlite:///{output / 'mlflow.db'}")
-    (experiment,) = (found for found in client.search_experiments() if found.name == "cincgan-benchmark")
-    assert "RUNNING" not in {run.info.status for run in client.search_runs([experiment.experiment_id])}
+    assert "RUNNING" not in statuses(output)
