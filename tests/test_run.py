@@ -271,11 +271,17 @@ def test_force_computes_again_and_comes_to_the_same(command: Run, tmp_path: Path
     assert second["seconds"] != first["seconds"]
 
 
+def heed_interrupts() -> None:
+    """A test run in the background is told to ignore SIGINT, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_run_keeps_its_table_and_says_how_to_go_on(tmp_path: Path) -> None:
     output = tmp_path / "runs"
     line = [sys.executable, "-m", "benchmarks.run", "--all", "--profile", "smoke", "--set", "lpips=none", "--output", str(output)]
     env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    with subprocess.Popen(line, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(line, cwd=ROOT, env=env, preexec_fn=heed_interrupts, **streams) as process:
         assert process.stderr is not None
         assert any("evaluate bicubic on demo-photos: done" in text for text in process.stderr)
         assert any("train edsr" in text for text in process.stderr)
