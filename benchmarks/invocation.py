@@ -69,11 +69,13 @@ class Invocation:
         return max(codes + [WeightsMissing.exit_code] * bool(self.missing), default=0)
 
     def _find_finished(self) -> None:
-        asked = {cell.id for cell in self.cells}
-        for cell in (*self.related, *self.cells):
-            result = self.workspace.finished(cell)
-            if result is not None and not (self.force and cell.id in asked):
-                self.results[cell.id] = result
+        """Read each result once; under ``force`` not those asked for, which may be corrupt: that mends them."""
+        cells = {cell.id: cell for cell in (*self.related, *self.cells)}
+        forced = {cell.id for cell in self.cells} if self.force else set()
+        for cell_id in cells.keys() - forced:
+            result = self.workspace.finished(cells[cell_id])
+            if result is not None:
+                self.results[cell_id] = result
 
     def _compute(self, waiting: Sequence[Cell]) -> None:
         from benchmarks.tracking import Tracker

@@ -269,6 +269,10 @@ def test_force_computes_again_and_comes_to_the_same(command: Run, tmp_path: Path
     second = results(tmp_path / "runs")["evaluate bicubic"]
     assert second["scores"] == first["scores"]
     assert second["seconds"] != first["seconds"]
+    next((tmp_path / "runs").glob("cells/*/result.json")).write_text("{")
+    assert command(*line).returncode == 2
+    assert command(*line, "--force").returncode == 0
+    assert results(tmp_path / "runs")["evaluate bicubic"]["scores"] == first["scores"]
 
 
 def heed_interrupts() -> None:
