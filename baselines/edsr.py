@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.pairs import PairStage, clean_pairs, degraded_pairs
 from baselines.settings import EDSRSettings
 from benchmarks.basicsr_adapter import edsr_network
-from benchmarks.data.sampler import PatchSampler
-from benchmarks.training import Context, Stage, TrainedStage, descend
+from benchmarks.settings import PlainSettings
+from benchmarks.training import Context, TrainedStage
 
 RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, which the network adds to its output
 
@@ -42,37 +43,23 @@ class EDSRNetwork(nn.Module):
         return out
 
 
-class EDSRStage(Stage):
+class EDSRStage(PairStage):
     """Pre-training on Y -> Z with the L1 loss, as published."""
 
     def __init__(self, settings: EDSRSettings, context: Context) -> None:
-        super().__init__(settings.training)
-        self.network = EDSRNetwork(settings, context.scale)
-        self.networks = {"sr": self.network}
-        self.optimizers = {"sr": self.adam("sr", learning_rate=settings.training.learning_rate)}
-        self.learning_rates = {"sr": settings.training.learning_rate}
-        self.averaged = ("sr",)
-        self.sampler = PatchSampler(
-            context.data.y_images(),
-            paired=context.data.z_images(),
-            patch_size=settings.training.patch_size,
-            batch_size=settings.training.batch_size,
-            generator=context.generator,
-        )
+        super().__init__(settings.training, EDSRNetwork(settings, context.scale), clean_pairs(context.data), context)
 
-    def step(self, index: int) -> dict[str, Tensor]:
-        """One step on the L1 loss of SR(y) and z."""
-        lr, hr = self.sampler.draw_pairs()
-        with self.mixed_precision():
-            sr = self.network(lr)
-        loss = functional.l1_loss(sr.float(), hr)
-        descend(self.optimizers["sr"], loss)
-        self.last = lr, sr
-        return {"l1": loss.detach()}
+    def loss(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        """Mean absolute error."""
+        return {"l1": functional.l1_loss(sr, hr)}
 
-    def probe(self) -> tuple[Tensor, Tensor]:
-        """The last LR batch and its SR."""
-        return self.last
+
+class PairedEDSRStage(EDSRStage):
+    """Fine-tuning of the stage ``edsr`` on degraded pairs: EDSR+ of the paper's table 1."""
+
+    def __init__(self, settings: PlainSettings, context: Context) -> None:
+        network = sr_network(context.needs["edsr"])
+        PairStage.__init__(self, settings.training, network, degraded_pairs(context.data), context)
 
 
 class EDSR:
@@ -89,12 +76,21 @@ class EDSR:
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> EDSR:
-        """Take the network of the stage ``edsr``."""
+        """The network of the stage ``edsr``."""
         return cls(sr_network(stages["edsr"]))
 
 
-def sr_network(stage: TrainedStage) -> EDSRNetwork:
-    """The trained network of the stage ``edsr``."""
+class PairedEDSR(EDSR):
+    """EDSR+: EDSR fine-tuned on degraded pairs."""
+
+    @classmethod
+    def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> PairedEDSR:
+        """The size is the stage ``edsr``'s, the weights are those of ``edsr-paired``."""
+        return cls(sr_network(stages["edsr"], stages["edsr-paired"].weights["sr"]))
+
+
+def sr_network(stage: TrainedStage, weights: Mapping[str, Tensor] | None = None) -> EDSRNetwork:
+    """A network as the stage ``edsr`` has it, with that stage's weights or with later ones."""
     network = EDSRNetwork(stage.settings, stage.scale)
-    network.load_state_dict(stage.weights["sr"])
+    network.load_state_dict(stage.weights["sr"] if weights is None else weights)
     return network

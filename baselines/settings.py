@@ -19,3 +19,13 @@ class EDSRSettings:
     blocks: Positive
     res_scale: Annotated[float, Meta(gt=0)]
     global_skip: bool  # deviation for small budgets: add the bicubic upscale, start with a zero last layer
+
+
+@dataclass(frozen=True)
+class FSRCNNSettings:
+    """FSRCNN(features, shrunk, mappings) and its schedule (published: 56, 12, 4)."""
+
+    training: TrainingSettings
+    features: Positive
+    shrunk: Positive
+    mappings: Positive

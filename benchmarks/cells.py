@@ -66,16 +66,13 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
 def _train(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:
     from safetensors.torch import save
 
-    from benchmarks.stored import load_stage
-    from benchmarks.strict import build
+    from benchmarks.stored import load_stage, stage_settings
     from benchmarks.training import effective_precision, make_stage, train
 
-    entry = get_stage(cell.label)
-    fields = {key: value for key, value in cell.settings.items() if key != "threads"}
-    settings = build(resolve(entry.settings), fields, str(cell))
+    settings = stage_settings(cell.label, cell.settings, str(cell))
     assert cell.seed is not None
     needs = {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()}
-    stage, generator = make_stage(resolve(entry.target), settings, cell.data, needs, cell.seed)
+    stage, generator = make_stage(resolve(get_stage(cell.label).target), settings, cell.data, needs, cell.seed)
     steps = settings.training.steps
     weights, history, seconds = train(
         stage, generator, workspace.folder(cell) / "checkpoint.pt", lambda step, losses: report(step, steps, losses)

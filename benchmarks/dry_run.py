@@ -14,28 +14,28 @@ from benchmarks.workspace import Workspace
 def print_dry_run(cells: Sequence[Cell], workspace: Workspace, profile: Profile, *, force: bool, as_json: bool) -> None:
     """Print one line per cell and the sums; nothing is computed or written."""
     rows = [_row(cell, workspace, profile, force) for cell in cells]
-    seconds = sum(row["seconds"] for row in rows if not row["cached"])
-    megabytes = sum(row["megabytes"] for row in rows if not row["cached"])
+    seconds = sum(row["seconds"] or 0 for row in rows if not row["cached"])
+    megabytes = sum(row["megabytes"] or 0 for row in rows if not row["cached"])
     if as_json:
         print(json.dumps({"cells": rows, "seconds": seconds, "megabytes": megabytes}, indent=1))
         return
+    width = max(len(row["cell"]) for row in rows)
     for row in rows:
-        state = "done" if row["cached"] else f"to do, about {_duration(row['seconds'])}"
-        print(f"{row['id']}  {row['cell']:<48} {state}")
+        cost = "for an unknown time" if row["seconds"] is None else f"about {_duration(row['seconds'])}"
+        print(f"{row['id']}  {row['cell']:<{width}}  {'done' if row['cached'] else f'to do, {cost}'}")
     waiting = sum(not row["cached"] for row in rows)
-    print(
-        f"{len(rows)} cells, {waiting} to do: about {_duration(seconds)} on two CPU cores, {megabytes:.0f} MB in {workspace.root}"
-    )
+    cost = f"about {_duration(seconds)} on {profile.machine}, {megabytes:.0f} MB in {workspace.root}"
+    print(f"{len(rows)} cells, {waiting} to do: {cost}")
 
 
 def _row(cell: Cell, workspace: Workspace, profile: Profile, force: bool) -> dict[str, Any]:
-    estimate = profile.estimates[cell.label if cell.kind == "train" else "evaluate"]
+    estimate = profile.estimates.get(cell.label if cell.kind == "train" else "evaluate")
     return {
         "id": cell.id,
         "cell": str(cell),
         "cached": not force and workspace.finished(cell) is not None,
-        "seconds": estimate.seconds,
-        "megabytes": estimate.megabytes,
+        "seconds": estimate.seconds if estimate else None,
+        "megabytes": estimate.megabytes if estimate else None,
     }
 
 

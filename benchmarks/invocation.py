@@ -15,7 +15,7 @@ from benchmarks.plan import Cell
 from benchmarks.profile import Profile
 from benchmarks.progress import CellProgress
 from benchmarks.provenance import git
-from benchmarks.registry import METHODS
+from benchmarks.registry import METHODS, variants_of
 from benchmarks.results import Result
 from benchmarks.workspace import Workspace
 
@@ -136,26 +136,35 @@ class Invocation:
         self.missing.update(self.results[cell.id].get("missing", {}))
 
     def _tables(self) -> list[Table]:
-        from reports.tables import make_table
+        """Per data set the methods beside bicubic, and a method's variants beside the method."""
+        from reports.tables import REFERENCE
 
-        tables = []
         finished = [cell for cell in self.related if cell.id in self.results]
         shown = {cell.id: cell for cell in (*finished, *self.cells)}
         evaluations = [cell for cell in shown.values() if cell.kind == "evaluate"]
+        tables = []
         for dataset in dict.fromkeys(cell.dataset for cell in evaluations):
             here = [cell for cell in evaluations if cell.dataset == dataset]
-            order = [name for name in METHODS if name in {cell.label for cell in here}]
-            found: dict[str, list[Result]] = {name: [] for name in order}
-            notes: dict[str, str] = {}
-            for cell in here:
-                if cell.id in self.results:
-                    found[cell.label].append(self.results[cell.id])
-                    missing = self.results[cell.id].get("missing", {})
-                    notes |= {cell.label: f"{', '.join(missing)}: weights missing"} if missing else {}
-                else:
-                    notes[cell.label] = self._note(cell)
-            tables.append(make_table(dataset, self.profile.name, found, notes))
+            methods = [name for name in METHODS if any(cell.label == name for cell in here)]
+            tables += [self._table(dataset, here, methods, REFERENCE)] if methods else []
+            for base in METHODS:
+                variants = [entry.name for entry in variants_of(base) if any(cell.label == entry.name for cell in here)]
+                tables += [self._table(dataset, here, [base, *variants], base)] if variants else []
         return tables
+
+    def _table(self, dataset: str, cells: Sequence[Cell], methods: Sequence[str], reference: str) -> Table:
+        from reports.tables import make_table
+
+        found: dict[str, list[Result]] = {name: [] for name in methods}
+        notes: dict[str, str] = {}
+        for cell in (cell for cell in cells if cell.label in found):
+            if cell.id in self.results:
+                found[cell.label].append(self.results[cell.id])
+                missing = self.results[cell.id].get("missing", {})
+                notes |= {cell.label: f"{', '.join(missing)}: weights missing"} if missing else {}
+            else:
+                notes[cell.label] = self._note(cell)
+        return make_table(dataset, self.profile.name, found, notes, reference)
 
     def _note(self, cell: Cell) -> str:
         """Why a row lacks scores."""
@@ -163,19 +172,21 @@ class Invocation:
         error = self.failures.get(cell.id)
         if error is None:
             return f"{seed}not run yet"
+        if isinstance(error, WeightsMissing):
+            return "skipped: weights missing"
         return f"{seed}diverged" if isinstance(error, TrainingCollapsed) else f"{seed}failed"
 
     def _write_tables(self) -> list[Table]:
         from reports.tables import to_csv, to_markdown
 
         tables = self._tables()
-        if tables:
-            write_text(self._table_file("md"), "\n".join(to_markdown(table) for table in tables))
-            write_text(self._table_file("csv"), to_csv(tables))
+        for stem, group in self._by_file(tables).items():
+            write_text(self.workspace.root / f"{stem}.md", "\n".join(to_markdown(table) for table in group))
+            write_text(self.workspace.root / f"{stem}.csv", to_csv(group))
         return tables
 
-    def _table_file(self, ending: str) -> Path:
-        return self.workspace.root / f"table-{self.profile.name}.{ending}"
+    def _by_file(self, tables: Sequence[Table]) -> dict[str, list[Table]]:
+        return {stem: [table for table in tables if table.stem == stem] for stem in dict.fromkeys(t.stem for t in tables)}
 
     def _print(self, tables: Sequence[Table]) -> None:
         from benchmarks.tracking import ui_command
@@ -193,8 +204,8 @@ class Invocation:
         console = Console(width=max(Console().width, 130), highlight=False)
         for table in tables:
             console.print(to_rich(table))
-        if tables:
-            console.print(f"tables   {self._table_file('md')}, {self._table_file('csv')}", soft_wrap=True)
+        for stem in self._by_file(tables):
+            console.print(f"table    {root / stem}.md, {stem}.csv", soft_wrap=True)
         console.print(f"results  {root / 'cells'}", soft_wrap=True)
         console.print(f"MLflow   {ui_command(root)}", soft_wrap=True, markup=False)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
 Net = Literal["alex", "vgg"]
 
 SMALLEST_SIDE = {"alex": 31, "vgg": 16}  # pixels: below, the trunk's last layer has nothing left to see
-
-
-def weights_digest(net: Net = "alex") -> str:
-    """sha256 over the sha256 of each weight file, in the card's order: what an LPIPS value depends on. Needs no weights."""
-    hashes = [file.sha256 for file in load_weight_card(f"lpips-{net}").files]
-    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 class LPIPS:

@@ -9,22 +9,21 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.images import DataSpec
+from benchmarks.data.weights import card_digest
 from benchmarks.errors import UsageError
-from benchmarks.perceptual import weights_digest
-from benchmarks.profile import Profile
+from benchmarks.profile import Profile, changed
 from benchmarks.protocols import get_protocol
-from benchmarks.registry import MethodEntry, get_method, get_stage
+from benchmarks.registry import ROOT, MethodEntry, get_method, get_stage
 
-ROOT = Path(__file__).resolve().parents[1]
 PLUMBING = frozenset(
-    f"benchmarks.{name}" for name in ("data.weights", "errors", "files", "registry", "results", "stored")
+    f"benchmarks.{name}" for name in ("data.weights", "errors", "files", "registry", "results", "stored", "strict")
 )  # decides no number
 PACKAGES = ("benchmarks", "cincgan", "baselines", "reports")
 
@@ -45,6 +44,7 @@ class Cell:
         data_digest: of the splits that it sees.
         code: digest of the source that computes it.
         needs: cells whose weights it starts from, by stage name.
+        variant: the variant that it was first needed for, where it is not the full model's; no part of the identity.
     """
 
     kind: Kind
@@ -56,6 +56,7 @@ class Cell:
     data_digest: str
     code: str
     needs: Mapping[str, Cell]
+    variant: str = ""
 
     def identity(self) -> dict[str, Any]:
         """What decides the outcome, as plain data."""
@@ -87,7 +88,8 @@ class Cell:
 
     def __str__(self) -> str:
         seed = "" if self.seed is None else f", seed {self.seed}"
-        return f"{self.kind} {self.label} on {self.dataset}{seed}"
+        variant = f" ({self.variant})" if self.variant else ""
+        return f"{self.kind} {self.label}{variant} on {self.dataset}{seed}"
 
 
 class _Bare(ast.NodeTransformer):
@@ -153,27 +155,32 @@ def make_plan(
     """
     cells: dict[str, Cell] = {}
     chosen = [get_method(name) for name in methods or profile.methods]
-    specs = [DataSpec(load_dataset_card(name), profile.degradation, profile.track2_like) for name in datasets or profile.datasets]
+    cards = [load_dataset_card(name) for name in datasets or profile.datasets]
     for method in chosen:
-        for spec in specs:
+        theirs = changed(profile, method.changes)
+        for card in cards:
+            spec = DataSpec(card, theirs.degradation, theirs.track2_like)
             for seed in seeds if seeds is not None else profile.seeds:
-                for cell in _method_cells(profile, method, spec, seed):
-                    cells.setdefault(cell.id, cell)
+                for cell in _method_cells(theirs, method, spec, seed):
+                    variant = method.name.partition("/")[2] if cell.kind == "train" else ""
+                    cells.setdefault(cell.id, replace(cell, variant=variant))
     return list(cells.values())
 
 
 def _method_cells(profile: Profile, method: MethodEntry, spec: DataSpec, seed: int) -> list[Cell]:
     trained: dict[str, Cell] = {}
     for stage in method.stages:
-        _add_stage(profile, stage, spec, seed, trained)
+        _add_stage(profile, stage, spec, seed, trained, method.without)
     return [*trained.values(), _evaluate_cell(profile, method, spec, seed, trained)]
 
 
-def _add_stage(profile: Profile, name: str, spec: DataSpec, seed: int, trained: dict[str, Cell]) -> None:
+def _add_stage(profile: Profile, name: str, spec: DataSpec, seed: int, trained: dict[str, Cell], without: Sequence[str]) -> None:
+    if name in trained:
+        return
     entry = get_stage(name)
-    for needed in entry.needs:
-        if needed not in trained:
-            _add_stage(profile, needed, spec, seed, trained)
+    needs = [needed for needed in entry.needs if needed not in without]
+    for needed in needs:
+        _add_stage(profile, needed, spec, seed, trained, without)
     if name not in profile.stages:
         raise UsageError(f"profile '{profile.name}' has no section [stages.{name}], which training it needs: add one")
     trained[name] = Cell(
@@ -182,27 +189,32 @@ def _add_stage(profile: Profile, name: str, spec: DataSpec, seed: int, trained: 
         dataset=spec.card.name,
         seed=seed,
         data=spec,
-        settings={**_plain(asdict(profile.stages[name])), "threads": profile.threads},
+        settings={**_plain(asdict(profile.stages[name])), "threads": profile.threads, **_weights(entry.weights)},
         data_digest=spec.digest(*entry.reads),
         code=f"{entry.target} {code_digest(entry.target.partition(':')[0], 'benchmarks.training')}",
-        needs={needed: trained[needed] for needed in entry.needs},
+        needs={needed: trained[needed] for needed in needs},
     )
 
 
 def _evaluate_cell(profile: Profile, method: MethodEntry, spec: DataSpec, seed: int, trained: Mapping[str, Cell]) -> Cell:
     protocols = {name: get_protocol(name).version for name in profile.protocols}
-    lpips = None if profile.lpips == "none" else {"net": profile.lpips, "weights": weights_digest(profile.lpips)}
+    lpips = None if profile.lpips == "none" else {"net": profile.lpips, "weights": card_digest(f"lpips-{profile.lpips}")}
     return Cell(
         kind="evaluate",
         label=method.name,
         dataset=spec.card.name,
         seed=seed if method.stages else None,
         data=spec,
-        settings={"protocols": protocols, "lpips": lpips, "threads": profile.threads},
+        settings={"protocols": protocols, "lpips": lpips, "threads": profile.threads, **_weights(method.weights)},
         data_digest=spec.digest("test"),
         code=f"{method.target} {code_digest(method.target.partition(':')[0], 'benchmarks.evaluation', 'benchmarks.statistics')}",
         needs={stage: trained[stage] for stage in method.stages},
     )
+
+
+def _weights(cards: Sequence[str]) -> dict[str, Any]:
+    """The published weights that a cell uses, by card, with their digests."""
+    return {"weights": {name: card_digest(name) for name in cards}} if cards else {}
 
 
 def _plain(data: Any) -> Any:

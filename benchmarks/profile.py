@@ -23,7 +23,7 @@ Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 @dataclass(frozen=True)
 class CellEstimate:
-    """What a cell costs, measured on two CPU cores."""
+    """What a cell costs on the profile's ``machine``."""
 
     seconds: Annotated[float, Meta(ge=0)]
     megabytes: Annotated[float, Meta(ge=0)]
@@ -34,7 +34,7 @@ class Profile:
     """Everything that a run can be told, besides where to put its results.
 
     ``stages`` maps each training stage to its settings dataclass; ``estimates`` maps a stage, or
-    ``evaluate``, to its cost, for ``--dry-run``.
+    ``evaluate``, to its cost on ``machine``, for ``--dry-run``; ``changes`` are those made to the file's values.
     """
 
     name: str
@@ -47,8 +47,10 @@ class Profile:
     threads: Annotated[int, Meta(ge=1, le=1024)]
     degradation: DegradationName
     track2_like: Track2Like
+    machine: str
     estimates: dict[str, CellEstimate]
     stages: dict[str, Any]
+    changes: tuple[str, ...] = ()
 
 
 def profile_names() -> list[str]:
@@ -74,15 +76,17 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
         stage: build(resolve(get_stage(stage).settings), section, f"{where}: stages.{stage}")
         for stage, section in profile.stages.items()
     }
-    for needed in (*stages, "evaluate"):
-        if needed not in profile.estimates:
-            raise UsageError(f"{where}: estimates has no '{needed}': add it")
     for method in profile.methods:
         get_method(method)
     for protocol in profile.protocols:
         get_protocol(protocol)
     values = {field.name: getattr(profile, field.name) for field in fields(Profile)}
-    return Profile(**(values | {"stages": stages}))
+    return Profile(**(values | {"stages": stages, "changes": tuple(changes)}))
+
+
+def changed(profile: Profile, changes: Sequence[str]) -> Profile:
+    """The profile with further changes on top of its own. Raises UsageError as ``load_profile`` does."""
+    return load_profile(profile.name, (*profile.changes, *changes)) if changes else profile
 
 
 def _apply(data: dict[str, Any], change: str) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.errors import unknown
+from benchmarks.strict import build, read_toml
 
-Split = Literal["x", "z", "test"]
+ROOT = Path(__file__).resolve().parents[1]
+
+Split = Literal["x", "z", "pairs", "test"]
+Group = Literal["rival", "supervised", "released"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,7 @@ class StageEntry:
         settings: ``module:Class``, the frozen dataclass of its profile section.
         reads: training splits that it sees, so that its identity depends on nothing else.
         needs: stages whose weights it starts from.
+        weights: cards of published weights that its losses use.
     """
 
     name: str
@@ -28,6 +35,7 @@ class StageEntry:
     settings: str
     reads: tuple[Split, ...]
     needs: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,48 +43,89 @@ class MethodEntry:
     """Something that turns an LR image into an HR image.
 
     Attributes:
-        name: on the command line and in tables.
+        name: on the command line and in tables; ``<method>/<variant>`` is a variant.
         title: how a table introduces it.
         target: ``module:Class``, a ``benchmarks.method.Method``.
-        stages: trained stages it is built from; none for an untrained method.
-        supervised: saw degraded LR and HR *pairs*: an upper reference, no fair rival.
+        trains: its own training stages.
+        uses: stages of other methods that it is built from.
+        weights: cards of published weights that it is made of.
+        group: ``rival``; ``supervised`` saw degraded LR and HR *pairs*: an upper reference, no fair rival;
+            ``released`` was trained elsewhere on other data.
+        variants: file under the project's root that declares its variants.
+        changes: settings that a variant changes, as for ``--set``.
+        without: stages that a variant leaves out.
     """
 
     name: str
     title: str
     target: str
-    stages: tuple[str, ...] = ()
-    supervised: bool = False
+    trains: tuple[StageEntry, ...] = ()
+    uses: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    group: Group = "rival"
+    variants: str = ""
+    changes: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the trained stages that it is built from; none for an untrained method."""
+        return tuple(name for name in (*self.uses, *(stage.name for stage in self.trains)) if name not in self.without)
 
-STAGES = {
-    stage.name: stage
-    for stage in (
-        StageEntry("edsr", "baselines.edsr:EDSRStage", "baselines.settings:EDSRSettings", reads=("z",)),
-        StageEntry("cincgan-inner", "cincgan.inner:InnerStage", "cincgan.settings:InnerSettings", reads=("x", "z")),
-        StageEntry(
-            "cincgan-joint",
-            "cincgan.joint:JointStage",
-            "cincgan.settings:JointSettings",
-            reads=("x", "z"),
-            needs=("edsr", "cincgan-inner"),
-        ),
-    )
-}
 
 METHODS = {
     method.name: method
     for method in (
         MethodEntry("bicubic", "bicubic interpolation, untrained", "baselines.bicubic:Bicubic"),
-        MethodEntry("edsr", "EDSR, trained on clean bicubic pairs", "baselines.edsr:EDSR", stages=("edsr",)),
+        MethodEntry(
+            "fsrcnn",
+            "FSRCNN, trained on clean bicubic pairs",
+            "baselines.fsrcnn:FSRCNN",
+            trains=(StageEntry("fsrcnn", "baselines.fsrcnn:FSRCNNStage", "baselines.settings:FSRCNNSettings", reads=("z",)),),
+        ),
+        MethodEntry(
+            "edsr",
+            "EDSR, trained on clean bicubic pairs",
+            "baselines.edsr:EDSR",
+            trains=(StageEntry("edsr", "baselines.edsr:EDSRStage", "baselines.settings:EDSRSettings", reads=("z",)),),
+        ),
         MethodEntry(
             "cincgan",
             "CinCGAN, trained without pairs",
             "cincgan.method:CinCGAN",
-            stages=("edsr", "cincgan-inner", "cincgan-joint"),
+            trains=(
+                StageEntry("cincgan-inner", "cincgan.inner:InnerStage", "cincgan.settings:InnerSettings", reads=("x", "z")),
+                StageEntry(
+                    "cincgan-joint",
+                    "cincgan.joint:JointStage",
+                    "cincgan.settings:JointSettings",
+                    reads=("x", "z"),
+                    needs=("edsr", "cincgan-inner"),
+                ),
+            ),
+            uses=("edsr",),
+            variants="cincgan/ablation.toml",
+        ),
+        MethodEntry(
+            "edsr-paired",
+            "EDSR fine-tuned on degraded pairs (EDSR+)",
+            "baselines.edsr:PairedEDSR",
+            trains=(
+                StageEntry(
+                    "edsr-paired",
+                    "baselines.edsr:PairedEDSRStage",
+                    "benchmarks.settings:PlainSettings",
+                    reads=("pairs",),
+                    needs=("edsr",),
+                ),
+            ),
+            uses=("edsr",),
+            group="supervised",
         ),
     )
 }
+
+STAGES = {stage.name: stage for method in METHODS.values() for stage in method.trains}
 
 
 def get_stage(name: str) -> StageEntry:
@@ -87,10 +136,39 @@ def get_stage(name: str) -> StageEntry:
 
 
 def get_method(name: str) -> MethodEntry:
-    """Look a method up. Raises UsageError, with the nearest name, where there is none."""
-    if name not in METHODS:
+    """Look a method or a variant up. Raises UsageError, with the nearest name, where there is none."""
+    base, slash, _ = name.partition("/")
+    if base not in METHODS:
         raise unknown("method", name, METHODS)
-    return METHODS[name]
+    if not slash:
+        return METHODS[base]
+    variants = {variant.name: variant for variant in variants_of(base)}
+    if name not in variants:
+        raise unknown("variant", name, variants)
+    return variants[name]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a method's variant changes, as its file declares it."""
+
+    title: str
+    changes: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+@cache
+def variants_of(name: str) -> tuple[MethodEntry, ...]:
+    """The declared variants of a method, in their file's order. Raises UsageError where the file is invalid."""
+    method = METHODS[name]
+    if not method.variants:
+        return ()
+    path = ROOT / method.variants
+    declared = {key: build(Variant, data, f"{path}: {key}") for key, data in read_toml(path).items()}
+    return tuple(
+        replace(method, name=f"{name}/{key}", title=found.title, changes=found.changes, without=found.without, variants="")
+        for key, found in declared.items()
+    )
 
 
 def resolve(target: str) -> Any:

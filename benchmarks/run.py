@@ -8,9 +8,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from benchmarks.errors import BenchmarkError, UsageError
+
+if TYPE_CHECKING:
+    from benchmarks.profile import Profile
 
 EXAMPLES = """\
 examples:
@@ -18,6 +21,8 @@ examples:
   python -m benchmarks.run --all --profile smoke          the same in seconds, to see that everything works
   python -m benchmarks.run --all --seeds 0 1 2            three trainings each
   python -m benchmarks.run --methods bicubic edsr         some methods only
+  python -m benchmarks.run --ablation                     CinCGAN with each of its parts removed in turn
+  python -m benchmarks.run --methods cincgan/no-d1        one variant, beside the full model
   python -m benchmarks.run --all --dry-run                what would run, what is there already, how long it takes
   python -m benchmarks.run --all --set stages.edsr.training.steps=100
   python -m benchmarks.run --list                         what there is to choose from
@@ -44,6 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     what = parser.add_argument_group("what to run")
     what.add_argument("--all", action="store_true", help="every method of the profile")
+    what.add_argument("--ablation", action="store_true", help="every variant of CinCGAN, beside the full model")
     what.add_argument("--methods", nargs="+", metavar="NAME", help="these methods only")
     what.add_argument("--datasets", nargs="+", metavar="NAME", help="instead of the profile's data sets")
     what.add_argument("--seeds", nargs="+", metavar="N", help="instead of the profile's seeds")
@@ -83,12 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(options: argparse.Namespace) -> int:
     if options.list:
         return _list(as_json=options.json)
-    if not (options.all or options.methods or options.cell):
-        raise UsageError("nothing to run: give --all, --methods NAME … or --cell ID (--help shows examples)")
+    if not (options.all or options.ablation or options.methods or options.cell):
+        raise UsageError("nothing to run: give --all, --ablation, --methods NAME … or --cell ID (--help shows examples)")
     if options.output == Path():
         raise UsageError("--output is empty: name a folder, for example runs")
-    if options.all and options.methods:
-        raise UsageError("--all and --methods exclude each other: give one of them")
+    if options.methods and (options.all or options.ablation):
+        raise UsageError("--methods excludes --all and --ablation: give one of them")
 
     from benchmarks.plan import find_cell, make_plan
     from benchmarks.profile import load_profile
@@ -96,7 +102,7 @@ def _dispatch(options: argparse.Namespace) -> int:
 
     profile = load_profile(options.profile, options.changes)
     seeds = _seeds(options.seeds)
-    cells = make_plan(profile, options.methods, options.datasets, seeds)
+    cells = make_plan(profile, _methods(options, profile), options.datasets, seeds)
     related = make_plan(profile, None, options.datasets, seeds)
     workspace = Workspace(options.output)
     if options.cell:
@@ -112,6 +118,21 @@ def _dispatch(options: argparse.Namespace) -> int:
     return Invocation(profile, cells, related, workspace, force=options.force, as_json=options.json).run()
 
 
+def _methods(options: argparse.Namespace, profile: Profile) -> list[str]:
+    """What is asked for by name; a variant comes after its method, whose trainings it may share."""
+    from benchmarks.registry import METHODS, variants_of
+
+    if options.methods:
+        bases = [name.partition("/")[0] for name in options.methods if "/" in name]
+        return list(dict.fromkeys((*bases, *options.methods)))
+    wanted = list(profile.methods) if options.all or not options.ablation else []
+    if options.ablation or options.cell:
+        for base in METHODS:
+            variants = [entry.name for entry in variants_of(base)]
+            wanted += [base, *variants] if variants else []
+    return list(dict.fromkeys(wanted))
+
+
 def _seeds(given: Sequence[str] | None) -> list[int] | None:
     if given is None:
         return None
@@ -125,10 +146,11 @@ def _list(*, as_json: bool) -> int:
     from benchmarks.data.cards import dataset_names, load_dataset_card
     from benchmarks.profile import load_profile, profile_names
     from benchmarks.protocols import PROTOCOLS
-    from benchmarks.registry import METHODS
+    from benchmarks.registry import METHODS, variants_of
 
     found: dict[str, dict[str, Any]] = {
         "methods": {method.name: method.title for method in METHODS.values()},
+        "variants": {variant.name: variant.title for name in METHODS for variant in variants_of(name)},
         "datasets": {name: load_dataset_card(name).title for name in dataset_names()},
         "profiles": {name: load_profile(name).description for name in profile_names()},
         "protocols": {protocol.name: protocol.title for protocol in PROTOCOLS.values()},
@@ -139,7 +161,7 @@ def _list(*, as_json: bool) -> int:
     for kind, entries in found.items():
         print(f"{kind}:")
         for name, title in entries.items():
-            print(f"  {name:<14} {title}")
+            print(f"  {name:<{max(map(len, entries))}} {title}")
     return 0
 
 

@@ -14,7 +14,7 @@ Positive = Annotated[int, Meta(ge=1)]
 class TrainingSettings:
     """Schedule, batches and numerics of one training stage."""
 
-    steps: Positive
+    steps: Annotated[int, Meta(ge=0)]  # 0: the networks stay as they were initialised
     batch_size: Positive
     patch_size: Annotated[int, Meta(ge=8)]  # LR pixels; HR patches are scale times larger
     learning_rate: Annotated[float, Meta(gt=0)]
@@ -23,3 +23,10 @@ class TrainingSettings:
     beta2: Annotated[float, Meta(ge=0, lt=1)]
     ema_decay: Annotated[float, Meta(ge=0, lt=1)]  # moving average of the weights that are evaluated; 0 is off
     precision: Literal["float32", "bfloat16"]  # of the forward passes
+
+
+@dataclass(frozen=True)
+class PlainSettings:
+    """Of a stage that has no choices but its schedule."""
+
+    training: TrainingSettings

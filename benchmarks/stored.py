@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import UsageError
 from benchmarks.registry import get_stage, resolve
@@ -48,9 +49,14 @@ def load_stage(folder: Path) -> TrainedStage:
     for key, tensor in flat.items():
         network, _, name = key.partition("/")
         weights.setdefault(network, {})[name] = tensor
-    settings = {key: value for key, value in result["settings"].items() if key != "threads"}
-    cls = resolve(get_stage(result["cell"]["label"]).settings)
-    return TrainedStage(build(cls, settings, str(folder / "result.json")), weights, result["data"]["scale"])
+    settings = stage_settings(result["cell"]["label"], result["settings"], str(folder / "result.json"))
+    return TrainedStage(settings, weights, result["data"]["scale"])
+
+
+def stage_settings(stage: str, settings: Mapping[str, Any], where: str) -> Any:
+    """A training cell's settings as the stage's dataclass, without what the plan adds. Raises UsageError as ``build`` does."""
+    own = {key: value for key, value in settings.items() if key not in ("threads", "weights")}
+    return build(resolve(get_stage(stage).settings), own, where)
 
 
 def stages_of_run(output: Path, method: str, seed: int) -> dict[str, TrainedStage]:

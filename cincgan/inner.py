@@ -58,8 +58,10 @@ def fool(stage: Stage, name: str, real: Tensor, fake: Tensor, losses: LossSettin
     return adversarial_loss(scores, losses.adversarial_reduction)
 
 
-def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
     """D1's update, then the total LR loss of G1 and G2 (paper, equation of the inner cycle).
+
+    A term of weight 0 is left out, and with it the update of the network that only it has.
 
     Args:
         stage: holds ``g1``, ``g2``, ``d1`` and D1's optimiser.
@@ -68,23 +70,23 @@ def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[
         losses: weights and reductions.
 
     Returns:
-        The cleaned images G1(x), D1's loss, and the weighted terms of the total.
+        The cleaned images G1(x), D1's loss by name, and the weighted terms of the total.
     """
     with stage.mixed_precision():
         clean, same = stage.networks["g1"](torch.cat([x, y])).float().chunk(2)
-    judged = update_discriminator(stage, "d1", y, clean)
-    with stage.mixed_precision():
-        back = stage.networks["g2"](clean).float()
-    return (
-        clean,
-        judged,
-        {
-            "lr_adversarial": losses.adversarial * fool(stage, "d1", y, clean, losses),
-            "lr_cycle": losses.cycle * squared(back - x, losses.cycle_reduction),
-            "lr_identity": losses.identity * absolute(same - y, losses.identity_reduction),
-            "lr_tv": losses.tv * total_variation(clean, losses.tv_reduction),
-        },
-    )
+    judged, terms = dict[str, Tensor](), dict[str, Tensor]()
+    if losses.adversarial:
+        judged["d1"] = update_discriminator(stage, "d1", y, clean)
+        terms["lr_adversarial"] = losses.adversarial * fool(stage, "d1", y, clean, losses)
+    if losses.cycle:
+        with stage.mixed_precision():
+            back = stage.networks["g2"](clean).float()
+        terms["lr_cycle"] = losses.cycle * squared(back - x, losses.cycle_reduction)
+    if losses.identity:
+        terms["lr_identity"] = losses.identity * absolute(same - y, losses.identity_reduction)
+    if losses.tv:
+        terms["lr_tv"] = losses.tv * total_variation(clean, losses.tv_reduction)
+    return clean, judged, terms
 
 
 def total(terms: dict[str, Tensor]) -> Tensor:
@@ -136,7 +138,7 @@ class InnerStage(Stage):
         clean, judged, terms = lr_terms(self, x, y, self.losses)
         descend(self.optimizers["generators"], total(terms))
         self.last = x, clean
-        return {"d1": judged, **detached(terms)}
+        return {**judged, **detached(terms)}
 
     def probe(self) -> tuple[Tensor, Tensor]:
         """The last x and G1(x)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from baselines.edsr import sr_network
 from benchmarks.data.sampler import PatchSampler
@@ -15,32 +15,38 @@ from cincgan.settings import JointSettings
 
 
 class JointStage(Stage):
-    """Trains G1, G2, D1 on the total LR loss and G1, SR, G3, D2 on the total HR loss, in the paper's order."""
+    """Trains G1, G2, D1 on the total LR loss and G1, SR, G3, D2 on the total HR loss, in the paper's order.
 
-    averaged = ("g1", "g2", "sr", "g3")
+    Without the inner stage (structure 1 of the ablation) G1 is the identity and only the HR half is done.
+    """
+
     discriminators = ("d1", "d2")
 
     def __init__(self, settings: JointSettings, context: Context) -> None:
         super().__init__(settings.training)
         self.settings = settings
         self.average_from = settings.warmup_steps
-        inner = context.needs["cincgan-inner"]
+        self.inner = context.needs.get("cincgan-inner")
         self.networks = {
-            **inner_networks(inner.settings),
+            **(inner_networks(self.inner.settings) if self.inner else {"g1": nn.Identity()}),
             **outer_networks(settings, context.scale),
             "sr": sr_network(context.needs["edsr"]),
         }
-        for name in ("g1", "g2", "d1"):
-            self.networks[name].load_state_dict(inner.weights[name])
+        for name, weights in (self.inner.weights if self.inner else {}).items():
+            self.networks[name].load_state_dict(weights)
+        self.averaged = ("g1", "g2", "sr", "g3") if self.inner else ("sr", "g3")
         rate, rate_d = settings.training.learning_rate, settings.discriminator_learning_rate
         self.learning_rates = {"lr": rate, "hr": rate, "g3": settings.g3_learning_rate, "d1": rate_d, "d2": rate_d}
         self.optimizers = {
-            "lr": self.adam("g1", "g2", learning_rate=rate),
             "hr": self.adam("g1", "sr", learning_rate=rate),
             "g3": self.adam("g3", learning_rate=settings.g3_learning_rate),
-            "d1": self.adam("d1", learning_rate=rate_d),
             "d2": self.adam("d2", learning_rate=rate_d),
         }
+        if self.inner:
+            self.optimizers |= {
+                "lr": self.adam("g1", "g2", learning_rate=rate),
+                "d1": self.adam("d1", learning_rate=rate_d),
+            }
         self.x = x_sampler(context, settings.training)
         self.pairs = PatchSampler(
             context.data.y_images(),
@@ -55,9 +61,12 @@ class JointStage(Stage):
         x, (y, z) = self.x.draw(), self.pairs.draw_pairs()
         if index < self.settings.warmup_steps:
             return self._warm_up(x, z)
-        _, judged, terms = lr_terms(self, x, y, self.settings.lr_losses)
-        descend(self.optimizers["lr"], total(terms))
-        return {"d1": judged, **detached(terms), **self._hr_step(x, y, z)}
+        done: dict[str, Tensor] = {}
+        if self.inner:
+            _, done, terms = lr_terms(self, x, y, self.settings.lr_losses)
+            descend(self.optimizers["lr"], total(terms))
+            done |= detached(terms)
+        return {**done, **self._hr_step(x, y, z)}
 
     def _enlarge(self, x: Tensor) -> Tensor:
         """SR(G1(x)): ``(N, 3, P, P)`` -> ``(N, 3, scale * P, scale * P)``."""
@@ -73,28 +82,38 @@ class JointStage(Stage):
         return losses.cycle * squared(back - x, losses.cycle_reduction)
 
     def _warm_up(self, x: Tensor, z: Tensor) -> dict[str, Tensor]:
+        losses, done = self.settings.hr_losses, dict[str, Tensor]()
         with torch.no_grad():
             sr = self._enlarge(x)
-        judged = update_discriminator(self, "d2", z, sr)
-        cycle = self._hr_cycle(sr, x)
-        descend(self.optimizers["g3"], cycle)
-        return {"d2": judged, "hr_cycle": cycle.detach()}
+        if losses.adversarial:
+            done["d2"] = update_discriminator(self, "d2", z, sr)
+        if losses.cycle:
+            cycle = self._hr_cycle(sr, x)
+            descend(self.optimizers["g3"], cycle)
+            done["hr_cycle"] = cycle.detach()
+        return done
 
     def _hr_step(self, x: Tensor, y: Tensor, z: Tensor) -> dict[str, Tensor]:
-        """D2's update, then the total HR loss; x, y ``(N, 3, P, P)``, z ``(N, 3, scale * P, scale * P)``."""
+        """D2's update, then the total HR loss; x, y ``(N, 3, P, P)``, z ``(N, 3, scale * P, scale * P)``.
+
+        As in the LR half, a term of weight 0 is left out.
+        """
         losses = self.settings.hr_losses
+        judged, terms = dict[str, Tensor](), dict[str, Tensor]()
         sr = self._enlarge(x)
-        with self.mixed_precision():
-            same = self.networks["sr"](y).float()
-        judged = update_discriminator(self, "d2", z, sr)
-        terms = {
-            "hr_adversarial": losses.adversarial * fool(self, "d2", z, sr, losses),
-            "hr_cycle": self._hr_cycle(sr, x),
-            "hr_identity": losses.identity * squared(same - z, losses.identity_reduction),
-            "hr_tv": losses.tv * total_variation(sr, losses.tv_reduction),
-        }
+        if losses.adversarial:
+            judged["d2"] = update_discriminator(self, "d2", z, sr)
+            terms["hr_adversarial"] = losses.adversarial * fool(self, "d2", z, sr, losses)
+        if losses.cycle:
+            terms["hr_cycle"] = self._hr_cycle(sr, x)
+        if losses.identity:
+            with self.mixed_precision():
+                same = self.networks["sr"](y).float()
+            terms["hr_identity"] = losses.identity * squared(same - z, losses.identity_reduction)
+        if losses.tv:
+            terms["hr_tv"] = losses.tv * total_variation(sr, losses.tv_reduction)
         self._descend_hr(total(terms))
-        return {"d2": judged, **detached(terms)}
+        return {**judged, **detached(terms)}
 
     def _descend_hr(self, loss: Tensor) -> None:
         """One step of G1 and SR, and of G3 at its own rate, down the same loss."""

@@ -30,7 +30,7 @@ class CinCGAN:
         >>> sr = CinCGAN.from_run("runs")(lr)  # doctest: +SKIP
     """
 
-    g1: Generator
+    g1: nn.Module
     g2: Generator
     g3: Generator
     d1: Discriminator
@@ -49,15 +49,17 @@ class CinCGAN:
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> CinCGAN:
-        """Build all networks with the joint stage's weights; the sizes are those of the stages that made them."""
-        inner, joint = stages["cincgan-inner"], stages["cincgan-joint"]
-        networks = {
-            **inner_networks(inner.settings),
-            **outer_networks(joint.settings, scale),
-            "sr": EDSRNetwork(stages["edsr"].settings, scale),
-        }
-        for name, network in networks.items():
-            network.load_state_dict(joint.weights[name])
+        """Build all networks, each with the weights of the last stage that trained it.
+
+        In the ablation a stage may be missing: without the inner one G1 is the identity, without the joint one SR is EDSR.
+        """
+        inner, joint = stages.get("cincgan-inner"), stages.get("cincgan-joint")
+        networks: dict[str, nn.Module] = {"g1": nn.Identity(), "sr": EDSRNetwork(stages["edsr"].settings, scale)}
+        networks |= inner_networks(inner.settings) if inner else {}
+        networks |= outer_networks(joint.settings, scale) if joint else {}
+        for stage in filter(None, (stages["edsr"], inner, joint)):
+            for name, weights in stage.weights.items():
+                networks[name].load_state_dict(weights)
         return cls(networks)
 
     @classmethod

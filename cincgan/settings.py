@@ -51,6 +51,10 @@ class LossSettings:
     identity_reduction: Reduction
     tv_reduction: Reduction
 
+    def __post_init__(self) -> None:
+        if not (self.adversarial or self.cycle or self.identity or self.tv):
+            raise ValueError("all loss weights are 0: nothing would be learnt")
+
 
 @dataclass(frozen=True)
 class InnerSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 REFERENCE = "bicubic"
+GROUPS = {
+    "rival": "",
+    "supervised": "supervised upper references: saw degraded pairs",
+    "released": "released weights, trained on other data",
+}
 DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3}
 LABELS = {"psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS"}
 ARROWS = {"psnr": "↑", "ssim": "↑", "lpips": "↓"}
@@ -27,7 +32,7 @@ class Row:
 
     Attributes:
         scores: by (protocol, metric), the mean over images of each image's mean over seeds.
-        gains: by protocol, the paired PSNR difference to bicubic, in dB.
+        gains: by protocol, the paired PSNR difference to the table's reference, in dB.
         note: why there are no scores, where there are none.
     """
 
@@ -42,15 +47,34 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of one data set under one profile."""
+    """All rows of one data set under one profile; ``reference`` is the method that differences are to."""
 
     dataset: str
     profile: str
     columns: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
+    reference: str = REFERENCE
+
+    @property
+    def stem(self) -> str:
+        """Of its files: ``table-<profile>``, or ``ablation-<profile>`` where rows are compared to the full model."""
+        return f"{'table' if self.reference == REFERENCE else 'ablation'}-{self.profile}"
+
+    def groups(self) -> Iterator[tuple[str, list[Row]]]:
+        """Rows that belong together under a heading: rivals first, then those that are no fair rivals."""
+        for group, heading in GROUPS.items():
+            rows = [row for row in self.rows if get_method(row.method).group == group]
+            if rows:
+                yield heading, rows
 
 
-def make_table(dataset: str, profile: str, results: Mapping[str, Sequence[Mapping[str, Any]]], notes: Mapping[str, str]) -> Table:
+def make_table(
+    dataset: str,
+    profile: str,
+    results: Mapping[str, Sequence[Mapping[str, Any]]],
+    notes: Mapping[str, str],
+    reference: str = REFERENCE,
+) -> Table:
     """Build a table from evaluation results.
 
     Args:
@@ -58,11 +82,14 @@ def make_table(dataset: str, profile: str, results: Mapping[str, Sequence[Mappin
         profile: name of the profile.
         results: finished evaluations by method, in the order of rows, one per seed.
         notes: for methods without results, why.
+        reference: the method that differences are to.
     """
-    reference = _image_means(results.get(REFERENCE, ()))
-    rows = tuple(_row(method, found, reference, notes.get(method, "")) for method, found in results.items())
+    base = _image_means(results.get(reference, ()))
+    rows = tuple(
+        _row(method, found, {} if method == reference else base, notes.get(method, "")) for method, found in results.items()
+    )
     columns = list(dict.fromkeys(column for row in rows for column in row.scores))
-    return Table(dataset, profile, tuple(columns), rows)
+    return Table(dataset, profile, tuple(columns), rows, reference)
 
 
 def _image_means(results: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, float]]:
@@ -87,7 +114,7 @@ def _row(
     gains = {
         protocol: bootstrap_mean([value - reference[protocol, metric][image] for image, value in values.items()])
         for (protocol, metric), values in means.items()
-        if metric == "psnr" and (protocol, metric) in reference and method != REFERENCE
+        if metric == "psnr" and (protocol, metric) in reference
     }
     return Row(
         method=method,
@@ -120,10 +147,9 @@ def _gain_protocols(table: Table) -> list[str]:
 
 
 def _cells(table: Table, row: Row) -> list[tuple[str, str]]:
-    name = row.method + (" (supervised)" if get_method(row.method).supervised else "")
     scores = [_interval(row.scores[column], DIGITS[column[1]]) if column in row.scores else ("–", "") for column in table.columns]
     gains = [_interval(row.gains[p], 2, "+") if p in row.gains else ("–", "") for p in _gain_protocols(table)]
-    return [(name, row.note), *scores, *gains]
+    return [(row.method, row.note), *scores, *gains]
 
 
 def caption(table: Table) -> str:
@@ -134,7 +160,7 @@ def caption(table: Table) -> str:
         f"{table.dataset}, profile {table.profile}: {images} test images, "
         f"{_seeds(seeds)}; "
         "mean and 95 % bootstrap interval over images. "
-        f"ΔPSNR: paired difference to {REFERENCE} in dB."
+        f"ΔPSNR: paired difference to {table.reference} in dB."
     )
 
 
@@ -146,7 +172,10 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 def to_markdown(table: Table) -> str:
     """A GitHub-flavoured Markdown table with its caption."""
-    lines = [_headers(table)] + [[f"{a} ({b})" if b else a for a, b in _cells(table, row)] for row in table.rows]
+    lines = [_headers(table)]
+    for heading, rows in table.groups():
+        lines += [[f"*{heading}*"] + [""] * (len(lines[0]) - 1)] if heading else []
+        lines += [[f"{a} ({b})" if b else a for a, b in _cells(table, row)] for row in rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     padded = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
@@ -157,14 +186,27 @@ def to_csv(tables: Sequence[Table]) -> str:
     """One line per method, protocol and metric, at full precision, with the cells behind it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["dataset", "profile", "method", "protocol", "metric", "mean", "low", "high", "images", "seeds", "cells"])
+    writer.writerow(
+        ["dataset", "profile", "group", "method", "protocol", "metric", "mean", "low", "high", "images", "seeds", "cells"]
+    )
     for table in tables:
         for row in table.rows:
             numbers = [(p, m, e) for (p, m), e in row.scores.items()] + [(p, "psnr-gain", e) for p, e in row.gains.items()]
             for protocol, metric, estimate in numbers:
                 estimates = [repr(estimate.mean), repr(estimate.low), repr(estimate.high)]
                 origin = [row.images, " ".join(map(str, row.seeds)), " ".join(row.cells)]
-                writer.writerow([table.dataset, table.profile, row.method, protocol, metric, *estimates, *origin])
+                writer.writerow(
+                    [
+                        table.dataset,
+                        table.profile,
+                        get_method(row.method).group,
+                        row.method,
+                        protocol,
+                        metric,
+                        *estimates,
+                        *origin,
+                    ]
+                )
     return text.getvalue()
 
 
@@ -177,9 +219,11 @@ def to_json(table: Table) -> dict[str, Any]:
     return {
         "dataset": table.dataset,
         "profile": table.profile,
+        "reference": table.reference,
         "rows": [
             {
                 "method": row.method,
+                "group": get_method(row.method).group,
                 "seeds": row.seeds,
                 "images": row.images,
                 "note": row.note,
@@ -201,7 +245,11 @@ def to_rich(table: Table) -> RichTable:
     for index, header in enumerate(_headers(table)):
         metric, _, protocol = header.rpartition(" ")
         out.add_column(f"{metric}\n{protocol}".strip(), justify="left" if index == 0 else "right", no_wrap=True)
-    for row in table.rows:
-        name, *numbers = _cells(table, row)
-        out.add_row("\n".join(filter(None, name)), *("\n".join(filter(None, number)) for number in numbers))
+    for heading, rows in table.groups():
+        if heading:
+            out.add_section()
+            out.add_row(f"[italic]{heading}[/]".replace(": ", ":\n").replace(", ", ",\n"))
+        for row in rows:
+            name, *numbers = _cells(table, row)
+            out.add_row("\n".join(filter(None, name)), *("\n".join(filter(None, number)) for number in numbers))
     return out

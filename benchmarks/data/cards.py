@@ -30,6 +30,11 @@ class Photo:
     z: tuple[Box, ...] = ()  # clean HR
     test: tuple[Box, ...] = ()
 
+    def boxes(self, split: str) -> tuple[Box, ...]:
+        """Its regions in a split; supervised methods train on pairs of everything that X and Z hold."""
+        boxes: tuple[Box, ...] = self.x + self.z if split == "pairs" else getattr(self, split)
+        return boxes
+
 
 @dataclass(frozen=True)
 class PackagedPhotos:
@@ -86,6 +91,8 @@ class ImageFolders:
     notes: str
     x: FileSet
     z: FileSet
+    pairs_lr: FileSet  # for supervised methods, which see pairs
+    pairs_hr: FileSet
     test_lr: FileSet
     test_hr: FileSet
     archives: tuple[Archive, ...]

@@ -26,13 +26,13 @@ def root() -> Path:
 
 def identity(card: ImageFolders, splits: Iterable[str]) -> dict[str, object]:
     """What decides the pixels of the splits: the files' names and the archives' hashes."""
-    names = [name for split in splits for name in (("test_lr", "test_hr") if split == "test" else (split,))]
+    names = [name for split in splits for name in ((f"{split}_lr", f"{split}_hr") if split in ("test", "pairs") else (split,))]
     return {"archives": [archive.sha256 for archive in card.archives], **{name: asdict(getattr(card, name)) for name in names}}
 
 
 def verify(card: ImageFolders) -> None:
     """Raise UsageError where a file is missing. Their content is not hashed: it is gigabytes."""
-    for file_set in (card.x, card.z, card.test_lr, card.test_hr):
+    for file_set in (card.x, card.z, card.pairs_lr, card.pairs_hr, card.test_lr, card.test_hr):
         for path in file_set.files(root()):
             if not path.is_file():
                 raise UsageError(f"data set '{card.name}': {path} is missing: {_mend(card)}")

@@ -12,13 +12,13 @@ from benchmarks.data.cards import DatasetCard, PackagedPhotos
 from benchmarks.data.decode import Image
 from benchmarks.data.degradation import Track2Like, bicubic_downscale, degradation_identity, track2_like
 
-Split = Literal["x", "z", "test"]
+Split = Literal["x", "z", "pairs", "test"]
 DegradationName = Literal["track2-like", "bicubic"]
 
 
 @dataclass(frozen=True)
-class TestPair:
-    """A test image: its name, LR ``(h, w, 3)`` and HR ``(scale * h, scale * w, 3)``, uint8 RGB."""
+class Pair:
+    """An image twice: its name, LR ``(h, w, 3)`` and HR ``(scale * h, scale * w, 3)``, uint8 RGB."""
 
     name: str
     lr: Image
@@ -81,10 +81,18 @@ class DataSpec:
         """Domain Y: the bicubic downscale of every image of Z, in the same order."""
         return [bicubic_downscale(hr, self.card.scale) for hr in self.z_images()]
 
-    def test_pairs(self) -> list[TestPair]:
+    def training_pairs(self) -> list[Pair]:
+        """Degraded LR against HR, all of X and Z: what only supervised methods may see."""
+        return self._pairs("pairs")
+
+    def test_pairs(self) -> list[Pair]:
         """The test split: degraded LR against HR."""
+        return self._pairs("test")
+
+    def _pairs(self, split: Literal["pairs", "test"]) -> list[Pair]:
         if isinstance(self.card, PackagedPhotos):
-            return [TestPair(name, self._degrade(hr, name), hr) for name, hr in photos.regions(self.card, "test")]
-        hr_files = self.card.test_hr.files(folders.root())
-        lr, hr = folders.read(self.card, self.card.test_lr), folders.read(self.card, self.card.test_hr)
-        return [TestPair(path.stem, *pair) for path, *pair in zip(hr_files, lr, hr, strict=True)]
+            return [Pair(name, self._degrade(hr, name), hr) for name, hr in photos.regions(self.card, split)]
+        lr_files, hr_files = getattr(self.card, f"{split}_lr"), getattr(self.card, f"{split}_hr")
+        names = [path.stem for path in hr_files.files(folders.root())]
+        lr, hr = folders.read(self.card, lr_files), folders.read(self.card, hr_files)
+        return [Pair(*parts) for parts in zip(names, lr, hr, strict=True)]

@@ -16,10 +16,10 @@ from benchmarks.errors import UsageError
 def identity(card: PackagedPhotos, splits: Iterable[str]) -> list[dict[str, object]]:
     """What decides the pixels of the splits: every photograph's hash and regions."""
     return [
-        {"photo": photo.name, "sha256": photo.sha256, split: getattr(photo, split)}
+        {"photo": photo.name, "sha256": photo.sha256, split: photo.boxes(split)}
         for photo in card.photos
         for split in splits
-        if getattr(photo, split)
+        if photo.boxes(split)
     ]
 
 
@@ -34,7 +34,7 @@ def regions(card: PackagedPhotos, split: str) -> list[tuple[str, Image]]:
     """The HR regions of a split as ``(name, pixels)``, in the card's order."""
     found = []
     for photo in card.photos:
-        for top, left, height, width in getattr(photo, split):
+        for top, left, height, width in photo.boxes(split):
             pixels = read_photo(photo)[top : top + height, left : left + width]
             if pixels.shape[:2] != (height, width):
                 box = f"[{top}, {left}, {height}, {width}]"

@@ -73,6 +73,12 @@ def load_weight_card(name: str) -> WeightCard:
     return build(WeightCard, read_toml(cards[name]), str(cards[name]))
 
 
+def card_digest(name: str) -> str:
+    """sha256 over the sha256 of each of the card's files, in its order: what a value computed with them depends on."""
+    hashes = [file.sha256 for file in load_weight_card(name).files]
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
 def fetch(card: WeightCard) -> dict[str, Path]:
     """The card's files by role, each checked against its sha256; what the cache lacks comes from the package index.
 
