@@ -113,6 +113,16 @@ def test_digests_follow_what_a_split_depends_on() -> None:
     assert data.digest("test") == moved.digest("test")
 
 
+def test_pairs_are_all_of_x_and_z_degraded() -> None:
+    data = demo()
+    pairs = data.training_pairs()
+    assert {pair.hr.tobytes() for pair in pairs} >= {image.tobytes() for image in data.z_images()}
+    assert {pair.lr.tobytes() for pair in pairs} >= {image.tobytes() for image in data.x_images()}
+    assert len(pairs) == len(data.x_images()) + len(data.z_images())
+    assert all(pair.hr.shape[:2] == tuple(4 * side for side in pair.lr.shape[:2]) for pair in pairs)
+    assert not {pair.hr.tobytes() for pair in pairs} & {pair.hr.tobytes() for pair in data.test_pairs()}
+
+
 def test_the_card_of_the_paper_is_unpaired() -> None:
     card = load_dataset_card("div2k-track2")
     assert isinstance(card, ImageFolders)
@@ -128,6 +138,8 @@ def test_image_folders_are_read_and_missing_files_named(tmp_path: Path, monkeypa
         card,
         x=replace(card.x, last=2),
         z=replace(card.z, last=402),
+        pairs_lr=replace(card.pairs_lr, last=2),
+        pairs_hr=replace(card.pairs_hr, last=2),
         test_lr=replace(card.test_lr, last=802),
         test_hr=replace(card.test_hr, last=802),
     )
@@ -137,13 +149,16 @@ def test_image_folders_are_read_and_missing_files_named(tmp_path: Path, monkeypa
         data.verify()
     monkeypatch.setenv("CINCGAN_DATA", str(tmp_path))
     generator = np.random.default_rng(0)
-    for file_set, side in ((small.x, 8), (small.z, 32), (small.test_lr, 8), (small.test_hr, 32)):
+    for file_set, side in ((small.x, 8), (small.z, 32), (small.pairs_hr, 32), (small.test_lr, 8), (small.test_hr, 32)):
         for path in file_set.files(tmp_path):
             path.parent.mkdir(exist_ok=True)
             Image.fromarray(generator.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(path)
     data.verify()
     assert [len(images) for images in (data.x_images(), data.y_images(), data.z_images(), data.test_pairs())] == [2] * 4
     assert data.test_pairs()[1].name == "0802"
+    assert [(pair.name, pair.lr.shape, pair.hr.shape) for pair in data.training_pairs()] == [
+        (name, (8, 8, 3), (32, 32, 3)) for name in ("0001", "0002")
+    ]
     (tmp_path / "DIV2K_train_HR" / "0402.png").write_bytes(b"no image")
     with pytest.raises(UsageError, match=r"0402\.png cannot be decoded"):
         data.z_images()

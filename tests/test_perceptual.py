@@ -16,9 +16,9 @@ import torch.nn.functional as F  # noqa: N812
 from PIL import Image
 
 from benchmarks import perceptual
-from benchmarks.data.weights import fetch, load_weight_card
+from benchmarks.data.weights import card_digest, fetch, load_weight_card
 from benchmarks.errors import UsageError
-from benchmarks.perceptual import LPIPS, SMALLEST_SIDE, Net, read_arrays, weights_digest
+from benchmarks.perceptual import LPIPS, SMALLEST_SIDE, Net, read_arrays
 
 Pixels = np.typing.NDArray[np.uint8]
 Metrics = dict[str, LPIPS]
@@ -180,8 +180,8 @@ def test_arrays_are_read_as_they_were_written(tmp_path: Path, protocol: int) -> 
 
 
 def test_the_digest_depends_on_the_net() -> None:
-    assert weights_digest() == weights_digest("alex") != weights_digest("vgg")
-    assert len(weights_digest()) == 64
+    assert card_digest("lpips-alex") != card_digest("lpips-vgg")
+    assert len(card_digest("lpips-alex")) == 64
 
 
 def test_unknown_net() -> None:
@@ -191,7 +191,7 @@ def test_unknown_net() -> None:
 
 def test_the_digest_needs_no_heavy_import() -> None:
     code = (
-        "import sys; from benchmarks.perceptual import weights_digest; weights_digest();"
+        "import sys; from benchmarks.data.weights import card_digest; card_digest('lpips-alex');"
         "print([name for name in ('torch', 'pyiqa', 'unearth', 'numpy') if name in sys.modules])"
     )
     root = Path(perceptual.__file__).parents[1]

@@ -10,10 +10,12 @@ import pytest
 from benchmarks import plan
 from benchmarks.errors import UsageError
 from benchmarks.plan import Cell, code_digest, find_cell, make_plan
-from benchmarks.profile import load_profile
+from benchmarks.profile import load_profile, profile_names
 from benchmarks.protocols import PROTOCOLS
+from benchmarks.registry import variants_of
 
-ALL = {"train edsr", "train cincgan-inner", "train cincgan-joint", "evaluate bicubic", "evaluate edsr", "evaluate cincgan"}
+TRIO = ("bicubic", "edsr", "cincgan")
+ALL = {"train edsr", "train cincgan-inner", "train cincgan-joint", *(f"evaluate {method}" for method in TRIO)}
 
 
 def ids(cells: list[Cell]) -> dict[str, str]:
@@ -21,8 +23,8 @@ def ids(cells: list[Cell]) -> dict[str, str]:
 
 
 def changed(*changes: str, seed: int = 0) -> set[str]:
-    before = ids(make_plan(load_profile("demo")))
-    after = ids(make_plan(load_profile("demo", changes), seeds=[seed]))
+    before = ids(make_plan(load_profile("demo"), TRIO))
+    after = ids(make_plan(load_profile("demo", changes), TRIO, seeds=[seed]))
     assert set(before) == set(after) == ALL
     return {name for name in ALL if before[name] != after[name]}
 
@@ -51,9 +53,9 @@ def test_a_seed_changes_training_and_what_is_trained() -> None:
 
 
 def test_a_protocol_version_changes_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = ids(make_plan(load_profile("demo")))
+    before = ids(make_plan(load_profile("demo"), TRIO))
     monkeypatch.setitem(PROTOCOLS, "rgb", replace(PROTOCOLS["rgb"], version=99))
-    after = ids(make_plan(load_profile("demo")))
+    after = ids(make_plan(load_profile("demo"), TRIO))
     assert {name for name in ALL if before[name] != after[name]} == {name for name in ALL if name.startswith("evaluate")}
 
 
@@ -97,7 +99,7 @@ def test_the_training_code_does_not_depend_on_the_scoring_code() -> None:
 
 
 def test_needed_cells_come_first_and_are_shared() -> None:
-    cells = make_plan(load_profile("demo"), seeds=[0, 1])
+    cells = make_plan(load_profile("demo"), TRIO, seeds=[0, 1])
     position = {cell.id: index for index, cell in enumerate(cells)}
     assert len(position) == len(cells) == 11  # bicubic once, five cells a seed
     for cell in cells:
@@ -105,8 +107,72 @@ def test_needed_cells_come_first_and_are_shared() -> None:
     assert cells[0].label == "bicubic"
 
 
+def test_a_method_of_the_registry_is_planned_in_every_profile() -> None:
+    for profile in profile_names():
+        cells = make_plan(load_profile(profile))
+        assert [cell.label for cell in cells if cell.kind == "evaluate"] == list(load_profile(profile).methods)
+        trained = [cell.label for cell in cells if cell.kind == "train"]
+        assert len(trained) == len(set(trained)), "no training twice"
+
+
+VARIANTS = {entry.name.partition("/")[2]: entry for entry in variants_of("cincgan")}
+
+
+@pytest.mark.parametrize(
+    ("variant", "anew"),
+    [
+        ("no-joint", set()),
+        ("no-inner-cycle", {"cincgan-joint"}),
+        ("no-outer-cycle", {"cincgan-joint"}),
+        ("no-g3-cycle", {"cincgan-joint"}),
+        ("no-hr-identity", {"cincgan-joint"}),
+        ("no-hr-tv", {"cincgan-joint"}),
+        ("losses-mean", {"cincgan-joint"}),
+        ("no-sr-pretraining", {"edsr", "cincgan-joint"}),
+        ("no-d1", {"cincgan-inner", "cincgan-joint"}),
+        ("no-g2-cycle", {"cincgan-inner", "cincgan-joint"}),
+        ("no-lr-identity", {"cincgan-inner", "cincgan-joint"}),
+        ("no-lr-tv", {"cincgan-inner", "cincgan-joint"}),
+        ("losses-norm", {"cincgan-inner", "cincgan-joint"}),
+        ("losses-sum", {"cincgan-inner", "cincgan-joint"}),
+        ("d-padding-0", {"cincgan-inner", "cincgan-joint"}),
+    ],
+)
+def test_a_variant_trains_anew_only_what_it_changes(variant: str, anew: set[str]) -> None:
+    cells = make_plan(load_profile("demo"), ["cincgan", f"cincgan/{variant}"])
+    full = {cell.id for cell in make_plan(load_profile("demo"), ["cincgan"])}
+    added = [cell for cell in cells if cell.id not in full]
+    assert {cell.label for cell in added if cell.kind == "train"} == anew
+    assert [cell.label for cell in added if cell.kind == "evaluate"] == [f"cincgan/{variant}"]
+    assert all(cell.variant == variant for cell in added if cell.kind == "train")
+
+
+def test_the_ablation_covers_every_declared_variant() -> None:
+    parameters = test_a_variant_trains_anew_only_what_it_changes.pytestmark[0].args[1]
+    assert [name for name, _ in parameters] and {name for name, _ in parameters} == set(VARIANTS)
+
+
+def test_a_variant_without_a_stage_does_not_build_on_it() -> None:
+    (joint,) = (cell for cell in make_plan(load_profile("demo"), ["cincgan/no-inner-cycle"]) if cell.label == "cincgan-joint")
+    assert set(joint.needs) == {"edsr"}
+
+
+def test_a_users_change_and_a_variants_change_add_up() -> None:
+    profile = load_profile("demo", ["stages.cincgan-joint.hr_losses.tv=3.0"])
+    for variant, tv in (("no-hr-identity", 3.0), ("no-hr-tv", 0.0)):
+        (joint,) = (cell for cell in make_plan(profile, [f"cincgan/{variant}"]) if cell.label == "cincgan-joint")
+        assert joint.settings["hr_losses"]["tv"] == tv
+
+
+def test_an_unknown_variant_suggests_the_nearest() -> None:
+    with pytest.raises(UsageError, match="unknown variant 'cincgan/no-d2': did you mean 'cincgan/no-d1'"):
+        make_plan(load_profile("demo"), ["cincgan/no-d2"])
+    with pytest.raises(UsageError, match="unknown variant 'edsr/no-d1'"):
+        make_plan(load_profile("demo"), ["edsr/no-d1"])
+
+
 def test_cells_are_found_by_a_unique_prefix() -> None:
-    cells = make_plan(load_profile("demo"))
+    cells = make_plan(load_profile("demo"), TRIO)
     assert find_cell(cells, cells[3].id[:8]) is cells[3]
     with pytest.raises(UsageError, match="no cell"):
         find_cell(cells, "xyz")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,15 +12,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baselines.edsr import EDSRStage
 from benchmarks import training
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.images import DataSpec
 from benchmarks.errors import TrainingCollapsed, UsageError
 from benchmarks.profile import load_profile
+from benchmarks.registry import STAGES, get_stage, resolve
 from benchmarks.training import Context, Stage, TrainedStage, descend, train
-from cincgan.inner import InnerStage
-from cincgan.joint import JointStage
 
 PROFILE = load_profile("smoke")
 DATA = DataSpec(load_dataset_card("demo-photos"), PROFILE.degradation, PROFILE.track2_like)
@@ -34,18 +31,21 @@ def shortened(stage: str) -> Any:
 
 
 def trained(stage: str) -> TrainedStage:
-    cls, settings = {"edsr": EDSRStage, "cincgan-inner": InnerStage}[stage], shortened(stage)
-    made = cls(settings, Context(DATA, torch.Generator(), {}))
-    return TrainedStage(settings, {name: network.state_dict() for name, network in made.networks.items()}, 4)
+    """The stage with the weights that it starts from, and so for all that it needs."""
+    networks = fresh(stage, torch.Generator()).networks
+    return TrainedStage(shortened(stage), {name: network.state_dict() for name, network in networks.items()}, 4)
+
+
+def fresh(stage: str, generator: torch.Generator) -> Stage:
+    needs = {name: trained(name) for name in get_stage(stage).needs}
+    torch.manual_seed(generator.initial_seed())
+    made: Stage = resolve(get_stage(stage).target)(shortened(stage), Context(DATA, generator, needs))
+    return made
 
 
 def make(stage: str, seed: int = 5) -> tuple[Stage, torch.Generator]:
-    torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    needs = {name: trained(name) for name in (("edsr", "cincgan-inner") if stage == "cincgan-joint" else ())}
-    torch.manual_seed(seed)
-    cls = {"edsr": EDSRStage, "cincgan-inner": InnerStage, "cincgan-joint": JointStage}[stage]
-    return cls(shortened(stage), Context(DATA, generator, copy.deepcopy(needs))), generator
+    return fresh(stage, generator), generator
 
 
 def equal(a: dict[str, dict[str, Tensor]], b: dict[str, dict[str, Tensor]]) -> bool:
@@ -56,7 +56,7 @@ class Stopped(Exception):
     pass
 
 
-@pytest.mark.parametrize("stage", ["edsr", "cincgan-inner", "cincgan-joint"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_same_seed_same_bits_and_resuming_changes_nothing(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(2)
     whole, history, _ = train(*make(stage), tmp_path / "none")
