@@ -4,39 +4,105 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from benchmarks.data.images import DataSpec, Pair
 from benchmarks.plan import Cell
 from benchmarks.profile import Profile
 from benchmarks.workspace import Workspace
 
+if TYPE_CHECKING:
+    from benchmarks.data.decode import Image
+
 
 def print_dry_run(cells: Sequence[Cell], workspace: Workspace, profile: Profile, *, force: bool, as_json: bool) -> None:
     """Print one line per cell and the sums; nothing is computed or written."""
-    rows = [_row(cell, workspace, profile, force) for cell in cells]
-    seconds = sum(row["seconds"] or 0 for row in rows if not row["cached"])
-    megabytes = sum(row["megabytes"] or 0 for row in rows if not row["cached"])
+    parameters = count_parameters(cells)
+    rows = [_row(cell, workspace, profile, force) | {"parameters": parameters.get(cell.id)} for cell in cells]
+    waiting = [row for row in rows if not row["cached"]]
+    seconds, megabytes = (sum(row[what] or 0 for row in waiting) for what in ("seconds", "megabytes"))
     if as_json:
         print(json.dumps({"cells": rows, "seconds": seconds, "megabytes": megabytes}, indent=1))
         return
-    width = max(len(row["cell"]) for row in rows)
-    for row in rows:
-        cost = "for an unknown time" if row["seconds"] is None else f"about {_duration(row['seconds'])}"
-        print(f"{row['id']}  {row['cell']:<{width}}  {'done' if row['cached'] else f'to do, {cost}'}")
-    waiting = sum(not row["cached"] for row in rows)
-    cost = f"about {_duration(seconds)} on {profile.machine}, {megabytes:.0f} MB in {workspace.root}"
-    print(f"{len(rows)} cells, {waiting} to do: {cost}")
+    print("\n".join(line.rstrip() for line in _lines(rows)))
+    cost = f"about {_duration(seconds)} on {profile.machine}, {_size(megabytes)} in {workspace.root}"
+    print(f"{len(rows)} cells, {len(waiting)} to do: {cost}")
+
+
+@dataclass(frozen=True)
+class _BlankData(DataSpec):
+    """One black image of the least size in every split: networks can be built where the data set is not at hand."""
+
+    side: int
+
+    def _black(self, scale: int) -> Image:
+        import numpy as np
+
+        return np.zeros((self.side * scale, self.side * scale, 3), np.uint8)
+
+    def x_images(self) -> list[Image]:
+        return [self._black(1)]
+
+    def z_images(self) -> list[Image]:
+        return [self._black(self.card.scale)]
+
+    def training_pairs(self) -> list[Pair]:
+        return [Pair("black", self._black(1), self._black(self.card.scale))]
+
+
+def count_parameters(cells: Sequence[Cell]) -> dict[str, int]:
+    """Parameters of all networks of every training cell, by its id; the networks are built, on blank images."""
+    import torch
+
+    from benchmarks.registry import get_stage, resolve
+    from benchmarks.stored import stage_settings
+    from benchmarks.training import Context, TrainedStage
+
+    built: dict[str, TrainedStage] = {}
+    found = {}
+    for cell in (cell for cell in cells if cell.kind == "train"):
+        settings = stage_settings(cell.label, cell.settings, str(cell))
+        needs = {name: built[needed.id] for name, needed in cell.needs.items()}
+        blank = _BlankData(cell.data.card, cell.data.degradation, cell.data.track2, settings.training.patch_size)
+        stage = resolve(get_stage(cell.label).target)(settings, Context(blank, torch.Generator(), needs))
+        weights = {name: network.state_dict() for name, network in stage.networks.items()}
+        built[cell.id] = TrainedStage(settings, weights, cell.data.card.scale)
+        found[cell.id] = sum(each.numel() for network in stage.networks.values() for each in network.parameters())
+    return found
 
 
 def _row(cell: Cell, workspace: Workspace, profile: Profile, force: bool) -> dict[str, Any]:
     estimate = profile.estimates.get(cell.label if cell.kind == "train" else "evaluate")
+    needed = {other.id for other in cell.needs.values()}
     return {
         "id": cell.id,
+        "needs": sorted(needed),
+        "steps": cell.settings["training"]["steps"] if cell.kind == "train" else None,
         "cell": str(cell),
         "cached": not force and workspace.finished(cell) is not None,
         "seconds": estimate.seconds if estimate else None,
         "megabytes": estimate.megabytes if estimate else None,
     }
+
+
+def _lines(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The graph of cells: each below what it needs, named by the first digits of their ids."""
+    lines = [["id", "cell", "needs", "steps", "parameters", ""]]
+    for row in rows:
+        counts = [f"{row[what]:,}" if row[what] is not None else "" for what in ("steps", "parameters")]
+        cost = "for an unknown time" if row["seconds"] is None else f"about {_duration(row['seconds'])}"
+        needs = " ".join(needed[:4] for needed in row["needs"])
+        lines.append([row["id"], row["cell"], needs, *counts, "done" if row["cached"] else f"to do, {cost}"])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    numbers = (3, 4)
+    return [
+        "  ".join(
+            text.rjust(width) if i in numbers else text.ljust(width)
+            for i, (text, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
 
 
 def _duration(seconds: float) -> str:
@@ -45,3 +111,7 @@ def _duration(seconds: float) -> str:
     if seconds < 2 * 3600:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.0f} h"
+
+
+def _size(megabytes: float) -> str:
+    return f"{megabytes:.0f} MB" if megabytes < 10_000 else f"{megabytes / 1000:.0f} GB"

@@ -59,7 +59,7 @@ def profile_names() -> list[str]:
 
 
 def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
-    """Load a profile and apply ``key=value`` changes, for example ``stages.edsr.training.steps=100``.
+    """Load a profile and apply ``key=value`` changes, for example ``stages.edsr.training.steps=100``; ``*`` is every key.
 
     Raises:
         UsageError: unknown profile, key, method or protocol; a value of the wrong type or out of range.
@@ -93,14 +93,19 @@ def _apply(data: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     if not equals:
         raise UsageError(f"--set {change}: write key=value, for example --set stages.edsr.training.steps=100")
-    section: Any = data
-    path = key.strip().split(".")
-    for depth, name in enumerate(path, start=1):
-        if not isinstance(section, dict) or name not in section:
-            raise UsageError(f"--set {change}: {unknown('key', name, section if isinstance(section, dict) else ())}")
-        if depth == len(path):
-            section[name] = _value(text.strip(), change)
-        section = section[name]
+    _assign(data, key.strip().split("."), _value(text.strip(), change), change)
+
+
+def _assign(section: Any, path: Sequence[str], value: Any, change: str) -> None:
+    """Set the value at the path, where ``*`` stands for every key that leads on to it."""
+    name, *rest = path
+    if not isinstance(section, dict) or not section or (name != "*" and name not in section):
+        raise UsageError(f"--set {change}: {unknown('key', name, section if isinstance(section, dict) else ())}")
+    for key in section if name == "*" else [name]:
+        if rest:
+            _assign(section[key], rest, value, change)
+        else:
+            section[key] = value
 
 
 def _value(text: str, change: str) -> Any:

@@ -25,6 +25,8 @@ examples:
   python -m benchmarks.run --methods cincgan/no-d1        one variant, beside the full model
   python -m benchmarks.run --all --dry-run                what would run, what is there already, how long it takes
   python -m benchmarks.run --all --set stages.edsr.training.steps=100
+  python -m benchmarks.run --all --profile paper --dry-run
+  python -m benchmarks.run --all --profile paper --datasets demo-photos --set 'stages.*.training.steps=2'
   python -m benchmarks.run --list                         what there is to choose from
 
 exit codes: 0 all done, 1 something failed, 2 wrong use or something missing, 130 interrupted

@@ -17,6 +17,7 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from benchmarks.errors import UsageError
+from benchmarks.registry import METHODS, STAGES, variants_of
 from benchmarks.results import read_result
 from cincgan import CinCGAN
 from tests.conftest import ROOT, Run
@@ -50,18 +51,23 @@ def results(output: Path) -> dict[str, dict[str, Any]]:
 def test_every_method_is_trained_and_scored(smoke: tuple[Path, str]) -> None:
     output, printed = smoke
     found = results(output)
-    assert len(found) == 6
-    for method in ("bicubic", "edsr", "cincgan"):
-        assert method in printed
+    assert len(found) == len(METHODS) + len(STAGES)
+    for method in METHODS:
+        assert f"  {method} " in printed
         scores = found[f"evaluate {method}"]["scores"]
         assert set(scores["rgb"]) == {"psnr", "ssim", "lpips"}
         assert set(scores["ntire2018"]) == {"psnr", "ssim"}
         assert all(len(values) == 24 for metrics in scores.values() for values in metrics.values())
-    for stage in ("edsr", "cincgan-inner", "cincgan-joint"):
+    for stage in STAGES:
         result = found[f"train {stage}"]
         assert result["history"][-1]["step"] == result["settings"]["training"]["steps"]
         assert len(result["weights_digest"]) == 64
-    assert found["evaluate cincgan"]["scores"] != found["evaluate edsr"]["scores"]
+    assert len({json.dumps(found[f"evaluate {method}"]["scores"]) for method in METHODS}) == len(METHODS)
+    table = (output / "table-smoke.md").read_text(encoding="utf-8")
+    upper, released = table.index("*supervised upper references"), table.index("*released weights")
+    for name, method in METHODS.items():
+        place = table.index(f"| {name} ")
+        assert {"rival": place < upper, "supervised": upper < place < released, "released": released < place}[method.group]
     assert "mlflow ui --backend-store-uri" in printed
 
 
@@ -89,6 +95,44 @@ def test_the_same_seed_gives_the_same_bits(smoke: tuple[Path, str], command: Run
     assert ours["rgb"]["psnr"] == first["evaluate cincgan"]["scores"]["rgb"]["psnr"]
 
 
+def test_the_ablation_stands_beside_the_full_model(smoke: tuple[Path, str], command: Run, tmp_path: Path) -> None:
+    copied = tmp_path / "runs"
+    shutil.copytree(smoke[0], copied)
+    done = command("--ablation", "--profile", "smoke", "--json")
+    assert done.returncode == 0, done.stderr
+    everything, ablation = json.loads(done.stdout)["tables"]
+    assert [row["method"] for row in everything["rows"]] == list(METHODS)
+    names = [entry.name for entry in variants_of("cincgan")]
+    full, *rows = ablation["rows"]
+    assert (full["method"], full["psnr_gain"], ablation["reference"]) == ("cincgan", {}, "cincgan")
+    assert [row["method"] for row in rows] == names
+    scores = {row["method"]: {(s["protocol"], s["metric"]): s["mean"] for s in row["scores"]} for row in ablation["rows"]}
+    for row in rows:
+        assert {"psnr", "ssim", "lpips"} <= {metric for _, metric in scores[row["method"]]}
+        gain = row["psnr_gain"]["ntire2018"]
+        difference = scores[row["method"]]["ntire2018", "psnr"] - scores["cincgan"]["ntire2018", "psnr"]
+        assert gain["mean"] == pytest.approx(difference)
+        assert gain["low"] <= gain["mean"] <= gain["high"]
+    assert len({json.dumps(row["scores"]) for row in ablation["rows"]}) == len(ablation["rows"]), "every variant is another model"
+    assert "no-inner-cycle" in (copied / "ablation-smoke.md").read_text(encoding="utf-8")
+    assert "| bicubic " in (copied / "table-smoke.md").read_text(encoding="utf-8")
+    trained = [line for line in done.stderr.splitlines() if "train cincgan-inner (" in line and "done in" in line]
+    assert len(trained) == 7, "stage 1 is shared where a variant does not change it"
+
+
+def test_dry_run_counts_parameters_and_knows_the_full_size(command: Run) -> None:
+    done = command("--all", "--profile", "paper", "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    cells = {row["cell"].split(" on ")[0]: row for row in json.loads(done.stdout)["cells"]}
+    assert cells["train edsr"]["parameters"] == 43_089_923
+    assert cells["train cincgan-inner"]["parameters"] == 2 * 609_731 + 2_766_529
+    joint = cells["train cincgan-joint"]
+    assert joint["parameters"] == 2 * 609_731 + 667_075 + 2 * 2_766_529 + 43_089_923
+    assert joint["steps"] == 400_000
+    assert set(joint["needs"]) == {cells["train edsr"]["id"], cells["train cincgan-inner"]["id"]}
+    assert all(row["seconds"] and row["megabytes"] for row in cells.values())
+
+
 def test_mlflow_holds_what_the_files_hold(smoke: tuple[Path, str]) -> None:
     output, _ = smoke
     client = MlflowClient(tracking_uri=f"sqlite:///{output / 'mlflow.db'}")
@@ -97,7 +141,7 @@ def test_mlflow_holds_what_the_files_hold(smoke: tuple[Path, str]) -> None:
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     children = {run.data.tags["cell_id"]: run for run in runs if "mlflow.parentRunId" in run.data.tags}
     assert len(parents) == 1
-    assert len(children) == 6
+    assert len(children) == len(METHODS) + len(STAGES)
     assert {run.info.status for run in runs} == {"FINISHED"}
     for result in results(output).values():
         child = children[result["cell"]["id"]]
@@ -168,7 +212,7 @@ def test_a_stopped_run_goes_on_and_dry_run_says_what_is_left(smoke: tuple[Path, 
     done = command("--profile", "smoke", "--cell", lost.name[-16:-8], "--json")
     assert done.returncode == 0, done.stderr
     assert "[1/1] evaluate cincgan" in done.stderr
-    assert [row["method"] for row in json.loads(done.stdout)["tables"][0]["rows"]] == ["bicubic", "edsr", "cincgan"]
+    assert [row["method"] for row in json.loads(done.stdout)["tables"][0]["rows"]] == list(METHODS)
     assert read_result(lost / "result.json")["scores"] == read_result(smoke[0] / "cells" / lost.name / "result.json")["scores"]
 
 
@@ -215,7 +259,9 @@ def test_a_collapsed_method_is_a_row_of_the_table_and_the_others_go_on(command: 
     ("arguments", "message"),
     [
         ((), "nothing to run: give --all"),
-        (("--all", "--methods", "edsr"), "exclude each other"),
+        (("--all", "--methods", "edsr"), "--methods excludes --all"),
+        (("--ablation", "--methods", "edsr"), "--methods excludes --all and --ablation"),
+        (("--methods", "cincgan/no-d2"), "unknown variant 'cincgan/no-d2': did you mean 'cincgan/no-d1'"),
         (("--methods", "edrs"), "unknown method 'edrs': did you mean 'edsr'"),
         (("--all", "--datasets", "demo-fotos"), "unknown data set 'demo-fotos': did you mean 'demo-photos'"),
         (("--all", "--profile", "smoek"), "unknown profile 'smoek': did you mean 'smoke'"),
@@ -249,8 +295,9 @@ def test_an_unwritable_output_is_one_clear_line(command: Run, tmp_path: Path) ->
 
 def test_help_lists_examples_and_light_commands_import_nothing_heavy() -> None:
     code = (
-        "import sys; from benchmarks.run import main\n"
-        "for line in (['--list'], ['--all', '--dry-run']): assert main(line) == 0\n"
+        "import sys; from benchmarks.run import main; from benchmarks.plan import make_plan\n"
+        "from benchmarks.profile import load_profile\n"
+        "assert main(['--list']) == 0; make_plan(load_profile('demo'))\n"
         "heavy = 'torch mlflow pandas matplotlib pyiqa basicsr skimage sklearn scipy'.split()\n"
         "assert not set(heavy) & set(sys.modules), set(heavy) & set(sys.modules)"
     )
