@@ -11,6 +11,13 @@ from typing import IO
 from benchmarks.errors import UsageError
 
 
+def cache_root() -> Path:
+    """The folder in ``CINCGAN_CACHE``, or else the user's cache folder, whether it is there or not."""
+    from platformdirs import user_cache_dir
+
+    return Path(os.environ.get("CINCGAN_CACHE") or user_cache_dir("cincgan-benchmark", appauthor=False)).absolute()
+
+
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file so that it is there whole or not at all: temporary file beside it, fsync, rename.
 

@@ -12,7 +12,10 @@ from typing import Any
 
 from benchmarks.registry import ROOT
 
-DISTRIBUTIONS = ("torch", "torchvision", "numpy", "scipy", "basicsr", "pyiqa", "scikit-image", "scikit-learn", "pillow")
+DISTRIBUTIONS = (
+    *("torch", "torchvision", "numpy", "scipy", "basicsr", "pyiqa", "scikit-image", "scikit-learn", "pillow"),
+    *("bm3d", "bm4d", "pywavelets"),
+)
 
 
 @lru_cache(maxsize=1)

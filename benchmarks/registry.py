@@ -89,6 +89,7 @@ METHODS = {
             "baselines.edsr:EDSR",
             trains=(StageEntry("edsr", "baselines.edsr:EDSRStage", "baselines.settings:EDSRSettings", reads=("z",)),),
         ),
+        MethodEntry("bm3d-edsr", "BM3D on the LR image, then EDSR", "baselines.bm3d_edsr:BM3DEDSR", uses=("edsr",)),
         MethodEntry(
             "cincgan",
             "CinCGAN, trained without pairs",

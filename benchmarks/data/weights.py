@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from benchmarks.data.cards import CARDS
 from benchmarks.errors import UsageError, WeightsMissing, unknown
-from benchmarks.files import write_atomically
+from benchmarks.files import cache_root, write_atomically
 from benchmarks.strict import build, read_toml
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def card_digest(name: str) -> str:
 def fetch(card: WeightCard) -> dict[str, Path]:
     """The card's files by role, each checked against its sha256; what the cache lacks comes from the package index.
 
-    The cache is the folder in ``CINCGAN_CACHE``, or else the user's cache folder. Where it holds every file,
-    the network is not touched. A cached file with a wrong hash is fetched again.
+    The cache is under ``cache_root()``. Where it holds every file, the network is not touched. A cached file with a wrong
+    hash is fetched again.
 
     Raises:
         WeightsMissing: a file is neither cached nor obtainable. One line: what, why, how to mend it.
@@ -93,10 +93,7 @@ def fetch(card: WeightCard) -> dict[str, Path]:
 
 def cached_path(file: WeightFile) -> Path:
     """Where the cache keeps a file, whether it is there or not."""
-    from platformdirs import user_cache_dir
-
-    cache = os.environ.get("CINCGAN_CACHE") or user_cache_dir("cincgan-benchmark", appauthor=False)
-    return Path(cache).absolute() / "weights" / f"{file.project}-{file.version}" / PurePosixPath(file.member).name
+    return cache_root() / "weights" / f"{file.project}-{file.version}" / PurePosixPath(file.member).name
 
 
 def _fetch_file(card: WeightCard, file: WeightFile) -> Path:
