@@ -15,7 +15,14 @@ from benchmarks.data.degradation import Track2Like, bicubic_downscale, blur_kern
 from benchmarks.data.imresize import imresize
 
 STRONG = Track2Like(
-    blur_sigma_min=0.7, blur_sigma_max=1.6, motion_max=2.0, shift_max=2.0, noise_gaussian=12.0, noise_signal=8.0, seed=0
+    blur_sigma_min=0.7,
+    blur_sigma_max=1.6,
+    motion_max=2.0,
+    shift_max=2.0,
+    noise_gaussian=12.0,
+    noise_signal=8.0,
+    noise_correlation=0.0,
+    seed=0,
 )
 CLEAN = replace(STRONG, noise_gaussian=0.0, noise_signal=0.0)
 PHOTO = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
@@ -74,8 +81,20 @@ def test_the_kernel_moves_the_image_by_its_sub_pixel_shift() -> None:
 def test_noise_has_the_stated_strength_and_grows_with_the_signal() -> None:
     dark, bright = (np.full((512, 512, 3), value, np.uint8) for value in (64, 192))
     for image, value in ((dark, 64), (bright, 192)):
-        measured = track2_like(image, 4, "flat", STRONG).astype(float).std()
-        assert measured == pytest.approx(np.hypot(12, 8 * np.sqrt(value / 255)), rel=0.03)
+        for correlation in (0.0, 0.65):
+            measured = track2_like(image, 4, "flat", replace(STRONG, noise_correlation=correlation)).astype(float).std()
+            assert measured == pytest.approx(np.hypot(12, 8 * np.sqrt(value / 255)), rel=0.03)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.65, 1.0])
+def test_noise_is_correlated_as_stated_and_channels_are_independent(sigma: float) -> None:
+    noise = track2_like(np.full((1024, 1024, 3), 128, np.uint8), 4, "flat", replace(STRONG, noise_correlation=sigma)) - 128.0
+    taps = np.exp(-0.5 * (np.arange(-8, 9) / sigma) ** 2) if sigma else np.eye(1, 17, 8)[0]
+    expected = (taps[1:] * taps[:-1]).sum() / (taps**2).sum()  # autocorrelation of the filter at one pixel
+    for axis in (0, 1):
+        a, b = (np.take(noise, range(start, start + 255), axis=axis).ravel() for start in (0, 1))
+        assert np.corrcoef(a, b)[0, 1] == pytest.approx(expected, abs=0.02)
+    assert abs(np.corrcoef(noise[..., 0].ravel(), noise[..., 1].ravel())[0, 1]) < 0.02
 
 
 def test_rounding_is_half_up_and_clipped() -> None:

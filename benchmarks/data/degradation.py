@@ -31,6 +31,7 @@ class Track2Like:
     shift_max: Length  # shift along each axis, drawn uniformly from [-max, max], sub-pixel
     noise_gaussian: Noise  # standard deviation of the signal-independent noise
     noise_signal: Noise  # standard deviation of the signal-dependent noise at full white
+    noise_correlation: Annotated[float, Meta(ge=0, le=16)]  # LR pixels: Gaussian that smooths the noise, its strength kept; 0: white
     seed: Annotated[int, Meta(ge=0)] = 0
 
     def __post_init__(self) -> None:
@@ -89,14 +90,18 @@ def track2_like(hr: NDArray[np.uint8], scale: int, image_id: str, settings: Trac
     Returns:
         ``(H / scale, W / scale, 3)`` uint8 RGB.
     """
-    from scipy.ndimage import convolve
+    from scipy.ndimage import convolve, gaussian_filter
 
     generator = image_generator(image_id, settings.seed)
     kernel = blur_kernel(generator, settings)
     blurred = np.stack([convolve(hr[..., c].astype(np.float64), kernel, mode="reflect") for c in range(hr.shape[2])], axis=-1)
     lr = np.clip(imresize(blurred, 1 / scale), 0, 255)
     variance = settings.noise_gaussian**2 + settings.noise_signal**2 * lr / 255
-    return to_uint8(lr + generator.normal(size=lr.shape) * np.sqrt(variance))
+    noise = generator.normal(size=lr.shape)
+    if settings.noise_correlation:
+        noise = gaussian_filter(noise, settings.noise_correlation, axes=(0, 1), mode="wrap")
+        noise /= noise.std()
+    return to_uint8(lr + noise * np.sqrt(variance))
 
 
 def degradation_identity(name: str, settings: Track2Like) -> dict[str, object]:
