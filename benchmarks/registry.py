@@ -123,6 +123,20 @@ METHODS = {
             uses=("edsr",),
             group="supervised",
         ),
+        MethodEntry(
+            "realsr",
+            "RealSR DF2K, released weights",
+            "baselines.rrdbnet:RealSR",
+            weights=("realsr-df2k",),
+            group="released",
+        ),
+        MethodEntry(
+            "realesrgan",
+            "Real-ESRGAN x4plus, released weights",
+            "baselines.rrdbnet:RealESRGAN",
+            weights=("realesrgan-x4plus",),
+            group="released",
+        ),
     )
 }
 
