@@ -34,6 +34,26 @@ def edsr_network(*, channels: int, blocks: int, res_scale: float, scale: int) ->
     )
 
 
+def msrresnet(*, channels: int, blocks: int, scale: int) -> nn.Module:
+    """BasicSR's MSRResNet, SRGAN's generator without BatchNorm: ``(N, 3, h, w)`` -> ``(N, 3, scale * h, scale * w)``.
+
+    With 64 channels and 16 blocks at x4 1,517,571 parameters, the baseline of the AIM 2019 challenge on constrained
+    super-resolution (Zhang et al., ICCVW 2019).
+    """
+    _with_removed_module()
+    from basicsr.archs.srresnet_arch import MSRResNet
+
+    return MSRResNet(num_in_ch=3, num_out_ch=3, num_feat=channels, num_block=blocks, upscale=scale)  # type: ignore[no-any-return]
+
+
+def vgg_discriminator(*, channels: int) -> nn.Module:
+    """BasicSR's VGG-style discriminator: ``(N, 3, 128, 128)`` -> ``(N, 1)`` logits; with 64 channels 14,499,401 parameters."""
+    _with_removed_module()
+    from basicsr.archs.discriminator_arch import VGGStyleDiscriminator
+
+    return VGGStyleDiscriminator(num_in_ch=3, num_feat=channels, input_size=128)  # type: ignore[no-any-return]
+
+
 def rrdb_network(*, blocks: int) -> nn.Module:
     """BasicSR's RRDBNet x4 with 64 features and growth 32: ``(N, 3, h, w)`` -> ``(N, 3, 4 * h, 4 * w)``, RGB in [0, 1].
 

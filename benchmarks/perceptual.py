@@ -95,7 +95,7 @@ def _network(net: Net, trunk: Path, heads: Path) -> nn.Module:
     with torch.random.fork_rng(devices=[]), _trunks_left_empty(lpips_arch):
         network = lpips_arch.LPIPS(net=net, version="0.1", pretrained=False)
     convolutions = [name for name, module in network.net.named_modules() if isinstance(module, torch.nn.Conv2d)]
-    network.net.load_state_dict(_trunk_state(read_arrays(trunk), convolutions), assign=True)
+    network.net.load_state_dict(trunk_state(read_arrays(trunk), convolutions), assign=True)
     state = torch.load(heads, map_location="cpu", weights_only=True)
     for index, head in enumerate(network.lins):
         head.load_state_dict({"model.1.weight": state[f"lin{index}.model.1.weight"]})
@@ -126,7 +126,7 @@ def _trunks_left_empty(lpips_arch: Any) -> Iterator[None]:
         lpips_arch.models = models
 
 
-def _trunk_state(arrays: dict[str, Any], convolutions: Sequence[str]) -> dict[str, torch.Tensor]:
+def trunk_state(arrays: dict[str, Any], convolutions: Sequence[str]) -> dict[str, torch.Tensor]:
     """``Conv_0``, ``Conv_1`` … with HWIO kernels, as a state of torch's convolutions with OIHW weights, in their order."""
     import torch
 

@@ -91,6 +91,35 @@ METHODS = {
         ),
         MethodEntry("bm3d-edsr", "BM3D on the LR image, then EDSR", "baselines.bm3d_edsr:BM3DEDSR", uses=("edsr",)),
         MethodEntry(
+            "srgan",
+            "SRGAN, trained on clean bicubic pairs",
+            "baselines.srgan:SRGAN",
+            trains=(
+                StageEntry(
+                    "srgan",
+                    "baselines.srgan:SRGANStage",
+                    "baselines.settings:SRGANSettings",
+                    reads=("z",),
+                    weights=("lpips-vgg",),
+                ),
+            ),
+        ),
+        MethodEntry(
+            "pseudo-supervision",
+            "pseudo-supervision (Maeda 2020), trained without pairs",
+            "baselines.pseudo:PseudoSupervision",
+            trains=(
+                StageEntry(
+                    "pseudo-supervision",
+                    "baselines.pseudo:PseudoStage",
+                    "baselines.settings:PseudoSettings",
+                    reads=("x", "z"),
+                    needs=("edsr",),
+                ),
+            ),
+            uses=("edsr",),
+        ),
+        MethodEntry(
             "cincgan",
             "CinCGAN, trained without pairs",
             "cincgan.method:CinCGAN",
@@ -121,6 +150,23 @@ METHODS = {
                 ),
             ),
             uses=("edsr",),
+            group="supervised",
+        ),
+        MethodEntry(
+            "srgan-paired",
+            "SRGAN fine-tuned on degraded pairs (SRGAN+)",
+            "baselines.srgan:SRGAN",
+            trains=(
+                StageEntry(
+                    "srgan-paired",
+                    "baselines.srgan:PairedSRGANStage",
+                    "baselines.settings:PairedSRGANSettings",
+                    reads=("pairs",),
+                    needs=("srgan",),
+                    weights=("lpips-vgg",),
+                ),
+            ),
+            uses=("srgan",),
             group="supervised",
         ),
         MethodEntry(

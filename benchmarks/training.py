@@ -29,8 +29,7 @@ from benchmarks.settings import TrainingSettings
 CHECKPOINT_SECONDS = 60.0
 HISTORY_POINTS = 200
 HEALTH_WINDOW = 200  # steps in a row for which a discriminator must be stuck
-STUCK = 0.005  # a least-squares discriminator loss this close to 0 is won, this close to GUESSING is blind
-GUESSING = 0.5
+STUCK = 0.005  # a discriminator loss this close to 0 is won, this close to the stage's ``guessing`` is blind
 FLAT = 1e-3  # standard deviation, in [0, 1], under which an image counts as constant
 
 
@@ -66,6 +65,7 @@ class Stage(ABC):
         averaged: networks whose moving average is saved in place of the last weights.
         average_from: steps done before averaging starts.
         discriminators: names of discriminator losses in what ``step`` returns; watched for being stuck.
+        guessing: the loss of a discriminator that cannot tell; 0.5 for least squares with targets 1 and 0.
     """
 
     networks: dict[str, nn.Module]
@@ -74,6 +74,7 @@ class Stage(ABC):
     averaged: tuple[str, ...]
     average_from: int = 0
     discriminators: tuple[str, ...] = ()
+    guessing: float = 0.5
 
     def __init__(self, training: TrainingSettings) -> None:
         self.training = training
@@ -250,7 +251,7 @@ def _check_losses(stage: Stage, state: _Progress, losses: Mapping[str, float]) -
             continue
         if max(recent) < STUCK:
             raise TrainingCollapsed(f"step {state.step}: {name} has won {window} steps in a row: lower its learning rate")
-        if max(abs(loss - GUESSING) for loss in recent) < STUCK:
+        if max(abs(loss - stage.guessing) for loss in recent) < STUCK:
             raise TrainingCollapsed(f"step {state.step}: {name} has only guessed for {window} steps: raise its learning rate")
 
 

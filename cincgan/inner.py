@@ -14,7 +14,7 @@ from benchmarks.data.sampler import PatchSampler
 from benchmarks.training import Context, Stage, descend
 from cincgan.losses import absolute, adversarial_loss, discriminator_loss, squared, total_variation
 from cincgan.networks import Discriminator, inner_networks
-from cincgan.settings import InnerSettings, LossSettings
+from cincgan.settings import InnerSettings, LossSettings, Reduction
 
 if TYPE_CHECKING:
     from benchmarks.settings import TrainingSettings
@@ -49,13 +49,13 @@ def update_discriminator(stage: Stage, name: str, real: Tensor, fake: Tensor) ->
     return loss.detach()
 
 
-def fool(stage: Stage, name: str, real: Tensor, fake: Tensor, losses: LossSettings) -> Tensor:
+def fool(stage: Stage, name: str, real: Tensor, fake: Tensor, reduction: Reduction) -> Tensor:
     """The generator's adversarial loss under discriminator ``name``, whose own weights get no gradient."""
     judging = discriminator(stage, name).requires_grad_(False)
     with stage.mixed_precision():
         _, scores = judge(judging, real, fake)
     judging.requires_grad_(True)
-    return adversarial_loss(scores, losses.adversarial_reduction)
+    return adversarial_loss(scores, reduction)
 
 
 def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
@@ -77,7 +77,7 @@ def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[
     judged, terms = dict[str, Tensor](), dict[str, Tensor]()
     if losses.adversarial:
         judged["d1"] = update_discriminator(stage, "d1", y, clean)
-        terms["lr_adversarial"] = losses.adversarial * fool(stage, "d1", y, clean, losses)
+        terms["lr_adversarial"] = losses.adversarial * fool(stage, "d1", y, clean, losses.adversarial_reduction)
     if losses.cycle:
         with stage.mixed_precision():
             back = stage.networks["g2"](clean).float()

@@ -103,7 +103,7 @@ class JointStage(Stage):
         sr = self._enlarge(x)
         if losses.adversarial:
             judged["d2"] = update_discriminator(self, "d2", z, sr)
-            terms["hr_adversarial"] = losses.adversarial * fool(self, "d2", z, sr, losses)
+            terms["hr_adversarial"] = losses.adversarial * fool(self, "d2", z, sr, losses.adversarial_reduction)
         if losses.cycle:
             terms["hr_cycle"] = self._hr_cycle(sr, x)
         if losses.identity:

@@ -1,0 +1,96 @@
+"""Pseudo-supervision (Maeda, CVPR 2020): unpaired like CinCGAN, but SR learns from pairs that it makes itself.
+
+G_XY cleans LR images, G_YX degrades them. A clean y = bicubic(z) goes through both, and what comes back, G_XY(G_YX(y)), has
+the flaws that cleaned images have and a known HR image z: a pair for a pixel loss. SR never sees anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from baselines.edsr import EDSRNetwork, sr_network
+from baselines.pairs import clean_pairs, pair_sampler
+from baselines.settings import PseudoSettings
+from benchmarks.training import Context, Stage, TrainedStage, descend
+from cincgan.inner import detached, fool, total, update_discriminator, x_sampler
+from cincgan.losses import absolute
+from cincgan.networks import Generator, lr_discriminator
+
+
+class PseudoStage(Stage):
+    """Trains G_XY, G_YX and their discriminators, and SR on pseudo-clean images; no gradient of SR's reaches the others."""
+
+    averaged = ("g_xy", "g_yx", "sr")
+    discriminators = ("d_x", "d_y")
+
+    def __init__(self, settings: PseudoSettings, context: Context) -> None:
+        super().__init__(settings.training)
+        self.settings = settings
+        self.networks = {
+            "g_xy": Generator(settings.generator),
+            "g_yx": Generator(settings.generator),
+            "d_x": lr_discriminator(settings.discriminator),
+            "d_y": lr_discriminator(settings.discriminator),
+            "sr": sr_network(context.needs["edsr"]),
+        }
+        rate, rate_d = settings.training.learning_rate, settings.discriminator_learning_rate
+        self.learning_rates = {"generators": rate, "sr": settings.sr_learning_rate, "d_x": rate_d, "d_y": rate_d}
+        self.optimizers = {
+            "generators": self.adam("g_xy", "g_yx", learning_rate=rate),
+            **{name: self.adam(name, learning_rate=self.learning_rates[name]) for name in ("sr", "d_x", "d_y")},
+        }
+        self.x = x_sampler(context, settings.training)
+        self.pairs = pair_sampler(clean_pairs(context.data), settings.training, context)
+
+    def step(self, index: int) -> dict[str, Tensor]:
+        """D_Y and D_X; then G_XY and G_YX; then SR."""
+        settings = self.settings
+        x, (y, z) = self.x.draw(), self.pairs.draw_pairs()
+        with self.mixed_precision():
+            degraded = self.networks["g_yx"](y + settings.input_noise * torch.randn_like(y)).float()
+            clean, pseudo, same = self.networks["g_xy"](torch.cat([x, degraded, y])).float().chunk(3)
+        self.last = x, clean
+        judged = {
+            "d_y": update_discriminator(self, "d_y", y, clean),
+            "d_x": update_discriminator(self, "d_x", x, degraded),
+        }
+        terms = {
+            "adversarial_y": settings.adversarial * fool(self, "d_y", y, clean, "mean"),
+            "adversarial_x": settings.adversarial * fool(self, "d_x", x, degraded, "mean"),
+            "cycle": settings.cycle * absolute(pseudo - y, "mean"),
+            "identity": settings.identity * absolute(same - y, "mean"),
+        }
+        descend(self.optimizers["generators"], total(terms))
+        with self.mixed_precision():
+            sr = self.networks["sr"](pseudo.detach()).float()
+        reconstruction = absolute(sr - z, "mean")
+        descend(self.optimizers["sr"], reconstruction)
+        return {**judged, **detached({**terms, "reconstruction": reconstruction})}
+
+    def probe(self) -> tuple[Tensor, Tensor]:
+        """The last x and G_XY(x)."""
+        return self.last
+
+
+class PseudoSupervision:
+    """SR after G_XY."""
+
+    def __init__(self, g_xy: nn.Module, sr: EDSRNetwork) -> None:
+        self.g_xy, self.sr = g_xy.eval(), sr.eval()
+
+    @torch.inference_mode()
+    def __call__(self, lr: Tensor) -> Tensor:
+        """``(N, 3, h, w)`` float32 RGB in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""
+        sr: Tensor = self.sr(self.g_xy(lr))
+        return sr
+
+    @classmethod
+    def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> PseudoSupervision:
+        """Weights of the stage ``pseudo-supervision``; SR has the size that ``edsr`` has."""
+        trained = stages["pseudo-supervision"]
+        g_xy = Generator(trained.settings.generator)
+        g_xy.load_state_dict(trained.weights["g_xy"])
+        return cls(g_xy, sr_network(stages["edsr"], trained.weights["sr"]))

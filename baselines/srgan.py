@@ -1,0 +1,126 @@
+"""SRGAN (Ledig et al., CVPR 2017) as BasicSR trains it: MSRResNet, VGG-style discriminator, perceptual and vanilla GAN loss.
+
+Networks and loss weights follow BasicSR's ``train_MSRGAN_x4.yml``; VGG16 stands in for VGG19.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from baselines.pairs import Pairs, PairStage, clean_pairs, degraded_pairs
+from baselines.settings import PairedSRGANSettings, SRGANSettings
+from baselines.vgg import VGGFeatures
+from benchmarks.basicsr_adapter import msrresnet, vgg_discriminator
+from benchmarks.training import Context, TrainedStage, descend
+
+
+def real_or_fake(scores: Tensor, real: bool) -> Tensor:
+    """The vanilla GAN loss of scores ``(N, 1)`` (logits): cross entropy against all real or all fake."""
+    return functional.binary_cross_entropy_with_logits(scores.float(), torch.full_like(scores, float(real)).float())
+
+
+class SRGANStage(PairStage):
+    """The generator on the L1 loss, then against the discriminator; pairs are clean, Y -> Z.
+
+    Reals and fakes are judged in separate passes, as published.
+    """
+
+    discriminators = ("d",)
+    guessing = 2 * math.log(2)
+
+    def __init__(self, settings: SRGANSettings, context: Context, pairs: Pairs | None = None) -> None:
+        super().__init__(settings.training, generator(settings, context.scale), pairs or clean_pairs(context.data), context)
+        self.settings = settings
+        self.average_from = settings.pixel_steps
+        self.networks["d"] = vgg_discriminator(channels=settings.discriminator_channels)
+        self.learning_rates["d"] = settings.discriminator_learning_rate
+        self.optimizers["d"] = self.adam("d", learning_rate=settings.discriminator_learning_rate)
+
+    @cached_property
+    def features(self) -> VGGFeatures:
+        """Loaded with the first step that needs it."""
+        return VGGFeatures(self.settings.vgg_layer)
+
+    def loss(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        """Mean absolute error."""
+        return {"l1": functional.l1_loss(sr, hr)}
+
+    def step(self, index: int) -> dict[str, Tensor]:
+        """The generator's L1 loss alone for ``pixel_steps``; then the discriminator, then the generator on all its losses."""
+        if index < self.settings.pixel_steps:
+            return super().step(index)
+        lr, hr = self.sampler.draw_pairs()
+        with self.mixed_precision():
+            sr = self.networks["sr"](lr).float()
+        self.last = lr, sr
+        judged = self._update_discriminator(sr.detach(), hr)
+        terms = {
+            "pixel": self.settings.pixel * functional.l1_loss(sr, hr),
+            "perceptual": self.settings.perceptual * self._perceptual(sr, hr),
+            "adversarial": self.settings.adversarial * self._fool(sr),
+        }
+        descend(self.optimizers["sr"], torch.stack(list(terms.values())).sum())
+        return {"d": judged, **{name: term.detach() for name, term in terms.items()}}
+
+    def _update_discriminator(self, sr: Tensor, hr: Tensor) -> Tensor:
+        with self.mixed_precision():
+            real, fake = self.networks["d"](hr), self.networks["d"](sr)
+        loss = real_or_fake(real, True) + real_or_fake(fake, False)
+        descend(self.optimizers["d"], loss)
+        return loss.detach()
+
+    def _perceptual(self, sr: Tensor, hr: Tensor) -> Tensor:
+        with self.mixed_precision():
+            with torch.no_grad():
+                target = self.features(hr)
+            return functional.l1_loss(self.features(sr).float(), target.float())
+
+    def _fool(self, sr: Tensor) -> Tensor:
+        judging = self.networks["d"].requires_grad_(False)
+        with self.mixed_precision():
+            scores = judging(sr)
+        judging.requires_grad_(True)
+        return real_or_fake(scores, True)
+
+
+class PairedSRGANStage(SRGANStage):
+    """Fine-tuning of the stage ``srgan`` on degraded pairs: SRGAN+ of the paper's table 1. Sizes and losses stay."""
+
+    def __init__(self, settings: PairedSRGANSettings, context: Context) -> None:
+        base = context.needs["srgan"]
+        merged = replace(base.settings, training=settings.training, pixel_steps=settings.pixel_steps)
+        super().__init__(merged, context, degraded_pairs(context.data))
+        for name, weights in base.weights.items():
+            self.networks[name].load_state_dict(weights)
+
+
+class SRGAN:
+    """A trained SRGAN generator."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network.eval()
+
+    @torch.inference_mode()
+    def __call__(self, lr: Tensor) -> Tensor:
+        """``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""
+        sr: Tensor = self.network(lr)
+        return sr
+
+    @classmethod
+    def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> SRGAN:
+        """The generator of the last stage given, with the size that ``srgan`` has."""
+        network = generator(stages["srgan"].settings, scale)
+        network.load_state_dict(stages.get("srgan-paired", stages["srgan"]).weights["sr"])
+        return cls(network)
+
+
+def generator(settings: SRGANSettings, scale: int) -> nn.Module:
+    """A fresh generator."""
+    return msrresnet(channels=settings.channels, blocks=settings.blocks, scale=scale)
