@@ -51,7 +51,10 @@ def vgg_discriminator(*, channels: int) -> nn.Module:
     _with_removed_module()
     from basicsr.archs.discriminator_arch import VGGStyleDiscriminator
 
-    return VGGStyleDiscriminator(num_in_ch=3, num_feat=channels, input_size=128)  # type: ignore[no-any-return]
+    network = VGGStyleDiscriminator(num_in_ch=3, num_feat=channels, input_size=128)
+    # After this layer it takes a view that only contiguous memory allows.
+    network.bn4_1.register_forward_hook(lambda module, given, made: made.contiguous())
+    return network  # type: ignore[no-any-return]
 
 
 def rrdb_network(*, blocks: int) -> nn.Module:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from benchmarks.data.decode import Image
 from benchmarks.data.degradation import to_uint8
@@ -67,10 +70,13 @@ def evaluate(
     images: dict[str, Image] = {}
     for done, pair in enumerate(pairs, start=1):
         images[pair.name] = super_resolve(method, pair.lr)
-        for protocol in protocols:
-            for metric, value in score(protocol, images[pair.name], pair.hr).items():
-                scores[protocol.name][metric][pair.name] = value
         report(done, len(pairs))
+    with ThreadPoolExecutor(settings["threads"]) as pool, threadpool_limits(1, "blas"):
+        for protocol in protocols:
+            found = pool.map(partial(score, protocol), images.values(), [pair.hr for pair in pairs])
+            for name, values in zip(images, found, strict=True):
+                for metric, value in values.items():
+                    scores[protocol.name][metric][name] = value
     missing: dict[str, str] = {}
     if settings["lpips"]:
         try:
