@@ -30,7 +30,7 @@ from benchmarks.training import TrainedStage
 
 PROFILE = {
     "num_threads": 1,  # with more, sums are taken in another order every time
-    "nf": 0,  # the noise is white: no transform of its spectrum, as in 2007; 5 to 25 times faster
+    "nf": 0,  # the form for white noise, of 2007; the one for coloured noise is 5 to 25 times slower
 }
 SMALLEST_SIDE = 16  # BM3D's blocks are 8x8; on an image of just that size the library crashes
 NOISE_FREE = 1e-4  # standard deviation under which there is nothing to remove: a fortieth of an 8-bit step
@@ -92,7 +92,8 @@ def noise_level(image: Pixels) -> float:
     """Standard deviation of the noise in ``(h, w, 3)``, on the image's scale: one number, the mean of the channels'.
 
     scikit-image's estimate: the median of the finest diagonal wavelet coefficients (Donoho and Johnstone, 1994). A channel
-    without any of them (all black) has no say; 0 if none has.
+    without any of them (all black) has no say; 0 if none has. It takes the noise for white, as BM3D does: of correlated
+    noise it finds too little.
     """
     from skimage.restoration import estimate_sigma
 

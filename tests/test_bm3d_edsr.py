@@ -72,12 +72,19 @@ def test_the_noise_is_found_within_a_tenth(sigma: float) -> None:
 
 
 def test_signal_dependent_noise_is_found_as_its_mean() -> None:
-    """As the demo's degraded images have it: 48x48, 12 of 255 in black to 14 in white."""
+    """48x48, 12 of 255 in black to 14 in white."""
     clean = scene(48, 48)
     sigma = np.sqrt(12**2 + 8**2 * clean)
     found = [noise_level(noisy(clean, sigma, seed)) * 255 for seed in range(5)]
     assert found == pytest.approx([sigma.mean()] * 5, rel=0.15)
     assert np.mean(found) == pytest.approx(sigma.mean(), rel=0.05)
+
+
+def test_of_noise_that_is_not_white_too_little_is_found() -> None:
+    """The known limit of this estimate, which decides the row on the demo's degraded images: see the notes."""
+    noise = gaussian_filter(np.random.default_rng(0).normal(size=(48, 48, 3)), (0.65, 0.65, 0), mode="wrap")
+    image = (scene(48, 48) + 14 / 255 * noise / noise.std()).astype(np.float32)
+    assert 0.35 < noise_level(image) / (14 / 255) < 0.55
 
 
 def test_a_black_channel_has_no_say() -> None:
@@ -105,7 +112,7 @@ def test_grey_images_are_denoised_and_stay_grey() -> None:
 @pytest.mark.parametrize("shape", [(SMALLEST_SIDE, SMALLEST_SIDE), (17, 41), (50, 16)])
 def test_any_size_from_the_smallest_on(shape: tuple[int, int]) -> None:
     found = denoise(noisy(scene(*shape), 13))
-    assert (found.shape, found.dtype) == ((*shape, 3), np.float32)
+    assert found.shape == (*shape, 3) and found.dtype == np.float32
     assert 0 <= found.min() < found.max() <= 1
 
 
