@@ -17,6 +17,7 @@ from benchmarks.errors import UsageError
 MAGIC = "7767517"
 FLOAT16, FLOAT32 = 0x01306B47, 0  # tags before a blob of weights
 ALIGNMENT = 4  # bytes
+LARGEST = 2**31 - 1
 FIRST_ARRAY = -23300  # an array's key is this less its number
 WEIGHTLESS = {"BinaryOp", "Concat", "Eltwise", "Input", "Interp", "Split"}
 
@@ -41,10 +42,10 @@ class Layer:
 
     def number(self, key: int, default: int = 0) -> int:
         """An integer parameter. Raises ValueError where it is another number."""
-        value = self.parameters.get(key, (default,))
-        if len(value) != 1 or not float(value[0]).is_integer():
-            raise ValueError(f"parameter {key} of a {self.kind} is {value}, not an integer")
-        return int(value[0])
+        value, *others = self.parameters.get(key, (default,))
+        if others or not float(value).is_integer() or abs(value) > LARGEST:
+            raise ValueError(f"parameter {key} of a {self.kind} is {value}, not an integer of 32 bits")
+        return int(value)
 
 
 @dataclass(frozen=True)

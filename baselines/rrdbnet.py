@@ -8,6 +8,7 @@ Both models take and give RGB in [0, 1], as BasicSR's network does.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 
 import torch
 from torch import Tensor, nn
@@ -23,13 +24,12 @@ BLOCKS, FEATURES, GROWTH = 23, 64, 32
 SLOPE = 0.2  # of every LeakyReLU
 RESIDUAL = 0.2  # weight of every residual
 
-# Parameters by ncnn's numbers.
-LEAKY_RELU = {9: (2.0,), 10: (SLOPE,)}  # folded into the convolution before it
-SCALED_SUM = {0: (1.0,), 1: (RESIDUAL, 1.0)}
-NEAREST_X2 = {0: (1.0,), 1: (2.0,), 2: (2.0,)}
-
-Parameters = dict[int, tuple[float, ...]]
+Parameters = dict[int, tuple[float, ...]]  # by ncnn's numbers
 Step = tuple[str, Parameters, tuple[int, ...]]  # kind, parameters, and the steps whose results it takes
+
+LEAKY_RELU: Parameters = {9: (2.0,), 10: (SLOPE,)}  # folded into the convolution before it
+SCALED_SUM: Parameters = {0: (1.0,), 1: (RESIDUAL, 1.0)}
+NEAREST_X2: Parameters = {0: (1.0,), 1: (2.0,), 2: (2.0,)}
 
 
 class ReleasedRRDBNet:
@@ -81,11 +81,10 @@ def convert(layers: list[Layer], convolutions: list[Convolution], name: str) -> 
         UsageError: the graph computes something else: a layer, its parameters or its inputs differ from RRDBNet's.
     """
     expected = RRDBGraph()
-    for place, (step, wanted) in enumerate(zip(steps(layers), expected.steps, strict=False)):
-        if step != wanted:
-            raise UsageError(f"weights '{name}': step {place} is {step}, RRDBNet's {wanted}: the card names another model")
-    if len(steps(layers)) != len(expected.steps):
-        raise UsageError(f"weights '{name}': not RRDBNet's graph with {BLOCKS} blocks: the card names another model")
+    differing = [place for place, (step, wanted) in enumerate(zip_longest(steps(layers), expected.steps)) if step != wanted]
+    if differing:
+        reason = f"step {differing[0]} of its graph is not that of RRDBNet with {BLOCKS} blocks"
+        raise UsageError(f"weights '{name}': {reason}: the card must name such a model")
     state = {}
     for key, convolution in zip(expected.names, convolutions, strict=True):
         state[f"{key}.weight"] = torch.from_numpy(convolution.weight)
