@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -32,10 +33,12 @@ def insert(path: Path, before: str, text: str) -> None:
 def test_the_examples_work_together(tmp_path: Path) -> None:
     for name in ("benchmarks", "cincgan", "baselines", "reports", "datasets"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    method, entry = blocks("Add a method")
-    (tmp_path / "baselines" / "nearest.py").write_text(method)
+    method, entry, block = blocks("Add a method")
+    (tmp_path / "baselines" / "shallow.py").write_text(method)
     registry = tmp_path / "benchmarks" / "registry.py"
-    insert(registry, '        MethodEntry("edsr",', f"        {entry.strip()},\n")
+    insert(registry, '        MethodEntry(\n            "edsr",', indent(entry, " " * 8))
+    with (tmp_path / "benchmarks" / "profiles" / "smoke.toml").open("a", encoding="utf-8") as profile:
+        profile.write(f"\n{block}")
     (card,) = blocks("Add a data set")
     (tmp_path / "datasets" / "two-cats.toml").write_text(card)
     (metric,) = blocks("Add a metric")
@@ -46,25 +49,22 @@ def test_the_examples_work_together(tmp_path: Path) -> None:
     for name, value in (("DIGITS", 4), ("LABELS", '"MAE"'), ("ARROWS", '"↓"')):
         source = tables.read_text(encoding="utf-8")
         tables.write_text(re.sub(rf"^{name} = {{", f'{name} = {{"mae": {value}, ', source, flags=re.M), encoding="utf-8")
-    line = [
-        sys.executable,
-        "-m",
-        "benchmarks.run",
-        "--methods",
-        "bicubic",
-        "nearest",
-        "--datasets",
-        "two-cats",
-        "--profile",
-        "smoke",
-    ]
-    line += ["--set", "protocols=['rgb', 'mae']", "--set", "lpips=none", "--output", str(tmp_path / "runs"), "--json"]
-    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    (table,) = json.loads(done.stdout)["tables"]
-    bicubic, nearest = ({(score["protocol"], score["metric"]): score["mean"] for score in row["scores"]} for row in table["rows"])
-    assert nearest["rgb", "psnr"] < bicubic["rgb", "psnr"]
-    assert nearest["mae", "mae"] > bicubic["mae", "mae"] > 0
+    line = [sys.executable, "-m", "benchmarks.run", "--methods", "bicubic", "shallow", "--datasets", "two-cats"]
+    line += ["--profile", "smoke", "--set", "protocols=['rgb', 'mae']", "--set", "lpips=none", "--json"]
+
+    def run(output: str, *more: str) -> dict[str, dict[tuple[str, str], float]]:
+        done = subprocess.run([*line, *more, "--output", str(tmp_path / output)], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        (table,) = json.loads(done.stdout)["tables"]
+        return {row["method"]: {(s["protocol"], s["metric"]): s["mean"] for s in row["scores"]} for row in table["rows"]}
+
+    trained, untrained = run("runs"), run("untrained", "--set", "stages.shallow.training.steps=0")
+    assert trained["shallow"]["rgb", "psnr"] > untrained["shallow"]["rgb", "psnr"] + 1
+    assert trained["shallow"]["mae", "mae"] < untrained["shallow"]["mae", "mae"]
+    assert trained["bicubic"] == untrained["bicubic"]
     markdown = (tmp_path / "runs" / "table-smoke.md").read_text(encoding="utf-8")
-    assert "| nearest " in markdown
+    assert "| shallow " in markdown
     assert "MAE ↓ mae" in markdown
+    (result,) = (tmp_path / "runs").glob("cells/train-shallow-*/result.json")
+    history = json.loads(result.read_text(encoding="utf-8"))["history"]
+    assert history[-1]["l1"] < history[0]["l1"]

@@ -66,7 +66,7 @@ def test_the_paper_profile_has_the_papers_schedule() -> None:
         ("seeds=[-1]", "Expected `int` >= 0"),
         ("methods=[1", "not valid TOML"),
         ("degradation=track-2", "Invalid enum value"),
-        ("track2_like.blur_sigma_min=2", "blur_sigma_min is larger than blur_sigma_max"),
+        ("track2_like.blur_sigma_min=4", "blur_sigma_min is larger than blur_sigma_max"),
         ("track2_like.motion_max=inf", "Expected `float` <= 64"),
         ("track2_like.noise_signal=nan", "Expected `float`"),
         ("threads=99999999999999", "Expected `int` <= 1024"),

@@ -27,7 +27,8 @@ STEPS = 8
 
 def shortened(stage: str) -> Any:
     settings = PROFILE.stages[stage]
-    return replace(settings, training=replace(settings.training, steps=STEPS, halve_every=3))
+    both_phases = {"pixel_steps": STEPS // 2} if hasattr(settings, "pixel_steps") else {}
+    return replace(settings, training=replace(settings.training, steps=STEPS, halve_every=3), **both_phases)
 
 
 def trained(stage: str) -> TrainedStage:
@@ -59,6 +60,7 @@ class Stopped(Exception):
 @pytest.mark.parametrize("stage", STAGES)
 def test_same_seed_same_bits_and_resuming_changes_nothing(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(2)
+    monkeypatch.setattr("baselines.srgan.SRGANStage.features", nn.Identity())  # in place of VGG16, which needs weights
     whole, history, _ = train(*make(stage), tmp_path / "none")
     again, _, _ = train(*make(stage), tmp_path / "none")
     assert equal(whole, again)
@@ -127,6 +129,14 @@ class Toy(Stage):
 def test_collapse_stops_training_with_advice(loss: Callable[[int], float], output: float, message: str, tmp_path: Path) -> None:
     with pytest.raises(TrainingCollapsed, match=message):
         train(Toy(loss, output), torch.Generator(), tmp_path / "c")
+
+
+def test_a_stage_says_what_a_guessing_discriminator_loses(tmp_path: Path) -> None:
+    blind, judging = Toy(lambda step: 1.386), Toy(lambda step: 0.5, steps=400)
+    blind.guessing = judging.guessing = 2 * math.log(2)
+    with pytest.raises(TrainingCollapsed, match="d has only guessed for 200 steps"):
+        train(blind, torch.Generator(), tmp_path / "c")
+    train(judging, torch.Generator(), tmp_path / "c")
 
 
 def test_healthy_training_is_left_alone_and_the_rate_halves(tmp_path: Path) -> None:

@@ -1,0 +1,184 @@
+"""SRGAN: published sizes, its step against one written by hand, its perceptual loss against torchvision's VGG16."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss
+from torchvision.models import VGG16_Weights, vgg16
+from torchvision.transforms.functional import normalize
+
+from baselines.fsrcnn import FSRCNNNetwork
+from baselines.settings import FSRCNNSettings
+from baselines.srgan import SRGAN, PairedSRGANStage, SRGANStage
+from baselines.vgg import CARD, LAYERS, VGGFeatures
+from benchmarks.basicsr_adapter import msrresnet, vgg_discriminator
+from benchmarks.data.weights import fetch, load_weight_card
+from benchmarks.errors import UsageError
+from benchmarks.perceptual import read_arrays
+from benchmarks.profile import load_profile
+from benchmarks.training import Stage, make_stage
+from tests.test_steps import DATA, assert_same_steps, update, weights
+
+PROFILE = load_profile("smoke")
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_published_sizes() -> None:
+    assert count(msrresnet(channels=64, blocks=16, scale=4)) == 1_517_571  # AIM 2019 constrained SR challenge, MSRResNet
+    assert count(vgg_discriminator(channels=64)) == 14_499_401
+
+
+@pytest.mark.parametrize("name", ["smoke", "demo", "paper"])
+def test_the_loss_weights_are_basicsrs_in_every_profile(name: str) -> None:
+    srgan = load_profile(name).stages["srgan"]
+    assert (srgan.pixel, srgan.perceptual, srgan.adversarial) == (1e-2, 1.0, 5e-3)
+    assert srgan.pixel_steps < srgan.training.steps
+
+
+def test_fsrcnn_has_the_published_number_of_filter_weights() -> None:
+    """FSRCNN(56, 12, 4): 12,464, table 1 of Dong et al., ECCV 2016, which leaves out biases and PReLU slopes."""
+    network = FSRCNNNetwork(FSRCNNSettings(PROFILE.stages["fsrcnn"].training, features=56, shrunk=12, mappings=4), 4)
+    filters = sum(parameter.numel() for parameter in network.parameters() if parameter.ndim == 4)
+    assert filters == 12_464 == 5 * 5 * 56 + 56 * 12 + 4 * 3 * 3 * 12 * 12 + 12 * 56 + 9 * 9 * 56
+
+
+def test_fsrcnn_enlarges_luma_and_leaves_colour_differences_to_bicubic() -> None:
+    network = FSRCNNNetwork(PROFILE.stages["fsrcnn"], 4)
+    lr = torch.rand(2, 3, 12, 10)
+    sr = network(lr)
+    bicubic = nn.functional.interpolate(lr, scale_factor=4, mode="bicubic", antialias=True)
+    assert sr.shape == (2, 3, 48, 40)
+    assert torch.allclose(sr[:, 0] - sr[:, 1], bicubic[:, 0] - bicubic[:, 1], atol=1e-5)
+    assert torch.allclose(sr[:, 2] - sr[:, 1], bicubic[:, 2] - bicubic[:, 1], atol=1e-5)
+
+
+class Edges(nn.Module):
+    """In place of VGG16: something that sees more than pixels."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        return image.diff(dim=-1)
+
+
+def twins(**changes: Any) -> tuple[Stage, Stage]:
+    settings = PROFILE.stages["srgan"]
+    settings = replace(settings, training=replace(settings.training, precision="float32"), **changes)
+    made = [make_stage(SRGANStage, settings, DATA, {}, seed=3)[0] for _ in range(2)]
+    for stage in made:
+        stage.__dict__["features"] = Edges()
+    return made[0], made[1]
+
+
+def cross_entropy(scores: Tensor, target: float) -> Tensor:
+    return binary_cross_entropy_with_logits(scores, torch.full_like(scores, target))
+
+
+def test_a_gan_step_is_d_and_then_the_generator_on_three_losses() -> None:
+    ours, twin = twins(pixel_steps=0)
+    assert isinstance(twin, SRGANStage)
+    nets, rates = twin.networks, ours.learning_rates
+    g, d = (torch.optim.Adam(nets[name].parameters(), rates[name], (0.9, 0.999), eps=1e-8) for name in ("sr", "d"))
+    before = weights(nets)
+    for index in range(2):
+        ours.step(index)
+        lr, hr = twin.sampler.draw_pairs()
+        sr = nets["sr"](lr)
+        update(d, cross_entropy(nets["d"](hr), 1.0) + cross_entropy(nets["d"](sr.detach()), 0.0))
+        perceptual = l1_loss(sr.diff(dim=-1), hr.diff(dim=-1))
+        update(g, 1e-2 * l1_loss(sr, hr) + perceptual + 5e-3 * cross_entropy(nets["d"](sr), 1.0))
+    assert_same_steps(before, ours, nets)
+
+
+def test_the_pixel_phase_trains_the_generator_alone() -> None:
+    ours, _ = twins(pixel_steps=2)
+    before = weights(ours.networks)
+    assert set(ours.step(0)) == {"l1"}
+    after = weights(ours.networks)
+    assert torch.equal(before["d"], after["d"])
+    assert not torch.equal(before["sr"], after["sr"])
+    assert set(ours.step(2)) == {"d", "pixel", "perceptual", "adversarial"}
+    assert not torch.equal(before["d"], weights(ours.networks)["d"])
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+def test_a_training_that_ends_in_the_pixel_phase_keeps_what_it_learnt(steps: int, tmp_path: Path) -> None:
+    settings = PROFILE.stages["srgan"]
+    settings = replace(settings, training=replace(settings.training, steps=steps), pixel_steps=5)
+    stage, generator = make_stage(SRGANStage, settings, DATA, {}, seed=0)
+    before = weights(stage.networks)["sr"]
+    saved, _, _ = train(stage, generator, tmp_path / "none")
+    assert torch.equal(before, weights(stage.networks)["sr"]) == (steps == 0)
+    assert all(torch.equal(saved["sr"][name], tensor) for name, tensor in stage.networks["sr"].state_dict().items())
+
+
+def test_fine_tuning_starts_from_srgan_and_sees_degraded_pairs() -> None:
+    base = trained("srgan")
+    settings = replace(PROFILE.stages["srgan-paired"], pixel_steps=0)
+    clean, _ = make_stage(SRGANStage, base.settings, DATA, {}, seed=3)
+    stage, _ = make_stage(PairedSRGANStage, settings, DATA, {"srgan": base}, seed=3)
+    assert isinstance(stage, PairedSRGANStage)
+    assert isinstance(clean, SRGANStage)
+    for name, network in stage.networks.items():
+        assert all(torch.equal(base.weights[name][key], tensor) for key, tensor in network.state_dict().items())
+    assert stage.settings == replace(base.settings, training=settings.training, pixel_steps=0)
+    lr, hr = stage.sampler.draw_pairs()
+    bicubic, same = clean.sampler.draw_pairs()
+    assert torch.equal(hr, same)
+    assert 0.01 < l1_loss(lr, bicubic) < 0.2  # blur, shift and noise of the same patches
+    stage.__dict__["features"] = Edges()
+    before = weights(stage.networks)
+    stage.step(0)
+    after = weights(stage.networks)
+    assert all(not torch.equal(before[name], after[name]) for name in ("sr", "d"))
+
+
+def test_the_method_enlarges_by_the_last_stage() -> None:
+    base = trained("srgan")
+    finer = TrainedStage(PROFILE.stages["srgan-paired"], {"sr": {k: 2 * w for k, w in base.weights["sr"].items()}}, 4)
+    lr = torch.rand(1, 3, 20, 24)
+    first, second = (SRGAN.from_stages(stages, 4)(lr) for stages in ({"srgan": base}, {"srgan": base, "srgan-paired": finer}))
+    assert first.shape == second.shape == (1, 3, 80, 96)
+    assert not torch.equal(first, second)
+
+
+def test_a_guessing_discriminator_has_the_loss_that_the_health_check_looks_for() -> None:
+    blind = torch.zeros(4, 1)
+    assert SRGANStage.guessing == pytest.approx(float(cross_entropy(blind, 1.0) + cross_entropy(blind, 0.0)))
+
+
+def test_another_patch_size_is_refused() -> None:
+    for stage in ("srgan", "srgan-paired"):
+        with pytest.raises(UsageError, match="patch_size must be 32"):
+            load_profile("smoke", [f"stages.{stage}.training.patch_size=24"])
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("layer", LAYERS)
+def test_features_are_those_of_torchvisions_vgg16(layer: str) -> None:
+    arrays = read_arrays(fetch(load_weight_card(CARD))["trunk"])
+    (layers,) = (layers for name, layers in arrays.items() if not name.startswith("NetLinLayer"))
+    network = vgg16(weights=None).features.eval()
+    convolutions = [module for module in network if isinstance(module, nn.Conv2d)]
+    with torch.no_grad():
+        for index, module in enumerate(convolutions):
+            module.weight.copy_(torch.from_numpy(layers[f"Conv_{index}"]["kernel"].transpose(3, 2, 0, 1).copy()))
+            assert module.bias is not None
+            module.bias.copy_(torch.from_numpy(layers[f"Conv_{index}"]["bias"].copy()))
+    image = torch.rand(2, 3, 64, 64)
+    published = VGG16_Weights.IMAGENET1K_V1.transforms()
+    block, place = int(layer[4]), int(layer[6])
+    wanted = convolutions[sum((2, 2, 3, 3, 3)[: block - 1]) + place - 1]
+    seen: list[Tensor] = []
+    wanted.register_forward_hook(lambda module, given, made: seen.append(made.clone()))
+    network(normalize(image, published.mean, published.std))
+    features = VGGFeatures(layer)
+    assert torch.allclose(features(image), seen[0], atol=1e-3, rtol=1e-4)
+    assert not any(parameter.requires_grad for parameter in features.parameters())
