@@ -38,7 +38,7 @@ class SRGANStage(PairStage):
     def __init__(self, settings: SRGANSettings, context: Context, pairs: Pairs | None = None) -> None:
         super().__init__(settings.training, generator(settings, context.scale), pairs or clean_pairs(context.data), context)
         self.settings = settings
-        self.average_from = settings.pixel_steps
+        self.average_from = min(settings.pixel_steps, settings.training.steps - 1)  # the last step at the latest
         self.networks["d"] = vgg_discriminator(channels=settings.discriminator_channels)
         self.learning_rates["d"] = settings.discriminator_learning_rate
         self.optimizers["d"] = self.adam("d", learning_rate=settings.discriminator_learning_rate)
