@@ -13,6 +13,8 @@ from benchmarks.plan import Cell, make_plan
 from benchmarks.profile import load_profile
 from benchmarks.workspace import Workspace
 
+COLUMNS = 7
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
@@ -63,7 +65,7 @@ def _panel(cell: Cell, workspace: Workspace, image: str) -> tuple[str, Image]:
 
 
 def draw(panels: Sequence[tuple[str, Image]], figure: Path) -> None:
-    """Write the panels as one row.
+    """Write the panels in rows of at most ``COLUMNS``.
 
     Args:
         panels: caption and pixels ``(H, W, 3)`` uint8 RGB.
@@ -74,11 +76,15 @@ def draw(panels: Sequence[tuple[str, Image]], figure: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    canvas = Figure(figsize=(2.2 * len(panels), 2.7), layout="constrained")
-    for axis, (caption, pixels) in zip(canvas.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    canvas = Figure(figsize=(2.2 * columns, 2.7 * rows), layout="constrained")
+    axes = canvas.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, (caption, pixels) in zip(axes, panels, strict=False):
         axis.imshow(pixels, interpolation="nearest")
         axis.set_title(caption, fontsize=9)
-        axis.set_axis_off()
     try:
         canvas.savefig(figure, dpi=110)
     except (OSError, ValueError) as error:

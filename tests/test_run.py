@@ -171,7 +171,7 @@ def test_a_figure_shows_a_sample_of_every_method(smoke: tuple[Path, str], tmp_pa
     done = subprocess.run([*line, "--image", "coffee-8-12"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     with Image.open(figure) as drawn:
-        assert drawn.width > 4 * drawn.height
+        assert drawn.width > 2 * drawn.height
     wrong = subprocess.run([*line, "--image", "coffee-8-21"], cwd=ROOT, capture_output=True, text=True)
     assert wrong.returncode == 2
     assert "unknown sample 'coffee-8-21': did you mean 'coffee-8-12'" in wrong.stderr
