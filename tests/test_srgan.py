@@ -22,8 +22,9 @@ from benchmarks.data.weights import fetch, load_weight_card
 from benchmarks.errors import UsageError
 from benchmarks.perceptual import read_arrays
 from benchmarks.profile import load_profile
-from benchmarks.training import Stage, make_stage
+from benchmarks.training import Stage, TrainedStage, make_stage, train
 from tests.test_steps import DATA, assert_same_steps, update, weights
+from tests.test_training import trained
 
 PROFILE = load_profile("smoke")
 
