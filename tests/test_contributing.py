@@ -36,7 +36,7 @@ def test_the_examples_work_together(tmp_path: Path) -> None:
     method, entry, block = blocks("Add a method")
     (tmp_path / "baselines" / "shallow.py").write_text(method)
     registry = tmp_path / "benchmarks" / "registry.py"
-    insert(registry, '        MethodEntry(\n            "edsr",', indent(entry, " " * 8))
+    insert(registry, '        MethodEntry(\n            "edsr",', indent(f"{entry.strip()},\n", " " * 8))
     with (tmp_path / "benchmarks" / "profiles" / "smoke.toml").open("a", encoding="utf-8") as profile:
         profile.write(f"\n{block}")
     (card,) = blocks("Add a data set")
