@@ -120,6 +120,10 @@ def test_a_training_that_ends_in_the_pixel_phase_keeps_what_it_learnt(steps: int
     assert all(torch.equal(saved["sr"][name], tensor) for name, tensor in stage.networks["sr"].state_dict().items())
 
 
+def unlike_bicubic(lr: Tensor, hr: Tensor) -> float:
+    return float(l1_loss(lr, nn.functional.interpolate(hr, scale_factor=0.25, mode="bicubic", antialias=True)))
+
+
 def test_fine_tuning_starts_from_srgan_and_sees_degraded_pairs() -> None:
     base = trained("srgan")
     settings = replace(PROFILE.stages["srgan-paired"], pixel_steps=0)
@@ -130,10 +134,8 @@ def test_fine_tuning_starts_from_srgan_and_sees_degraded_pairs() -> None:
     for name, network in stage.networks.items():
         assert all(torch.equal(base.weights[name][key], tensor) for key, tensor in network.state_dict().items())
     assert stage.settings == replace(base.settings, training=settings.training, pixel_steps=0)
-    lr, hr = stage.sampler.draw_pairs()
-    bicubic, same = clean.sampler.draw_pairs()
-    assert torch.equal(hr, same)
-    assert 0.01 < l1_loss(lr, bicubic) < 0.2  # blur, shift and noise of the same patches
+    assert unlike_bicubic(*clean.sampler.draw_pairs()) < 0.005  # rounding, and what is beyond a patch's border
+    assert unlike_bicubic(*stage.sampler.draw_pairs()) > 0.03  # blur, shift and noise
     stage.__dict__["features"] = Edges()
     before = weights(stage.networks)
     stage.step(0)
