@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.pairs import PairStage, clean_pairs, degraded_pairs
+from baselines.pairs import NetworkMethod, PairStage, clean_pairs, degraded_pairs
 from baselines.settings import EDSRSettings
 from benchmarks.basicsr_adapter import edsr_network
 from benchmarks.settings import PlainSettings
@@ -49,44 +49,21 @@ class EDSRStage(PairStage):
     def __init__(self, settings: EDSRSettings, context: Context) -> None:
         super().__init__(settings.training, EDSRNetwork(settings, context.scale), clean_pairs(context.data), context)
 
-    def loss(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-        """Mean absolute error."""
-        return {"l1": functional.l1_loss(sr, hr)}
 
-
-class PairedEDSRStage(EDSRStage):
+class PairedEDSRStage(PairStage):
     """Fine-tuning of the stage ``edsr`` on degraded pairs: EDSR+ of the paper's table 1."""
 
     def __init__(self, settings: PlainSettings, context: Context) -> None:
-        network = sr_network(context.needs["edsr"])
-        PairStage.__init__(self, settings.training, network, degraded_pairs(context.data), context)
+        super().__init__(settings.training, sr_network(context.needs["edsr"]), degraded_pairs(context.data), context)
 
 
-class EDSR:
-    """A trained EDSR."""
-
-    def __init__(self, network: EDSRNetwork) -> None:
-        self.network = network.eval()
-
-    @torch.inference_mode()
-    def __call__(self, lr: Tensor) -> Tensor:
-        """``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""
-        sr: Tensor = self.network(lr)
-        return sr
+class EDSR(NetworkMethod):
+    """A trained EDSR, or EDSR+."""
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> EDSR:
-        """The network of the stage ``edsr``."""
-        return cls(sr_network(stages["edsr"]))
-
-
-class PairedEDSR(EDSR):
-    """EDSR+: EDSR fine-tuned on degraded pairs."""
-
-    @classmethod
-    def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> PairedEDSR:
-        """The size is the stage ``edsr``'s, the weights are those of ``edsr-paired``."""
-        return cls(sr_network(stages["edsr"], stages["edsr-paired"].weights["sr"]))
+        """The network of the last stage given, with the size that ``edsr`` has."""
+        return cls(sr_network(stages["edsr"], stages.get("edsr-paired", stages["edsr"]).weights["sr"]))
 
 
 def sr_network(stage: TrainedStage, weights: Mapping[str, Tensor] | None = None) -> EDSRNetwork:

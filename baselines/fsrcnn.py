@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.pairs import PairStage, clean_pairs
+from baselines.pairs import NetworkMethod, PairStage, clean_pairs
 from baselines.settings import FSRCNNSettings
 from benchmarks.training import Context, TrainedStage
 
@@ -61,17 +60,8 @@ class FSRCNNStage(PairStage):
         return {"mse": functional.mse_loss(luma(sr), luma(hr))}
 
 
-class FSRCNN:
+class FSRCNN(NetworkMethod):
     """A trained FSRCNN."""
-
-    def __init__(self, network: FSRCNNNetwork) -> None:
-        self.network = network.eval()
-
-    @torch.inference_mode()
-    def __call__(self, lr: Tensor) -> Tensor:
-        """``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""
-        sr: Tensor = self.network(lr)
-        return sr
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> FSRCNN:

@@ -1,17 +1,17 @@
-"""What every method trained on pairs shares: one network, batches of LR and HR patches, one pixel loss."""
+"""What methods of one network share, and those trained on pairs: batches of LR and HR patches, one pixel loss."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from benchmarks.data.decode import Image
 from benchmarks.data.images import DataSpec
-from benchmarks.data.sampler import PatchSampler
 from benchmarks.settings import TrainingSettings
-from benchmarks.training import Context, Stage, descend
+from benchmarks.training import Context, Stage, descend, detached, total
 
 Pairs = tuple[Sequence[Image], Sequence[Image]]
 
@@ -27,12 +27,17 @@ def degraded_pairs(data: DataSpec) -> Pairs:
     return [pair.lr for pair in pairs], [pair.hr for pair in pairs]
 
 
-def pair_sampler(pairs: Pairs, training: TrainingSettings, context: Context) -> PatchSampler:
-    """Matching LR and HR patches, augmented alike."""
-    lr, hr = pairs
-    return PatchSampler(
-        lr, paired=hr, patch_size=training.patch_size, batch_size=training.batch_size, generator=context.generator
-    )
+class NetworkMethod:
+    """A method that is one network: ``(N, 3, h, w)`` -> ``(N, 3, scale * h, scale * w)``, RGB in [0, 1]."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network.eval()
+
+    @torch.inference_mode()
+    def __call__(self, lr: Tensor) -> Tensor:
+        """``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""
+        sr: Tensor = self.network(lr)
+        return sr
 
 
 class PairStage(Stage):
@@ -52,21 +57,25 @@ class PairStage(Stage):
         self.networks = {"sr": network}
         self.learning_rates = {"sr": training.learning_rate}
         self.optimizers = {"sr": self.adam("sr", learning_rate=training.learning_rate)}
-        self.sampler = pair_sampler(pairs, training, context)
+        self.sampler = context.sampler(training, *pairs)
 
-    @abstractmethod
     def loss(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-        """The pixel loss by its name; ``sr`` and ``hr`` are ``(N, 3, H, W)`` float32."""
+        """The pixel loss by its name, here the mean absolute error; ``sr`` and ``hr`` are ``(N, 3, H, W)`` float32."""
+        return {"l1": functional.l1_loss(sr, hr)}
+
+    def enlarge_batch(self) -> tuple[Tensor, Tensor]:
+        """SR(lr) of the next batch of pairs, and hr."""
+        lr, hr = self.sampler.draw_pairs()
+        with self.mixed_precision():
+            sr: Tensor = self.networks["sr"](lr).float()
+        self.last = lr, sr
+        return sr, hr
 
     def step(self, index: int) -> dict[str, Tensor]:
         """One step on the pixel loss of SR(lr) and hr."""
-        lr, hr = self.sampler.draw_pairs()
-        with self.mixed_precision():
-            sr = self.networks["sr"](lr).float()
-        ((name, loss),) = self.loss(sr, hr).items()
-        descend(self.optimizers["sr"], loss)
-        self.last = lr, sr
-        return {name: loss.detach()}
+        terms = self.loss(*self.enlarge_batch())
+        descend(self.optimizers["sr"], total(terms))
+        return detached(terms)
 
     def probe(self) -> tuple[Tensor, Tensor]:
         """The last LR batch and its SR."""

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from baselines.edsr import EDSRNetwork, sr_network
-from baselines.pairs import clean_pairs, pair_sampler
+from baselines.edsr import sr_network
+from baselines.pairs import NetworkMethod, clean_pairs
 from baselines.settings import PseudoSettings
-from benchmarks.training import Context, Stage, TrainedStage, descend
-from cincgan.inner import detached, fool, total, update_discriminator, x_sampler
+from benchmarks.training import Context, Stage, TrainedStage, descend, detached, total
+from cincgan.inner import fool, update_discriminator
 from cincgan.losses import absolute
 from cincgan.networks import Generator, lr_discriminator
 
@@ -42,8 +42,8 @@ class PseudoStage(Stage):
             "generators": self.adam("g_xy", "g_yx", learning_rate=rate),
             **{name: self.adam(name, learning_rate=self.learning_rates[name]) for name in ("sr", "d_x", "d_y")},
         }
-        self.x = x_sampler(context, settings.training)
-        self.pairs = pair_sampler(clean_pairs(context.data), settings.training, context)
+        self.x = context.sampler(settings.training, context.data.x_images())
+        self.pairs = context.sampler(settings.training, *clean_pairs(context.data))
 
     def step(self, index: int) -> dict[str, Tensor]:
         """D_Y and D_X; then G_XY and G_YX; then SR."""
@@ -75,17 +75,8 @@ class PseudoStage(Stage):
         return self.last
 
 
-class PseudoSupervision:
+class PseudoSupervision(NetworkMethod):
     """SR after G_XY."""
-
-    def __init__(self, g_xy: nn.Module, sr: EDSRNetwork) -> None:
-        self.g_xy, self.sr = g_xy.eval(), sr.eval()
-
-    @torch.inference_mode()
-    def __call__(self, lr: Tensor) -> Tensor:
-        """``(N, 3, h, w)`` float32 RGB in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""
-        sr: Tensor = self.sr(self.g_xy(lr))
-        return sr
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> PseudoSupervision:
@@ -93,4 +84,4 @@ class PseudoSupervision:
         trained = stages["pseudo-supervision"]
         g_xy = Generator(trained.settings.generator)
         g_xy.load_state_dict(trained.weights["g_xy"])
-        return cls(g_xy, sr_network(stages["edsr"], trained.weights["sr"]))
+        return cls(nn.Sequential(g_xy, sr_network(stages["edsr"], trained.weights["sr"])))

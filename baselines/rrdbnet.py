@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from itertools import zip_longest
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from baselines.ncnn import Convolution, Layer, read_convolutions, read_graph
+from baselines.pairs import NetworkMethod
 from benchmarks.basicsr_adapter import rrdb_network
 from benchmarks.data.weights import fetch, load_weight_card
 from benchmarks.errors import UsageError
@@ -32,7 +33,7 @@ SCALED_SUM: Parameters = {0: (1.0,), 1: (RESIDUAL, 1.0)}
 NEAREST_X2: Parameters = {0: (1.0,), 1: (2.0,), 2: (2.0,)}
 
 
-class ReleasedRRDBNet:
+class ReleasedRRDBNet(NetworkMethod):
     """RRDBNet with the weights of the card ``card``."""
 
     card: str
@@ -40,14 +41,8 @@ class ReleasedRRDBNet:
     def __init__(self) -> None:
         files = fetch(load_weight_card(self.card))
         layers = read_graph(files["param"])
-        self.network = convert(layers, read_convolutions(layers, files["bin"]), self.card).eval()
+        super().__init__(convert(layers, read_convolutions(layers, files["bin"]), self.card))
         self.network.to(memory_format=torch.channels_last)  # 7 % faster on a CPU
-
-    @torch.inference_mode()
-    def __call__(self, lr: Tensor) -> Tensor:
-        """``(N, 3, h, w)`` RGB in [0, 1] -> ``(N, 3, 4 * h, 4 * w)``, not clipped."""
-        sr: Tensor = self.network(lr.to(memory_format=torch.channels_last))
-        return sr
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> ReleasedRRDBNet:

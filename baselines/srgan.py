@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.pairs import Pairs, PairStage, clean_pairs, degraded_pairs
+from baselines.pairs import NetworkMethod, Pairs, PairStage, clean_pairs, degraded_pairs
 from baselines.settings import PairedSRGANSettings, SRGANSettings
 from baselines.vgg import VGGFeatures
 from benchmarks.basicsr_adapter import msrresnet, vgg_discriminator
-from benchmarks.training import Context, TrainedStage, descend
+from benchmarks.training import Context, TrainedStage, descend, detached, frozen, total
 
 
 def real_or_fake(scores: Tensor, real: bool) -> Tensor:
@@ -48,26 +48,19 @@ class SRGANStage(PairStage):
         """Loaded with the first step that needs it."""
         return VGGFeatures(self.settings.vgg_layer)
 
-    def loss(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-        """Mean absolute error."""
-        return {"l1": functional.l1_loss(sr, hr)}
-
     def step(self, index: int) -> dict[str, Tensor]:
         """The generator's L1 loss alone for ``pixel_steps``; then the discriminator, then the generator on all its losses."""
         if index < self.settings.pixel_steps:
             return super().step(index)
-        lr, hr = self.sampler.draw_pairs()
-        with self.mixed_precision():
-            sr = self.networks["sr"](lr).float()
-        self.last = lr, sr
+        sr, hr = self.enlarge_batch()
         judged = self._update_discriminator(sr.detach(), hr)
         terms = {
             "pixel": self.settings.pixel * functional.l1_loss(sr, hr),
             "perceptual": self.settings.perceptual * self._perceptual(sr, hr),
             "adversarial": self.settings.adversarial * self._fool(sr),
         }
-        descend(self.optimizers["sr"], torch.stack(list(terms.values())).sum())
-        return {"d": judged, **{name: term.detach() for name, term in terms.items()}}
+        descend(self.optimizers["sr"], total(terms))
+        return {"d": judged, **detached(terms)}
 
     def _update_discriminator(self, sr: Tensor, hr: Tensor) -> Tensor:
         with self.mixed_precision():
@@ -83,10 +76,8 @@ class SRGANStage(PairStage):
             return functional.l1_loss(self.features(sr).float(), target.float())
 
     def _fool(self, sr: Tensor) -> Tensor:
-        judging = self.networks["d"].requires_grad_(False)
-        with self.mixed_precision():
-            scores = judging(sr)
-        judging.requires_grad_(True)
+        with frozen(self.networks["d"]), self.mixed_precision():
+            scores = self.networks["d"](sr)
         return real_or_fake(scores, True)
 
 
@@ -101,17 +92,8 @@ class PairedSRGANStage(SRGANStage):
             self.networks[name].load_state_dict(weights)
 
 
-class SRGAN:
+class SRGAN(NetworkMethod):
     """A trained SRGAN generator."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self.network = network.eval()
-
-    @torch.inference_mode()
-    def __call__(self, lr: Tensor) -> Tensor:
-        """``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""
-        sr: Tensor = self.network(lr)
-        return sr
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> SRGAN:

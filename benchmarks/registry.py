@@ -6,14 +6,16 @@ import importlib
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.errors import unknown
 from benchmarks.strict import build, read_toml
 
+if TYPE_CHECKING:
+    from benchmarks.data.images import Split
+
 ROOT = Path(__file__).resolve().parents[1]
 
-Split = Literal["x", "z", "pairs", "test"]
 Group = Literal["rival", "supervised", "released"]
 
 
@@ -139,7 +141,7 @@ METHODS = {
         MethodEntry(
             "edsr-paired",
             "EDSR fine-tuned on degraded pairs (EDSR+)",
-            "baselines.edsr:PairedEDSR",
+            "baselines.edsr:EDSR",
             trains=(
                 StageEntry(
                     "edsr-paired",

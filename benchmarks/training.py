@@ -10,8 +10,8 @@ import math
 import pickle
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from benchmarks.data.decode import Image
 from benchmarks.data.images import DataSpec
+from benchmarks.data.sampler import PatchSampler
 from benchmarks.errors import TrainingCollapsed, UsageError
 from benchmarks.files import write_atomically
 from benchmarks.settings import TrainingSettings
@@ -54,6 +56,16 @@ class Context:
     def scale(self) -> int:
         """HR pixels per LR pixel."""
         return self.data.card.scale
+
+    def sampler(self, training: TrainingSettings, images: Sequence[Image], paired: Sequence[Image] | None = None) -> PatchSampler:
+        """Batches of patches as the schedule asks for, drawn from the stage's random state."""
+        return PatchSampler(
+            images,
+            patch_size=training.patch_size,
+            batch_size=training.batch_size,
+            generator=self.generator,
+            paired=paired,
+        )
 
 
 class Stage(ABC):
@@ -117,6 +129,26 @@ def descend(optimizer: Optimizer, loss: Tensor) -> None:
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
+
+
+def total(terms: Mapping[str, Tensor]) -> Tensor:
+    """The sum of weighted loss terms."""
+    return torch.stack(list(terms.values())).sum()
+
+
+def detached(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Loss terms for the record, cut from their graphs."""
+    return {name: term.detach() for name, term in terms.items()}
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Gradients pass through the network, and its own weights get none."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
 
 
 @dataclass

@@ -5,19 +5,13 @@ The LR half of every step is here, so that the joint stage does the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
-from benchmarks.data.sampler import PatchSampler
-from benchmarks.training import Context, Stage, descend
+from benchmarks.training import Context, Stage, descend, detached, frozen, total
 from cincgan.losses import absolute, adversarial_loss, discriminator_loss, squared, total_variation
 from cincgan.networks import Discriminator, inner_networks
 from cincgan.settings import InnerSettings, LossSettings, Reduction
-
-if TYPE_CHECKING:
-    from benchmarks.settings import TrainingSettings
 
 
 def judge(discriminator: Discriminator, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,10 +45,9 @@ def update_discriminator(stage: Stage, name: str, real: Tensor, fake: Tensor) ->
 
 def fool(stage: Stage, name: str, real: Tensor, fake: Tensor, reduction: Reduction) -> Tensor:
     """The generator's adversarial loss under discriminator ``name``, whose own weights get no gradient."""
-    judging = discriminator(stage, name).requires_grad_(False)
-    with stage.mixed_precision():
+    judging = discriminator(stage, name)
+    with frozen(judging), stage.mixed_precision():
         _, scores = judge(judging, real, fake)
-    judging.requires_grad_(True)
     return adversarial_loss(scores, reduction)
 
 
@@ -89,26 +82,6 @@ def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[
     return clean, judged, terms
 
 
-def total(terms: dict[str, Tensor]) -> Tensor:
-    """The sum of weighted loss terms."""
-    return torch.stack(list(terms.values())).sum()
-
-
-def detached(terms: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Loss terms for the record, cut from their graphs."""
-    return {name: term.detach() for name, term in terms.items()}
-
-
-def x_sampler(context: Context, training: TrainingSettings) -> PatchSampler:
-    """Patches of degraded LR images."""
-    return PatchSampler(
-        context.data.x_images(),
-        patch_size=training.patch_size,
-        batch_size=training.batch_size,
-        generator=context.generator,
-    )
-
-
 class InnerStage(Stage):
     """Trains G1, G2 and D1 on the total LR loss."""
 
@@ -124,13 +97,8 @@ class InnerStage(Stage):
             "generators": self.adam("g1", "g2", learning_rate=self.learning_rates["generators"]),
             "d1": self.adam("d1", learning_rate=self.learning_rates["d1"]),
         }
-        self.x = x_sampler(context, settings.training)
-        self.y = PatchSampler(
-            context.data.y_images(),
-            patch_size=settings.training.patch_size,
-            batch_size=settings.training.batch_size,
-            generator=context.generator,
-        )
+        self.x = context.sampler(settings.training, context.data.x_images())
+        self.y = context.sampler(settings.training, context.data.y_images())
 
     def step(self, index: int) -> dict[str, Tensor]:
         """Update D1, then G1 and G2."""

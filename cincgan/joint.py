@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from baselines.edsr import sr_network
-from benchmarks.data.sampler import PatchSampler
-from benchmarks.training import Context, Stage, descend
-from cincgan.inner import detached, fool, lr_terms, total, update_discriminator, x_sampler
+from baselines.pairs import clean_pairs
+from benchmarks.training import Context, Stage, descend, detached, total
+from cincgan.inner import fool, lr_terms, update_discriminator
 from cincgan.losses import squared, total_variation
 from cincgan.networks import inner_networks, outer_networks
 from cincgan.settings import JointSettings
@@ -47,14 +47,8 @@ class JointStage(Stage):
                 "lr": self.adam("g1", "g2", learning_rate=rate),
                 "d1": self.adam("d1", learning_rate=rate_d),
             }
-        self.x = x_sampler(context, settings.training)
-        self.pairs = PatchSampler(
-            context.data.y_images(),
-            paired=context.data.z_images(),
-            patch_size=settings.training.patch_size,
-            batch_size=settings.training.batch_size,
-            generator=context.generator,
-        )
+        self.x = context.sampler(settings.training, context.data.x_images())
+        self.pairs = context.sampler(settings.training, *clean_pairs(context.data))
 
     def step(self, index: int) -> dict[str, Tensor]:
         """D1; G1 and G2; D2; G1, SR and G3. During the warm-up only D2 and G3 learn."""

@@ -186,27 +186,16 @@ def to_csv(tables: Sequence[Table]) -> str:
     """One line per method, protocol and metric, at full precision, with the cells behind it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["dataset", "profile", "group", "method", "protocol", "metric", "mean", "low", "high", "images", "seeds", "cells"]
-    )
+    scores = ["protocol", "metric", "mean", "low", "high", "images", "seeds", "cells"]
+    writer.writerow(["dataset", "profile", "group", "method", *scores])
     for table in tables:
         for row in table.rows:
             numbers = [(p, m, e) for (p, m), e in row.scores.items()] + [(p, "psnr-gain", e) for p, e in row.gains.items()]
             for protocol, metric, estimate in numbers:
                 estimates = [repr(estimate.mean), repr(estimate.low), repr(estimate.high)]
                 origin = [row.images, " ".join(map(str, row.seeds)), " ".join(row.cells)]
-                writer.writerow(
-                    [
-                        table.dataset,
-                        table.profile,
-                        get_method(row.method).group,
-                        row.method,
-                        protocol,
-                        metric,
-                        *estimates,
-                        *origin,
-                    ]
-                )
+                about = [table.dataset, table.profile, get_method(row.method).group, row.method]
+                writer.writerow([*about, protocol, metric, *estimates, *origin])
     return text.getvalue()
 
 

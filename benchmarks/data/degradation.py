@@ -19,6 +19,7 @@ from benchmarks.data.imresize import imresize
 
 Length = Annotated[float, Meta(ge=0, le=64)]  # HR pixels
 Noise = Annotated[float, Meta(ge=0, le=255)]
+Correlation = Annotated[float, Meta(ge=0, le=16)]  # LR pixels
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,7 @@ class Track2Like:
     shift_max: Length  # shift along each axis, drawn uniformly from [-max, max], sub-pixel
     noise_gaussian: Noise  # standard deviation of the signal-independent noise
     noise_signal: Noise  # standard deviation of the signal-dependent noise at full white
-    noise_correlation: Annotated[
-        float, Meta(ge=0, le=16)
-    ]  # LR pixels: Gaussian that smooths the noise, its strength kept; 0: white
+    noise_correlation: Correlation  # sigma of the Gaussian that smooths the noise, its strength kept; 0: white
     seed: Annotated[int, Meta(ge=0)] = 0
 
     def __post_init__(self) -> None:
