@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from benchmarks.data.imresize import imresize
+from benchmarks.method import Descriptor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +19,11 @@ class Bicubic:
 
     def __init__(self, scale: int) -> None:
         self.scale = scale
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """Two LR pixels each way."""
+        return Descriptor(self.scale, receptive_field=5)
 
     def __call__(self, lr: Tensor) -> Tensor:
         """``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""

@@ -26,6 +26,7 @@ from torch import Tensor
 from baselines.edsr import EDSR
 from benchmarks.errors import UsageError
 from benchmarks.files import cache_root, write_atomically
+from benchmarks.method import Descriptor
 from benchmarks.training import TrainedStage
 
 PROFILE = {
@@ -44,6 +45,11 @@ class BM3DEDSR:
 
     def __init__(self, sr: EDSR) -> None:
         self.sr = sr
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The noise is estimated over the whole image."""
+        return Descriptor(self.sr.scale, receptive_field=None)
 
     def __call__(self, lr: Tensor) -> Tensor:
         """``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped.

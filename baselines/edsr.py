@@ -63,7 +63,7 @@ class EDSR(NetworkMethod):
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> EDSR:
         """The network of the last stage given, with the size that ``edsr`` has."""
-        return cls(sr_network(stages["edsr"], stages.get("edsr-paired", stages["edsr"]).weights["sr"]))
+        return cls(sr_network(stages["edsr"], stages.get("edsr-paired", stages["edsr"]).weights["sr"]), scale)
 
 
 def sr_network(stage: TrainedStage, weights: Mapping[str, Tensor] | None = None) -> EDSRNetwork:

@@ -68,4 +68,4 @@ class FSRCNN(NetworkMethod):
         """The network of the stage ``fsrcnn``."""
         network = FSRCNNNetwork(stages["fsrcnn"].settings, scale)
         network.load_state_dict(stages["fsrcnn"].weights["sr"])
-        return cls(network)
+        return cls(network, scale)

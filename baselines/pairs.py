@@ -10,7 +10,9 @@ from torch.nn import functional
 
 from benchmarks.data.decode import Image
 from benchmarks.data.images import DataSpec
+from benchmarks.method import Descriptor
 from benchmarks.settings import TrainingSettings
+from benchmarks.tiling import receptive_field
 from benchmarks.training import Context, Stage, descend, detached, total
 
 Pairs = tuple[Sequence[Image], Sequence[Image]]
@@ -30,8 +32,14 @@ def degraded_pairs(data: DataSpec) -> Pairs:
 class NetworkMethod:
     """A method that is one network: ``(N, 3, h, w)`` -> ``(N, 3, scale * h, scale * w)``, RGB in [0, 1]."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, scale: int) -> None:
         self.network = network.eval()
+        self.scale = scale
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The receptive field is what the network's layers add up to."""
+        return Descriptor(self.scale, receptive_field(self.network))
 
     @torch.inference_mode()
     def __call__(self, lr: Tensor) -> Tensor:

@@ -84,4 +84,4 @@ class PseudoSupervision(NetworkMethod):
         trained = stages["pseudo-supervision"]
         g_xy = Generator(trained.settings.generator)
         g_xy.load_state_dict(trained.weights["g_xy"])
-        return cls(nn.Sequential(g_xy, sr_network(stages["edsr"], trained.weights["sr"])))
+        return cls(nn.Sequential(g_xy, sr_network(stages["edsr"], trained.weights["sr"])), scale)

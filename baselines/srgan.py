@@ -100,7 +100,7 @@ class SRGAN(NetworkMethod):
         """The generator of the last stage given, with the size that ``srgan`` has."""
         network = generator(stages["srgan"].settings, scale)
         network.load_state_dict(stages.get("srgan-paired", stages["srgan"]).weights["sr"])
-        return cls(network)
+        return cls(network, scale)
 
 
 def generator(settings: SRGANSettings, scale: int) -> nn.Module:

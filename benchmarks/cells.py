@@ -97,12 +97,13 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any
     found = evaluate(method, cell.data, cell.settings, lambda done, of: report(done, of, {}))
     summary = {
         protocol: {metric: asdict(bootstrap_mean(list(values.values()))) for metric, values in metrics.items()}
-        for protocol, metrics in found.scores.items()
+        for protocol, metrics in found.scored.scores.items()
     }
     names = list(found.images)[:: max(1, len(found.images) // SAMPLES)][:SAMPLES]
     for name in names:
         _write_png(workspace.folder(cell) / "samples" / f"{name}.png", found.images[name])
-    return {"scores": found.scores, "summary": summary, "missing": found.missing}
+    scored = found.scored
+    return {"scores": scored.scores, "shifts": scored.shifts, "summary": summary, "missing": scored.missing}
 
 
 def _write_png(path: Path, image: Any) -> None:

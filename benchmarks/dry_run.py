@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from benchmarks.data.images import DataSpec, Pair
 from benchmarks.plan import Cell
 from benchmarks.profile import Profile
+from benchmarks.untrained import count_parameters
 from benchmarks.workspace import Workspace
-
-if TYPE_CHECKING:
-    from benchmarks.data.decode import Image
 
 
 def print_dry_run(cells: Sequence[Cell], workspace: Workspace, profile: Profile, *, force: bool, as_json: bool) -> None:
@@ -28,48 +24,6 @@ def print_dry_run(cells: Sequence[Cell], workspace: Workspace, profile: Profile,
     print("\n".join(line.rstrip() for line in _lines(rows)))
     cost = f"about {_duration(seconds)} on {profile.machine}, {_size(megabytes)} in {workspace.root}"
     print(f"{len(rows)} cells, {len(waiting)} to do: {cost}")
-
-
-@dataclass(frozen=True)
-class _BlankData(DataSpec):
-    """One black image of the least size in every split: networks can be built where the data set is not at hand."""
-
-    side: int
-
-    def _black(self, scale: int) -> Image:
-        import numpy as np
-
-        return np.zeros((self.side * scale, self.side * scale, 3), np.uint8)
-
-    def x_images(self) -> list[Image]:
-        return [self._black(1)]
-
-    def z_images(self) -> list[Image]:
-        return [self._black(self.card.scale)]
-
-    def training_pairs(self) -> list[Pair]:
-        return [Pair("black", self._black(1), self._black(self.card.scale))]
-
-
-def count_parameters(cells: Sequence[Cell]) -> dict[str, int]:
-    """Parameters of all networks of every training cell, by its id; the networks are built, on blank images."""
-    import torch
-
-    from benchmarks.registry import get_stage, resolve
-    from benchmarks.stored import stage_settings
-    from benchmarks.training import Context, TrainedStage
-
-    built: dict[str, TrainedStage] = {}
-    found = {}
-    for cell in (cell for cell in cells if cell.kind == "train"):
-        settings = stage_settings(cell.label, cell.settings, str(cell))
-        needs = {name: built[needed.id] for name, needed in cell.needs.items()}
-        blank = _BlankData(cell.data.card, cell.data.degradation, cell.data.track2, settings.training.patch_size)
-        stage = resolve(get_stage(cell.label).target)(settings, Context(blank, torch.Generator(), needs))
-        weights = {name: network.state_dict() for name, network in stage.networks.items()}
-        built[cell.id] = TrainedStage(settings, weights, cell.data.card.scale)
-        found[cell.id] = sum(each.numel() for network in stage.networks.values() for each in network.parameters())
-    return found
 
 
 def _row(cell: Cell, workspace: Workspace, profile: Profile, force: bool) -> dict[str, Any]:

@@ -164,7 +164,7 @@ class Invocation:
                 notes |= {cell.label: f"{', '.join(missing)}: weights missing"} if missing else {}
             else:
                 notes[cell.label] = self._note(cell)
-        return make_table(dataset, self.profile.name, found, notes, reference)
+        return make_table(dataset, self.profile.name, found, notes, reference, self.profile.shown)
 
     def _note(self, cell: Cell) -> str:
         """Why a row lacks scores."""

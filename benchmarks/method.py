@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -11,8 +12,29 @@ if TYPE_CHECKING:
     from benchmarks.training import TrainedStage
 
 
+@dataclass(frozen=True)
+class Descriptor:
+    """What whoever runs a method on an image must know of it.
+
+    Attributes:
+        scale: HR pixels per LR pixel.
+        receptive_field: side, in LR pixels, of the square that one output pixel depends on at most; None where it depends on
+            the whole image, or on so much of it that tiles would not pay.
+        multiple: both sides of an LR image must be multiples of it; images are padded by reflection where they are not.
+    """
+
+    scale: int
+    receptive_field: int | None
+    multiple: int = 1
+
+
 class Method(Protocol):
     """Turns LR images into HR images."""
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """Scale, receptive field and size needs."""
+        ...
 
     def __call__(self, lr: Tensor) -> Tensor:
         """``(N, 3, h, w)`` float32 RGB in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""

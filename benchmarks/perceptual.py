@@ -67,7 +67,7 @@ class LPIPS:
             return []
         self._refuse_unfit([*sr, *hr])
         with torch.inference_mode():
-            distances = self.network(_to_tensor(sr), _to_tensor(hr), normalize=True)
+            distances = self.network(to_tensor(sr), to_tensor(hr), normalize=True)
         return [float(distance) for distance in distances.flatten()]
 
     def _refuse_unfit(self, images: Sequence[Image]) -> None:
@@ -79,7 +79,7 @@ class LPIPS:
             raise ValueError(f"LPIPS with this trunk needs at least {self.smallest_side} pixels a side: got {shape}")
 
 
-def _to_tensor(images: Sequence[Image]) -> torch.Tensor:
+def to_tensor(images: Sequence[Image]) -> torch.Tensor:
     """``N`` times ``(H, W, 3)`` uint8 -> ``(N, 3, H, W)`` float32 in [0, 1]."""
     import numpy as np
     import torch

@@ -20,7 +20,7 @@ from benchmarks.data.weights import card_digest
 from benchmarks.errors import UsageError
 from benchmarks.profile import Profile, changed
 from benchmarks.protocols import get_protocol
-from benchmarks.registry import ROOT, MethodEntry, get_method, get_stage
+from benchmarks.registry import ROOT, MethodEntry, get_method, get_metric, get_stage
 
 PLUMBING = frozenset(
     f"benchmarks.{name}" for name in ("data.weights", "errors", "files", "registry", "results", "stored", "strict")
@@ -198,16 +198,24 @@ def _add_stage(profile: Profile, name: str, spec: DataSpec, seed: int, trained: 
 
 def _evaluate_cell(profile: Profile, method: MethodEntry, spec: DataSpec, seed: int, trained: Mapping[str, Cell]) -> Cell:
     protocols = {name: get_protocol(name).version for name in profile.protocols}
-    lpips = None if profile.lpips == "none" else {"net": profile.lpips, "weights": card_digest(f"lpips-{profile.lpips}")}
+    metrics = [get_metric(name) for name in profile.metrics]
+    sources = [method.target, *(metric.target for metric in metrics if metric.target)]
+    modules = [source.partition(":")[0] for source in sources]
     return Cell(
         kind="evaluate",
         label=method.name,
         dataset=spec.card.name,
         seed=seed if method.stages else None,
         data=spec,
-        settings={"protocols": protocols, "lpips": lpips, "threads": profile.threads, **_weights(method.weights)},
+        settings={
+            "protocols": protocols,
+            "metrics": {metric.name: {**metric.options, **_weights(metric.weights)} for metric in metrics},
+            "tile": profile.tile,
+            "threads": profile.threads,
+            **_weights(method.weights),
+        },
         data_digest=spec.digest("test"),
-        code=f"{method.target} {code_digest(method.target.partition(':')[0], 'benchmarks.evaluation', 'benchmarks.statistics')}",
+        code=f"{method.target} {code_digest(*modules, 'benchmarks.evaluation', 'benchmarks.statistics')}",
         needs={stage: trained[stage] for stage in method.stages},
     )
 

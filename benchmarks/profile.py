@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from msgspec import Meta
 
@@ -13,7 +13,7 @@ from benchmarks.data.degradation import Track2Like
 from benchmarks.data.images import DegradationName
 from benchmarks.errors import UsageError, unknown
 from benchmarks.protocols import get_protocol
-from benchmarks.registry import get_method, get_stage, resolve
+from benchmarks.registry import get_method, get_metric, get_stage, resolve
 from benchmarks.strict import build, parse_toml, read_toml
 
 FOLDER = Path(__file__).parent / "profiles"
@@ -33,7 +33,8 @@ class CellEstimate:
 class Profile:
     """Everything that a run can be told, besides where to put its results.
 
-    ``stages`` maps each training stage to its settings dataclass; ``estimates`` maps a stage, or
+    ``protocols`` and ``metrics`` are computed, ``shown`` are the protocols that tables show; ``tile`` is LR pixels a side, 0
+    for whole images. ``stages`` maps each training stage to its settings dataclass; ``estimates`` maps a stage, or
     ``evaluate``, to its cost on ``machine``, for ``--dry-run``; ``changes`` are those made to the file's values.
     """
 
@@ -43,7 +44,9 @@ class Profile:
     datasets: Annotated[tuple[str, ...], Meta(min_length=1)]
     seeds: Annotated[tuple[Seed, ...], Meta(min_length=1)]
     protocols: Annotated[tuple[str, ...], Meta(min_length=1)]
-    lpips: Literal["alex", "vgg", "none"]
+    shown: Annotated[tuple[str, ...], Meta(min_length=1)]
+    metrics: Annotated[tuple[str, ...], Meta(min_length=1)]
+    tile: Annotated[int, Meta(ge=0)]
     threads: Annotated[int, Meta(ge=1, le=1024)]
     degradation: DegradationName
     track2_like: Track2Like
@@ -78,8 +81,10 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
     }
     for method in profile.methods:
         get_method(method)
-    for protocol in profile.protocols:
+    for protocol in (*profile.protocols, *profile.shown):
         get_protocol(protocol)
+    for metric in profile.metrics:
+        get_metric(metric)
     values = {field.name: getattr(profile, field.name) for field in fields(Profile)}
     return Profile(**(values | {"stages": stages, "changes": tuple(changes)}))
 

@@ -1,23 +1,33 @@
-"""Protocols: how two images are compared. A number without its protocol is not a result."""
+"""Protocols: how two images are compared. A number without its protocol is not a result.
+
+``docs/protocols.md`` has the formula, the source and the traps of each.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
+from benchmarks.alignment import REACH, WINDOW, Shift, best_overlap, best_window_psnr, best_window_ssim, overlap
+from benchmarks.data.decode import Image
 from benchmarks.errors import UsageError, unknown
-from benchmarks.metrics import gaussian_means, psnr, ssim, ssim_from_moments
+from benchmarks.metrics import SSIM_RADIUS, luma, psnr, ssim
 
-Image = NDArray[np.uint8]
-Array = NDArray[np.float64]
+NTIRE_BORDER = 10  # the challenge's scorer drops 6 + scale border pixels
+NTIRE_SCALE = 4
 
-SHAVE = 10  # the challenge's scorer drops 6 + scale border pixels
-WINDOW = 60
-REACH = 40  # shifts searched, each way
-SCALE = 4
+SMALLEST_MAP = 2 * SSIM_RADIUS + 1
+SMALLEST_SEARCH = WINDOW + 2 * REACH
+
+
+@dataclass(frozen=True)
+class Score:
+    """PSNR in dB and SSIM of one image; where the protocol aligns, the shift that PSNR was best at."""
+
+    psnr: float
+    ssim: float
+    shift: Shift | None = None
 
 
 @dataclass(frozen=True)
@@ -27,103 +37,124 @@ class Protocol:
     Attributes:
         name: what tables print.
         title: one line on what it does.
-        version: changes whenever the numbers could.
-        metrics: what ``score`` returns, in the order of table columns.
-        perceptual: whether LPIPS is computed under this protocol, on the whole uint8 images as they are.
-        score: ``(sr, hr)``, both ``(H, W, 3)`` uint8 RGB of one size -> metric name to value.
+        version: changes whenever a number could.
+        smallest: the shortest side of an image that can be scored.
+        compare: ``(sr, hr)``, both ``(H, W, 3)`` uint8 RGB of one size, to PSNR and SSIM.
+        view: what every other metric sees of the two images, uint8 RGB; None where it sees nothing.
     """
 
     name: str
     title: str
     version: int
-    metrics: tuple[str, ...]
-    perceptual: bool
-    score: Callable[[Image, Image], dict[str, float]]
+    smallest: int
+    compare: Callable[[Image, Image], Score]
+    view: Callable[[Image, Image, Score], tuple[Image, Image]] | None
+
+    def score(self, sr: Image, hr: Image) -> Score:
+        """Score one image. Raises UsageError where sizes differ or are too small: nothing is cropped silently."""
+        if sr.shape != hr.shape:
+            sizes = f"{sr.shape[1]}x{sr.shape[0]}, the ground truth {hr.shape[1]}x{hr.shape[0]}"
+            raise UsageError(f"the result is {sizes}: sizes must be equal, crop or enlarge the right one yourself")
+        if min(hr.shape[:2]) < self.smallest:
+            least = f"{self.smallest}x{self.smallest}"
+            raise UsageError(f"protocol {self.name} needs images of {least} or more: got {hr.shape[1]}x{hr.shape[0]}")
+        return self.compare(sr, hr)
 
 
-def _score_rgb(sr: Image, hr: Image) -> dict[str, float]:
-    a, b = sr / 255.0, hr / 255.0
-    return {"psnr": psnr(a, b, data_range=1.0), "ssim": ssim(a, b, data_range=1.0)}
+def _shaved(image: Image, border: int) -> Image:
+    return image[border : image.shape[0] - border, border : image.shape[1] - border]
 
 
-def _challenge_crop(image: Image) -> Image:
-    """Step 1: a multiple of 4, less the border."""
-    height, width = image.shape[0] // SCALE * SCALE, image.shape[1] // SCALE * SCALE
-    return image[SHAVE : height - SHAVE, SHAVE : width - SHAVE]
+def _rgb(sr: Image, hr: Image, border: int) -> Score:
+    a, b = (_shaved(image, border) / 255.0 for image in (sr, hr))
+    return Score(psnr(a, b, data_range=1.0), ssim(a, b, data_range=1.0))
 
 
-def _window_sums(plane: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sums over every WINDOW x WINDOW window of a ``(H, W)`` plane, by an integral image; integers, so exact."""
-    integral = np.pad(plane, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    rows: NDArray[np.int64] = integral[WINDOW:] - integral[:-WINDOW]
-    return rows[:, WINDOW:] - rows[:, :-WINDOW]
+def _luma(sr: Image, hr: Image, border: int) -> Score:
+    a, b = (luma(_shaved(image, border)) for image in (sr, hr))
+    return Score(psnr(a, b, data_range=255.0), ssim(a[..., None], b[..., None], data_range=255.0))
 
 
-def _best_psnr(area: Image, target: Image) -> float:
-    """Maximum over shifts of the PSNR after matching the window's mean to the target's.
-
-    With window w, target g and gain k = mean(g) / mean(w), the squared error k^2 sum(w^2) - 2 k sum(w g) + sum(g^2) needs
-    only window sums and one cross-correlation. The winning window is then scored directly, free of cancellation.
-    """
-    from scipy.signal import correlate
-
-    result, truth = area.astype(np.int64), target.astype(np.int64)
-    sums, squares = _window_sums(result.sum(axis=2)), _window_sums((result**2).sum(axis=2))
-    channels = [(area[..., c].astype(np.float64), target[..., c].astype(np.float64)) for c in range(3)]
-    products = sum(correlate(plane, window, mode="valid", method="fft") for plane, window in channels)
-    gain = np.divide(truth.sum(), sums, out=np.ones(sums.shape), where=sums > 0)
-    error = gain**2 * squares - 2 * gain * products
-    row, column = np.unravel_index(np.argmin(error), error.shape)
-    window = area[row : row + WINDOW, column : column + WINDOW]
-    return psnr(window * gain[row, column], truth.astype(np.float64), data_range=255.0)
-
-
-def _best_ssim(area: Image, target: Image) -> float:
-    """Maximum over even shifts of the mean SSIM over channels; no rescale.
-
-    Means and squares of the result are filtered once for all shifts; only the cross term is filtered per shift.
-    """
-    result, truth = np.moveaxis(area / 255.0, -1, 0), np.moveaxis(target / 255.0, -1, 0)
-    mean_result, mean_result2 = gaussian_means(result), gaussian_means(result**2)
-    mean_truth, mean_truth2 = gaussian_means(truth), gaussian_means(truth**2)
-    inner = mean_truth.shape[-1]
-    windows = np.lib.stride_tricks.sliding_window_view
-    best = -1.0
-    for dy in range(0, 2 * REACH + 1, 2):
-        row = windows(result[:, dy : dy + WINDOW], WINDOW, axis=2)[:, :, ::2].transpose(2, 0, 1, 3)
-        cross = gaussian_means(row * truth)
-        means, squares = (
-            windows(plane[:, dy : dy + inner], inner, axis=2)[:, :, ::2].transpose(2, 0, 1, 3)
-            for plane in (mean_result, mean_result2)
-        )
-        maps = ssim_from_moments(means, mean_truth, squares, mean_truth2, cross, data_range=1.0)
-        best = max(best, float(maps.mean(axis=(1, 2, 3)).max()))
-    return best
-
-
-def _score_ntire2018(sr: Image, hr: Image) -> dict[str, float]:
-    result, truth = _challenge_crop(sr), _challenge_crop(hr)
+def ntire2018_windows(sr: Image, hr: Image) -> tuple[Image, Image]:
+    """Steps 1 and 2 of the challenge's scorer: the part of the result where windows lie, and the ground truth's window."""
+    height, width = (side // NTIRE_SCALE * NTIRE_SCALE for side in hr.shape[:2])
+    result, truth = (_shaved(image[:height, :width], NTIRE_BORDER) for image in (sr, hr))
     top, left = ((side - WINDOW) // 2 for side in truth.shape[:2])
-    if min(top, left) < REACH:
-        least = WINDOW + 2 * REACH + 2 * SHAVE
-        raise UsageError(f"protocol ntire2018 needs images of {least}x{least} or more, got {hr.shape[1]}x{hr.shape[0]}")
-    target = truth[top : top + WINDOW, left : left + WINDOW]
-    reach = WINDOW + 2 * REACH
-    area = result[top - REACH : top - REACH + reach, left - REACH : left - REACH + reach]
-    return {"psnr": _best_psnr(area, target), "ssim": _best_ssim(area, target)}
+    area = result[top - REACH : top + WINDOW + REACH, left - REACH : left + WINDOW + REACH]
+    return area, truth[top : top + WINDOW, left : left + WINDOW]
 
+
+def _ntire2018(sr: Image, hr: Image, rescale: bool) -> Score:
+    area, target = ntire2018_windows(sr, hr)
+    value, shift = best_window_psnr(area, target, rescale=rescale)
+    return Score(value, best_window_ssim(area, target)[0], shift)
+
+
+def _aligned_rgb(sr: Image, hr: Image) -> Score:
+    shift = best_overlap(sr, hr)
+    return replace(_rgb(*overlap(sr, hr, shift), border=0), shift=shift)
+
+
+def _shaved_view(sr: Image, hr: Image, score: Score, border: int) -> tuple[Image, Image]:
+    return _shaved(sr, border), _shaved(hr, border)
+
+
+def _aligned_view(sr: Image, hr: Image, score: Score) -> tuple[Image, Image]:
+    return overlap(sr, hr, score.shift or (0, 0))
+
+
+_SMALLEST_NTIRE = SMALLEST_SEARCH + 2 * NTIRE_BORDER
 
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
-        Protocol("rgb", "plain RGB, whole image, no border shaved, no alignment", 1, ("psnr", "ssim"), True, _score_rgb),
+        Protocol(
+            "rgb",
+            "RGB, whole image, no border shaved, no alignment",
+            1,
+            SMALLEST_MAP,
+            partial(_rgb, border=0),
+            partial(_shaved_view, border=0),
+        ),
+        Protocol(
+            "rgb-shave4",
+            "RGB, 4 border pixels shaved",
+            1,
+            SMALLEST_MAP + 8,
+            partial(_rgb, border=4),
+            partial(_shaved_view, border=4),
+        ),
+        Protocol(
+            "y-shave4",
+            "MATLAB luma, 4 border pixels shaved: the tables of Set5, Set14, BSD100, Urban100",
+            1,
+            SMALLEST_MAP + 8,
+            partial(_luma, border=4),
+            partial(_shaved_view, border=4),
+        ),
         Protocol(
             "ntire2018",
             "NTIRE 2018 scorer: central 60x60 window, best of 6,561 shifts, mean matched",
             1,
-            ("psnr", "ssim"),
-            False,
-            _score_ntire2018,
+            _SMALLEST_NTIRE,
+            partial(_ntire2018, rescale=True),
+            None,
+        ),
+        Protocol(
+            "ntire2018-norescale",
+            "the same, mean not matched",
+            1,
+            _SMALLEST_NTIRE,
+            partial(_ntire2018, rescale=False),
+            None,
+        ),
+        Protocol(
+            "aligned-rgb",
+            "RGB, whole image, at the best integer shift of up to 40 pixels",
+            1,
+            SMALLEST_SEARCH,
+            _aligned_rgb,
+            _aligned_view,
         ),
     )
 }
@@ -134,13 +165,3 @@ def get_protocol(name: str) -> Protocol:
     if name not in PROTOCOLS:
         raise unknown("protocol", name, PROTOCOLS)
     return PROTOCOLS[name]
-
-
-def score(protocol: Protocol, sr: Image, hr: Image) -> dict[str, float]:
-    """Score one image. Raises UsageError where the sizes differ or are too small: nothing is cropped silently."""
-    if sr.shape != hr.shape:
-        raise UsageError(f"protocol {protocol.name}: result is {sr.shape}, ground truth is {hr.shape}: sizes must be equal")
-    try:
-        return protocol.score(sr, hr)
-    except ValueError as error:
-        raise UsageError(f"protocol {protocol.name}: {error}") from error

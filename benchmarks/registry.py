@@ -1,9 +1,10 @@
-"""What exists: methods and the training stages they are made of, as lazy strings resolved when used."""
+"""What exists: methods, the training stages they are made of, and metrics, as lazy strings resolved when used."""
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -232,6 +233,51 @@ def variants_of(name: str) -> tuple[MethodEntry, ...]:
         replace(method, name=f"{name}/{key}", title=found.title, changes=found.changes, without=found.without, variants="")
         for key, found in declared.items()
     )
+
+
+@dataclass(frozen=True)
+class MetricEntry:
+    """A number that says how near a result is to its ground truth.
+
+    Attributes:
+        name: on the command line, in profiles and in result files.
+        label: what tables print.
+        higher_is_better: which way is better.
+        digits: after the point, in tables.
+        target: ``module:Class`` that makes a ``benchmarks.scoring.Scorer``; empty for PSNR and SSIM, which a protocol computes.
+        options: what the class is given.
+        weights: cards of published weights that it uses.
+    """
+
+    name: str
+    label: str
+    higher_is_better: bool = True
+    digits: int = 3
+    target: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    weights: tuple[str, ...] = ()
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        MetricEntry("psnr", "PSNR", digits=2),
+        MetricEntry("ssim", "SSIM"),
+        MetricEntry("lpips", "LPIPS", False, 3, "benchmarks.perceptual:LPIPS", {"net": "alex"}, ("lpips-alex",)),
+        MetricEntry("lpips-vgg", "LPIPS-VGG", False, 3, "benchmarks.perceptual:LPIPS", {"net": "vgg"}, ("lpips-vgg",)),
+    )
+}
+
+
+def get_metric(name: str) -> MetricEntry:
+    """Look a metric up, among pyiqa's too. Raises UsageError, with the nearest name, where there is none."""
+    if name in METRICS:
+        return METRICS[name]
+    from benchmarks.pyiqa_metrics import higher_is_better, metric_names
+
+    if name not in metric_names():
+        raise unknown("metric", name, {*METRICS, *metric_names()})
+    return MetricEntry(name, name.upper(), higher_is_better(name), 3, "benchmarks.pyiqa_metrics:PyiqaMetric", {"name": name})
 
 
 def resolve(target: str) -> Any:

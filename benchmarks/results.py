@@ -17,8 +17,8 @@ Result = dict[str, Any]
 
 
 def write_result(path: Path, result: Result) -> None:
-    """Write a result atomically; infinite numbers become strings, for JSON has none."""
-    write_text(path, json.dumps(_without_infinity(result), indent=1, allow_nan=False) + "\n")
+    """Write a result atomically."""
+    write_text(path, to_json(result) + "\n")
 
 
 def read_result(path: Path) -> Result:
@@ -36,8 +36,12 @@ def read_result(path: Path) -> Result:
     return _with_infinity(result)  # type: ignore[no-any-return]
 
 
+def to_json(value: Any) -> str:
+    """JSON text; infinite numbers, which it has not, as the strings ``inf`` and ``-inf``. Raises ValueError for NaN."""
+    return json.dumps(_without_infinity(value), indent=1, allow_nan=False)
+
+
 def _without_infinity(value: Any) -> Any:
-    """JSON has no infinity: write the number as the string ``inf`` or ``-inf``; NaN stays an error."""
     if isinstance(value, dict):
         return {key: _without_infinity(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.errors import BenchmarkError, UsageError
+from benchmarks.command import Parser, run_command
+from benchmarks.errors import UsageError
 
 if TYPE_CHECKING:
     from benchmarks.profile import Profile
@@ -33,21 +33,12 @@ exit codes: 0 all done, 1 something failed, 2 wrong use or something missing, 13
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as everything here does."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (--help shows examples)")
-
-
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The command line."""
-    parser = _Parser(
-        prog="python -m benchmarks.run",
-        description="Train and score super-resolution methods; finished work is never computed twice.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    parser = Parser(
+        "python -m benchmarks.run",
+        "Train and score super-resolution methods; finished work is never computed twice.",
+        EXAMPLES,
     )
     what = parser.add_argument_group("what to run")
     what.add_argument("--all", action="store_true", help="every method of the profile")
@@ -72,20 +63,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without arrows still gets its table
-    options = argparse.Namespace()
-    try:
-        make_parser().parse_args(arguments, namespace=options)
-        return _dispatch(options)
-    except BenchmarkError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        kept = vars(options).get("output", "runs")
-        print(f"interrupted: what is finished is kept in {kept}; the same command goes on from there", file=sys.stderr)
-        return 130
+    return run_command(
+        make_parser(),
+        arguments,
+        _dispatch,
+        interrupted=lambda options: f"what is finished is kept in {options.output}; the same command goes on from there",
+    )
 
 
 def _dispatch(options: argparse.Namespace) -> int:

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from baselines.edsr import EDSRNetwork
+from benchmarks.method import Descriptor
 from benchmarks.stored import stages_of_run
+from benchmarks.tiling import receptive_field
 from benchmarks.training import TrainedStage
 from cincgan.networks import Discriminator, Generator, inner_networks, outer_networks
 
@@ -37,9 +39,15 @@ class CinCGAN:
     d2: Discriminator
     sr: EDSRNetwork
 
-    def __init__(self, networks: Mapping[str, nn.Module]) -> None:
+    def __init__(self, networks: Mapping[str, nn.Module], scale: int) -> None:
+        self.scale = scale
         for name, network in networks.items():
             setattr(self, name, network.eval())
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """SR sees what G1 made of its surroundings: their receptive fields add up."""
+        return Descriptor(self.scale, receptive_field(self.g1, self.sr))
 
     @torch.inference_mode()
     def __call__(self, lr: Tensor) -> Tensor:
@@ -60,7 +68,7 @@ class CinCGAN:
         for stage in filter(None, (stages["edsr"], inner, joint)):
             for name, weights in stage.weights.items():
                 networks[name].load_state_dict(weights)
-        return cls(networks)
+        return cls(networks, scale)
 
     @classmethod
     def from_run(cls, path: str | Path, seed: int = 0) -> CinCGAN:

@@ -14,10 +14,18 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2)
 
 
-def high_pass(image: Tensor, window: int) -> Tensor:
+class HighPass(nn.Module):
     """``(N, C, H, W)`` less its mean over ``window x window`` (odd) neighbours; the border is reflected."""
-    padded = functional.pad(image, (window // 2,) * 4, mode="reflect")
-    return image - functional.avg_pool2d(padded, window, 1)
+
+    def __init__(self, window: int) -> None:
+        super().__init__()
+        self.border = (window // 2,) * 4
+        self.mean = nn.AvgPool2d(window, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``(N, C, H, W)`` -> the same shape."""
+        mean: Tensor = self.mean(functional.pad(image, self.border, mode="reflect"))
+        return image - mean
 
 
 class ResidualBlock(nn.Module):
@@ -49,7 +57,7 @@ class Generator(nn.Module):
         width = settings.channels
         self.scale = scale
         self.global_skip = settings.global_skip
-        self.residual_window = settings.residual_window
+        self.high_pass = HighPass(settings.residual_window) if settings.residual_window else nn.Identity()
         middle = [_conv(width, width, 4, 2) if scale == 4 else _conv(width, width, 3) for _ in range(2)]
         last = _conv(width, 3, 7)
         if settings.global_skip:
@@ -67,9 +75,7 @@ class Generator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """``(N, 3, H, W)`` -> ``(N, 3, H / scale, W / scale)``; H and W multiples of ``scale``."""
-        out: Tensor = self.layers(image)
-        if self.residual_window:
-            out = high_pass(out, self.residual_window)
+        out: Tensor = self.high_pass(self.layers(image))
         if self.global_skip:
             out = out + (image if self.scale == 1 else functional.avg_pool2d(image, self.scale))
         return out
@@ -89,7 +95,7 @@ class Discriminator(nn.Module):
         super().__init__()
         w, pad = settings.channels, settings.padding
         self.instance_noise = settings.instance_noise
-        self.highpass_window = settings.highpass_window
+        self.high_pass = HighPass(settings.highpass_window) if settings.highpass_window else None
         layers: list[nn.Module] = [nn.Conv2d(3, w, 4, strides[0], pad), nn.LeakyReLU(SLOPE)]
         for inputs, outputs, stride in ((w, 2 * w, strides[1]), (2 * w, 4 * w, strides[2]), (4 * w, 8 * w, 1)):
             layers += [nn.Conv2d(inputs, outputs, 4, stride, pad), nn.BatchNorm2d(outputs), nn.LeakyReLU(SLOPE)]
@@ -97,8 +103,8 @@ class Discriminator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """``(N, 3, H, W)`` -> ``(N, 1, h, w)`` scores; real is 1, fake is 0."""
-        if self.highpass_window:
-            image = 4 * high_pass(image, self.highpass_window)
+        if self.high_pass:
+            image = 4 * self.high_pass(image)
         scores: Tensor = self.layers(image)
         return scores
 

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.command import Parser, run_command
 from benchmarks.data.decode import Image, decode
-from benchmarks.errors import BenchmarkError, UsageError, unknown
+from benchmarks.errors import UsageError, unknown
 from benchmarks.plan import Cell, make_plan
 from benchmarks.profile import load_profile
 from benchmarks.workspace import Workspace
@@ -18,22 +19,20 @@ COLUMNS = 7
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m reports.comparison",
-        description="Draw one sample image as every method of a finished run made it.",
-        epilog="example: python -m reports.comparison --image coffee-8-12 --figure comparison.png",
-        allow_abbrev=False,
+    parser = Parser(
+        "python -m reports.comparison",
+        "Draw one sample image as every method of a finished run made it.",
+        "example: python -m reports.comparison --image coffee-8-12 --figure comparison.png",
     )
     parser.add_argument("--output", type=Path, default=Path("runs"), metavar="DIR", help="the run's folder (default: runs)")
     parser.add_argument("--profile", default="demo", metavar="NAME", help="the run's profile, for LR and HR (default: demo)")
     parser.add_argument("--image", required=True, metavar="NAME", help="one of the images under runs/cells/evaluate-*/samples")
     parser.add_argument("--figure", type=Path, required=True, metavar="FILE", help="PNG or PDF to write")
-    options = parser.parse_args(arguments)
-    try:
-        draw(_panels(options.output, options.profile, options.image), options.figure)
-    except BenchmarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return run_command(parser, arguments, _dispatch)
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    draw(_panels(options.output, options.profile, options.image), options.figure)
     return 0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.registry import get_method
+from benchmarks.registry import get_method, get_metric
 from benchmarks.statistics import Estimate, bootstrap_mean
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ GROUPS = {
     "supervised": "supervised upper references: saw degraded pairs",
     "released": "released weights, trained on other data",
 }
-DIGITS = {"psnr": 2, "ssim": 3, "lpips": 3}
-LABELS = {"psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS"}
-ARROWS = {"psnr": "↑", "ssim": "↑", "lpips": "↓"}
 
 
 @dataclass(frozen=True)
@@ -74,6 +71,7 @@ def make_table(
     results: Mapping[str, Sequence[Mapping[str, Any]]],
     notes: Mapping[str, str],
     reference: str = REFERENCE,
+    shown: Sequence[str] | None = None,
 ) -> Table:
     """Build a table from evaluation results.
 
@@ -83,13 +81,14 @@ def make_table(
         results: finished evaluations by method, in the order of rows, one per seed.
         notes: for methods without results, why.
         reference: the method that differences are to.
+        shown: protocols that have columns; all where None. CSV and JSON have all in any case.
     """
     base = _image_means(results.get(reference, ()))
     rows = tuple(
         _row(method, found, {} if method == reference else base, notes.get(method, "")) for method, found in results.items()
     )
-    columns = list(dict.fromkeys(column for row in rows for column in row.scores))
-    return Table(dataset, profile, tuple(columns), rows, reference)
+    columns = dict.fromkeys(column for row in rows for column in row.scores)
+    return Table(dataset, profile, tuple(c for c in columns if shown is None or c[0] in shown), rows, reference)
 
 
 def _image_means(results: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, float]]:
@@ -127,28 +126,39 @@ def _row(
     )
 
 
-def _number(value: float, digits: int, sign: str = "") -> str:
-    return "∞" if math.isinf(value) else f"{value:{sign}.{digits}f}"
+def number(value: float, digits: int, sign: str = "") -> str:
+    """A number as tables print it; ∞ for PSNR of identical images."""
+    return f"{value:{sign}.{digits}f}".replace("inf", "∞").replace("nan", "–")
 
 
-def _interval(estimate: Estimate, digits: int, sign: str = "") -> tuple[str, str]:
+def interval(estimate: Estimate, digits: int, sign: str = "") -> tuple[str, str]:
     """The mean and its interval, as text."""
-    low, high = _number(estimate.low, digits, sign), _number(estimate.high, digits, sign)
-    return _number(estimate.mean, digits, sign), f"{low}…{high}"
+    low, high = number(estimate.low, digits, sign), number(estimate.high, digits, sign)
+    return number(estimate.mean, digits, sign), f"{low}…{high}"
+
+
+def metric_heading(metric: str) -> str:
+    """A metric's label and which way is better."""
+    entry = get_metric(metric)
+    return f"{entry.label} {'↑' if entry.higher_is_better else '↓'}"
 
 
 def _headers(table: Table) -> list[str]:
-    metrics = [f"{LABELS[metric]} {ARROWS[metric]} {protocol}" for protocol, metric in table.columns]
+    metrics = [f"{metric_heading(metric)} {protocol}" for protocol, metric in table.columns]
     return ["method", *metrics, *(f"ΔPSNR {protocol}" for protocol in _gain_protocols(table))]
 
 
 def _gain_protocols(table: Table) -> list[str]:
-    return list(dict.fromkeys(protocol for row in table.rows for protocol in row.gains))
+    shown = {protocol for protocol, metric in table.columns if metric == "psnr"}
+    return [protocol for protocol in dict.fromkeys(p for row in table.rows for p in row.gains) if protocol in shown]
 
 
 def _cells(table: Table, row: Row) -> list[tuple[str, str]]:
-    scores = [_interval(row.scores[column], DIGITS[column[1]]) if column in row.scores else ("–", "") for column in table.columns]
-    gains = [_interval(row.gains[p], 2, "+") if p in row.gains else ("–", "") for p in _gain_protocols(table)]
+    scores = [
+        interval(row.scores[column], get_metric(column[1]).digits) if column in row.scores else ("–", "")
+        for column in table.columns
+    ]
+    gains = [interval(row.gains[p], 2, "+") if p in row.gains else ("–", "") for p in _gain_protocols(table)]
     return [(row.method, row.note), *scores, *gains]
 
 

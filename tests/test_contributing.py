@@ -41,16 +41,11 @@ def test_the_examples_work_together(tmp_path: Path) -> None:
         profile.write(f"\n{block}")
     (card,) = blocks("Add a data set")
     (tmp_path / "datasets" / "two-cats.toml").write_text(card)
-    (metric,) = blocks("Add a metric")
-    function, protocol = metric.rsplit("\n\n\n", 1)
-    insert(tmp_path / "benchmarks" / "protocols.py", "PROTOCOLS = {", f"{function}\n\n\n")
-    insert(tmp_path / "benchmarks" / "protocols.py", '        Protocol("rgb",', f"        {protocol.strip()},\n")
-    tables = tmp_path / "reports" / "tables.py"
-    for name, value in (("DIGITS", 4), ("LABELS", '"MAE"'), ("ARROWS", '"↓"')):
-        source = tables.read_text(encoding="utf-8")
-        tables.write_text(re.sub(rf"^{name} = {{", f'{name} = {{"mae": {value}, ', source, flags=re.M), encoding="utf-8")
+    metric, entry = blocks("Add a metric")
+    (tmp_path / "benchmarks" / "mean_error.py").write_text(metric)
+    insert(registry, '        MetricEntry("psnr", ', f"        {entry.strip()},\n")
     line = [sys.executable, "-m", "benchmarks.run", "--methods", "bicubic", "shallow", "--datasets", "two-cats"]
-    line += ["--profile", "smoke", "--set", "protocols=['rgb', 'mae']", "--set", "lpips=none", "--json"]
+    line += ["--profile", "smoke", "--set", "metrics=['psnr', 'ssim', 'mae']", "--json"]
 
     def run(output: str, *more: str) -> dict[str, dict[tuple[str, str], float]]:
         done = subprocess.run([*line, *more, "--output", str(tmp_path / output)], cwd=tmp_path, capture_output=True, text=True)
@@ -60,11 +55,11 @@ def test_the_examples_work_together(tmp_path: Path) -> None:
 
     trained, untrained = run("runs"), run("untrained", "--set", "stages.shallow.training.steps=0")
     assert trained["shallow"]["rgb", "psnr"] > untrained["shallow"]["rgb", "psnr"] + 1
-    assert trained["shallow"]["mae", "mae"] < untrained["shallow"]["mae", "mae"]
+    assert trained["shallow"]["rgb", "mae"] < untrained["shallow"]["rgb", "mae"]
     assert trained["bicubic"] == untrained["bicubic"]
     markdown = (tmp_path / "runs" / "table-smoke.md").read_text(encoding="utf-8")
     assert "| shallow " in markdown
-    assert "MAE ↓ mae" in markdown
+    assert "MAE ↓ rgb" in markdown
     (result,) = (tmp_path / "runs").glob("cells/train-shallow-*/result.json")
     history = json.loads(result.read_text(encoding="utf-8"))["history"]
     assert history[-1]["l1"] < history[0]["l1"]

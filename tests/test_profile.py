@@ -83,8 +83,8 @@ def test_a_wrong_change_is_one_clear_line(change: str, message: str) -> None:
 
 
 def test_changes_take_toml_values_and_bare_words() -> None:
-    profile = load_profile("demo", ["lpips=none", "seeds=[3, 4]", "stages.edsr.training.learning_rate=2e-4"])
-    assert profile.lpips == "none"
+    profile = load_profile("demo", ["metrics=['psnr', 'ssim']", "seeds=[3, 4]", "stages.edsr.training.learning_rate=2e-4"])
+    assert profile.metrics == ("psnr", "ssim")
     assert profile.seeds == (3, 4)
     assert profile.stages["edsr"].training.learning_rate == 2e-4
 

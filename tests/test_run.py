@@ -24,6 +24,8 @@ from tests.conftest import ROOT, Run
 
 pytestmark = pytest.mark.slow
 
+WITHOUT_LPIPS = "metrics=['psnr', 'ssim']"
+
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
@@ -84,7 +86,7 @@ def test_again_computes_nothing_and_prints_the_same(smoke: tuple[Path, str], com
 
 
 def test_the_same_seed_gives_the_same_bits(smoke: tuple[Path, str], command: Run, tmp_path: Path) -> None:
-    done = command("--methods", "cincgan", "--profile", "smoke", "--set", "lpips=none")
+    done = command("--methods", "cincgan", "--profile", "smoke", "--set", WITHOUT_LPIPS)
     assert done.returncode == 0, done.stderr
     first, second = results(smoke[0]), results(tmp_path / "runs")
     for stage in ("edsr", "cincgan-inner", "cincgan-joint"):
@@ -190,7 +192,11 @@ def test_swapped_weights_are_refused(smoke: tuple[Path, str], tmp_path: Path) ->
 
 def test_a_failure_of_one_cell_is_one_line_and_the_others_go_on(command: Run, tmp_path: Path) -> None:
     """A patch smaller than D1 without padding can take: a failure that no check foresees."""
-    changes = ["lpips=none", "stages.cincgan-inner.training.patch_size=8", "stages.cincgan-inner.discriminator.padding=0"]
+    changes = [
+        WITHOUT_LPIPS,
+        "stages.cincgan-inner.training.patch_size=8",
+        "stages.cincgan-inner.discriminator.padding=0",
+    ]
     settings = [word for change in changes for word in ("--set", change)]
     done = command("--methods", "cincgan", "bicubic", "--profile", "smoke", *settings)
     assert done.returncode == 1
@@ -244,7 +250,7 @@ def test_without_weights_lpips_is_missing_and_everything_else_is_there(command: 
 
 def test_a_collapsed_method_is_a_row_of_the_table_and_the_others_go_on(command: Run, tmp_path: Path) -> None:
     huge = "stages.cincgan-inner.training.learning_rate=1e6"
-    done = command("--methods", "cincgan", "bicubic", "--profile", "smoke", "--set", huge, "--set", "lpips=none")
+    done = command("--methods", "cincgan", "bicubic", "--profile", "smoke", "--set", huge, "--set", WITHOUT_LPIPS)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "lower the learning rate" in done.stderr
@@ -308,7 +314,7 @@ def test_help_lists_examples_and_light_commands_import_nothing_heavy() -> None:
 
 
 def test_force_computes_again_and_comes_to_the_same(command: Run, tmp_path: Path) -> None:
-    line = ("--methods", "bicubic", "--profile", "smoke", "--set", "lpips=none")
+    line = ("--methods", "bicubic", "--profile", "smoke", "--set", WITHOUT_LPIPS)
     assert command(*line).returncode == 0
     first = results(tmp_path / "runs")["evaluate bicubic"]
     done = command(*line, "--force")
@@ -329,7 +335,18 @@ def heed_interrupts() -> None:
 
 def test_an_interrupted_run_keeps_its_table_and_says_how_to_go_on(tmp_path: Path) -> None:
     output = tmp_path / "runs"
-    line = [sys.executable, "-m", "benchmarks.run", "--all", "--profile", "smoke", "--set", "lpips=none", "--output", str(output)]
+    line = [
+        sys.executable,
+        "-m",
+        "benchmarks.run",
+        "--all",
+        "--profile",
+        "smoke",
+        "--set",
+        WITHOUT_LPIPS,
+        "--output",
+        str(output),
+    ]
     env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(line, cwd=ROOT, env=env, preexec_fn=heed_interrupts, **streams) as process:

@@ -1,8 +1,9 @@
-"""Image files to pixels."""
+"""Image files to pixels: 8 bits a channel, no transparency, or a clear refusal."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,16 @@ from benchmarks.errors import UsageError
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
 
+SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".webp"})
+EIGHT_BITS = frozenset({"1", "L", "P", "RGB"})  # Pillow's modes that convert to RGB without loss
+TRANSPARENT = frozenset({"LA", "PA", "RGBA"})
+
 
 def decode(path: Path, what: str, mend: str) -> Image:
-    """Read an 8-bit image file as ``(H, W, 3)`` uint8 RGB, not writable.
+    """Read an image file as ``(H, W, 3)`` uint8 RGB, not writable.
+
+    Grey images get three equal channels; palettes are resolved; an alpha channel is dropped where it is opaque everywhere.
+    Pixels are taken as they are stored: an EXIF orientation or a colour profile is not applied.
 
     Args:
         path: the file.
@@ -21,16 +29,36 @@ def decode(path: Path, what: str, mend: str) -> Image:
         mend: how to mend a missing or broken file.
 
     Raises:
-        UsageError: the file is missing or cannot be decoded.
+        UsageError: the file is missing or cannot be decoded, has more than 8 bits a channel, transparent pixels, or colours
+            that are not RGB.
     """
     from PIL import Image as PillowImage
 
     try:
         with PillowImage.open(path) as file:
+            _refuse_unfit(file, f"{what} ({path})")
             pixels = np.array(file.convert("RGB"))
     except FileNotFoundError as error:
         raise UsageError(f"{what} is missing ({path}): {mend}") from error
-    except (OSError, SyntaxError, PillowImage.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError) as error:
         raise UsageError(f"{what} cannot be decoded ({path}: {error}): {mend}") from error
     pixels.setflags(write=False)
     return pixels
+
+
+def _refuse_unfit(file: Any, what: str) -> None:
+    if _bits(file) > 8:
+        raise UsageError(f"{what} has {_bits(file)} bits a channel: convert it to 8 bits, rounded as you mean it")
+    if "transparency" in file.info or file.mode in TRANSPARENT:
+        if np.asarray(file.convert("RGBA"))[..., 3].min() < 255:
+            raise UsageError(f"{what} has transparent pixels: blend it with a background and save it as RGB")
+    elif file.mode not in EIGHT_BITS:
+        raise UsageError(f"{what} has colours in mode {file.mode}: save it as 8-bit RGB")
+
+
+def _bits(file: Any) -> int:
+    """Bits a channel as stored: Pillow reads 16-bit RGB as mode RGB and drops the lower half without a word."""
+    if file.mode.startswith(("I", "F")):
+        return 32 if file.mode in ("I", "F") else 16
+    raw = "".join(str(part) for tile in file.tile for part in tile[-1:])
+    return 16 if "16" in raw else 8

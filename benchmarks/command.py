@@ -1,0 +1,61 @@
+"""What every command line here has in common: errors in one line, exit codes, interruption."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from benchmarks.errors import BenchmarkError, UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; shows examples as they are written; takes no abbreviated options."""
+
+    def __init__(self, prog: str, description: str, epilog: str) -> None:
+        formatter = argparse.RawDescriptionHelpFormatter
+        super().__init__(prog=prog, description=description, epilog=epilog, formatter_class=formatter, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a UsageError in place of printing the usage."""
+        raise UsageError(f"{message} (--help shows examples)")
+
+
+def run_command(
+    parser: Parser,
+    arguments: Sequence[str] | None,
+    dispatch: Callable[[argparse.Namespace], int],
+    interrupted: Callable[[argparse.Namespace], str] = lambda options: "nothing was written",
+) -> int:
+    """Parse a command line, run it and return its exit code.
+
+    Args:
+        parser: of the command line.
+        arguments: those of the process where None.
+        dispatch: does the work and returns the exit code.
+        interrupted: what to say after Ctrl-C.
+
+    Returns:
+        What ``dispatch`` returned; 1 or 2 for an error, by its kind; 130 after Ctrl-C.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without arrows still gets its table
+    try:
+        options = parser.parse_args(arguments)
+    except UsageError as error:
+        return _say(error)
+    try:
+        return dispatch(options)
+    except BenchmarkError as error:
+        return _say(error)
+    except KeyboardInterrupt:
+        print(f"interrupted: {interrupted(options)}", file=sys.stderr)
+        return 130
+
+
+def _say(error: BenchmarkError) -> int:
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    return error.exit_code

@@ -1,0 +1,55 @@
+"""Folders of results and of ground truth: which file belongs to which, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.data.decode import SUFFIXES
+from benchmarks.errors import UsageError
+
+NAMED = 3  # files that an error names
+
+
+def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "") -> dict[str, tuple[Path, Path]]:
+    """Pair the image files of two folders.
+
+    Args:
+        sr: folder of results.
+        hr: folder of ground truths.
+        sr_suffix: what a result's file name has after the common name and before the extension; others are ignored.
+        hr_suffix: the same of ground truths.
+
+    Returns:
+        By common name, in alphabetical order: the result's and the ground truth's path. Extensions may differ.
+
+    Raises:
+        UsageError: a folder is missing or has no such image, two files share a name, or a file lacks its counterpart.
+    """
+    results, truths = _images(sr, sr_suffix, "--sr-suffix"), _images(hr, hr_suffix, "--hr-suffix")
+    without_truth, without_result = sorted(results.keys() - truths.keys()), sorted(truths.keys() - results.keys())
+    for names, folder, other in ((without_truth, sr, hr), (without_result, hr, sr)):
+        if names:
+            hint = "names must agree but for --sr-suffix and --hr-suffix"
+            raise UsageError(f"{len(names)} of {folder} have no counterpart in {other} ({_some(names)}): {hint}")
+    return {name: (results[name], truths[name]) for name in sorted(truths)}
+
+
+def _images(folder: Path, suffix: str, option: str) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder: give the folder that holds the images")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in SUFFIXES and path.stem.endswith(suffix) and not path.name.startswith("."):
+            name = path.stem.removesuffix(suffix)
+            if name in found:
+                raise UsageError(f"{folder}: {found[name].name} and {path.name} have the same name: remove one of them")
+            found[name] = path
+    if not found:
+        kind = f"images whose names end in '{suffix}'" if suffix else "images"
+        raise UsageError(f"{folder}: no {kind} here ({', '.join(sorted(SUFFIXES))}): check the path and {option}")
+    return found
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")

@@ -1,0 +1,175 @@
+"""``python -m benchmarks.evaluate``: score folders of images under a named protocol, and compare them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.command import Parser, run_command
+from benchmarks.errors import UsageError, WeightsMissing
+
+if TYPE_CHECKING:
+    from benchmarks.data.decode import Image
+    from benchmarks.protocols import Protocol
+    from benchmarks.registry import MetricEntry
+    from reports.scores import MethodScores
+
+EXAMPLES = """\
+examples:
+  python -m benchmarks.evaluate --sr results/mine --hr Set5/HR --protocol y-shave4
+  python -m benchmarks.evaluate --sr results/mine --hr DIV2K_valid_HR --protocol ntire2018 --metrics psnr,ssim
+  python -m benchmarks.evaluate --sr mine --sr edsr --sr bicubic --hr HR --protocol rgb     are they distinguishable?
+  python -m benchmarks.evaluate --sr mine --hr Set14 --hr-suffix _HR --sr-suffix _SR --protocol y-shave4
+                                            Set14/img_001_HR.png goes with mine/img_001_SR.png
+  python -m benchmarks.evaluate --sr mine --hr HR --protocol rgb --metrics psnr,lpips,lpips-vgg,dists --csv scores.csv
+  python -m benchmarks.evaluate --list      protocols and metrics
+
+Images are PNG, BMP, TIFF, JPEG or WebP of 8 bits. Grey ones get three equal channels; 16 bits, transparent pixels and sizes
+that differ are errors: nothing is converted, cropped or resized silently. docs/protocols.md says what each protocol computes.
+
+exit codes: 0 all scored, 1 something failed, 2 wrong use or something missing (what could be scored is printed), 130 interrupted
+"""
+
+
+def make_parser() -> Parser:
+    """The command line."""
+    parser = Parser("python -m benchmarks.evaluate", "Score folders of images under a named protocol.", EXAMPLES)
+    what = parser.add_argument_group("what to score")
+    what.add_argument("--sr", action="append", type=Path, default=[], metavar="DIR", help="results; several to compare them")
+    what.add_argument("--hr", type=Path, metavar="DIR", help="ground truth")
+    what.add_argument("--sr-suffix", default="", metavar="TEXT", help="end of a result's name, before the extension")
+    what.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of a ground truth's name, before the extension")
+    how = parser.add_argument_group("how")
+    how.add_argument("--protocol", metavar="NAME", help="how two images are compared; there is no default")
+    how.add_argument("--metrics", default="psnr,ssim", metavar="NAMES", help="comma-separated (default: psnr,ssim)")
+    how.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
+    show = parser.add_argument_group("show")
+    show.add_argument("--csv", type=Path, metavar="FILE", help="also write every image's numbers, at full precision")
+    show.add_argument("--json", action="store_true", help="print machine-readable results instead of tables")
+    show.add_argument("--dry-run", action="store_true", help="which files would be compared, and how; score nothing")
+    show.add_argument("--list", action="store_true", help="protocols and metrics; score nothing")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run_command(make_parser(), arguments, _dispatch)
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    if options.list:
+        return _list()
+    missing = [name for name in ("sr", "hr", "protocol") if not getattr(options, name)]
+    if missing:
+        raise UsageError(f"--{missing[0]} is missing: give --sr DIR, --hr DIR and --protocol NAME (--list shows them)")
+    if options.threads < 1:
+        raise UsageError(f"--threads {options.threads}: give 1 or more")
+
+    from benchmarks.data.matching import match
+    from benchmarks.protocols import get_protocol
+
+    protocol = get_protocol(options.protocol)
+    metrics = _metrics(options.metrics, protocol)
+    pairs = {name: match(folder, options.hr, options.sr_suffix, options.hr_suffix) for name, folder in _names(options.sr).items()}
+    if options.dry_run:
+        return _dry_run(pairs, protocol, metrics)
+    if options.csv and not options.csv.absolute().parent.is_dir():
+        raise UsageError(f"--csv {options.csv}: no such folder: create it first")
+    return _score(options, pairs, protocol, metrics)
+
+
+def _metrics(text: str, protocol: Protocol) -> list[MetricEntry]:
+    from benchmarks.registry import get_metric
+
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise UsageError("--metrics is empty: give names such as psnr,ssim,lpips (--list shows them)")
+    metrics = [get_metric(name) for name in names]
+    blind = [metric.name for metric in metrics if metric.target and not protocol.view]
+    if blind:
+        raise UsageError(f"protocol {protocol.name} has PSNR and SSIM only: for {', '.join(blind)} use rgb or aligned-rgb")
+    return metrics
+
+
+def _names(folders: Sequence[Path]) -> dict[str, Path]:
+    """The folders by what tables call them: their own names where those differ, else their paths."""
+    short = [folder.resolve().name for folder in folders]
+    names = short if len(set(short)) == len(short) else [str(folder) for folder in folders]
+    if len(set(names)) < len(names):
+        raise UsageError("--sr: the same folder is given twice: leave one of them out")
+    return dict(zip(names, folders, strict=True))
+
+
+Paths = dict[str, tuple[Path, Path]]
+
+
+def _dry_run(pairs: dict[str, Paths], protocol: Protocol, metrics: Sequence[MetricEntry]) -> int:
+    for name, paths in pairs.items():
+        print(f"{name}: {len(paths)} images under {protocol.name} v{protocol.version}: {', '.join(m.name for m in metrics)}")
+        for sr, hr in paths.values():
+            print(f"  {sr}  {hr}")
+    return 0
+
+
+def _score(options: argparse.Namespace, pairs: dict[str, Paths], protocol: Protocol, metrics: Sequence[MetricEntry]) -> int:
+    from benchmarks.files import write_text
+    from reports.scores import ScoreSheet, print_sheet, to_csv, to_json
+
+    missing: dict[str, str] = {}
+    methods = [_score_folder(name, paths, protocol, metrics, options.threads, missing) for name, paths in pairs.items()]
+    sheet = ScoreSheet(protocol, tuple(methods), missing)
+    if options.csv:
+        write_text(options.csv, to_csv(sheet))
+    if options.json:
+        print(to_json(sheet))
+    else:
+        print_sheet(sheet)
+    for reason in missing.values():
+        print(reason, file=sys.stderr)
+    return WeightsMissing.exit_code if missing else 0
+
+
+def _score_folder(
+    name: str, paths: Paths, protocol: Protocol, metrics: Sequence[MetricEntry], threads: int, missing: dict[str, str]
+) -> MethodScores:
+    from benchmarks.progress import CellProgress
+    from benchmarks.scoring import score_pairs
+    from reports.scores import MethodScores
+
+    wanted = [metric for metric in metrics if metric.name not in missing]
+    with CellProgress(f"score {name}") as progress:
+        found = score_pairs(
+            [protocol],
+            wanted,
+            {image: partial(_load, *pair) for image, pair in paths.items()},
+            threads=threads,
+            report=lambda done, of: progress.update(done, of, {}),
+        )
+    missing |= found.missing
+    return MethodScores(name, found.scores[protocol.name], found.shifts.get(protocol.name, {}))
+
+
+def _load(sr: Path, hr: Path) -> tuple[Image, Image]:
+    from benchmarks.data.decode import decode
+
+    return decode(sr, "result", "write it again"), decode(hr, "ground truth", "get it again")
+
+
+def _list() -> int:
+    from benchmarks.protocols import PROTOCOLS
+    from benchmarks.registry import METRICS
+
+    print("protocols:")
+    for protocol in PROTOCOLS.values():
+        print(f"  {protocol.name:<{max(map(len, PROTOCOLS))}} v{protocol.version} {protocol.title}")
+    print(f"metrics:\n  {', '.join(METRICS)}; and pyiqa's by name, such as dists, niqe, ms_ssim (it downloads the weights)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

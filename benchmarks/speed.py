@@ -1,0 +1,271 @@
+"""``python -m benchmarks.speed``: how fast the harness is, beside what it replaces, in one run on one machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.command import Parser, run_command
+from benchmarks.errors import UsageError, WeightsMissing
+
+if TYPE_CHECKING:
+    from benchmarks.data.decode import Image
+
+EXAMPLES = """\
+examples:
+  python -m benchmarks.speed evaluation                       on crops of photographs that installed packages ship
+  python -m benchmarks.speed evaluation --hr BSD100 --hr-suffix _HR
+  python -m benchmarks.speed tiling --method edsr --profile paper --size 510x339 --tile 240     untrained weights
+
+Each time is the best of --repeat. Run it on an idle machine, and compare ratios, not seconds.
+"""
+
+PHOTO_CROP = (320, 480)  # HR pixels of the crops of packaged photographs: about the size of BSD100's
+
+
+def make_parser() -> Parser:
+    """The command line."""
+    parser = Parser("python -m benchmarks.speed", "Measure speed and memory against what others offer.", EXAMPLES)
+    parser.add_argument("what", choices=("evaluation", "tiling"), help="metrics and protocols, or tiled inference")
+    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="times per figure (default: 3; tiling: once)")
+    parser.add_argument("--json", action="store_true", help="print machine-readable figures")
+    evaluation = parser.add_argument_group("evaluation")
+    evaluation.add_argument("--hr", type=Path, metavar="DIR", help="ground truth; results are its bicubic x4 round trip")
+    evaluation.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of a ground truth's name, before the extension")
+    tiling = parser.add_argument_group("tiling")
+    tiling.add_argument("--method", default="edsr", metavar="NAME", help="a method (default: edsr)")
+    tiling.add_argument("--profile", default="demo", metavar="NAME", help="whose sizes its networks have (default: demo)")
+    tiling.add_argument("--size", default="128x96", metavar="WxH", help="LR pixels (default: 128x96)")
+    tiling.add_argument("--tile", type=int, default=0, metavar="N", help="LR pixels a side, margins included (default: 0, none)")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run_command(make_parser(), arguments, _dispatch)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One comparison: seconds an image of ours and of the other way, where there is one, and peak memory in MB."""
+
+    what: str
+    against: str
+    seconds: float
+    other_seconds: float | None = None
+    megabytes: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times faster ours is."""
+        return self.other_seconds / self.seconds if self.other_seconds else None
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    if options.repeat < 1:
+        raise UsageError(f"--repeat {options.repeat}: give 1 or more")
+    figures = _evaluation(options) if options.what == "evaluation" else [_tiling(options)]
+    _print(list(figures), as_json=options.json)
+    return 0
+
+
+def _evaluation(options: argparse.Namespace) -> Iterable[Figure]:
+    truths = _truths(options)
+    results = [_round_trip(image) for image in truths]
+    threads, repeat = os.cpu_count() or 1, options.repeat
+    yield _against_basicsr(results, truths, threads, repeat)
+    large = [pair for pair in zip(results, truths, strict=True) if min(pair[1].shape[:2]) >= 160][:4]
+    if large:
+        yield from _searches(large, repeat)
+    yield _bicubic(truths, repeat)
+    try:
+        yield _lpips(results, truths, repeat)
+    except WeightsMissing as error:
+        print(error, file=sys.stderr)
+
+
+def _truths(options: argparse.Namespace) -> list[Image]:
+    from benchmarks.data.cards import PackagedPhotos, load_dataset_card
+    from benchmarks.data.decode import decode
+    from benchmarks.data.matching import match
+    from benchmarks.data.photos import read_photo
+
+    if options.hr:
+        paths = match(options.hr, options.hr, options.hr_suffix, options.hr_suffix)
+        return [decode(path, "ground truth", "get it again") for path, _ in paths.values()]
+    height, width = PHOTO_CROP
+    card = load_dataset_card("demo-photos")
+    photos = [read_photo(photo) for photo in card.photos] if isinstance(card, PackagedPhotos) else []
+    return [photo[:height, :width] for photo in photos if photo.shape[0] >= height and photo.shape[1] >= width]
+
+
+def _round_trip(hr: Image) -> Image:
+    """Bicubic x1/4 and x4, cut to a size that both have."""
+    import numpy as np
+
+    from benchmarks.data.degradation import bicubic_downscale, to_uint8
+    from benchmarks.data.imresize import imresize
+
+    height, width = hr.shape[:2]
+    return to_uint8(imresize(bicubic_downscale(hr, 4).astype(np.float64), 4)[:height, :width])
+
+
+def _best(repeat: int, run: Callable[[], object]) -> float:
+    """Seconds of the fastest of several runs, after one that warms up."""
+    run()
+    times = []
+    for _ in range(repeat):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def _against_basicsr(results: Sequence[Image], truths: Sequence[Image], threads: int, repeat: int) -> Figure:
+    import numpy as np
+
+    from benchmarks.basicsr_adapter import luma_scores
+    from benchmarks.protocols import get_protocol
+    from benchmarks.registry import get_metric
+    from benchmarks.scoring import score_pairs
+
+    pairs = dict(enumerate(zip(results, truths, strict=True)))
+    loads = {str(name): (lambda pair=pair: pair) for name, pair in pairs.items()}
+    protocol, metrics = get_protocol("y-shave4"), [get_metric("psnr"), get_metric("ssim")]
+    found = score_pairs([protocol], metrics, loads, threads=threads).scores["y-shave4"]
+    theirs = [luma_scores(sr, hr, border=4) for sr, hr in pairs.values()]
+    for metric, column in zip(("psnr", "ssim"), zip(*theirs, strict=True), strict=True):
+        np.testing.assert_allclose(list(found[metric].values()), column, atol=1e-4)
+    return Figure(
+        f"PSNR + SSIM, y-shave4, {len(pairs)} images of {truths[0].shape[1]}x{truths[0].shape[0]}",
+        "basicsr in a loop",
+        _best(repeat, lambda: score_pairs([protocol], metrics, loads, threads=threads)) / len(pairs),
+        _best(repeat, lambda: [luma_scores(sr, hr, border=4) for sr, hr in pairs.values()]) / len(pairs),
+    )
+
+
+def _searches(pairs: Sequence[tuple[Image, Image]], repeat: int) -> Iterable[Figure]:
+    """The scorer's two searches; the loops take seconds, so they run once."""
+    from threadpoolctl import threadpool_limits
+
+    from benchmarks.alignment import best_window_psnr, best_window_ssim
+    from benchmarks.direct import ntire2018_psnr, ntire2018_ssim
+    from benchmarks.protocols import ntire2018_windows
+
+    def figure(what: str, against: str, ours: Callable[[Image, Image], object], direct: Callable[..., object]) -> Figure:
+        peak = _peak(lambda: ours(*windows[0]))
+        seconds = _best(repeat, lambda: [ours(*each) for each in windows]) / len(windows)
+        started = time.perf_counter()
+        direct(*pairs[0])
+        return Figure(what, against, seconds, time.perf_counter() - started, peak)
+
+    windows = [ntire2018_windows(sr, hr) for sr, hr in pairs]
+    with threadpool_limits(1, "blas"):  # as an image is scored, beside others
+        yield figure("PSNR, ntire2018", "6,561 windows in turn", partial(best_window_psnr, rescale=True), ntire2018_psnr)
+        yield figure("SSIM, ntire2018", "1,681 windows in turn", best_window_ssim, ntire2018_ssim)
+
+
+def _peak(run: Callable[[], object]) -> float:
+    """MB that a run allocates at most, arrays included."""
+    run()
+    tracemalloc.start()
+    run()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
+
+
+def _bicubic(truths: Sequence[Image], repeat: int) -> Figure:
+    from benchmarks.basicsr_adapter import matlab_imresize
+    from benchmarks.data.imresize import imresize
+
+    image = truths[0] / 255.0
+    ours = _best(repeat, lambda: imresize(image, 0.25))
+    theirs = _best(repeat, lambda: matlab_imresize(image, 0.25))  # type: ignore[no-untyped-call]
+    return Figure("bicubic x1/4", "basicsr", ours, theirs)
+
+
+def _lpips(results: Sequence[Image], truths: Sequence[Image], repeat: int) -> Figure:
+    import torch
+
+    from benchmarks.perceptual import LPIPS, to_tensor
+    from benchmarks.registry import get_metric
+    from benchmarks.scoring import load_scorer, score_views
+
+    metric = LPIPS("alex")
+
+    def one_by_one() -> None:
+        with torch.inference_mode():
+            for sr, hr in zip(results, truths, strict=True):
+                float(metric.network(to_tensor([sr]), to_tensor([hr]), normalize=True))
+
+    views = [(str(index), *pair) for index, pair in enumerate(zip(results, truths, strict=True))]
+    scorer = load_scorer(get_metric("lpips"))
+    ours, theirs = _best(repeat, lambda: score_views(scorer, views)), _best(repeat, one_by_one)
+    return Figure("LPIPS-alex", "pyiqa image by image", ours / len(truths), theirs / len(truths))
+
+
+def _tiling(options: argparse.Namespace) -> Figure:
+    import torch
+
+    from benchmarks.profile import load_profile
+    from benchmarks.tiling import enlarge
+    from benchmarks.untrained import untrained_method
+
+    width, height = _size(options.size)
+    method = untrained_method(options.method, load_profile(options.profile))
+    started = time.perf_counter()
+    enlarge(method, torch.rand(1, 3, height, width), options.tile)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    tiled = f"tiles of {options.tile}" if options.tile else "whole"
+    return Figure(f"{options.method} of profile {options.profile}, {width}x{height}, {tiled}", "", seconds, None, peak)
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise UsageError(f"--size {text}: give width and height in LR pixels, such as 510x339")
+    return int(width), int(height)
+
+
+def _print(figures: Sequence[Figure], *, as_json: bool) -> None:
+    if as_json:
+        from benchmarks.results import to_json
+
+        print(to_json([{**asdict(figure), "ratio": figure.ratio} for figure in figures]))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("what", "ms an image", "against", "ms an image", "times faster", "peak MB"):
+        table.add_column(column, justify="left" if column in ("what", "against") else "right")
+    for figure in figures:
+        table.add_row(
+            figure.what,
+            _shown(figure.seconds * 1e3),
+            figure.against,
+            _shown(figure.other_seconds and figure.other_seconds * 1e3),
+            _shown(figure.ratio),
+            _shown(figure.megabytes),
+        )
+    Console(width=max(Console().width, 120), highlight=False).print(table)
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:,.1f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

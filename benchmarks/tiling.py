@@ -1,0 +1,100 @@
+"""Large images in overlapping tiles: the same output as from the whole image, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from benchmarks.errors import UsageError
+from benchmarks.method import Descriptor, Method
+
+DEFAULT_MARGIN = 32  # LR pixels around a tile's core where a method states no receptive field
+
+
+def receptive_field(*networks: nn.Module) -> int:
+    """Side, in LR pixels, of the square that one output pixel of the networks, one after the other, sees at most.
+
+    The reach of every convolution and mean is added up as if each worked at LR size and followed the one before: exact for a
+    chain, an upper bound for branches and for layers after an enlargement. Not for networks that shrink their input.
+    """
+    layers = (layer for network in networks for layer in network.modules())
+    return 1 + 2 * sum(_reach(layer) for layer in layers)
+
+
+def _reach(layer: nn.Module) -> int:
+    if isinstance(layer, nn.ConvTranspose2d):
+        return layer.kernel_size[0] // layer.stride[0] // 2 + 1
+    if isinstance(layer, nn.Conv2d):
+        return layer.kernel_size[0] // 2 * layer.dilation[0]
+    if isinstance(layer, nn.AvgPool2d):
+        size = layer.kernel_size
+        return (size if isinstance(size, int) else size[0]) // 2
+    return 0
+
+
+def margin(descriptor: Descriptor) -> int:
+    """LR pixels that a tile must have around its core: half the receptive field, or a default where none is stated."""
+    return DEFAULT_MARGIN if descriptor.receptive_field is None else descriptor.receptive_field // 2
+
+
+def enlarge(method: Method, lr: Tensor, tile: int = 0) -> Tensor:
+    """Run a method on images of any size.
+
+    Args:
+        method: what enlarges.
+        lr: ``(N, 3, h, w)`` float32 RGB in [0, 1].
+        tile: LR pixels a side of a tile, its margins included: memory grows with its square. 0 for the whole image at once.
+            Equal to the whole image's output, within float32 rounding, where the method states its receptive field.
+
+    Returns:
+        ``(N, 3, scale * h, scale * w)``, not clipped.
+
+    Raises:
+        UsageError: the tile is too small for the method.
+    """
+    descriptor = method.descriptor
+    height, width = lr.shape[-2:]
+    padded = _pad(lr, descriptor.multiple)
+    fits = not tile or max(padded.shape[-2:]) <= tile
+    sr = method(padded) if fits else _from_tiles(method, padded, tile, descriptor)
+    return sr[..., : height * descriptor.scale, : width * descriptor.scale]
+
+
+def _pad(lr: Tensor, multiple: int) -> Tensor:
+    right, below = -lr.shape[-1] % multiple, -lr.shape[-2] % multiple
+    return functional.pad(lr, (0, right, 0, below), mode="reflect") if right or below else lr
+
+
+def _from_tiles(method: Method, lr: Tensor, tile: int, descriptor: Descriptor) -> Tensor:
+    around, multiple, scale = margin(descriptor), descriptor.multiple, descriptor.scale
+    side = tile // multiple * multiple
+    step = (side - 2 * around) // multiple * multiple
+    if step < 1:
+        least = -(-2 * around // multiple) * multiple + multiple
+        raise UsageError(f"a tile of {tile} LR pixels is too small for this method: it needs {least} or more")
+    count, _, height, width = lr.shape
+    out = torch.empty((count, 3, height * scale, width * scale))
+    for top, rows in _spans(height, side, step, around):
+        for left, columns in _spans(width, side, step, around):
+            made = method(lr[..., top : top + side, left : left + side])
+            inner = made[..., _scaled(rows, -top, scale), _scaled(columns, -left, scale)]
+            out[..., _scaled(rows, 0, scale), _scaled(columns, 0, scale)] = inner
+    return out
+
+
+def _spans(length: int, side: int, step: int, around: int) -> Iterator[tuple[int, slice]]:
+    """Along one axis: where each tile starts, and the span of the image that is taken from it."""
+    start, taken = 0, 0
+    while taken < length:
+        begin = max(0, min(start, length - side))
+        last = begin + side >= length
+        until = length if last else begin + side - around
+        yield begin, slice(taken, until)
+        start, taken = start + step, until
+
+
+def _scaled(span: slice, offset: int, scale: int) -> slice:
+    return slice((span.start + offset) * scale, (span.stop + offset) * scale)

@@ -1,0 +1,185 @@
+"""Scores of folders of images: per image, per method, and which methods can be told apart."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.protocols import Protocol
+from benchmarks.registry import get_metric
+from benchmarks.results import to_json as as_json
+from benchmarks.statistics import Comparison, bootstrap_mean, compare
+from reports.tables import interval, metric_heading, number
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+
+@dataclass(frozen=True)
+class MethodScores:
+    """One method's results: by metric and image; the shift ``(dy, dx)`` by image where the protocol aligns."""
+
+    name: str
+    scores: Mapping[str, Mapping[str, float]]
+    shifts: Mapping[str, tuple[int, int]]
+
+    @property
+    def images(self) -> list[str]:
+        """Names of the images."""
+        return list(next(iter(self.scores.values()), {}))
+
+
+@dataclass(frozen=True)
+class ScoreSheet:
+    """Methods under one protocol, on the same images; ``missing`` are metrics without weights, with the reason."""
+
+    protocol: Protocol
+    methods: tuple[MethodScores, ...]
+    missing: Mapping[str, str]
+
+    @property
+    def metrics(self) -> list[str]:
+        """Those that were computed."""
+        return list(self.methods[0].scores)
+
+    def comparisons(self) -> dict[str, list[Comparison]]:
+        """By metric, every pair of methods."""
+        return {
+            metric: compare({method.name: list(method.scores[metric].values()) for method in self.methods})
+            for metric in self.metrics
+        }
+
+
+def print_sheet(sheet: ScoreSheet) -> None:
+    """The tables for the terminal: images of one method, or methods and their comparison."""
+    from rich.console import Console
+
+    console = Console(width=max(Console().width, 110), highlight=False)
+    several = len(sheet.methods) > 1
+    console.print(_methods_table(sheet) if several else _images_table(sheet))
+    if several:
+        console.print(_comparison_table(sheet))
+    console.print(_caption(sheet), soft_wrap=True)
+    for metric in sheet.missing:
+        console.print(f"{get_metric(metric).label}: weights missing", soft_wrap=True)
+
+
+def _caption(sheet: ScoreSheet) -> str:
+    """What the numbers are."""
+    lines = [
+        f"protocol {sheet.protocol.name} v{sheet.protocol.version}: {sheet.protocol.title}",
+        f"{len(sheet.methods[0].images)} images; mean and its 95 % bootstrap interval",
+    ]
+    if len(sheet.methods) > 1:
+        lines.append("differences are paired by image; p: Wilcoxon signed-rank, Holm-corrected over all pairs of methods")
+        lines.append("distinguishable: p < 0.05 and the interval excludes 0")
+    return "\n".join(lines)
+
+
+def _table(title: str) -> RichTable:
+    from rich import box
+    from rich.table import Table as RichTable
+
+    table = RichTable(box=box.SIMPLE_HEAD)
+    table.add_column(title)
+    return table
+
+
+def _images_table(sheet: ScoreSheet) -> RichTable:
+    (method,) = sheet.methods
+    table = _table("image")
+    for metric in sheet.metrics:
+        table.add_column(metric_heading(metric), justify="right")
+    if method.shifts:
+        table.add_column("shift", justify="right")
+    for image in method.images:
+        numbers = [number(method.scores[metric][image], get_metric(metric).digits + 1) for metric in sheet.metrics]
+        table.add_row(image, *numbers, *([_shift(method.shifts[image])] if method.shifts else []))
+    table.add_section()
+    means, intervals = zip(*(_mean(method, metric) for metric in sheet.metrics), strict=True)
+    table.add_row("mean", *means)
+    table.add_row("", *intervals)
+    return table
+
+
+def _shift(shift: tuple[int, int]) -> str:
+    return f"{shift[0]:+d}, {shift[1]:+d}"
+
+
+def _mean(method: MethodScores, metric: str) -> tuple[str, str]:
+    return interval(bootstrap_mean(list(method.scores[metric].values())), get_metric(metric).digits + 1)
+
+
+def _methods_table(sheet: ScoreSheet) -> RichTable:
+    table = _table("method")
+    for metric in sheet.metrics:
+        table.add_column(metric_heading(metric), justify="right")
+    for method in sheet.methods:
+        table.add_row(method.name, *("\n".join(_mean(method, metric)) for metric in sheet.metrics))
+    return table
+
+
+def _comparison_table(sheet: ScoreSheet) -> RichTable:
+    table = _table("difference")
+    for title in ("metric", "mean", "interval", "p", "verdict"):
+        table.add_column(title, justify="left" if title in ("metric", "verdict") else "right")
+    for metric, found in sheet.comparisons().items():
+        digits = get_metric(metric).digits + 1
+        for each in found:
+            numbers = (*interval(each.difference, digits, "+"), _p(each.p))
+            table.add_row(f"{each.first} - {each.second}", get_metric(metric).label, *numbers, _verdict(metric, each))
+    return table
+
+
+def _p(value: float) -> str:
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+
+
+def _verdict(metric: str, found: Comparison) -> str:
+    if not found.distinguishable:
+        return "not distinguishable"
+    return f"{found.first if (found.difference.mean > 0) == get_metric(metric).higher_is_better else found.second} is better"
+
+
+def to_csv(sheet: ScoreSheet) -> str:
+    """One line per method, image and metric, at full precision."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["method", "image", "protocol", "version", "metric", "value", "dy", "dx"])
+    for method in sheet.methods:
+        for metric, values in method.scores.items():
+            for image, value in values.items():
+                about = [method.name, image, sheet.protocol.name, sheet.protocol.version]
+                writer.writerow([*about, metric, repr(value), *method.shifts.get(image, ("", ""))])
+    return text.getvalue()
+
+
+def to_json(sheet: ScoreSheet) -> str:
+    """Everything as JSON; infinite numbers as strings, what has no mean (infinities of both signs) as null."""
+    return as_json(
+        {
+            "protocol": {"name": sheet.protocol.name, "version": sheet.protocol.version},
+            "methods": [_plain_method(method) for method in sheet.methods],
+            "comparisons": [
+                {"metric": metric, **_plain(asdict(each)), "verdict": _verdict(metric, each)}
+                for metric, found in sheet.comparisons().items()
+                for each in found
+            ],
+            "missing": sheet.missing,
+        }
+    )
+
+
+def _plain_method(method: MethodScores) -> dict[str, Any]:
+    summary = {metric: asdict(bootstrap_mean(list(values.values()))) for metric, values in method.scores.items()}
+    return {"name": method.name, "summary": summary, "scores": method.scores, "shifts": method.shifts}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
