@@ -26,7 +26,7 @@ def receptive_field(*networks: nn.Module) -> int:
 
 def _reach(layer: nn.Module) -> int:
     if isinstance(layer, nn.ConvTranspose2d):
-        return layer.kernel_size[0] // layer.stride[0] // 2 + 1
+        return (layer.kernel_size[0] // 2 + layer.stride[0] - 1) // layer.stride[0]
     if isinstance(layer, nn.Conv2d):
         return layer.kernel_size[0] // 2 * layer.dilation[0]
     if isinstance(layer, nn.AvgPool2d):
