@@ -105,6 +105,8 @@ class Invocation:
                 tracker.mirror(self.results[cell.id], self._samples(cell))
                 if cell.kind == "evaluate":
                     self._write_tables()
+                for line in self._calibrations([cell]):
+                    _say(line)
 
     def _failure(self, cell: Cell, error: Exception) -> BenchmarkError:
         """A failure as one line; where it is not one of ours, the traceback goes into the cell's folder."""
@@ -176,12 +178,20 @@ class Invocation:
             return "skipped: weights missing"
         return f"{seed}diverged" if isinstance(error, TrainingCollapsed) else f"{seed}failed"
 
+    def _calibrations(self, cells: Sequence[Cell]) -> list[str]:
+        """What the finished cells among these say about a paper's protocol."""
+        from reports.calibration import calibration
+
+        done = [cell for cell in cells if cell.kind == "evaluate" and cell.id in self.results]
+        return list(filter(None, (calibration(cell.data.card, cell.label, self.results[cell.id]) for cell in done)))
+
     def _write_tables(self) -> list[Table]:
         from reports.tables import to_csv, to_markdown
 
         tables = self._tables()
         for stem, group in self._by_file(tables).items():
-            write_text(self.workspace.root / f"{stem}.md", "\n".join(to_markdown(table) for table in group))
+            parts = [*(to_markdown(table) for table in group), *(f"{line}\n" for line in self._calibrations(self.cells))]
+            write_text(self.workspace.root / f"{stem}.md", "\n".join(parts))
             write_text(self.workspace.root / f"{stem}.csv", to_csv(group))
         return tables
 
@@ -204,6 +214,8 @@ class Invocation:
         console = Console(width=max(Console().width, 130), highlight=False)
         for table in tables:
             console.print(to_rich(table))
+        for line in self._calibrations(self.cells):
+            console.print(line, soft_wrap=True)
         for stem in self._by_file(tables):
             console.print(f"table    {root / stem}.md, {stem}.csv", soft_wrap=True)
         console.print(f"results  {root / 'cells'}", soft_wrap=True)

@@ -24,7 +24,7 @@ EXAMPLES = """\
 examples:
   python -m benchmarks.speed evaluation                       on crops of photographs that installed packages ship
   python -m benchmarks.speed evaluation --hr BSD100 --hr-suffix _HR
-  python -m benchmarks.speed tiling --method edsr --profile paper --size 510x339 --tile 240     untrained weights
+  python -m benchmarks.speed tiling --method edsr --profile paper --size 510x339 --tile 224     untrained weights
 
 Each time is the best of --repeat. Run it on an idle machine, and compare ratios, not seconds.
 """

@@ -69,31 +69,44 @@ def _pad(lr: Tensor, multiple: int) -> Tensor:
 
 
 def _from_tiles(method: Method, lr: Tensor, tile: int, descriptor: Descriptor) -> Tensor:
-    around, multiple, scale = margin(descriptor), descriptor.multiple, descriptor.scale
-    side = tile // multiple * multiple
-    step = (side - 2 * around) // multiple * multiple
-    if step < 1:
-        least = -(-2 * around // multiple) * multiple + multiple
-        raise UsageError(f"a tile of {tile} LR pixels is too small for this method: it needs {least} or more")
-    count, _, height, width = lr.shape
+    scale, (count, _, height, width) = descriptor.scale, lr.shape
     out = torch.empty((count, 3, height * scale, width * scale))
-    for top, rows in _spans(height, side, step, around):
-        for left, columns in _spans(width, side, step, around):
-            made = method(lr[..., top : top + side, left : left + side])
+    for top, below, rows in _spans(height, tile, descriptor):
+        for left, right, columns in _spans(width, tile, descriptor):
+            made = method(lr[..., top:below, left:right])
             inner = made[..., _scaled(rows, -top, scale), _scaled(columns, -left, scale)]
             out[..., _scaled(rows, 0, scale), _scaled(columns, 0, scale)] = inner
     return out
 
 
-def _spans(length: int, side: int, step: int, around: int) -> Iterator[tuple[int, slice]]:
-    """Along one axis: where each tile starts, and the span of the image that is taken from it."""
-    start, taken = 0, 0
-    while taken < length:
-        begin = max(0, min(start, length - side))
-        last = begin + side >= length
-        until = length if last else begin + side - around
-        yield begin, slice(taken, until)
-        start, taken = start + step, until
+def _spans(length: int, tile: int, descriptor: Descriptor) -> Iterator[tuple[int, int, slice]]:
+    """Along one axis: where each tile starts and ends, and the span of the image that is taken from it.
+
+    As few tiles as the longest side allows, and none longer than that number needs.
+    """
+    around, multiple = margin(descriptor), descriptor.multiple
+
+    def step(side: int) -> int:
+        return (side - 2 * around) // multiple * multiple
+
+    def number(side: int) -> int:
+        return 1 - (side - length) // step(side)
+
+    side = tile // multiple * multiple
+    if step(side) < 1:
+        least = -(-2 * around // multiple) * multiple + multiple
+        raise UsageError(f"a tile of {tile} LR pixels is too small for this method: it needs {least} or more")
+    if length <= side:
+        yield 0, length, slice(0, length)
+        return
+    while step(side - multiple) > 0 and number(side - multiple) == number(tile // multiple * multiple):
+        side -= multiple
+    taken = 0
+    for index in range(number(side)):
+        start = min(index * step(side), length - side)
+        until = length if start + side == length else start + side - around
+        yield start, start + side, slice(taken, until)
+        taken = until
 
 
 def _scaled(span: slice, offset: int, scale: int) -> slice:

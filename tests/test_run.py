@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from mlflow import MlflowClient
 from PIL import Image
 
+from benchmarks.data.cards import ImageFolders, load_dataset_card
 from benchmarks.errors import UsageError
 from benchmarks.registry import METHODS, STAGES, variants_of
 from benchmarks.results import read_result
@@ -359,3 +361,35 @@ def test_an_interrupted_run_keeps_its_table_and_says_how_to_go_on(tmp_path: Path
     assert said.splitlines()[-1].startswith("interrupted: what is finished is kept in")
     assert "| edsr (seed 0 not run yet)" in (output / "table-smoke.md").read_text(encoding="utf-8")
     assert "RUNNING" not in statuses(output)
+
+
+def test_the_first_row_of_the_papers_data_says_which_protocol_is_the_papers(command: Run, tmp_path: Path) -> None:
+    """On stand-ins for DIV2K: every image is one of two files."""
+    lr, hr = (tmp_path / name for name in ("lr.png", "hr.png"))
+    pixels = np.random.default_rng(0).integers(0, 256, (10, 10, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+    Image.fromarray(pixels).save(lr)
+    Image.fromarray(pixels.repeat(4, 0).repeat(4, 1)).save(hr)
+    card = load_dataset_card("div2k-track2")
+    assert isinstance(card, ImageFolders)
+    for files, target in (
+        (card.x, lr),
+        (card.z, hr),
+        (card.pairs_lr, lr),
+        (card.pairs_hr, hr),
+        (card.test_lr, lr),
+        (card.test_hr, hr),
+    ):
+        for path in files.files(tmp_path / "data"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                path.symlink_to(target)
+    line = ("--methods", "bicubic", "--profile", "paper", "--set", WITHOUT_LPIPS, "--set", "protocols=['rgb', 'ntire2018']")
+    done = command(*line, CINCGAN_DATA=str(tmp_path / "data"))
+    assert done.returncode == 0, done.stderr
+    result = results(tmp_path / "runs")["evaluate bicubic"]
+    psnr = {name: metrics["psnr"]["mean"] for name, metrics in result["summary"].items()}
+    nearest = min(psnr, key=lambda name: abs(psnr[name] - 22.85))
+    expected = f"here rgb {psnr['rgb']:.2f}"
+    for text in (done.stdout, done.stderr, (tmp_path / "runs" / "table-paper.md").read_text(encoding="utf-8")):
+        assert "table 1 reports 22.85 dB / 0.65" in text
+        assert expected in text and nearest in text.split("reports 22.85")[1]

@@ -81,6 +81,16 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """What a paper reports for a method that needs no training: which protocol gives the same, tells how the paper scored."""
+
+    method: str
+    psnr: float
+    ssim: float
+    source: str
+
+
+@dataclass(frozen=True)
 class ImageFolders:
     """A data set in folders of image files, with LR images of its own; ``CINCGAN_DATA`` names the folder above them."""
 
@@ -96,6 +106,7 @@ class ImageFolders:
     test_lr: FileSet
     test_hr: FileSet
     archives: tuple[Archive, ...]
+    calibration: Calibration | None = None
 
 
 DatasetCard = PackagedPhotos | ImageFolders
