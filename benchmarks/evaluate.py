@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,8 +79,8 @@ def _dispatch(options: argparse.Namespace) -> int:
     pairs = {name: match(folder, options.hr, options.sr_suffix, options.hr_suffix) for name, folder in _names(options.sr).items()}
     if options.dry_run:
         return _dry_run(pairs, protocol, metrics)
-    if options.csv and not options.csv.absolute().parent.is_dir():
-        raise UsageError(f"--csv {options.csv}: no such folder: create it first")
+    if options.csv is not None and not (options.csv.name and options.csv.absolute().parent.is_dir() and not options.csv.is_dir()):
+        raise UsageError(f"--csv {options.csv}: not a file in a folder that exists: create the folder, or name another file")
     return _score(options, pairs, protocol, metrics)
 
 
@@ -122,13 +123,17 @@ def _score(options: argparse.Namespace, pairs: dict[str, Paths], protocol: Proto
 
     missing: dict[str, str] = {}
     methods = [_score_folder(name, paths, protocol, metrics, options.threads, missing) for name, paths in pairs.items()]
-    sheet = ScoreSheet(protocol, tuple(methods), missing)
-    if options.csv:
-        write_text(options.csv, to_csv(sheet))
+    left = [metric.name for metric in metrics if metric.name not in missing]
+    if not left:
+        raise WeightsMissing("; ".join(missing.values()))
+    complete = [replace(method, scores={name: method.scores[name] for name in left}) for method in methods]
+    sheet = ScoreSheet(protocol, tuple(complete), missing)
     if options.json:
         print(to_json(sheet))
     else:
         print_sheet(sheet)
+    if options.csv:
+        write_text(options.csv, to_csv(sheet))
     for reason in missing.values():
         print(reason, file=sys.stderr)
     return WeightsMissing.exit_code if missing else 0

@@ -137,13 +137,16 @@ class Invocation:
             progress.finish(self.results[cell.id])
         self.missing.update(self.results[cell.id].get("missing", {}))
 
+    def _shown(self) -> list[Cell]:
+        """What tables show: what was asked for, and what else of the profile is finished."""
+        finished = [cell for cell in self.related if cell.id in self.results]
+        return list({cell.id: cell for cell in (*finished, *self.cells)}.values())
+
     def _tables(self) -> list[Table]:
         """Per data set the methods beside bicubic, and a method's variants beside the method."""
         from reports.tables import REFERENCE
 
-        finished = [cell for cell in self.related if cell.id in self.results]
-        shown = {cell.id: cell for cell in (*finished, *self.cells)}
-        evaluations = [cell for cell in shown.values() if cell.kind == "evaluate"]
+        evaluations = [cell for cell in self._shown() if cell.kind == "evaluate"]
         tables = []
         for dataset in dict.fromkeys(cell.dataset for cell in evaluations):
             here = [cell for cell in evaluations if cell.dataset == dataset]
@@ -190,7 +193,7 @@ class Invocation:
 
         tables = self._tables()
         for stem, group in self._by_file(tables).items():
-            parts = [*(to_markdown(table) for table in group), *(f"{line}\n" for line in self._calibrations(self.cells))]
+            parts = [*(to_markdown(table) for table in group), *(f"{line}\n" for line in self._calibrations(self._shown()))]
             write_text(self.workspace.root / f"{stem}.md", "\n".join(parts))
             write_text(self.workspace.root / f"{stem}.csv", to_csv(group))
         return tables
@@ -214,7 +217,7 @@ class Invocation:
         console = Console(width=max(Console().width, 130), highlight=False)
         for table in tables:
             console.print(to_rich(table))
-        for line in self._calibrations(self.cells):
+        for line in self._calibrations(self._shown()):
             console.print(line, soft_wrap=True)
         for stem in self._by_file(tables):
             console.print(f"table    {root / stem}.md, {stem}.csv", soft_wrap=True)

@@ -48,13 +48,19 @@ def psnr(sr: Array, hr: Array, *, data_range: float) -> float:
         dB; infinity for identical images (no hidden epsilon).
 
     Raises:
-        ValueError: shapes differ.
+        ValueError: shapes differ, or values are not floating point (differences of uint8 wrap).
     """
+    _refuse_integers(sr, hr)
     if sr.shape != hr.shape:
         raise ValueError(f"PSNR needs two images of one shape: got {sr.shape} and {hr.shape}")
     difference = (sr - hr).ravel()
     error = float(difference @ difference) / difference.size
     return float("inf") if error == 0 else float(10 * np.log10(data_range**2 / error))
+
+
+def _refuse_integers(*images: Array) -> None:
+    if any(image.dtype.kind != "f" for image in images):
+        raise ValueError("PSNR and SSIM need floating point values: convert the images first")
 
 
 @cache
@@ -109,8 +115,9 @@ def ssim(sr: Array, hr: Array, *, data_range: float) -> float:
         data_range: the peak, for example 1.0 for images in [0, 1].
 
     Raises:
-        ValueError: shapes differ, or a side is shorter than the 11-pixel window.
+        ValueError: shapes differ, a side is shorter than the 11-pixel window, or values are not floating point.
     """
+    _refuse_integers(sr, hr)
     if sr.shape != hr.shape or min(sr.shape[:2]) < 2 * SSIM_RADIUS + 1:
         raise ValueError(f"SSIM needs two images of one shape, at least 11x11: got {sr.shape} and {hr.shape}")
     height, width, channels = map(int, sr.shape)

@@ -209,7 +209,7 @@ def _evaluate_cell(profile: Profile, method: MethodEntry, spec: DataSpec, seed: 
         data=spec,
         settings={
             "protocols": protocols,
-            "metrics": {metric.name: {**metric.options, **_weights(metric.weights)} for metric in metrics},
+            "metrics": {m.name: {"target": m.target, **m.options, **_weights(m.weights)} for m in metrics},
             "tile": profile.tile,
             "threads": profile.threads,
             **_weights(method.weights),

@@ -81,8 +81,10 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
     }
     for method in profile.methods:
         get_method(method)
-    for protocol in (*profile.protocols, *profile.shown):
+    for protocol in profile.protocols:
         get_protocol(protocol)
+    if not set(profile.shown) & set(profile.protocols):
+        raise UsageError(f"{where}: shown: {', '.join(profile.shown)}: none of them is among the protocols: add one to shown")
     for metric in profile.metrics:
         get_metric(metric)
     values = {field.name: getattr(profile, field.name) for field in fields(Profile)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -151,10 +152,13 @@ def score_views(scorer: Scorer, views: Sequence[View]) -> dict[str, float]:
     found: dict[str, float] = {}
     for names, sr, hr in _batches(views):
         try:
-            found.update(zip(names, scorer.score_batch(sr, hr), strict=True))
+            found.update(zip(names, map(float, scorer.score_batch(sr, hr)), strict=True))
         except (UsageError, ValueError) as error:
             raise UsageError(f"{', '.join(names)}: {error}") from error
-    return found
+    for name, value in found.items():
+        if math.isnan(value):
+            raise UsageError(f"{name}: the metric is not a number for this image: leave the metric or the image out")
+    return {name: found[name] for name, *_ in views}
 
 
 def _batches(views: Sequence[View]) -> Iterator[tuple[list[str], list[Image], list[Image]]]:

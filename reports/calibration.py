@@ -24,7 +24,10 @@ def calibration(card: DatasetCard, method: str, result: Mapping[str, Any]) -> st
     target = getattr(card, "calibration", None)
     if target is None or target.method != method:
         return None
-    summary = {name: (metrics["psnr"]["mean"], metrics["ssim"]["mean"]) for name, metrics in result["summary"].items()}
+    both = {name: found for name, found in result["summary"].items() if {"psnr", "ssim"} <= found.keys()}
+    if not both:
+        return None
+    summary = {name: (found["psnr"]["mean"], found["ssim"]["mean"]) for name, found in both.items()}
     nearest = min(summary, key=lambda name: abs(summary[name][0] - target.psnr))
     hits = abs(summary[nearest][0] - target.psnr) <= HIT
     verdict = f"{nearest} gives the paper's number" if hits else f"no protocol gives it, {nearest} comes nearest"

@@ -47,9 +47,10 @@ class ScoreSheet:
         return list(self.methods[0].scores)
 
     def comparisons(self) -> dict[str, list[Comparison]]:
-        """By metric, every pair of methods."""
+        """By metric, every pair of methods, image by image."""
+        images = self.methods[0].images
         return {
-            metric: compare({method.name: list(method.scores[metric].values()) for method in self.methods})
+            metric: compare({each.name: [each.scores[metric][image] for image in images] for each in self.methods})
             for metric in self.metrics
         }
 
@@ -58,7 +59,7 @@ def print_sheet(sheet: ScoreSheet) -> None:
     """The tables for the terminal: images of one method, or methods and their comparison."""
     from rich.console import Console
 
-    console = Console(width=max(Console().width, 110), highlight=False)
+    console = Console(width=max(Console().width, 110), highlight=False, markup=False, emoji=False)
     several = len(sheet.methods) > 1
     console.print(_methods_table(sheet) if several else _images_table(sheet))
     if several:

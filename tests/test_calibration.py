@@ -30,4 +30,5 @@ def test_none_that_hits() -> None:
 
 def test_nothing_to_compare_with() -> None:
     assert calibration(CARD, "edsr", result(rgb=20.0)) is None
+    assert calibration(CARD, "bicubic", {"summary": {"rgb": {"psnr": {"mean": 22.85}}}}) is None
     assert calibration(load_dataset_card("demo-photos"), "bicubic", result(rgb=20.0)) is None

@@ -147,7 +147,10 @@ def test_mistakes_are_one_line_and_exit_code_2(evaluate: Evaluate, folders: Path
         ((*sr, *one, *rgb), "11 of"),
         (("--sr", folders / "small", *one, *rgb), "img00: the result is 60x60, the ground truth 64x64"),
         (("--sr", folders / "broken", *one, *rgb), "cannot be decoded"),
-        ((*sr, *hr, *rgb, "--csv", folders / "nowhere" / "x.csv"), "no such folder: create it first"),
+        ((*sr, *hr, *rgb, "--csv", folders / "nowhere" / "x.csv"), "create the folder, or name another file"),
+        ((*sr, *hr, *rgb, "--csv", ""), "create the folder, or name another file"),
+        ((*sr, *hr, *rgb, "--csv", folders / "hr"), "create the folder, or name another file"),
+        (("--sr", "x" * 300, *hr, *rgb), "give the folder that holds the images"),
         ((*sr, *hr, *rgb, "--what"), "unrecognized arguments: --what"),
     ):
         done = evaluate(*arguments)
@@ -163,6 +166,9 @@ def test_without_weights_the_other_metrics_are_there(evaluate: Evaluate, folders
     assert "LPIPS: weights missing" in done.stdout
     assert "PSNR" in done.stdout
     assert "weights 'lpips-alex'" in done.stderr.splitlines()[-1]
+    nothing = evaluate(*line[:-1], "lpips", **nowhere)
+    assert (nothing.returncode, nothing.stdout) == (2, "")
+    assert "weights 'lpips-alex'" in nothing.stderr.splitlines()[-1]
 
 
 def test_weights_that_pyiqa_cannot_download_are_missing(evaluate: Evaluate, folders: Path, tmp_path: Path) -> None:
@@ -249,3 +255,18 @@ def test_images_that_would_lose_something_are_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.png").write_bytes((tmp_path / "glass.png").read_bytes()[:200])
     with pytest.raises(UsageError, match="cannot be decoded"):
         read(tmp_path / "cut.png")
+
+
+@pytest.mark.parametrize("width", [38, 53, 71, 72, 105, 138])
+def test_eight_bits_are_never_taken_for_more(tmp_path: Path, width: int) -> None:
+    pixels = photo(0, width)
+    np.testing.assert_array_equal(read(write(tmp_path, "a.bmp", pixels)), pixels)
+    Image.fromarray(pixels).save(tmp_path / "a.tif", compression="tiff_lzw")
+    np.testing.assert_array_equal(read(tmp_path / "a.tif"), pixels)
+
+
+def test_names_are_printed_as_they_are(evaluate: Evaluate, tmp_path: Path) -> None:
+    write(tmp_path / "hr", "photo[a].png", photo(0))
+    write(tmp_path / "[v1]", "photo[a].png", photo(1))
+    done = evaluate("--sr", tmp_path / "[v1]", "--hr", tmp_path / "hr", "--protocol", "rgb")
+    assert "photo[a]" in done.stdout

@@ -116,3 +116,9 @@ def test_more_noise_is_worse(seed: int, height: int, width: int) -> None:
     ]
     assert scores == sorted(scores, reverse=True)
     assert [value for _, value in scores] == sorted((value for _, value in scores), reverse=True)
+
+
+def test_integers_are_refused_for_their_differences_wrap() -> None:
+    for metric in (psnr, ssim):
+        with pytest.raises(ValueError, match="floating point"):
+            metric(np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 255, np.uint8), data_range=255.0)  # type: ignore[arg-type]

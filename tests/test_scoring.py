@@ -135,3 +135,19 @@ def test_unknown_metric() -> None:
     with pytest.raises(UsageError, match="did you mean 'lpips'"):
         get_metric("lpipps")
     assert get_metric("lpips") is METRICS["lpips"]
+
+
+def test_numbers_come_in_the_order_of_the_pairs() -> None:
+    found = score_pairs([get_protocol("rgb")], [DIFFERENCE], images(5, (64, 48)), threads=2)
+    assert list(found.scores["rgb"]["difference"]) == list(images(5))
+
+
+class Nothing:
+    def score_batch(self, sr: Sequence[Pixels], hr: Sequence[Pixels]) -> list[float]:
+        return [float("nan")] * len(sr)
+
+
+def test_what_is_no_number_is_an_error() -> None:
+    metric = MetricEntry("nothing", "Nothing", target="tests.test_scoring:Nothing")
+    with pytest.raises(UsageError, match=r"^image0: the metric is not a number"):
+        score_pairs([get_protocol("rgb")], [metric], images(1, (64,)), threads=1)

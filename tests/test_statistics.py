@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
-from benchmarks.statistics import compare, holm
+from benchmarks.statistics import bootstrap_mean, compare, holm
 
 
 def test_holm_on_a_worked_example() -> None:
@@ -65,3 +65,21 @@ def test_equal_results_and_infinities() -> None:
 def test_other_images_are_refused() -> None:
     with pytest.raises(ValueError, match="same images"):
         compare({"a": [1.0], "b": [1.0, 2.0]})
+
+
+def test_one_infinite_image_does_not_decide() -> None:
+    worse = [math.inf] + [29.0 + index / 10 for index in range(20)]
+    better = [30.0] + [30.0 + index / 10 for index in range(20)]
+    (found,) = compare({"worse": worse, "better": better})
+    assert found.p < 0.05
+    assert found.difference.low == pytest.approx(-1)
+    assert not found.distinguishable
+
+
+@given(st.lists(st.floats(-50, 50), min_size=1, max_size=40))
+def test_the_interval_is_that_of_all_resamples_at_once(values: list[float]) -> None:
+    data = np.array(values)
+    indices = np.random.default_rng(0).integers(len(data), size=(10_000, len(data)))
+    low, high = np.quantile(data[indices].mean(axis=1), [0.025, 0.975])
+    found = bootstrap_mean(values)
+    assert (found.low, found.high) == pytest.approx((low, high))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,5 +61,6 @@ def _bits(file: Any) -> int:
     """Bits a channel as stored: Pillow reads 16-bit RGB as mode RGB and drops the lower half without a word."""
     if file.mode.startswith(("I", "F")):
         return 32 if file.mode in ("I", "F") else 16
-    raw = "".join(str(part) for tile in file.tile for part in tile[-1:])
-    return 16 if "16" in raw else 8
+    arguments = [tile[-1] for tile in file.tile]
+    raw = [each if isinstance(each, str) else str(each[0]) for each in arguments if each]
+    return 16 if any(re.search(r";16[BLNS]", each) for each in raw) else 8

@@ -36,10 +36,13 @@ def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "") -> dict[
 
 
 def _images(folder: Path, suffix: str, option: str) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder: give the folder that holds the images")
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        reason = "no such folder" if isinstance(error, FileNotFoundError) else error.strerror
+        raise UsageError(f"{folder}: {reason}: give the folder that holds the images") from error
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
+    for path in files:
         if path.suffix.lower() in SUFFIXES and path.stem.endswith(suffix) and not path.name.startswith("."):
             name = path.stem.removesuffix(suffix)
             if name in found:
