@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from benchmarks.command import Parser, run_command
 from benchmarks.errors import UsageError, WeightsMissing
@@ -25,6 +25,7 @@ examples:
   python -m benchmarks.speed evaluation                       on crops of photographs that installed packages ship
   python -m benchmarks.speed evaluation --hr BSD100 --hr-suffix _HR
   python -m benchmarks.speed tiling --method edsr --profile paper --size 510x339 --tile 224     untrained weights
+  python -m benchmarks.speed loading --hr BSDS500/train --batch-size 16 --patch-size 32
 
 Each time is the best of --repeat. Run it on an idle machine, and compare ratios, not seconds.
 """
@@ -35,12 +36,15 @@ PHOTO_CROP = (320, 480)  # HR pixels of the crops of packaged photographs: about
 def make_parser() -> Parser:
     """The command line."""
     parser = Parser("python -m benchmarks.speed", "Measure speed and memory against what others offer.", EXAMPLES)
-    parser.add_argument("what", choices=("evaluation", "tiling"), help="metrics and protocols, or tiled inference")
-    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="times per figure (default: 3; tiling: once)")
+    parser.add_argument("what", choices=("evaluation", "tiling", "loading"), help="scores, tiled inference, or training patches")
+    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="times per figure (default: 3; tiling, starts: once)")
     parser.add_argument("--json", action="store_true", help="print machine-readable figures")
-    evaluation = parser.add_argument_group("evaluation")
-    evaluation.add_argument("--hr", type=Path, metavar="DIR", help="ground truth; results are its bicubic x4 round trip")
-    evaluation.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of a ground truth's name, before the extension")
+    images = parser.add_argument_group("evaluation and loading")
+    images.add_argument("--hr", type=Path, metavar="DIR", help="ground truth; what is compared with it is made by bicubic x1/4")
+    images.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of a ground truth's name, before the extension")
+    loading = parser.add_argument_group("loading")
+    loading.add_argument("--patch-size", type=int, default=32, metavar="N", help="LR pixels a side (default: 32)")
+    loading.add_argument("--batch-size", type=int, default=16, metavar="N", help="pairs of patches (default: 16)")
     tiling = parser.add_argument_group("tiling")
     tiling.add_argument("--method", default="edsr", metavar="NAME", help="a method (default: edsr)")
     tiling.add_argument("--profile", default="demo", metavar="NAME", help="whose sizes its networks have (default: demo)")
@@ -56,30 +60,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @dataclass(frozen=True)
 class Figure:
-    """One comparison: seconds an image of ours and of the other way, where there is one, and peak memory in MB."""
+    """One comparison: seconds of ours and of the other way, where there is one, and peak memory in MB.
+
+    Seconds are those of one image, of one pair of patches or of the whole, as ``unit`` tells; it is what a table shows.
+    """
 
     what: str
     against: str
     seconds: float
     other_seconds: float | None = None
     megabytes: float | None = None
+    unit: Literal["ms an image", "pairs/s", "s"] = "ms an image"
 
     @property
     def ratio(self) -> float | None:
         """How many times faster ours is."""
         return self.other_seconds / self.seconds if self.other_seconds else None
 
+    def shown(self, seconds: float | None) -> str:
+        """A time in the figure's unit."""
+        if seconds is None:
+            return ""
+        return {"ms an image": f"{seconds * 1e3:,.1f}", "pairs/s": f"{1 / seconds:,.0f}", "s": f"{seconds:,.3f}"}[self.unit]
+
 
 def _dispatch(options: argparse.Namespace) -> int:
     if options.repeat < 1:
         raise UsageError(f"--repeat {options.repeat}: give 1 or more")
-    figures = _evaluation(options) if options.what == "evaluation" else [_tiling(options)]
+    measure = {"evaluation": _evaluation, "tiling": _tiling, "loading": _loading}[options.what]
+    figures = measure(options)
     _print(list(figures), as_json=options.json)
     return 0
 
 
 def _evaluation(options: argparse.Namespace) -> Iterable[Figure]:
-    truths = _truths(options)
+    truths = list(_truths(options))
     results = [_round_trip(image) for image in truths]
     threads, repeat = os.cpu_count() or 1, options.repeat
     yield _against_basicsr(results, truths, threads, repeat)
@@ -93,7 +108,7 @@ def _evaluation(options: argparse.Namespace) -> Iterable[Figure]:
         print(error, file=sys.stderr)
 
 
-def _truths(options: argparse.Namespace) -> list[Image]:
+def _truths(options: argparse.Namespace) -> Iterable[Image]:
     from benchmarks.data.cards import PackagedPhotos, load_dataset_card
     from benchmarks.data.decode import decode
     from benchmarks.data.matching import match
@@ -101,7 +116,7 @@ def _truths(options: argparse.Namespace) -> list[Image]:
 
     if options.hr:
         paths = match(options.hr, options.hr, options.hr_suffix, options.hr_suffix)
-        return [decode(path, "ground truth", "get it again") for path, _ in paths.values()]
+        return (decode(path, "ground truth", "get it again") for path, _ in paths.values())
     height, width = PHOTO_CROP
     card = load_dataset_card("demo-photos")
     photos = [read_photo(photo) for photo in card.photos] if isinstance(card, PackagedPhotos) else []
@@ -214,7 +229,7 @@ def _lpips(results: Sequence[Image], truths: Sequence[Image], repeat: int) -> Fi
     return Figure("LPIPS-alex", "pyiqa image by image", ours / len(truths), theirs / len(truths))
 
 
-def _tiling(options: argparse.Namespace) -> Figure:
+def _tiling(options: argparse.Namespace) -> Iterable[Figure]:
     import torch
 
     from benchmarks.profile import load_profile
@@ -228,7 +243,7 @@ def _tiling(options: argparse.Namespace) -> Figure:
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     tiled = f"tiles of {options.tile}" if options.tile else "whole"
-    return Figure(f"{options.method} of profile {options.profile}, {width}x{height}, {tiled}", "", seconds, None, peak)
+    yield Figure(f"{options.method} of profile {options.profile}, {width}x{height}, {tiled}", "", seconds, None, peak)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -236,6 +251,21 @@ def _size(text: str) -> tuple[int, int]:
     if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
         raise UsageError(f"--size {text}: give width and height in LR pixels, such as 510x339")
     return int(width), int(height)
+
+
+def _loading(options: argparse.Namespace) -> Iterable[Figure]:
+    from benchmarks.speed_loading import compare_loading
+
+    patch, batch = options.patch_size, options.batch_size
+    for option, value in (("--patch-size", patch), ("--batch-size", batch)):
+        if value < 1:
+            raise UsageError(f"{option} {value}: give 1 or more")
+    times = compare_loading(_truths(options), patch_size=patch, batch_size=batch, repeat=options.repeat)
+    what = f"patches of {patch} and {4 * patch} pixels, batch {batch}, {times.images} images"
+    against = f"basicsr, {times.workers} workers"
+    yield Figure(what, against, times.ours, times.theirs, unit="pairs/s")
+    yield Figure("until the first batch, nothing cached", against, times.first_start, times.their_start, unit="s")
+    yield Figure("until the first batch, images cached", against, times.later_start, times.their_start, unit="s")
 
 
 def _print(figures: Sequence[Figure], *, as_json: bool) -> None:
@@ -249,14 +279,15 @@ def _print(figures: Sequence[Figure], *, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("what", "ms an image", "against", "ms an image", "times faster", "peak MB"):
-        table.add_column(column, justify="left" if column in ("what", "against") else "right")
+    for column in ("what", "ours", "against", "theirs", "unit", "times faster", "peak MB"):
+        table.add_column(column, justify="left" if column in ("what", "against", "unit") else "right")
     for figure in figures:
         table.add_row(
             figure.what,
-            _shown(figure.seconds * 1e3),
+            figure.shown(figure.seconds),
             figure.against,
-            _shown(figure.other_seconds and figure.other_seconds * 1e3),
+            figure.shown(figure.other_seconds),
+            figure.unit,
             _shown(figure.ratio),
             _shown(figure.megabytes),
         )

@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
+from benchmarks import basicsr_adapter
+from benchmarks.errors import BenchmarkError
+from benchmarks.speed_loading import compare_loading
 from tests.conftest import ROOT
 
 
@@ -38,8 +45,51 @@ def test_tiling() -> None:
     assert figure["seconds"] > 0 and figure["megabytes"] > 50
 
 
-def test_mistakes() -> None:
+@pytest.mark.slow
+def test_loading(small_images: Path) -> None:
+    done = speed("loading", "--hr", str(small_images), "--patch-size", "8", "--batch-size", "4", "--repeat", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    rate, first, later = json.loads(done.stdout)
+    assert rate["what"] == "patches of 8 and 32 pixels, batch 4, 3 images"
+    assert [figure["unit"] for figure in (rate, first, later)] == ["pairs/s", "s", "s"]
+    for figure in (rate, first, later):
+        assert figure["against"].startswith("basicsr, ")
+        assert figure["seconds"] > 0
+        assert figure["ratio"] == pytest.approx(figure["other_seconds"] / figure["seconds"])
+    assert rate["ratio"] > 2, "as fast as decoding whole files: nothing is gained"
+    assert later["seconds"] < first["seconds"]
+
+
+def test_both_ways_are_held_to_the_same_pixels(small_images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = basicsr_adapter.paired_image_dataset
+
+    def off_by_one(*folders: Path, **options: Any) -> Any:
+        item = original(*folders, **options)[0]
+        item["gt"][0, 0, 0] += 1 / 255
+        return [item]
+
+    monkeypatch.setattr(basicsr_adapter, "paired_image_dataset", off_by_one)
+    images = [np.array(PillowImage.open(path).convert("RGB")) for path in sorted(small_images.iterdir())]
+    with pytest.raises(BenchmarkError, match=r"hr/0000\d.png: basicsr decodes other pixels"):
+        compare_loading(images, patch_size=8, batch_size=2, repeat=1)
+
+
+@pytest.fixture
+def small_images(tmp_path: Path) -> Path:
+    """Three images: one grey, one whose sides are no multiples of 4."""
+    generator = np.random.default_rng(0)
+    for name, size in (("grey", (48, 60)), ("odd", (63, 50, 3)), ("plain", (40, 40, 3))):
+        PillowImage.fromarray(generator.integers(0, 256, size, dtype=np.uint8)).save(tmp_path / f"{name}.png")
+    return tmp_path
+
+
+def test_mistakes(small_images: Path) -> None:
+    small = ("loading", "--hr", str(small_images))
     for arguments, message in (
+        ((*small, "--patch-size", "0"), "--patch-size 0: give 1 or more"),
+        ((*small, "--batch-size", "-1"), "--batch-size -1: give 1 or more"),
+        ((*small, "--patch-size", "13"), "--patch-size 13: x1/4 of an image of 60x48 is smaller: lower it"),
+        (("loading", "--hr", "/nowhere"), "no such folder"),
         (("tiling", "--size", "90"), "--size 90: give width and height"),
         (("evaluation", "--repeat", "0"), "--repeat 0: give 1 or more"),
         (("evaluation", "--hr", "/nowhere"), "no such folder"),

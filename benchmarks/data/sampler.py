@@ -1,4 +1,4 @@
-"""Random patches cut from decoded images that stay in memory."""
+"""Random patches cut from decoded images, which stay where they are: in memory, or in a file mapped into it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from benchmarks.errors import UsageError
 class PatchSampler:
     """Draws batches of augmented patches: an image uniformly, a place uniformly, one of the 8 flips and turns.
 
+    Images are not copied. Where they are views of a mapped file (``benchmarks.data.pixels``), they may be larger than memory:
+    a patch reads only its own rows.
+
     Args:
         images: the smallest-scale images, ``(h, w, 3)`` uint8.
         patch_size: side of a patch of ``images``.
@@ -23,7 +26,7 @@ class PatchSampler:
         paired: images ``scale`` times larger, cut at the same places; None for unpaired sampling.
 
     Raises:
-        UsageError: an image is smaller than a patch.
+        UsageError: an image is smaller than a patch, or a pair's larger image smaller than ``scale`` times the other.
     """
 
     def __init__(
@@ -38,10 +41,10 @@ class PatchSampler:
         smallest = min(min(image.shape[:2]) for image in images)
         if smallest < patch_size:
             raise UsageError(f"patch_size {patch_size} is larger than the smallest training image ({smallest} pixels): lower it")
-        self._images = [_to_tensor(image) for image in images]
-        self._paired = [_to_tensor(image) for image in paired] if paired is not None else None
-        self._scale = self._paired[0].shape[1] // self._images[0].shape[1] if self._paired else 1
+        self._images, self._paired = list(images), list(paired) if paired is not None else None
+        self._scale = self._paired[0].shape[0] // self._images[0].shape[0] if self._paired else 1
         self._patch_size, self._batch_size, self._generator = patch_size, batch_size, generator
+        self._check_pairs()
 
     def draw(self) -> Tensor:
         """A batch ``(N, 3, P, P)`` float32 in [0, 1], channels last."""
@@ -54,25 +57,48 @@ class PatchSampler:
         places = self._places()
         return self._cut(places, self._images, 1), self._cut(places, self._paired, self._scale)
 
+    def _check_pairs(self) -> None:
+        for index, (image, larger) in enumerate(zip(self._images, self._paired or self._images, strict=True)):
+            if any(large < self._scale * small for large, small in zip(larger.shape[:2], image.shape[:2], strict=True)):
+                raise UsageError(
+                    f"training pair {index}: HR {larger.shape[1]}x{larger.shape[0]} is less than {self._scale} times "
+                    f"LR {image.shape[1]}x{image.shape[0]}: check that both folders hold the same images"
+                )
+
     def _places(self) -> list[tuple[int, int, int, int]]:
         draws = torch.rand((self._batch_size, 4), generator=self._generator, dtype=torch.float64).tolist()
         places = []
         for image, top, left, turn in draws:
             index = int(image * len(self._images))
-            height, width = self._images[index].shape[1:]
+            height, width = self._images[index].shape[:2]
             span_y, span_x = height - self._patch_size + 1, width - self._patch_size + 1
             places.append((index, int(top * span_y), int(left * span_x), int(turn * 8)))
         return places
 
-    def _cut(self, places: list[tuple[int, int, int, int]], images: list[Tensor], scale: int) -> Tensor:
+    def _cut(self, places: list[tuple[int, int, int, int]], images: list[NDArray[np.uint8]], scale: int) -> Tensor:
         side = self._patch_size * scale
-        patches = []
-        for index, top, left, turn in places:
-            patch = images[index][:, top * scale : top * scale + side, left * scale : left * scale + side]
-            patch = patch.flip(2) if turn >= 4 else patch
-            patches.append(torch.rot90(patch, turn % 4, (1, 2)))
-        return torch.stack(patches).to(torch.float32, memory_format=torch.channels_last).div_(255)
+        batch = np.empty((len(places), side, side, 3), np.uint8)
+        for target, (index, top, left, turn) in zip(batch, places, strict=True):
+            patch = images[index][top * scale : top * scale + side, left * scale : left * scale + side]
+            # Turned after it is cut: columns of an image 2,048 pixels wide would all fall into the same few cache lines.
+            _copy(target, _turned(np.ascontiguousarray(patch), turn))
+        values = np.divide(batch, np.float32(255), dtype=np.float32)
+        return torch.from_numpy(values).permute(0, 3, 1, 2)
 
 
-def _to_tensor(image: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+def _turned(patch: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
+    """A view of the patch: from 4 on mirrored left to right, then turned counter-clockwise by ``turn % 4`` quarters."""
+    mirrored, quarters = divmod(turn, 4)
+    if mirrored:
+        patch = patch[:, ::-1]
+    if quarters % 2:
+        patch = patch.transpose(1, 0, 2)
+    return patch[:: -1 if quarters in (1, 2) else 1, :: -1 if quarters in (2, 3) else 1]
+
+
+def _copy(target: NDArray[np.uint8], patch: NDArray[np.uint8]) -> None:
+    if patch.strides[1:] == target.strides[1:]:
+        target[...] = patch
+    else:  # plane by plane: NumPy's innermost loop would run over three bytes, which takes four times as long
+        for channel in range(3):
+            target[..., channel] = patch[..., channel]
