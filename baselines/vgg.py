@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.data.weights import fetch, load_weight_card
-from benchmarks.perceptual import read_arrays, trunk_state
+from benchmarks.perceptual import trunk_state
 
 CARD = "lpips-vgg"  # whose trunk is torchvision's VGG16, trained on ImageNet
 LAYERS = {"conv2_2": 7, "conv3_3": 14, "conv4_3": 21, "conv5_3": 28}  # places in torchvision's ``features``
@@ -33,7 +33,7 @@ class VGGFeatures(nn.Module):
         with torch.device("meta"):  # no random numbers drawn, no memory for the classifier
             features = vgg16(weights=None).features[: LAYERS[layer] + 1]
         state = trunk_state(
-            read_arrays(fetch(load_weight_card(CARD))["trunk"]),
+            fetch(load_weight_card(CARD))["trunk"],
             [name for name, module in features.named_modules() if isinstance(module, nn.Conv2d)],
         )
         features.load_state_dict(state, assign=True)

@@ -51,7 +51,12 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
         "schema": SCHEMA,
         "cell": cell.describe(),
         "settings": cell.settings,
-        "data": {"digest": cell.data_digest, "scale": cell.data.card.scale, **cell.data.describe()},
+        "data": {
+            "digest": cell.data_digest,
+            "scale": cell.data.card.scale,
+            **cell.data.describe(cell.splits),
+            **_trained_on(cell),
+        },
         "seconds": round(time.monotonic() - started, 3),
         "finished_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "environment": environment(),
@@ -61,6 +66,12 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
     workspace.write(cell, result)
     (workspace.folder(cell) / "checkpoint.pt").unlink(missing_ok=True)
     return result
+
+
+def _trained_on(cell: Cell) -> dict[str, str]:
+    """The data set that an evaluated method saw in training, where that is another than it is tested on."""
+    names = {needed.dataset for needed in cell.needs.values()} - {cell.dataset} if cell.kind == "evaluate" else set()
+    return {"trained_on": ", ".join(sorted(names))} if names else {}
 
 
 def _train(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:

@@ -18,6 +18,11 @@ def cache_root() -> Path:
     return Path(os.environ.get("CINCGAN_CACHE") or user_cache_dir("cincgan-benchmark", appauthor=False)).absolute()
 
 
+def existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that is there."""
+    return path if path.exists() else existing(path.parent)
+
+
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file so that it is there whole or not at all: temporary file beside it, fsync, rename.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.errors import BenchmarkError, TrainingCollapsed, WeightsMissing
 from benchmarks.files import write_text
+from benchmarks.inputs import check_inputs
 from benchmarks.plan import Cell
 from benchmarks.profile import Profile
 from benchmarks.progress import CellProgress
@@ -58,8 +59,7 @@ class Invocation:
         with self.workspace.locked():
             self._find_finished()
             waiting = [cell for cell in self.cells if cell.id not in self.results]
-            for data in {cell.dataset: cell.data for cell in waiting}.values():
-                data.verify()
+            check_inputs(waiting)
             if waiting:
                 self._compute(waiting)
             self._print(self._write_tables())

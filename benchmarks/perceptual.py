@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.data.weights import fetch, load_weight_card
+from benchmarks.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -95,7 +96,7 @@ def _network(net: Net, trunk: Path, heads: Path) -> nn.Module:
     with torch.random.fork_rng(devices=[]), _trunks_left_empty(lpips_arch):
         network = lpips_arch.LPIPS(net=net, version="0.1", pretrained=False)
     convolutions = [name for name, module in network.net.named_modules() if isinstance(module, torch.nn.Conv2d)]
-    network.net.load_state_dict(trunk_state(read_arrays(trunk), convolutions), assign=True)
+    network.net.load_state_dict(trunk_state(trunk, convolutions), assign=True)
     state = torch.load(heads, map_location="cpu", weights_only=True)
     for index, head in enumerate(network.lins):
         head.load_state_dict({"model.1.weight": state[f"lin{index}.model.1.weight"]})
@@ -126,17 +127,46 @@ def _trunks_left_empty(lpips_arch: Any) -> Iterator[None]:
         lpips_arch.models = models
 
 
-def trunk_state(arrays: dict[str, Any], convolutions: Sequence[str]) -> dict[str, torch.Tensor]:
-    """``Conv_0``, ``Conv_1`` … with HWIO kernels, as a state of torch's convolutions with OIHW weights, in their order."""
+def trunk_state(path: Path, convolutions: Sequence[str]) -> dict[str, torch.Tensor]:
+    """An ImageNet trunk's convolutions as a state of the named layers, in their order.
+
+    Args:
+        path: torchvision's ``.pth``, or a ``.ckpt`` of plain arrays with the same values.
+        convolutions: names of the layers; the file may have more.
+
+    Raises:
+        UsageError: the file does not hold such a trunk.
+    """
+    try:
+        weights = _torchvision_layers(path) if path.suffix == ".pth" else _array_layers(path)
+        pairs = dict(zip(convolutions, weights, strict=False))
+    except (pickle.UnpicklingError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, EOFError) as error:
+        raise UsageError(f"{path}: holds no ImageNet trunk ({error}): delete it to have it fetched again") from error
+    if len(pairs) < len(convolutions):
+        raise UsageError(f"{path}: has {len(pairs)} convolutions of {len(convolutions)}: delete it to have it fetched again")
+    state = {f"{name}.weight": weight for name, (weight, _) in pairs.items()}
+    return state | {f"{name}.bias": bias for name, (_, bias) in pairs.items()}
+
+
+def _torchvision_layers(path: Path) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Weight ``(O, I, H, W)`` and bias ``(O,)`` of each convolution of ``features``, in order."""
     import torch
 
-    (layers,) = (layers for name, layers in arrays.items() if not name.startswith("NetLinLayer"))
-    state = {}
-    for index, name in enumerate(convolutions):
-        layer = layers[f"Conv_{index}"]
-        state[f"{name}.weight"] = torch.from_numpy(layer["kernel"].transpose(3, 2, 0, 1).copy())
-        state[f"{name}.bias"] = torch.from_numpy(layer["bias"].copy())
-    return state
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    names = [name.removesuffix(".weight") for name in state if name.startswith("features.") and name.endswith(".weight")]
+    return [(state[f"{name}.weight"], state[f"{name}.bias"]) for name in sorted(names, key=lambda name: int(name.split(".")[1]))]
+
+
+def _array_layers(path: Path) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """The same of ``Conv_0``, ``Conv_1`` … with kernels ``(H, W, I, O)``."""
+    import torch
+
+    (layers,) = (layers for name, layers in read_arrays(path).items() if not name.startswith("NetLinLayer"))
+    ordered = [layers[name] for name in sorted(layers, key=lambda name: int(name.removeprefix("Conv_")))]
+    return [
+        (torch.from_numpy(layer["kernel"].transpose(3, 2, 0, 1).copy()), torch.from_numpy(layer["bias"].copy()))
+        for layer in ordered
+    ]
 
 
 def read_arrays(path: Path) -> dict[str, Any]:

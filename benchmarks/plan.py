@@ -5,27 +5,22 @@ No torch here: planning, ``--list`` and ``--dry-run`` answer at once.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.data.cards import load_dataset_card
+from benchmarks.data.cards import DatasetCard, UserFolder, load_dataset_card
+from benchmarks.data.folders import Split
 from benchmarks.data.images import DataSpec
 from benchmarks.data.weights import card_digest
 from benchmarks.errors import UsageError
 from benchmarks.profile import Profile, changed
 from benchmarks.protocols import get_protocol
-from benchmarks.registry import ROOT, MethodEntry, get_method, get_metric, get_stage
-
-PLUMBING = frozenset(
-    f"benchmarks.{name}" for name in ("data.weights", "errors", "files", "registry", "results", "stored", "strict")
-)  # decides no number
-PACKAGES = ("benchmarks", "cincgan", "baselines", "reports")
+from benchmarks.registry import MethodEntry, get_method, get_metric, get_stage
+from benchmarks.source import code_digest
 
 Kind = Literal["train", "evaluate"]
 
@@ -44,6 +39,7 @@ class Cell:
         data_digest: of the splits that it sees.
         code: digest of the source that computes it.
         needs: cells whose weights it starts from, by stage name.
+        splits: those that it sees.
         variant: the variant that it was first needed for, where it is not the full model's; no part of the identity.
     """
 
@@ -56,6 +52,7 @@ class Cell:
     data_digest: str
     code: str
     needs: Mapping[str, Cell]
+    splits: tuple[Split, ...]
     variant: str = ""
 
     def identity(self) -> dict[str, Any]:
@@ -92,55 +89,13 @@ class Cell:
         return f"{self.kind} {self.label}{variant} on {self.dataset}{seed}"
 
 
-class _Bare(ast.NodeTransformer):
-    """Takes away what cannot decide an outcome: docstrings, and imports that only a type checker sees."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if is_text else node
-
-    def visit_If(self, node: ast.If) -> ast.AST | None:
-        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            return None
-        return self.generic_visit(node)
-
-
-@cache
-def code_digest(*modules: str) -> str:
-    """Digest of the source of the modules and of all they import from this project; comments and docstrings aside."""
-    waiting, seen = list(modules), dict[str, str]()
-    while waiting:
-        name = waiting.pop()
-        if name in seen or name in PLUMBING:
-            continue
-        tree = _Bare().visit(ast.parse(_source(name).read_bytes()))
-        seen[name] = hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
-        waiting += _project_imports(tree)
-    return hashlib.sha256(json.dumps(sorted(seen.items())).encode()).hexdigest()[:16]
-
-
-def _source(module: str) -> Path:
-    path = ROOT.joinpath(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-def _project_imports(tree: ast.Module) -> list[str]:
-    found = []
-    for node in ast.walk(tree):
-        names: list[str] = []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        found += [name for name in names if name.split(".")[0] in PACKAGES and _source(name).is_file()]
-    return found
-
-
 def make_plan(
     profile: Profile,
     methods: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
+    train_on: str | None = None,
+    data_dir: Path | None = None,
 ) -> list[Cell]:
     """All cells of a run, each after what it needs, method by method, so that cheap rows appear early.
 
@@ -149,29 +104,55 @@ def make_plan(
         methods: names; the profile's where None.
         datasets: names; the profile's where None.
         seeds: of training; the profile's where None.
+        train_on: name of the data set that all methods are trained on. Where None, each data set with training splits trains
+            its own, and the others are scored with what the profile's first data set trains.
+        data_dir: the folder of the data set ``folder``.
 
     Raises:
-        UsageError: an unknown name, or a stage without a section in the profile.
+        UsageError: an unknown name, a data set without the splits that it is asked for, or a stage without a section in the
+            profile.
     """
     cells: dict[str, Cell] = {}
     chosen = [get_method(name) for name in methods or profile.methods]
-    cards = [load_dataset_card(name) for name in datasets or profile.datasets]
+    pairs = [_cards(profile, name, train_on, data_dir) for name in datasets or profile.datasets]
     for method in chosen:
         theirs = changed(profile, method.changes)
-        for card in cards:
-            spec = DataSpec(card, theirs.degradation, theirs.track2_like)
+        for both in pairs:
+            test, training = (DataSpec(card, theirs.degradation, theirs.track2_like) for card in both)
             for seed in seeds if seeds is not None else profile.seeds:
-                for cell in _method_cells(theirs, method, spec, seed):
+                for cell in _method_cells(theirs, method, test, training, seed):
                     variant = method.name.partition("/")[2] if cell.kind == "train" else ""
                     cells.setdefault(cell.id, replace(cell, variant=variant))
     return list(cells.values())
 
 
-def _method_cells(profile: Profile, method: MethodEntry, spec: DataSpec, seed: int) -> list[Cell]:
+def _cards(profile: Profile, name: str, train_on: str | None, data_dir: Path | None) -> tuple[DatasetCard, DatasetCard]:
+    """The card of a data set that is tested on, and of the one that its methods are trained on."""
+    card = _card(name, data_dir)
+    if train_on is None and card.trains:
+        return card, card
+    training = _card(train_on or profile.datasets[0], data_dir)
+    if not training.trains and not isinstance(training, UserFolder):
+        raise UsageError(f"data set '{training.name}' has no training images: name another with --train-on")
+    if training == card and not card.trains:
+        raise UsageError(f"--data-dir {data_dir}: it would be tested on what it was trained on: sort it into train and test")
+    return card, training
+
+
+def _card(name: str, data_dir: Path | None) -> DatasetCard:
+    card = load_dataset_card(name)
+    if not isinstance(card, UserFolder):
+        return card
+    if data_dir is None:
+        raise UsageError(f"data set '{name}': give the folder that holds your images: --data-dir DIR")
+    return replace(card, directory=str(data_dir.absolute()))
+
+
+def _method_cells(profile: Profile, method: MethodEntry, test: DataSpec, training: DataSpec, seed: int) -> list[Cell]:
     trained: dict[str, Cell] = {}
     for stage in method.stages:
-        _add_stage(profile, stage, spec, seed, trained, method.without)
-    return [*trained.values(), _evaluate_cell(profile, method, spec, seed, trained)]
+        _add_stage(profile, stage, training, seed, trained, method.without)
+    return [*trained.values(), _evaluate_cell(profile, method, test, seed, trained)]
 
 
 def _add_stage(profile: Profile, name: str, spec: DataSpec, seed: int, trained: dict[str, Cell], without: Sequence[str]) -> None:
@@ -193,6 +174,7 @@ def _add_stage(profile: Profile, name: str, spec: DataSpec, seed: int, trained: 
         data_digest=spec.digest(*entry.reads),
         code=f"{entry.target} {code_digest(entry.target.partition(':')[0], 'benchmarks.training')}",
         needs={needed: trained[needed] for needed in needs},
+        splits=entry.reads,
     )
 
 
@@ -217,6 +199,7 @@ def _evaluate_cell(profile: Profile, method: MethodEntry, spec: DataSpec, seed: 
         data_digest=spec.digest("test"),
         code=f"{method.target} {code_digest(*modules, 'benchmarks.evaluation', 'benchmarks.statistics')}",
         needs={stage: trained[stage] for stage in method.stages},
+        splits=("test",),
     )
 
 

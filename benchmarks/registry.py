@@ -13,7 +13,7 @@ from benchmarks.errors import unknown
 from benchmarks.strict import build, read_toml
 
 if TYPE_CHECKING:
-    from benchmarks.data.images import Split
+    from benchmarks.data.folders import Split
 
 ROOT = Path(__file__).resolve().parents[1]
 

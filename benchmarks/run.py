@@ -27,6 +27,9 @@ examples:
   python -m benchmarks.run --all --set stages.edsr.training.steps=100
   python -m benchmarks.run --all --profile paper --dry-run
   python -m benchmarks.run --all --profile paper --datasets demo-photos --set 'stages.*.training.steps=2'
+  python -m benchmarks.run --methods bicubic edsr --data-dir photos     your own images: photos/train and photos/test
+  python -m benchmarks.run --methods edsr --datasets set5 --train-on demo-photos
+  python -m benchmarks.run --all --offline                after python -m benchmarks.prepare --profile demo
   python -m benchmarks.run --list                         what there is to choose from
 
 exit codes: 0 all done, 1 something failed, 2 wrong use or something missing, 130 interrupted
@@ -45,6 +48,8 @@ def make_parser() -> Parser:
     what.add_argument("--ablation", action="store_true", help="every variant of CinCGAN, beside the full model")
     what.add_argument("--methods", nargs="+", metavar="NAME", help="these methods only")
     what.add_argument("--datasets", nargs="+", metavar="NAME", help="instead of the profile's data sets")
+    what.add_argument("--data-dir", type=Path, metavar="DIR", help="your own images, as the data set 'folder'")
+    what.add_argument("--train-on", metavar="NAME", help="the data set that methods are trained on (default: each its own)")
     what.add_argument("--seeds", nargs="+", metavar="N", help="instead of the profile's seeds")
     what.add_argument("--cell", metavar="ID", help="compute this one cell; --dry-run lists ids, a unique prefix is enough")
     what.add_argument("--force", action="store_true", help="compute again what is there already")
@@ -53,6 +58,7 @@ def make_parser() -> Parser:
     how.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change one setting; repeatable"
     )
+    how.add_argument("--offline", action="store_true", help="open no internet socket; say at once what is missing")
     how.add_argument("--output", type=Path, default=Path("runs"), metavar="DIR", help="folder for results (default: runs)")
     show = parser.add_argument_group("show")
     show.add_argument("--list", action="store_true", help="methods, data sets, profiles, protocols; run nothing")
@@ -81,14 +87,21 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.methods and (options.all or options.ablation):
         raise UsageError("--methods excludes --all and --ablation: give one of them")
 
+    if options.offline:
+        from benchmarks.offline import go_offline
+
+        go_offline()
+
     from benchmarks.plan import find_cell, make_plan
     from benchmarks.profile import load_profile
     from benchmarks.workspace import Workspace
 
     profile = load_profile(options.profile, options.changes)
     seeds = _seeds(options.seeds)
-    cells = make_plan(profile, _methods(options, profile), options.datasets, seeds)
-    related = make_plan(profile, None, options.datasets, seeds)
+    datasets = options.datasets or (["folder"] if options.data_dir else None)
+    where = (datasets, seeds, options.train_on, options.data_dir)
+    cells = make_plan(profile, _methods(options, profile), *where)
+    related = make_plan(profile, None, *where)
     workspace = Workspace(options.output)
     if options.cell:
         cells = [find_cell(cells, options.cell)]

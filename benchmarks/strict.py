@@ -64,6 +64,8 @@ def _refuse_unknown_keys(annotation: Any, data: Any, where: str) -> None:
     elif origin is dict and isinstance(data, Mapping):
         for key, value in data.items():
             _refuse_unknown_keys(arguments[1], value, f"{where}: {key}")
+    elif origin is typing.Annotated:
+        _refuse_unknown_keys(arguments[0], data, where)
     elif origin in (typing.Union, types.UnionType):
         for argument in arguments:
             _refuse_unknown_keys(argument, data, where)

@@ -44,13 +44,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of one data set under one profile; ``reference`` is the method that differences are to."""
+    """All rows of one data set under one profile.
+
+    Attributes:
+        reference: the method that differences are to.
+        trained_on: the data set that methods were trained on, where it is another one.
+    """
 
     dataset: str
     profile: str
     columns: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
     reference: str = REFERENCE
+    trained_on: str = ""
 
     @property
     def stem(self) -> str:
@@ -88,7 +94,9 @@ def make_table(
         _row(method, found, {} if method == reference else base, notes.get(method, "")) for method, found in results.items()
     )
     columns = dict.fromkeys(column for row in rows for column in row.scores)
-    return Table(dataset, profile, tuple(c for c in columns if shown is None or c[0] in shown), rows, reference)
+    seen = {str(result["data"].get("trained_on", "")) for found in results.values() for result in found} - {""}
+    shown_columns = tuple(c for c in columns if shown is None or c[0] in shown)
+    return Table(dataset, profile, shown_columns, rows, reference, ", ".join(sorted(seen)))
 
 
 def _image_means(results: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, float]]:
@@ -166,8 +174,9 @@ def caption(table: Table) -> str:
     """What the numbers are: data, profile, images, seeds, interval."""
     images = max((row.images for row in table.rows), default=0)
     seeds = sorted({seed for row in table.rows for seed in row.seeds})
+    trained = f", trained on {table.trained_on}" if table.trained_on else ""
     return (
-        f"{table.dataset}, profile {table.profile}: {images} test images, "
+        f"{table.dataset}{trained}, profile {table.profile}: {images} test images, "
         f"{_seeds(seeds)}; "
         "mean and 95 % bootstrap interval over images. "
         f"ΔPSNR: paired difference to {table.reference} in dB."
@@ -196,14 +205,14 @@ def to_csv(tables: Sequence[Table]) -> str:
     """One line per method, protocol and metric, at full precision, with the cells behind it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    scores = ["protocol", "metric", "mean", "low", "high", "images", "seeds", "cells"]
+    scores = ["protocol", "metric", "mean", "low", "high", "images", "seeds", "cells", "trained_on"]
     writer.writerow(["dataset", "profile", "group", "method", *scores])
     for table in tables:
         for row in table.rows:
             numbers = [(p, m, e) for (p, m), e in row.scores.items()] + [(p, "psnr-gain", e) for p, e in row.gains.items()]
             for protocol, metric, estimate in numbers:
                 estimates = [repr(estimate.mean), repr(estimate.low), repr(estimate.high)]
-                origin = [row.images, " ".join(map(str, row.seeds)), " ".join(row.cells)]
+                origin = [row.images, " ".join(map(str, row.seeds)), " ".join(row.cells), table.trained_on or table.dataset]
                 about = [table.dataset, table.profile, get_method(row.method).group, row.method]
                 writer.writerow([*about, protocol, metric, *estimates, *origin])
     return text.getvalue()
@@ -219,6 +228,7 @@ def to_json(table: Table) -> dict[str, Any]:
         "dataset": table.dataset,
         "profile": table.profile,
         "reference": table.reference,
+        "trained_on": table.trained_on or table.dataset,
         "rows": [
             {
                 "method": row.method,

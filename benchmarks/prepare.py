@@ -1,0 +1,192 @@
+"""``python -m benchmarks.prepare``: get data sets and weights, verified, before anything runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.command import Parser, run_command
+from benchmarks.errors import BenchmarkError, UsageError
+
+if TYPE_CHECKING:
+    from benchmarks.inventory import Item
+
+EXAMPLES = """\
+examples:
+  python -m benchmarks.prepare --list                   what there is, what is here, sizes and licences
+  python -m benchmarks.prepare --profile demo           all that --all of a profile needs
+  python -m benchmarks.prepare div2k-track2             the paper's data, 4.3 GB
+  python -m benchmarks.prepare set5 lpips-alex          data sets and weights by name
+  python -m benchmarks.prepare div2k-track2 --dry-run   what would be fetched, from where, and how much room it takes
+  python -m benchmarks.prepare --verify                 read all that is here again and name what has changed
+  python -m benchmarks.prepare div2k-track2 --from-archive DIV2K_train_HR.zip DIV2K_valid_HR.zip
+
+Files go to the user's cache folder, or to the folder in CINCGAN_CACHE; data sets to the one in CINCGAN_DATA where it is set. What
+was unpacked there by hand is taken as it is. A stopped download goes on where it stopped.
+
+exit codes: 0 all there, 1 something is damaged, 2 wrong use or something cannot be had, 130 interrupted
+"""
+
+
+def make_parser() -> Parser:
+    """The command line."""
+    parser = Parser("python -m benchmarks.prepare", "Download data sets and weights, and verify them.", EXAMPLES)
+    what = parser.add_argument_group("what")
+    what.add_argument("names", nargs="*", metavar="NAME", help="data sets and weights")
+    what.add_argument("--all", action="store_true", help="everything that has a card")
+    what.add_argument("--profile", metavar="NAME", help="what every method of this profile needs")
+    how = parser.add_argument_group("how")
+    how.add_argument("--from-archive", nargs="+", type=Path, default=[], metavar="FILE", help="files that are here already")
+    how.add_argument("--offline", action="store_true", help="open no internet socket: use what is here, name what is missing")
+    show = parser.add_argument_group("show")
+    show.add_argument("--list", action="store_true", help="what there is and what is here; fetch nothing")
+    show.add_argument("--verify", action="store_true", help="hash everything again that is here; fetch nothing")
+    show.add_argument("--dry-run", action="store_true", help="what would be fetched; fetch nothing")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run_command(
+        make_parser(),
+        arguments,
+        _dispatch,
+        interrupted=lambda options: "what has come is kept; the same command goes on from there",
+    )
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    if options.offline:
+        from benchmarks.offline import go_offline
+
+        go_offline()
+
+    from benchmarks.inventory import items
+
+    chosen = items(_names(options))
+    if options.list:
+        _list(chosen)
+        return 0
+    if options.verify:
+        return _verify(chosen, named=bool(options.names or options.profile))
+    waiting = [item for item in chosen if not item.is_here()]
+    given = _assign(options.from_archive, waiting, chosen)
+    if options.dry_run:
+        _dry_run(chosen)
+        return 0
+    _check_room([item for item in waiting if item.name not in given])
+    return _prepare(chosen, given)
+
+
+def _names(options: argparse.Namespace) -> list[str] | None:
+    """What is asked for; None for everything."""
+    if options.names and (options.all or options.profile):
+        raise UsageError("give names, --all or --profile: one of them")
+    if options.profile:
+        from benchmarks.inventory import names_of_profile
+
+        return names_of_profile(options.profile)
+    if options.names:
+        return list(dict.fromkeys(options.names))
+    if not (options.all or options.list or options.verify):
+        raise UsageError("nothing to prepare: give NAME …, --profile NAME or --all (--list shows what there is)")
+    return None
+
+
+def _list(chosen: Sequence[Item]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("name", "what", "MB", "here", "licence"):
+        table.add_column(column, justify="right" if column == "MB" else "left", overflow="fold")
+    for card in dict.fromkeys(card for item in chosen for card in item.titles):
+        parts = [item for item in chosen if card in item.titles]
+        here = sum(item.is_here() for item in parts)
+        state = "ready" if here == len(parts) else f"{here} of {len(parts)} parts" if here else "missing"
+        size = None if any(item.bytes is None for item in parts) else sum(item.bytes or 0 for item in parts)
+        table.add_row(*map(_plain, (card, parts[0].titles[card], _megabytes(size), state, parts[0].licence)))
+    Console(width=max(Console().width, 150), highlight=False).print(table)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _verify(chosen: Sequence[Item], *, named: bool) -> int:
+    """Say what is damaged; exit code 1 where something is, 2 where something asked for is not here at all."""
+    from benchmarks.data import pixels
+
+    here = [item for item in chosen if item.is_begun()]
+    problems = [problem for item in here for problem in item.damaged()]
+    problems += [f"{path}: changed: remove it, and it is made anew" for path, intact in pixels.verify() if not intact]
+    absent = [item.name for item in chosen if not item.is_begun()] if named else []
+    for line in [*problems, *(f"{name}: not prepared" for name in absent)]:
+        print(line, file=sys.stderr)
+    print(f"{len(here)} verified, {len(problems)} problems")
+    return BenchmarkError.exit_code if problems else UsageError.exit_code if absent else 0
+
+
+def _assign(files: Sequence[Path], waiting: Sequence[Item], chosen: Sequence[Item]) -> dict[str, Path]:
+    """Which of the user's files is which item, by its name; a single file for a single item needs none."""
+    given: dict[str, Path] = {}
+    for file in files:
+        fitting = [item for item in chosen if item.is_file(file)]
+        if not fitting and len(files) == 1 and len(waiting) == 1:
+            fitting = list(waiting)
+        if not fitting:
+            raise UsageError(f"--from-archive {file}: none of {', '.join(item.file_name for item in chosen)}: rename it so")
+        given[fitting[0].name] = file
+    return given
+
+
+def _dry_run(chosen: Sequence[Item]) -> None:
+    for item in chosen:
+        print(f"{item.name}: {item.state()}" + ("" if item.is_here() else f", {_megabytes(item.bytes)} MB from {item.origin}"))
+
+
+def _check_room(waiting: Sequence[Item]) -> None:
+    """Refuse to start what has no room to end: everything unpacked, and the largest archive beside it."""
+    import shutil
+
+    from benchmarks.files import existing
+
+    folders = {item.folder for item in waiting}
+    for folder in folders:
+        sizes = [item.room() for item in waiting if item.folder == folder]
+        needed = sum(unpacked for unpacked, _ in sizes) + max(beside for _, beside in sizes)
+        free = shutil.disk_usage(existing(folder)).free
+        if needed > free:
+            room = f"{needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB free"
+            raise UsageError(f"{folder}: {room}: free some, or set CINCGAN_CACHE or CINCGAN_DATA to another folder")
+
+
+def _prepare(chosen: Sequence[Item], given: dict[str, Path]) -> int:
+    """Get one after the other; what fails does not stop the rest."""
+    from benchmarks.progress import TransferProgress
+
+    codes = [0]
+    for item in chosen:
+        try:
+            with TransferProgress() as progress:
+                item.prepare(given.get(item.name), progress)
+        except BenchmarkError as error:
+            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+            codes.append(error.exit_code)
+        else:
+            print(f"{item.name}: {item.state()}, {item.folder}")
+    return max(codes)
+
+
+def _megabytes(size: int | None) -> str:
+    return "?" if size is None else f"{size / 1e6:,.0f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
