@@ -32,6 +32,14 @@ class FSRCNNSettings:
     mappings: Positive
 
 
+# Convolutions whose features a perceptual loss may compare, by network: their places in torchvision's ``features``.
+VGG_LAYERS = {
+    "vgg16": {"conv2_2": 7, "conv3_3": 14, "conv4_3": 21, "conv5_3": 28},
+    "vgg19": {"conv2_2": 7, "conv3_4": 16, "conv4_4": 25, "conv5_4": 34},
+}
+VGG_CARDS = {"vgg16": "lpips-vgg", "vgg19": "vgg19"}  # the first has torchvision's VGG16 as its trunk
+
+
 @dataclass(frozen=True)
 class SRGANSettings:
     """Sizes (published: 64 channels, 16 blocks), losses (BasicSR: pixel 1e-2, perceptual 1, adversarial 5e-3) and schedule."""
@@ -45,10 +53,18 @@ class SRGANSettings:
     pixel: Annotated[float, Meta(ge=0)]
     perceptual: Annotated[float, Meta(ge=0)]
     adversarial: Annotated[float, Meta(ge=0)]
-    vgg_layer: Literal["conv2_2", "conv3_3", "conv4_3", "conv5_3"]
+    vgg: Literal["vgg16", "vgg19"]
+    vgg_layer: str
 
     def __post_init__(self) -> None:
         _check_patch(self.training)
+        if self.vgg_layer not in VGG_LAYERS[self.vgg]:
+            raise ValueError(f"vgg_layer {self.vgg_layer}: {self.vgg} has {', '.join(VGG_LAYERS[self.vgg])}")
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The card of the published weights that its loss uses."""
+        return (VGG_CARDS[self.vgg],)
 
 
 @dataclass(frozen=True)

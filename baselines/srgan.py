@@ -1,6 +1,6 @@
 """SRGAN (Ledig et al., CVPR 2017) as BasicSR trains it: MSRResNet, VGG-style discriminator, perceptual and vanilla GAN loss.
 
-Networks and loss weights follow BasicSR's ``train_MSRGAN_x4.yml``; VGG16 stands in for VGG19.
+Networks and loss weights follow BasicSR's ``train_MSRGAN_x4.yml``; VGG16 may stand in for VGG19.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class SRGANStage(PairStage):
     @cached_property
     def features(self) -> VGGFeatures:
         """Loaded with the first step that needs it."""
-        return VGGFeatures(self.settings.vgg_layer)
+        return VGGFeatures(self.settings.vgg, self.settings.vgg_layer)
 
     def step(self, index: int) -> dict[str, Tensor]:
         """The generator's L1 loss alone for ``pixel_steps``; then the discriminator, then the generator on all its losses."""

@@ -1,23 +1,23 @@
-"""VGG16 features for perceptual losses. VGG19, which SRGAN used, is on no package index: docs/reproduction-notes.md."""
+"""Features of VGG16 and VGG19 for perceptual losses. Only VGG16 is on a package index: docs/reproduction-notes.md."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from baselines.settings import VGG_CARDS, VGG_LAYERS
 from benchmarks.data.weights import fetch, load_weight_card
 from benchmarks.perceptual import trunk_state
 
-CARD = "lpips-vgg"  # whose trunk is torchvision's VGG16, trained on ImageNet
-LAYERS = {"conv2_2": 7, "conv3_3": 14, "conv4_3": 21, "conv5_3": 28}  # places in torchvision's ``features``
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 
 
 class VGGFeatures(nn.Module):
-    """What a convolution of VGG16 makes of an image, before its activation.
+    """What a convolution of VGG, trained on ImageNet, makes of an image, before its activation.
 
     Args:
-        layer: a key of ``LAYERS``.
+        network: ``vgg16`` or ``vgg19``.
+        layer: one of the network's in ``VGG_LAYERS``.
 
     Raises:
         WeightsMissing: the weights are neither cached nor obtainable.
@@ -26,14 +26,14 @@ class VGGFeatures(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, layer: str) -> None:
+    def __init__(self, network: str, layer: str) -> None:
         super().__init__()
-        from torchvision.models import vgg16
+        from torchvision.models import get_model
 
         with torch.device("meta"):  # no random numbers drawn, no memory for the classifier
-            features = vgg16(weights=None).features[: LAYERS[layer] + 1]
+            features = get_model(network, weights=None).features[: VGG_LAYERS[network][layer] + 1]
         state = trunk_state(
-            fetch(load_weight_card(CARD))["trunk"],
+            fetch(load_weight_card(VGG_CARDS[network]))["trunk"],
             [name for name, module in features.named_modules() if isinstance(module, nn.Conv2d)],
         )
         features.load_state_dict(state, assign=True)

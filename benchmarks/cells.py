@@ -77,11 +77,14 @@ def _trained_on(cell: Cell) -> dict[str, str]:
 def _train(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:
     from safetensors.torch import save
 
+    from benchmarks.data.weights import fetch, load_weight_card
     from benchmarks.stored import load_stage, stage_settings
     from benchmarks.training import effective_precision, make_stage, train
 
     settings = stage_settings(cell.label, cell.settings, str(cell))
     assert cell.seed is not None
+    for name in cell.settings.get("weights", {}):
+        fetch(load_weight_card(name))  # now, for a loss may want them only after days
     needs = {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()}
     stage, generator = make_stage(resolve(get_stage(cell.label).target), settings, cell.data, needs, cell.seed)
     steps = settings.training.steps

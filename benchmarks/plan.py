@@ -164,13 +164,14 @@ def _add_stage(profile: Profile, name: str, spec: DataSpec, seed: int, trained: 
         _add_stage(profile, needed, spec, seed, trained, without)
     if name not in profile.stages:
         raise UsageError(f"profile '{profile.name}' has no section [stages.{name}], which training it needs: add one")
+    published = profile.stages[entry.weights_of].weights if entry.weights_of else ()
     trained[name] = Cell(
         kind="train",
         label=name,
         dataset=spec.card.name,
         seed=seed,
         data=spec,
-        settings={**_plain(asdict(profile.stages[name])), "threads": profile.threads, **_weights(entry.weights)},
+        settings={**_plain(asdict(profile.stages[name])), "threads": profile.threads, **_weights(published)},
         data_digest=spec.digest(*entry.reads),
         code=f"{entry.target} {code_digest(entry.target.partition(':')[0], 'benchmarks.training')}",
         needs={needed: trained[needed] for needed in needs},

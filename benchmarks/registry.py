@@ -30,7 +30,7 @@ class StageEntry:
         settings: ``module:Class``, the frozen dataclass of its profile section.
         reads: training splits that it sees, so that its identity depends on nothing else.
         needs: stages whose weights it starts from.
-        weights: cards of published weights that its losses use.
+        weights_of: the stage whose settings say, as ``weights``, which cards of published weights its losses use.
     """
 
     name: str
@@ -38,7 +38,7 @@ class StageEntry:
     settings: str
     reads: tuple[Split, ...]
     needs: tuple[str, ...] = ()
-    weights: tuple[str, ...] = ()
+    weights_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ METHODS = {
                     "baselines.srgan:SRGANStage",
                     "baselines.settings:SRGANSettings",
                     reads=("z",),
-                    weights=("lpips-vgg",),
+                    weights_of="srgan",
                 ),
             ),
         ),
@@ -166,7 +166,7 @@ METHODS = {
                     "baselines.settings:PairedSRGANSettings",
                     reads=("pairs",),
                     needs=("srgan",),
-                    weights=("lpips-vgg",),
+                    weights_of="srgan",
                 ),
             ),
             uses=("srgan",),

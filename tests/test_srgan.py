@@ -10,17 +10,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss
-from torchvision.models import VGG16_Weights, vgg16
+from torchvision.models import VGG16_Weights
+from torchvision.models.vgg import cfgs, make_layers
 from torchvision.transforms.functional import normalize
 
 from baselines.fsrcnn import FSRCNNNetwork
-from baselines.settings import FSRCNNSettings
+from baselines.settings import VGG_LAYERS, FSRCNNSettings
 from baselines.srgan import SRGAN, PairedSRGANStage, SRGANStage
-from baselines.vgg import CARD, LAYERS, VGGFeatures
+from baselines.vgg import VGGFeatures
 from benchmarks.basicsr_adapter import msrresnet, vgg_discriminator
 from benchmarks.data.weights import fetch, load_weight_card
 from benchmarks.errors import UsageError
 from benchmarks.perceptual import read_arrays
+from benchmarks.plan import make_plan
 from benchmarks.profile import load_profile
 from benchmarks.training import Stage, TrainedStage, make_stage, train
 from tests.test_steps import DATA, assert_same_steps, update, weights
@@ -163,12 +165,27 @@ def test_another_patch_size_is_refused() -> None:
             load_profile("smoke", [f"stages.{stage}.training.patch_size=24"])
 
 
+def tapped(features: nn.Sequential, layer: str, image: Tensor) -> Tensor:
+    """What a convolution of torchvision's network makes of an image, found by counting blocks and places in them."""
+    published = VGG16_Weights.IMAGENET1K_V1.transforms()
+    block, place = 1, 0
+    made = normalize(image, published.mean, published.std)
+    for module in features:
+        made = module(made.clone())  # its activations overwrite what they are given
+        place += isinstance(module, nn.Conv2d)
+        if isinstance(module, nn.MaxPool2d):
+            block, place = block + 1, 0
+        if isinstance(module, nn.Conv2d) and f"conv{block}_{place}" == layer:
+            return made
+    raise AssertionError(layer)
+
+
 @pytest.mark.network
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("layer", VGG_LAYERS["vgg16"])
 def test_features_are_those_of_torchvisions_vgg16(layer: str) -> None:
-    arrays = read_arrays(fetch(load_weight_card(CARD))["trunk"])
+    arrays = read_arrays(fetch(load_weight_card("lpips-vgg"))["trunk"])
     (layers,) = (layers for name, layers in arrays.items() if not name.startswith("NetLinLayer"))
-    network = vgg16(weights=None).features.eval()
+    network = make_layers(cfgs["D"]).eval()
     convolutions = [module for module in network if isinstance(module, nn.Conv2d)]
     with torch.no_grad():
         for index, module in enumerate(convolutions):
@@ -176,12 +193,30 @@ def test_features_are_those_of_torchvisions_vgg16(layer: str) -> None:
             assert module.bias is not None
             module.bias.copy_(torch.from_numpy(layers[f"Conv_{index}"]["bias"].copy()))
     image = torch.rand(2, 3, 64, 64)
-    published = VGG16_Weights.IMAGENET1K_V1.transforms()
-    block, place = int(layer[4]), int(layer[6])
-    wanted = convolutions[sum((2, 2, 3, 3, 3)[: block - 1]) + place - 1]
-    seen: list[Tensor] = []
-    wanted.register_forward_hook(lambda module, given, made: seen.append(made.clone()))
-    network(normalize(image, published.mean, published.std))
-    features = VGGFeatures(layer)
-    assert torch.allclose(features(image), seen[0], atol=1e-3, rtol=1e-4)
+    features = VGGFeatures("vgg16", layer)
+    assert torch.allclose(features(image), tapped(network, layer, image), atol=1e-3, rtol=1e-4)
     assert not any(parameter.requires_grad for parameter in features.parameters())
+
+
+def test_features_are_those_of_torchvisions_vgg19(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = make_layers(cfgs["E"]).eval()
+    path = tmp_path / "vgg19-dcbb9e9d.pth"
+    state = {f"features.{name}": tensor for name, tensor in network.state_dict().items()}
+    torch.save({**state, "classifier.0.bias": torch.zeros(1)}, path)
+    asked: list[str] = []
+    monkeypatch.setattr("baselines.vgg.fetch", lambda card: asked.append(card.name) or {"trunk": path})
+    image = torch.rand(1, 3, 48, 48)
+    with torch.no_grad():
+        for layer in VGG_LAYERS["vgg19"]:
+            assert torch.allclose(VGGFeatures("vgg19", layer)(image), tapped(network, layer, image), atol=1e-5), layer
+    assert set(asked) == {"vgg19"}
+
+
+def test_the_network_of_the_loss_is_a_setting_that_the_cell_names() -> None:
+    cells = {cell.label: cell for cell in make_plan(load_profile("paper"), ["srgan-paired"]) if cell.kind == "train"}
+    assert list(cells["srgan"].settings["weights"]) == list(cells["srgan-paired"].settings["weights"]) == ["vgg19"]
+    other = ["stages.srgan.vgg=vgg16", "stages.srgan.vgg_layer=conv5_3"]
+    cells = {cell.label: cell for cell in make_plan(load_profile("paper", other), ["srgan-paired"]) if cell.kind == "train"}
+    assert list(cells["srgan-paired"].settings["weights"]) == ["lpips-vgg"]
+    with pytest.raises(UsageError, match="vgg_layer conv5_4: vgg16 has conv2_2, conv3_3, conv4_3, conv5_3"):
+        load_profile("paper", other[:1])
