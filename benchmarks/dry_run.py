@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.inputs import missing_archives
 from benchmarks.plan import Cell
 from benchmarks.profile import Profile
 from benchmarks.untrained import count_parameters
@@ -18,12 +19,16 @@ def print_dry_run(cells: Sequence[Cell], workspace: Workspace, profile: Profile,
     rows = [_row(cell, workspace, profile, force) | {"parameters": parameters.get(cell.id)} for cell in cells]
     waiting = [row for row in rows if not row["cached"]]
     seconds, megabytes = (sum(row[what] or 0 for row in waiting) for what in ("seconds", "megabytes"))
+    lacking = list(missing_archives(cells))
     if as_json:
-        print(json.dumps({"cells": rows, "seconds": seconds, "megabytes": megabytes}, indent=1))
+        print(json.dumps({"cells": rows, "seconds": seconds, "megabytes": megabytes, "not_prepared": lacking}, indent=1))
         return
     print("\n".join(line.rstrip() for line in _lines(rows)))
     cost = f"about {_duration(seconds)} on {profile.machine}, {_size(megabytes)} in {workspace.root}"
     print(f"{len(rows)} cells, {len(waiting)} to do: {cost}")
+    if lacking:
+        names = " ".join(lacking)
+        print(f"not prepared: {names}: run python -m benchmarks.prepare {names}, which gives their cells other ids")
 
 
 def _row(cell: Cell, workspace: Workspace, profile: Profile, force: bool) -> dict[str, Any]:

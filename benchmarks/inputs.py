@@ -35,11 +35,16 @@ def weights_of(cells: Iterable[Cell]) -> list[str]:
     return list(found)
 
 
+def missing_archives(cells: Iterable[Cell]) -> dict[str, list[str]]:
+    """By data set that the cells use, the archives that are not here; where all are, it is left out."""
+    cards = {cell.data.card.name: cell.data.card for cell in cells}
+    lacking = {name: missing(card) for name, card in cards.items() if isinstance(card, ImageFolders)}
+    return {name: archives for name, archives in lacking.items() if archives}
+
+
 def _refuse_missing(cells: Sequence[Cell]) -> None:
-    lacking: dict[str, list[str]] = {}
-    for card in {cell.data.card.name: cell.data.card for cell in cells}.values():
-        if isinstance(card, ImageFolders):
-            lacking[card.name] = [str(store.data_root() / archive) for archive in missing(card)]
+    archives = missing_archives(cells)
+    lacking = {name: [str(store.data_root() / archive) for archive in names] for name, names in archives.items()}
     for name in weights_of(cells):
         files = load_weight_card(name).alternatives()
         lacking[name] = [str(cached_path(files[role][-1])) for role, path in cached(load_weight_card(name)).items() if not path]

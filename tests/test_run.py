@@ -135,6 +135,8 @@ def test_dry_run_counts_parameters_and_knows_the_full_size(command: Run) -> None
     assert joint["steps"] == 400_000
     assert set(joint["needs"]) == {cells["train edsr"]["id"], cells["train cincgan-inner"]["id"]}
     assert all(row["seconds"] and row["megabytes"] for row in cells.values())
+    text = command("--methods", "bicubic", "--profile", "paper", "--dry-run", CINCGAN_DATA="/nowhere").stdout
+    assert text.splitlines()[-1].startswith("not prepared: div2k-track2: run python -m benchmarks.prepare div2k-track2")
 
 
 def test_mlflow_holds_what_the_files_hold(smoke: tuple[Path, str]) -> None:
@@ -279,13 +281,17 @@ def test_a_collapsed_method_is_a_row_of_the_table_and_the_others_go_on(command: 
         (("--all", "--seeds"), "expected at least one argument"),
         (("--all", "--set", "stages.edsr.blcoks=1"), "unknown key 'blcoks': did you mean 'blocks'"),
         (("--all", "--cell", "0123"), "no cell of this run"),
-        (("--all", "--datasets", "div2k-track2"), "CINCGAN_DATA is not set"),
+        (("--all", "--datasets", "div2k-track2"), "is not prepared (DIV2K_train_HR, DIV2K_valid_HR"),
+        (("--all", "--datasets", "folder"), "give the folder that holds your images: --data-dir DIR"),
+        (("--all", "--data-dir", "/nowhere"), "--data-dir /nowhere: no such folder"),
+        (("--all", "--train-on", "demo-foto"), "unknown data set 'demo-foto': did you mean 'demo-photos'"),
+        (("--all", "--train-on", "urban100"), "data set 'urban100' has no training images"),
         (("--al",), "unrecognized arguments"),
         (("--frobnicate",), "unrecognized arguments"),
     ],
 )
 def test_wrong_use_is_one_clear_line_and_exit_2(arguments: tuple[str, ...], message: str, command: Run, tmp_path: Path) -> None:
-    done = command(*arguments, CINCGAN_DATA="")
+    done = command(*arguments, CINCGAN_DATA="/nowhere")
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
@@ -371,20 +377,18 @@ def test_the_first_row_of_the_papers_data_says_which_protocol_is_the_papers(comm
     Image.fromarray(pixels.repeat(4, 0).repeat(4, 1)).save(hr)
     card = load_dataset_card("div2k-track2")
     assert isinstance(card, ImageFolders)
-    for files, target in (
-        (card.x, lr),
-        (card.z, hr),
-        (card.pairs_lr, lr),
-        (card.pairs_hr, hr),
-        (card.test_lr, lr),
-        (card.test_hr, hr),
-    ):
-        for path in files.files(tmp_path / "data"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                path.symlink_to(target)
+    for files in card.file_sets:
+        folder = tmp_path / "data" / files.archive
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in files.names:
+            if not (folder / name).exists():
+                (folder / name).symlink_to(lr if "_LR_" in files.archive else hr)
+    own = {"CINCGAN_DATA": str(tmp_path / "data"), "CINCGAN_CACHE": str(tmp_path / "cache")}
+    prepare = [sys.executable, "-m", "benchmarks.prepare", "div2k-track2"]
+    prepared = subprocess.run(prepare, cwd=ROOT, env=os.environ | own, capture_output=True, text=True)
+    assert prepared.returncode == 0, prepared.stderr
     line = ("--methods", "bicubic", "--profile", "paper", "--set", WITHOUT_LPIPS, "--set", "protocols=['rgb', 'ntire2018']")
-    done = command(*line, CINCGAN_DATA=str(tmp_path / "data"))
+    done = command(*line, **own)
     assert done.returncode == 0, done.stderr
     result = results(tmp_path / "runs")["evaluate bicubic"]
     psnr = {name: metrics["psnr"]["mean"] for name, metrics in result["summary"].items()}
