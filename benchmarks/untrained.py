@@ -34,6 +34,9 @@ class _BlankData(DataSpec):
     def z_images(self) -> list[Image]:
         return [self._black(self.card.scale)]
 
+    def y_images(self) -> list[Image]:
+        return [self._black(1)]
+
     def training_pairs(self) -> list[Pair]:
         return [Pair("black", self._black(1), self._black(self.card.scale))]
 
