@@ -40,12 +40,24 @@ class Item(ABC):
     folder: Path
 
     @abstractmethod
-    def is_here(self) -> bool:
-        """Whether it is there whole; content is not read again where that is gigabytes."""
+    def _is_whole(self) -> bool: ...
 
     @abstractmethod
+    def _changes(self) -> list[str]: ...
+
+    def is_here(self) -> bool:
+        """Whether it is there whole; content is not read again where that is gigabytes. What cannot be told is not here."""
+        try:
+            return self._is_whole()
+        except UsageError:  # which ``damaged`` and ``prepare`` tell
+            return False
+
     def damaged(self) -> list[str]:
         """Read it whole: a line for each file that is missing or changed."""
+        try:
+            return self._changes()
+        except UsageError as error:
+            return [str(error)]
 
     @abstractmethod
     def prepare(self, given: Path | None, progress: TransferProgress) -> None:
@@ -80,29 +92,29 @@ class ArchiveItem(Item):
     archive: Archive
     files: tuple[str, ...]
 
-    def is_here(self) -> bool:
-        """Whether all files have the sizes of the manifest."""
+    def _is_whole(self) -> bool:
         return not store.missing(self.archive, self.files)
 
     def is_begun(self) -> bool:
         """Whether there is a manifest."""
-        return store.read_manifest(self.archive) is not None
+        return (self.folder / store.MANIFEST).is_file()
 
-    def damaged(self) -> list[str]:
-        """Every file that is missing or changed."""
+    def _changes(self) -> list[str]:
         return store.damaged(self.archive)
 
     def prepare(self, given: Path | None, progress: TransferProgress) -> None:
         """Download and extract, or take the archive file or the folder that the user has."""
 
         def report(what: str, done: int, of: int | None) -> None:
+            if what == store.WAITING:
+                return progress.console.print(f"{self.name}: {what}", soft_wrap=True)
             progress.report(f"{self.name}: {what}", done, of)
 
         store.prepare(self.archive, self.files, given, report)
 
     def room(self) -> tuple[int, int]:
-        """Unpacked about what it is packed, for images hardly shrink; and the archive beside it."""
-        return self.bytes or 0, self.bytes or 0
+        """Unpacked about what it is packed, for images hardly shrink; and what is yet to come of the archive beside it."""
+        return self.bytes or 0, max((self.bytes or 0) - store.fetched(self.archive), 0)
 
     @property
     def file_name(self) -> str:
@@ -121,12 +133,10 @@ class WeightItem(Item):
     card: WeightCard
     files: tuple[WeightFile, ...]
 
-    def is_here(self) -> bool:
-        """Whether an intact file is in the cache."""
+    def _is_whole(self) -> bool:
         return weights.cached(self.card)[self.files[0].role] is not None
 
-    def damaged(self) -> list[str]:
-        """Cached files that have changed."""
+    def _changes(self) -> list[str]:
         return weights.damaged(self.files)
 
     def is_begun(self) -> bool:
@@ -157,16 +167,11 @@ class PhotosItem(Item):
 
     card: PackagedPhotos
 
-    def is_here(self) -> bool:
-        """Whether all photographs are those of the card."""
-        return not self.damaged()
+    def _is_whole(self) -> bool:
+        return not self._changes()
 
-    def damaged(self) -> list[str]:
-        """The first photograph that is not."""
-        try:
-            photos.verify(self.card)
-        except UsageError as error:
-            return [str(error)]
+    def _changes(self) -> list[str]:
+        photos.verify(self.card)  # raises for the first photograph that is not the card's
         return []
 
     def prepare(self, given: Path | None, progress: TransferProgress) -> None:

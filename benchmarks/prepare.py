@@ -129,7 +129,8 @@ def _verify(chosen: Sequence[Item], *, named: bool) -> int:
     absent = [item.name for item in chosen if not item.is_begun()] if named else []
     for line in [*problems, *(f"{name}: not prepared" for name in absent)]:
         print(line, file=sys.stderr)
-    print(f"{len(here)} verified, {len(problems)} problems")
+    mend = ": remove what has changed, then prepare it again" if problems else ""
+    print(f"{len(here)} verified, {len(problems)} problems{mend}")
     return BenchmarkError.exit_code if problems else UsageError.exit_code if absent else 0
 
 
@@ -157,13 +158,15 @@ def _check_room(waiting: Sequence[Item]) -> None:
 
     from benchmarks.files import existing
 
-    folders = {item.folder for item in waiting}
-    for folder in folders:
-        sizes = [item.room() for item in waiting if item.folder == folder]
+    disks = {item.name: existing(item.folder).stat().st_dev for item in waiting}
+    for disk in set(disks.values()):
+        there = [item for item in waiting if disks[item.name] == disk]
+        sizes = [item.room() for item in there]
         needed = sum(unpacked for unpacked, _ in sizes) + max(beside for _, beside in sizes)
-        free = shutil.disk_usage(existing(folder)).free
+        free = shutil.disk_usage(existing(there[0].folder)).free
         if needed > free:
             room = f"{needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB free"
+            folder = there[0].folder.parent
             raise UsageError(f"{folder}: {room}: free some, or set CINCGAN_CACHE or CINCGAN_DATA to another folder")
 
 

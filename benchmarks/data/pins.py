@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from benchmarks.data.cards import Hash
 from benchmarks.errors import UsageError
 from benchmarks.files import write_text
 from benchmarks.strict import build
@@ -16,8 +17,10 @@ def pins(folder: Path) -> dict[str, str]:
     """SHA-256 by name, as pinned in a folder. Raises UsageError where the file is corrupt."""
     path = folder / FILE
     try:
-        return build(dict[str, str], json.loads(path.read_text(encoding="utf-8")), str(path)) if path.is_file() else {}
-    except (OSError, ValueError) as error:
+        return build(dict[str, Hash], json.loads(path.read_text(encoding="utf-8")), FILE)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, UsageError) as error:
         raise UsageError(f"{path}: corrupt ({error}): restore it, or delete it to trust the next downloads") from error
 
 

