@@ -50,6 +50,8 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
     result: Result = {
         "schema": SCHEMA,
         "cell": cell.describe(),
+        "profile": cell.profile,
+        "changes": list(cell.changes),
         "settings": cell.settings,
         "data": {
             "digest": cell.data_digest,

@@ -21,6 +21,7 @@ from benchmarks.results import Result
 from benchmarks.workspace import Workspace
 
 if TYPE_CHECKING:
+    from benchmarks.tracking import Tracker
     from reports.tables import Table
 
 
@@ -91,7 +92,7 @@ class Invocation:
         with Tracker(self.workspace.root, invocation=invocation, warn=_say) as tracker:
             for cell in self.cells:
                 if cell.id in self.results:
-                    tracker.mirror(self.results[cell.id], self._samples(cell))
+                    self._mirror(tracker, cell)
             for number, cell in enumerate(waiting, start=1):
                 if self._blocked(cell):
                     continue
@@ -102,11 +103,18 @@ class Invocation:
                     self.failures[cell.id] = self._failure(cell, error)
                     _say(f"{cell}: {self.failures[cell.id]}")
                     continue
-                tracker.mirror(self.results[cell.id], self._samples(cell))
+                self._mirror(tracker, cell)
                 if cell.kind == "evaluate":
                     self._write_tables()
                 for line in self._calibrations([cell]):
                     _say(line)
+
+    def _mirror(self, tracker: Tracker, cell: Cell) -> None:
+        """Mirror a result, and note beside it which run has it."""
+        folder = self.workspace.folder(cell)
+        run_id = tracker.mirror(self.results[cell.id], self._samples(cell), folder / "result.json")
+        if run_id:
+            write_text(folder / "mlflow.json", json.dumps({"run_id": run_id, "uri": tracker.address}) + "\n")
 
     def _failure(self, cell: Cell, error: Exception) -> BenchmarkError:
         """A failure as one line; where it is not one of ours, the traceback goes into the cell's folder."""

@@ -41,6 +41,8 @@ class Cell:
         needs: cells whose weights it starts from, by stage name.
         splits: those that it sees.
         variant: the variant that it was first needed for, where it is not the full model's; no part of the identity.
+        profile: the profile that it was planned for; no part of the identity either.
+        changes: those made to the profile's values from the command line; nor these.
     """
 
     kind: Kind
@@ -54,6 +56,8 @@ class Cell:
     needs: Mapping[str, Cell]
     splits: tuple[Split, ...]
     variant: str = ""
+    profile: str = ""
+    changes: tuple[str, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """What decides the outcome, as plain data."""
@@ -122,7 +126,7 @@ def make_plan(
             for seed in seeds if seeds is not None else profile.seeds:
                 for cell in _method_cells(theirs, method, test, training, seed):
                     variant = method.name.partition("/")[2] if cell.kind == "train" else ""
-                    cells.setdefault(cell.id, replace(cell, variant=variant))
+                    cells.setdefault(cell.id, replace(cell, variant=variant, profile=profile.name, changes=profile.changes))
     return list(cells.values())
 
 

@@ -92,6 +92,11 @@ class Tracker:
                 status = "KILLED" if interrupted else "FAILED" if kind or self.cell_failed else "FINISHED"
                 self._session.end(self._session.parent, status)
 
+    @property
+    def address(self) -> str:
+        """Of the tracking server or database, without a password."""
+        return _without_password(self._uri)
+
     def skip(self) -> None:
         """There is nothing to mirror, every cell was reused: leave MLflow alone, unless it is open already."""
         self._skip = True
@@ -106,13 +111,24 @@ class Tracker:
                 self._session = session
         return self._session is not None
 
-    def mirror(self, result: Mapping[str, Any], images: Sequence[Path] = ()) -> None:
-        """Mirror a parsed result file as a child run with its sample images, or note on the parent which run has it already."""
+    def mirror(self, result: Mapping[str, Any], images: Sequence[Path] = (), file: Path | None = None) -> str:
+        """Mirror a parsed result file as a child run with its sample images, or note on the parent which run has it already.
+
+        Args:
+            result: as parsed.
+            images: samples to keep with it.
+            file: the result file itself, to keep with it.
+
+        Returns:
+            The child's run id; empty where it could not be mirrored.
+        """
+        run_id = ""
         if self._failed_in_a_row >= GIVE_UP_AFTER or not self.open() or self._session is None:
-            return
+            return run_id
         with self._attempt(f"mirroring cell {result['cell']['id']}"):
-            self._session.mirror(result, images)
+            run_id = self._session.mirror(result, images, file)
             self._failed_in_a_row = 0
+        return run_id
 
     @contextmanager
     def _attempt(self, what: str) -> Iterator[None]:
@@ -161,14 +177,15 @@ class _Session:
                     self.end(run.info.run_id, "KILLED")
             token = page.token or None
 
-    def mirror(self, result: Mapping[str, Any], images: Sequence[Path]) -> None:
+    def mirror(self, result: Mapping[str, Any], images: Sequence[Path], file: Path | None) -> str:
         key = (result["cell"]["id"], result["finished_at"])
         if key in self._mirrored:
             self._client.set_tag(self.parent, f"reused.{key[0]}", self._mirrored[key])
         else:
-            self._mirrored[key] = self._add_child(result, images)
+            self._mirrored[key] = self._add_child(result, images, file)
+        return self._mirrored[key]
 
-    def _add_child(self, result: Mapping[str, Any], images: Sequence[Path]) -> str:
+    def _add_child(self, result: Mapping[str, Any], images: Sequence[Path], file: Path | None) -> str:
         """Only a FINISHED child counts as mirrored: one that failed half-way is mirrored anew next time."""
         cell = result["cell"]
         end = datetime.fromisoformat(result["finished_at"]).timestamp()
@@ -180,6 +197,8 @@ class _Session:
             self._log(run_id, flatten(result["settings"]), metrics, end)
             for image in images:
                 self._client.log_artifact(run_id, str(image), "samples")
+            if file:
+                self._client.log_artifact(run_id, str(file))
         except BaseException:
             self.end(run_id, "FAILED")
             raise
