@@ -35,6 +35,7 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _DATABASE_ATTEMPTS = 3  # MLflow's ten take 100 seconds
@@ -133,7 +134,7 @@ class Tracker:
     @contextmanager
     def _attempt(self, what: str) -> Iterator[None]:
         try:
-            with _quiet():
+            with quiet():
                 yield
         except Exception as error:  # whatever a tracker raises, the benchmark goes on
             self._failed_in_a_row += 1
@@ -149,7 +150,7 @@ class _Session:
     def __init__(self, uri: str, output: Path) -> None:
         self.parent = ""
         self._mirrored: dict[tuple[str, str], str] = {}  # (cell id, finished at) -> run id
-        self._client = _connect(uri)
+        self._client = connect(uri)
         experiment = self._client.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
             # Without a location, MLflow would put artifacts into ./mlruns of whatever the working directory is.
@@ -225,7 +226,7 @@ class _Session:
             p, m = p[BATCH_PARAMS:], m[room:]
 
 
-def _connect(uri: str) -> Any:
+def connect(uri: str) -> Any:
     """An ``MlflowClient``, without any global state of MLflow's; creates the database where there is none."""
     from mlflow import MlflowClient
     from mlflow.store.db import utils
@@ -302,7 +303,7 @@ def _without_password(text: str) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """MLflow's environment and silence for the time of one call: the tracker reports what fails, nothing outlives the call."""
     chosen = {key: value for key, value in _ENVIRONMENT.items() if key not in os.environ}
     names = ("mlflow", "alembic", "urllib3.connectionpool") if "MLFLOW_LOGGING_LEVEL" in chosen else ()

@@ -89,7 +89,7 @@ def make_table(
         reference: the method that differences are to.
         shown: protocols that have columns; all where None. CSV and JSON have all in any case.
     """
-    base = _image_means(results.get(reference, ()))
+    base = image_means(results.get(reference, ()))
     rows = tuple(
         _row(method, found, {} if method == reference else base, notes.get(method, "")) for method, found in results.items()
     )
@@ -99,7 +99,7 @@ def make_table(
     return Table(dataset, profile, shown_columns, rows, reference, ", ".join(sorted(seen)))
 
 
-def _image_means(results: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, float]]:
+def image_means(results: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, float]]:
     """By (protocol, metric) that all seeds have: every image's mean over seeds."""
     if not results:
         return {}
@@ -117,7 +117,7 @@ def _image_means(results: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], 
 def _row(
     method: str, results: Sequence[Mapping[str, Any]], reference: Mapping[tuple[str, str], Mapping[str, float]], note: str
 ) -> Row:
-    means = _image_means(results)
+    means = image_means(results)
     gains = {
         protocol: bootstrap_mean([value - reference[protocol, metric][image] for image, value in values.items()])
         for (protocol, metric), values in means.items()
@@ -151,12 +151,14 @@ def metric_heading(metric: str) -> str:
     return f"{entry.label} {'↑' if entry.higher_is_better else '↓'}"
 
 
-def _headers(table: Table) -> list[str]:
+def headers(table: Table) -> list[str]:
+    """Of a table's columns: method, scores, differences."""
     metrics = [f"{metric_heading(metric)} {protocol}" for protocol, metric in table.columns]
-    return ["method", *metrics, *(f"ΔPSNR {protocol}" for protocol in _gain_protocols(table))]
+    return ["method", *metrics, *(f"ΔPSNR {protocol}" for protocol in gain_protocols(table))]
 
 
-def _gain_protocols(table: Table) -> list[str]:
+def gain_protocols(table: Table) -> list[str]:
+    """The protocols under which a table shows differences in PSNR."""
     shown = {protocol for protocol, metric in table.columns if metric == "psnr"}
     return [protocol for protocol in dict.fromkeys(p for row in table.rows for p in row.gains) if protocol in shown]
 
@@ -166,7 +168,7 @@ def _cells(table: Table, row: Row) -> list[tuple[str, str]]:
         interval(row.scores[column], get_metric(column[1]).digits) if column in row.scores else ("–", "")
         for column in table.columns
     ]
-    gains = [interval(row.gains[p], 2, "+") if p in row.gains else ("–", "") for p in _gain_protocols(table)]
+    gains = [interval(row.gains[p], 2, "+") if p in row.gains else ("–", "") for p in gain_protocols(table)]
     return [(row.method, row.note), *scores, *gains]
 
 
@@ -191,7 +193,7 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 def to_markdown(table: Table) -> str:
     """A GitHub-flavoured Markdown table with its caption."""
-    lines = [_headers(table)]
+    lines = [headers(table)]
     for heading, rows in table.groups():
         lines += [[f"*{heading}*"] + [""] * (len(lines[0]) - 1)] if heading else []
         lines += [[f"{a} ({b})" if b else a for a, b in _cells(table, row)] for row in rows]
@@ -251,7 +253,7 @@ def to_rich(table: Table) -> RichTable:
     from rich.table import Table as RichTable
 
     out = RichTable(box=box.SIMPLE_HEAD, caption=caption(table), caption_justify="left")
-    for index, header in enumerate(_headers(table)):
+    for index, header in enumerate(headers(table)):
         metric, _, protocol = header.rpartition(" ")
         out.add_column(f"{metric}\n{protocol}".strip(), justify="left" if index == 0 else "right", no_wrap=True)
     for heading, rows in table.groups():

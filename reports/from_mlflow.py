@@ -1,0 +1,68 @@
+"""Results out of their MLflow mirror, for tables without result files."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.errors import UsageError
+from benchmarks.results import read_result
+from benchmarks.tracking import EXPERIMENT, connect, quiet, tracking_uri
+from reports.studies import Evidence
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+def load_mirrored(root: Path, uri: str) -> list[Evidence]:
+    """The result file of every finished cell that MLflow has, in the order of ids.
+
+    Args:
+        root: the results folder, whose own mirror is read where ``uri`` is empty.
+        uri: of a tracking server or database.
+
+    Raises:
+        UsageError: it cannot be reached, or has no results.
+    """
+    address = uri or tracking_uri(root)
+    if address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).is_file():
+        raise UsageError(f"{address}: no such database: give the folder of a run, or the address of a tracking server")
+    try:
+        with quiet(), tempfile.TemporaryDirectory() as folder:
+            client: MlflowClient = connect(address)
+            experiment = client.get_experiment_by_name(EXPERIMENT)
+            runs = _children(client, experiment.experiment_id) if experiment else []
+            found = [_evidence(client, run, Path(folder)) for run in runs]
+    except UsageError:
+        raise
+    except Exception as error:  # whatever MLflow and its drivers raise
+        raise UsageError(f"{address}: cannot be read ({type(error).__name__}: {error}): check the address") from error
+    if not found:
+        raise UsageError(f"{address}: no results there: run python -m benchmarks.run first")
+    return sorted(found, key=lambda each: each.id)
+
+
+def _children(client: MlflowClient, experiment: str) -> list[Any]:
+    """Of each cell the run of its latest result."""
+    latest: dict[str, Any] = {}
+    token: str | None = ""
+    while token is not None:
+        page = client.search_runs([experiment], page_token=token or None)
+        for run in page:
+            cell, when = run.data.tags.get("cell_id"), run.data.tags.get("finished_at", "")
+            if (
+                cell
+                and run.info.status == "FINISHED"
+                and when >= (latest[cell].data.tags["finished_at"] if cell in latest else "")
+            ):
+                latest[cell] = run
+        token = page.token or None
+    return list(latest.values())
+
+
+def _evidence(client: MlflowClient, run: Any, folder: Path) -> Evidence:
+    where = folder / run.info.run_id
+    where.mkdir()
+    path = client.download_artifacts(run.info.run_id, "result.json", str(where))
+    return Evidence(read_result(Path(path)), None, run.info.run_id)

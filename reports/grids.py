@@ -1,0 +1,189 @@
+"""Studies to tables: methods, ablation, the paper's numbers beside ours, its claims."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+from benchmarks.errors import UsageError
+from benchmarks.profile import load_profile
+from benchmarks.registry import METHODS, get_method, get_metric, variants_of
+from benchmarks.statistics import Estimate
+from reports.claims import Finding, Judgement
+from reports.grid import Entry, Grid, Mark, Section, marks
+from reports.reported import Paper, Reported
+from reports.studies import Evidence, Study
+from reports.tables import REFERENCE, Row, Table, caption, gain_protocols, headers, interval, make_table, number
+
+Column = tuple[str, str]  # protocol, metric
+
+
+def tables(study: Study) -> dict[str, Table]:
+    """By kind, the tables of a study: ``methods`` beside bicubic, ``ablation`` beside the full model where variants were run."""
+    shown = _shown(study.profile)
+    found = {"methods": _table(study, [name for name in METHODS if name in study.methods], REFERENCE, shown)}
+    for base in METHODS:
+        variants = [entry.name for entry in variants_of(base) if entry.name in study.methods]
+        if variants:
+            found["ablation"] = _table(study, [base, *variants], base, shown)
+    return found
+
+
+def _shown(profile: str) -> Sequence[str] | None:
+    """The protocols that the profile's tables show; all where the profile is not known here."""
+    try:
+        return load_profile(profile).shown
+    except UsageError:
+        return None
+
+
+def _table(study: Study, methods: Sequence[str], reference: str, shown: Sequence[str] | None) -> Table:
+    results = {name: study.results.get(name, []) for name in methods}
+    notes = {name: _note(study.methods.get(name, ())) for name in methods}
+    return make_table(study.dataset, study.profile, results, notes, reference, shown)
+
+
+def _note(evidence: Sequence[Evidence]) -> str:
+    """What must stand beside a method's name."""
+    if not evidence:
+        return "not run"
+    missing = {metric for each in evidence for metric in each.result.get("missing", {})}
+    changes = dict.fromkeys(change for each in evidence for change in each.changes)
+    lacking = f"{', '.join(sorted(missing))}: weights missing" if missing else ""
+    return "; ".join(filter(None, (lacking, *(f"--set {change}" for change in changes))))
+
+
+def table_grid(name: str, table: Table) -> Grid:
+    """Scores with intervals; best and second best of each column are marked among rivals, for the others are no fair ones."""
+    groups = list(table.groups())
+    rivals = [row for heading, rows in groups if not heading for row in rows]
+    gains = gain_protocols(table)
+    marked: dict[Column, list[Mark]] = {}
+    for column in table.columns:
+        metric = get_metric(column[1])
+        values = [row.scores[column].mean if column in row.scores else None for row in rivals]
+        marked[column] = marks(values, higher_is_better=metric.higher_is_better, digits=metric.digits)
+    sections = []
+    for heading, rows in groups:
+        lines = []
+        for row in rows:
+            places = {column: marked[column][rivals.index(row)] for column in table.columns} if row in rivals else {}
+            scores = [_score(row, column, places.get(column, "")) for column in table.columns]
+            lines.append((Entry(row.method, row.note), *scores, *(_gain(row, protocol) for protocol in gains)))
+        sections.append(Section(heading, tuple(lines)))
+    return Grid(name, caption(table), tuple(headers(table)), tuple(sections))
+
+
+def _score(row: Row, column: Column, mark: Mark) -> Entry:
+    found = row.scores.get(column)
+    return _entry(found, get_metric(column[1]).digits, row.cells, mark=mark)
+
+
+def _gain(row: Row, protocol: str) -> Entry:
+    return _entry(row.gains.get(protocol), 2, row.cells, sign="+")
+
+
+def _entry(estimate: Estimate | None, digits: int, cells: tuple[str, ...], *, sign: str = "", mark: Mark = "") -> Entry:
+    if estimate is None:
+        return Entry("–")
+    return Entry(*interval(estimate, digits, sign), mark, cells, estimate.mean)
+
+
+def paper_grid(name: str, paper: Paper, study: Study, table: Table) -> Grid:
+    """Reported and measured numbers side by side, never in one column.
+
+    Absolute differences are given only where both are of the same data; the distance to bicubic can be compared anywhere.
+    """
+    rows = {row.method: row for row in table.rows}
+    base = paper.of(REFERENCE)
+    lines = []
+    for reported in (each for each in paper.reported if not each.image):
+        row = rows.get(reported.method, Row(reported.method))
+        lines.append(
+            (Entry(reported.method, reported.source), *_reported(reported, base), *_measured(row, reported, paper, study))
+        )
+    measured = f"{study.dataset}, profile {study.profile}, {paper.protocol}"
+    headings = (
+        *("method", "PSNR reported", "SSIM reported", "ΔPSNR reported"),
+        *("PSNR measured", "SSIM measured", "ΔPSNR measured", "PSNR measured − reported"),
+    )
+    trained = "" if study.trained_on == study.dataset else f", trained on {study.trained_on}"
+    other = "" if study.dataset == paper.dataset else "The measured numbers are of other images: compare ΔPSNR only. "
+    text = (
+        f"Reported: {paper.title}, on {paper.dataset}. Measured: {measured}{trained}. ΔPSNR: to {REFERENCE}, in dB. "
+        f"{other}Whether the paper scored with {paper.protocol} is open."
+    )
+    return Grid(name, text, headings, (Section("", tuple(lines)),))
+
+
+def _reported(reported: Reported, base: Reported | None) -> tuple[Entry, Entry, Entry]:
+    gain = reported.psnr - base.psnr if base and base is not reported else None
+    return (
+        Entry(number(reported.psnr, 2), value=reported.psnr),
+        Entry(number(reported.ssim, 2), value=reported.ssim),
+        Entry("–") if gain is None else Entry(number(gain, 2, "+"), value=gain),
+    )
+
+
+def _measured(row: Row, reported: Reported, paper: Paper, study: Study) -> tuple[Entry, Entry, Entry, Entry]:
+    psnr, ssim = (row.scores.get((paper.protocol, metric)) for metric in ("psnr", "ssim"))
+    if psnr is None:
+        difference = Entry("not run")
+    elif study.dataset != paper.dataset:
+        difference = Entry("other data")
+    else:
+        gap = psnr.mean - reported.psnr
+        difference = Entry(number(gap, 2, "+"), cells=row.cells, value=gap)
+    scores = (_entry(psnr, 2, row.cells), _entry(ssim, 3, row.cells))
+    return (*scores, _entry(row.gains.get(paper.protocol), 2, row.cells, sign="+"), difference)
+
+
+def claims_grid(name: str, paper: Paper, study: Study, judgements: Sequence[Judgement]) -> Grid:
+    """Each claim with its verdict, and every comparison with the numbers behind it."""
+    sections = []
+    for judged in judgements:
+        note = f" {judged.claim.note}" if judged.claim.note else ""
+        rows = tuple(_finding_row(study, finding) for finding in judged.findings)
+        sections.append(Section(f"{judged.claim.name}. {judged.claim.text}: {judged.verdict}.{note}", rows))
+    text = (
+        f"Claims of {paper.title}, under {paper.protocol} on {study.dataset}, profile {study.profile}. Differences are paired "
+        "by image, positive where the first is better, with 95 % bootstrap intervals; p: Wilcoxon signed-rank test, "
+        "Holm-corrected over the pairs of a claim."
+    )
+    return Grid(name, text, ("comparison", "metric", "difference", "p", "verdict"), tuple(sections))
+
+
+def _finding_row(study: Study, finding: Finding) -> tuple[Entry, ...]:
+    metric, cells = get_metric(finding.metric), _cells(study, finding.method, finding.other)
+    return (
+        Entry(f"{finding.method} − {finding.other}"),
+        Entry(metric.label),
+        _entry(finding.difference, metric.digits + 1, cells, sign="+"),
+        Entry("–" if finding.p is None else f"{finding.p:.4f}", value=finding.p),
+        Entry(finding.verdict),
+    )
+
+
+def _cells(study: Study, *methods: str) -> tuple[str, ...]:
+    return tuple(each.id for method in methods for each in study.methods.get(method, ()))
+
+
+def to_csv(found: Sequence[tuple[Study, Mapping[str, Table]]]) -> str:
+    """All numbers of all tables at full precision; the last columns say which cells and MLflow runs they come from."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    scores = ("protocol", "metric", "mean", "low", "high", "images", "seeds", "cells", "mlflow_runs")
+    writer.writerow(("profile", "dataset", "trained_on", "table", "reference", "group", "method", "note", *scores))
+    for study, kinds in found:
+        for kind, table in kinds.items():
+            for row in table.rows:
+                about = (study.profile, study.dataset, study.trained_on, kind, table.reference, get_method(row.method).group)
+                evidence = study.methods.get(row.method, ())
+                runs = " ".join(each.mlflow for each in evidence if each.mlflow)
+                origin = (row.images, " ".join(map(str, row.seeds)), " ".join(row.cells), runs)
+                numbers = [(p, m, e) for (p, m), e in row.scores.items()] + [(p, "psnr-gain", e) for p, e in row.gains.items()]
+                for protocol, metric, estimate in numbers:
+                    values = (repr(estimate.mean), repr(estimate.low), repr(estimate.high))
+                    writer.writerow((*about, row.method, row.note, protocol, metric, *values, *origin))
+    return text.getvalue()

@@ -1,0 +1,142 @@
+"""Result files to studies: the evaluations that may stand in one table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import UsageError
+from benchmarks.registry import METHODS, variants_of
+from benchmarks.results import Result, read_result
+
+UNKNOWN = "unknown profile"  # of results from before they said it
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A finished cell: its result, its folder, and the MLflow run that mirrors it (empty where none does)."""
+
+    result: Result
+    folder: Path | None
+    mlflow: str
+
+    @property
+    def label(self) -> str:
+        """The method's or the stage's name."""
+        return str(self.result["cell"]["label"])
+
+    @property
+    def seed(self) -> int | None:
+        """Of training; None where nothing was trained."""
+        seed: int | None = self.result["cell"]["seed"]
+        return seed
+
+    @property
+    def id(self) -> str:
+        """The cell's id."""
+        return str(self.result["cell"]["id"])
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What was changed in the profile, as far as it can have counted."""
+        changes = [str(change) for change in self.result.get("changes", ())]
+        return tuple(change for change in changes if self.seed is not None or not change.startswith("stages."))
+
+
+@dataclass(frozen=True)
+class Study:
+    """Evaluations of one data set's test images, under one profile, of methods trained on one data set.
+
+    Attributes:
+        profile: whose name tables carry.
+        dataset: that is tested on.
+        trained_on: the data set that methods were trained on.
+        methods: by method, in the registry's order, one evaluation per seed.
+        left_out: evaluations that a later one, or one without changed settings, stands for.
+    """
+
+    profile: str
+    dataset: str
+    trained_on: str
+    methods: Mapping[str, tuple[Evidence, ...]]
+    left_out: tuple[Evidence, ...]
+
+    @property
+    def results(self) -> dict[str, list[Result]]:
+        """By method, its result files."""
+        return {method: [each.result for each in found] for method, found in self.methods.items()}
+
+    @property
+    def name(self) -> str:
+        """For files and headings."""
+        trained = f"-trained-on-{self.trained_on}" if self.trained_on != self.dataset else ""
+        return f"{self.profile}-{self.dataset}{trained}".replace(" ", "-")
+
+
+def load_evidence(root: Path) -> list[Evidence]:
+    """Every finished cell of a results folder, in the order of ids.
+
+    Raises:
+        UsageError: there is none, or a file is corrupt.
+    """
+    paths = sorted(root.glob("cells/*/result.json"), key=lambda path: path.parent.name)
+    if not paths:
+        raise UsageError(f"{root}: no results here: give the folder of a run, or run python -m benchmarks.run --all first")
+    found = [Evidence(read_result(path), path.parent, _mlflow_run(path.with_name("mlflow.json"))) for path in paths]
+    return sorted(found, key=lambda each: each.id)
+
+
+def _mlflow_run(path: Path) -> str:
+    """The mirror is only a mirror: what cannot be read is not there."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["run_id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
+    """Sort evaluations into studies; their order is that of their names, whatever that of the evidence."""
+    groups: dict[tuple[str, ...], list[Evidence]] = {}
+    for each in (each for each in evidence if each.result["cell"]["kind"] == "evaluate"):
+        groups.setdefault(_images_of(each.result), []).append(each)
+    studies = []
+    for (profile, dataset, *_), group in groups.items():
+        untrained = [each for each in group if not each.result["cell"]["needs"]]
+        trained: dict[str, list[Evidence]] = {}
+        for each in group:
+            if each not in untrained:
+                trained.setdefault(each.result["data"].get("trained_on") or dataset, []).append(each)
+        for trained_on, methods in (trained or {dataset: []}).items():
+            studies.append(_study(profile, dataset, trained_on, [*untrained, *methods]))
+    return sorted(studies, key=lambda study: (study.profile, study.dataset, study.trained_on))
+
+
+def _images_of(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """What two evaluations must share to be compared image by image: pixels and protocols."""
+    data, protocols = result["data"], result["settings"]["protocols"]
+    return (result.get("profile") or UNKNOWN, result["cell"]["dataset"], data["digest"], json.dumps(protocols, sort_keys=True))
+
+
+def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[Evidence]) -> Study:
+    chosen: dict[tuple[str, int | None], Evidence] = {}
+    left_out: list[Evidence] = []
+    for each in sorted(evidence, key=_rank):
+        place = (each.label, each.seed)
+        if place in chosen:
+            left_out.append(chosen[place])
+        chosen[place] = each
+    methods = {name: tuple(each for (label, _), each in chosen.items() if label == name) for name in _known_methods()}
+    ordered = {name: tuple(sorted(found, key=lambda each: each.seed or 0)) for name, found in methods.items() if found}
+    return Study(profile, dataset, trained_on, ordered, tuple(sorted(left_out, key=lambda each: each.id)))
+
+
+def _rank(each: Evidence) -> tuple[bool, str, str]:
+    """The last stands for all of its method and seed: unchanged settings before changed ones, then the latest."""
+    return (not each.changes, str(each.result["finished_at"]), each.id)
+
+
+def _known_methods() -> list[str]:
+    return [name for base in METHODS for name in (base, *(entry.name for entry in variants_of(base)))]
