@@ -32,8 +32,8 @@ INVOCATION = {"profile": "demo", "methods": ["bicubic", "cincgan"], "seeds": [0]
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with MLflow's tables: creating them takes seconds, copying them does not."""
     folder = tmp_path_factory.mktemp("fresh")
-    with tracking._quiet():
-        tracking._connect(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+    with tracking.quiet():
+        tracking.connect(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
     return folder / "mlflow.db"
 
 
@@ -294,7 +294,7 @@ assert dict(os.environ) == before
 
 
 def test_interrupted_before_anything_was_mirrored(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking, "_connect", lambda uri: pytest.fail("nobody waits for MLflow after Ctrl-C"))
+    monkeypatch.setattr(tracking, "connect", lambda uri: pytest.fail("nobody waits for MLflow after Ctrl-C"))
     with pytest.raises(KeyboardInterrupt), make_tracker(output):
         raise KeyboardInterrupt
 
