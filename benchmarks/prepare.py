@@ -158,7 +158,10 @@ def _check_room(waiting: Sequence[Item]) -> None:
 
     from benchmarks.files import existing
 
-    disks = {item.name: existing(item.folder).stat().st_dev for item in waiting}
+    try:
+        disks = {item.name: existing(item.folder).stat().st_dev for item in waiting}
+    except OSError as error:
+        raise UsageError(f"{error.filename}: cannot be read ({error.strerror}): check CINCGAN_CACHE and CINCGAN_DATA") from error
     for disk in set(disks.values()):
         there = [item for item in waiting if disks[item.name] == disk]
         sizes = [item.room() for item in there]

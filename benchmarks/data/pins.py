@@ -29,6 +29,8 @@ def pin(folder: Path, name: str, sha256: str) -> None:
     from filelock import FileLock
 
     with FileLock(folder / f".{FILE}.lock"):
+        for leftover in folder.glob(f".{FILE}.*.tmp"):  # of a process that was killed, for the lock is held
+            leftover.unlink(missing_ok=True)
         known = pins(folder)
         if name not in known:
             write_text(folder / FILE, json.dumps({**known, name: sha256}, indent=1, sort_keys=True) + "\n")

@@ -177,12 +177,12 @@ def _cached(files: Sequence[WeightFile]) -> WeightFile | None:
 
 def _is_intact(file: WeightFile) -> bool:
     """Whether it is in the cache as it must be; one that is not pinned yet need only fit its name."""
-    path = cached_path(file)
+    path, known = cached_path(file), _known_sha256(file)
     try:
         sha256 = sha256_of(path)
     except OSError:
         return False
-    return _known_sha256(file) in (None, sha256) and _fits_name(sha256, path.name)
+    return sha256 == known if known else _fits_name(sha256, path.name)
 
 
 def _known_sha256(file: WeightFile) -> str | None:
