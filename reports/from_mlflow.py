@@ -51,11 +51,8 @@ def _children(client: MlflowClient, experiment: str) -> list[Any]:
         page = client.search_runs([experiment], page_token=token or None)
         for run in page:
             cell, when = run.data.tags.get("cell_id"), run.data.tags.get("finished_at", "")
-            if (
-                cell
-                and run.info.status == "FINISHED"
-                and when >= (latest[cell].data.tags["finished_at"] if cell in latest else "")
-            ):
+            before = latest[cell].data.tags.get("finished_at", "") if cell in latest else ""
+            if cell and run.info.status == "FINISHED" and when >= before:
                 latest[cell] = run
         token = page.token or None
     return list(latest.values())
