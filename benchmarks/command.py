@@ -6,6 +6,7 @@ import argparse
 import io
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from benchmarks.errors import BenchmarkError, UsageError
@@ -21,6 +22,21 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise a UsageError in place of printing the usage."""
         raise UsageError(f"{message} (--help shows examples)")
+
+
+def named_path(text: str) -> Path:
+    """A path from the command line, where the empty text would mean the working directory."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty: name a folder")
+    return Path(text)
+
+
+def go_offline_if_asked(options: argparse.Namespace) -> None:
+    """Open no internet socket from here on, where ``--offline`` or the environment says so."""
+    from benchmarks.offline import go_offline, is_offline
+
+    if options.offline or is_offline():
+        go_offline()
 
 
 def run_command(

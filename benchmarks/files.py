@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks.errors import UsageError
+
+BLOCK = 1 << 20  # bytes read at a time
 
 
 def cache_root() -> Path:
@@ -21,6 +24,17 @@ def cache_root() -> Path:
 def existing(path: Path) -> Path:
     """The path, or the nearest folder above it that is there."""
     return path if path.exists() else existing(path.parent)
+
+
+def hash_file(path: Path, size: int | None = None, report: Callable[[int], None] = lambda done: None) -> hashlib._Hash:
+    """The SHA-256 of a file, or of its first ``size`` bytes; ``report`` is told the bytes that are done."""
+    digest, done = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK if size is None else min(BLOCK, size - done)):
+            digest.update(block)
+            done += len(block)
+            report(done)
+    return digest
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:

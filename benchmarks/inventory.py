@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,8 +68,8 @@ class Item(ABC):
         """Whether any of it is there."""
         return self.is_here()
 
-    def room(self) -> tuple[int, int]:
-        """Bytes that it takes in the end, and beside them until then."""
+    def room(self, *, given: bool) -> tuple[int, int]:
+        """Bytes that it will take in the end, and beside them until then; less of them where the user gives the file."""
         return self.bytes or 0, 0
 
     @property
@@ -103,7 +104,7 @@ class ArchiveItem(Item):
         return store.damaged(self.archive)
 
     def prepare(self, given: Path | None, progress: TransferProgress) -> None:
-        """Download and extract, or take the archive file or the folder that the user has."""
+        """Download and extract, or take the archive file that the user has, or the folder that was unpacked by hand."""
 
         def report(what: str, done: int, of: int | None) -> None:
             if what == store.WAITING:
@@ -112,9 +113,12 @@ class ArchiveItem(Item):
 
         store.prepare(self.archive, self.files, given, report)
 
-    def room(self) -> tuple[int, int]:
+    def room(self, *, given: bool) -> tuple[int, int]:
         """Unpacked about what it is packed, for images hardly shrink; and what is yet to come of the archive beside it."""
-        return self.bytes or 0, max((self.bytes or 0) - store.fetched(self.archive), 0)
+        with suppress(UsageError):  # which ``prepare`` tells
+            if store.is_by_hand(self.archive):
+                return 0, 0
+        return self.bytes or 0, 0 if given else max((self.bytes or 0) - store.fetched(self.archive), 0)
 
     @property
     def file_name(self) -> str:

@@ -226,10 +226,10 @@ class Invocation:
         for table in tables:
             console.print(to_rich(table))
         for line in self._calibrations(self._shown()):
-            console.print(line, soft_wrap=True)
+            console.print(line, soft_wrap=True, markup=False)
         for stem in self._by_file(tables):
-            console.print(f"table    {root / stem}.md, {stem}.csv", soft_wrap=True)
-        console.print(f"results  {root / 'cells'}", soft_wrap=True)
+            console.print(f"table    {root / stem}.md, {stem}.csv", soft_wrap=True, markup=False)
+        console.print(f"results  {root / 'cells'}", soft_wrap=True, markup=False)
         console.print(f"MLflow   {ui_command(root)}", soft_wrap=True, markup=False)
 
 

@@ -19,9 +19,10 @@ class Offline(OSError):
 
 
 def go_offline() -> None:
-    """Refuse internet sockets and name look-ups for the rest of this process and of those that it starts.
+    """Refuse internet sockets and name look-ups for the rest of this process.
 
     The interpreter's audit events see every one of them before it happens, so nothing depends on libraries keeping a promise.
+    Processes that it starts inherit the variable, by which the commands of this project go offline too.
     """
     os.environ |= {VARIABLE: "1", "HF_HUB_OFFLINE": "1"}
     sys.addaudithook(_refuse)

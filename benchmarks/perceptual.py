@@ -139,9 +139,10 @@ def trunk_state(path: Path, convolutions: Sequence[str]) -> dict[str, torch.Tens
     """
     try:
         weights = _torchvision_layers(path) if path.suffix == ".pth" else _array_layers(path)
-        pairs = dict(zip(convolutions, weights, strict=False))
-    except (pickle.UnpicklingError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, EOFError) as error:
-        raise UsageError(f"{path}: holds no ImageNet trunk ({error}): delete it to have it fetched again") from error
+        pairs = {name: (both[0].float(), both[1].float()) for name, both in zip(convolutions, weights, strict=False)}
+    except Exception as error:  # whatever a broken or foreign file makes of the loaders
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:160]
+        raise UsageError(f"{path}: holds no ImageNet trunk ({reason}): delete it to have it fetched again") from error
     if len(pairs) < len(convolutions):
         raise UsageError(f"{path}: has {len(pairs)} convolutions of {len(convolutions)}: delete it to have it fetched again")
     state = {f"{name}.weight": weight for name, (weight, _) in pairs.items()}

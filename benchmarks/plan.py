@@ -117,12 +117,14 @@ def make_plan(
             profile.
     """
     cells: dict[str, Cell] = {}
+    specs: dict[DataSpec, DataSpec] = {}  # one of each, which remembers its digests
     chosen = [get_method(name) for name in methods or profile.methods]
     pairs = [_cards(profile, name, train_on, data_dir) for name in datasets or profile.datasets]
     for method in chosen:
         theirs = changed(profile, method.changes)
         for both in pairs:
-            test, training = (DataSpec(card, theirs.degradation, theirs.track2_like) for card in both)
+            made = (DataSpec(card, theirs.degradation, theirs.track2_like) for card in both)
+            test, training = (specs.setdefault(spec, spec) for spec in made)
             for seed in seeds if seeds is not None else profile.seeds:
                 for cell in _method_cells(theirs, method, test, training, seed):
                     variant = method.name.partition("/")[2] if cell.kind == "train" else ""

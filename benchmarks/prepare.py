@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.command import Parser, run_command
+from benchmarks.command import Parser, go_offline_if_asked, run_command
 from benchmarks.errors import BenchmarkError, UsageError
 
 if TYPE_CHECKING:
@@ -59,10 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
-    if options.offline:
-        from benchmarks.offline import go_offline
-
-        go_offline()
+    go_offline_if_asked(options)
 
     from benchmarks.inventory import items
 
@@ -71,13 +68,13 @@ def _dispatch(options: argparse.Namespace) -> int:
         _list(chosen)
         return 0
     if options.verify:
-        return _verify(chosen, named=bool(options.names or options.profile))
+        return _verify(chosen, everything=not (options.names or options.profile))
     waiting = [item for item in chosen if not item.is_here()]
     given = _assign(options.from_archive, waiting, chosen)
     if options.dry_run:
         _dry_run(chosen)
         return 0
-    _check_room([item for item in waiting if item.name not in given])
+    _check_room(waiting, given)
     return _prepare(chosen, given)
 
 
@@ -119,14 +116,19 @@ def _plain(text: str) -> str:
     return escape(text)
 
 
-def _verify(chosen: Sequence[Item], *, named: bool) -> int:
-    """Say what is damaged; exit code 1 where something is, 2 where something asked for is not here at all."""
+def _verify(chosen: Sequence[Item], *, everything: bool) -> int:
+    """Say what is damaged, of decoded images too where everything is asked for.
+
+    Returns:
+        1 where something is damaged, 2 where something that was named is not here at all.
+    """
     from benchmarks.data import pixels
 
     here = [item for item in chosen if item.is_begun()]
     problems = [problem for item in here for problem in item.damaged()]
-    problems += [f"{path}: changed: remove it, and it is made anew" for path, intact in pixels.verify() if not intact]
-    absent = [item.name for item in chosen if not item.is_begun()] if named else []
+    if everything:
+        problems += [f"{path}: changed: remove it, and it is made anew" for path, intact in pixels.verify() if not intact]
+    absent = [] if everything else [item.name for item in chosen if not item.is_begun()]
     for line in [*problems, *(f"{name}: not prepared" for name in absent)]:
         print(line, file=sys.stderr)
     mend = ": remove what has changed, then prepare it again" if problems else ""
@@ -152,7 +154,7 @@ def _dry_run(chosen: Sequence[Item]) -> None:
         print(f"{item.name}: {item.state()}" + ("" if item.is_here() else f", {_megabytes(item.bytes)} MB from {item.origin}"))
 
 
-def _check_room(waiting: Sequence[Item]) -> None:
+def _check_room(waiting: Sequence[Item], given: Mapping[str, Path]) -> None:
     """Refuse to start what has no room to end: everything unpacked, and the largest archive beside it."""
     import shutil
 
@@ -164,7 +166,7 @@ def _check_room(waiting: Sequence[Item]) -> None:
         raise UsageError(f"{error.filename}: cannot be read ({error.strerror}): check CINCGAN_CACHE and CINCGAN_DATA") from error
     for disk in set(disks.values()):
         there = [item for item in waiting if disks[item.name] == disk]
-        sizes = [item.room() for item in there]
+        sizes = [item.room(given=item.name in given) for item in there]
         needed = sum(unpacked for unpacked, _ in sizes) + max(beside for _, beside in sizes)
         free = shutil.disk_usage(existing(there[0].folder)).free
         if needed > free:

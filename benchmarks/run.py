@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.command import Parser, run_command
+from benchmarks.command import Parser, go_offline_if_asked, named_path, run_command
 from benchmarks.errors import UsageError
 
 if TYPE_CHECKING:
+    from benchmarks.plan import Cell
     from benchmarks.profile import Profile
 
 EXAMPLES = """\
@@ -48,7 +49,7 @@ def make_parser() -> Parser:
     what.add_argument("--ablation", action="store_true", help="every variant of CinCGAN, beside the full model")
     what.add_argument("--methods", nargs="+", metavar="NAME", help="these methods only")
     what.add_argument("--datasets", nargs="+", metavar="NAME", help="instead of the profile's data sets")
-    what.add_argument("--data-dir", type=Path, metavar="DIR", help="your own images, as the data set 'folder'")
+    what.add_argument("--data-dir", type=named_path, metavar="DIR", help="your own images, as the data set 'folder'")
     what.add_argument("--train-on", metavar="NAME", help="the data set that methods are trained on (default: each its own)")
     what.add_argument("--seeds", nargs="+", metavar="N", help="instead of the profile's seeds")
     what.add_argument("--cell", metavar="ID", help="compute this one cell; --dry-run lists ids, a unique prefix is enough")
@@ -87,10 +88,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.methods and (options.all or options.ablation):
         raise UsageError("--methods excludes --all and --ablation: give one of them")
 
-    if options.offline:
-        from benchmarks.offline import go_offline
-
-        go_offline()
+    go_offline_if_asked(options)
 
     from benchmarks.plan import find_cell, make_plan
     from benchmarks.profile import load_profile
@@ -99,9 +97,12 @@ def _dispatch(options: argparse.Namespace) -> int:
     profile = load_profile(options.profile, options.changes)
     seeds = _seeds(options.seeds)
     datasets = options.datasets or (["folder"] if options.data_dir else None)
+    if options.data_dir and "folder" not in (*(datasets or ()), options.train_on):
+        raise UsageError(f"--data-dir {options.data_dir}: nothing uses it: add folder to --datasets, or give --train-on folder")
     where = (datasets, seeds, options.train_on, options.data_dir)
-    cells = make_plan(profile, _methods(options, profile), *where)
-    related = make_plan(profile, None, *where)
+    methods = _methods(options, profile)
+    cells = make_plan(profile, methods, *where)
+    related = cells if methods == list(profile.methods) else _related(profile, where)
     workspace = Workspace(options.output)
     if options.cell:
         cells = [find_cell(cells, options.cell)]
@@ -114,6 +115,16 @@ def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.invocation import Invocation
 
     return Invocation(profile, cells, related, workspace, force=options.force, as_json=options.json).run()
+
+
+def _related(profile: Profile, where: tuple[Any, ...]) -> list[Cell]:
+    """What tables show besides what is asked for; nothing where the data have not all that other methods need."""
+    from benchmarks.plan import make_plan
+
+    try:
+        return make_plan(profile, None, *where)
+    except UsageError:
+        return []
 
 
 def _methods(options: argparse.Namespace, profile: Profile) -> list[str]:

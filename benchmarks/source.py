@@ -41,10 +41,16 @@ def code_digest(*modules: str) -> str:
         name = waiting.pop()
         if name in seen or name in PLUMBING:
             continue
-        tree = _Bare().visit(ast.parse(_source(name).read_bytes()))
-        seen[name] = hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
-        waiting += _project_imports(tree)
+        seen[name], imported = _module(name)
+        waiting += imported
     return hashlib.sha256(json.dumps(sorted(seen.items())).encode()).hexdigest()[:16]
+
+
+@cache
+def _module(name: str) -> tuple[str, tuple[str, ...]]:
+    """Digest of a module's own source, and what it imports of this project."""
+    tree = _Bare().visit(ast.parse(_source(name).read_bytes()))
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), tuple(_project_imports(tree))
 
 
 def _source(module: str) -> Path:

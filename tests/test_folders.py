@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.data import folders
+from benchmarks.data import image_files, user_folder
 from benchmarks.data.cards import UserFolder, load_dataset_card
 from benchmarks.data.decode import decode
 from benchmarks.data.degradation import bicubic_downscale, track2_like
@@ -29,9 +31,9 @@ SCORES = ("--set", "metrics=['psnr', 'ssim']", "--set", "protocols=['y-shave4']"
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path / "cache"))
-    folders._user_files.cache_clear()
+    user_folder._files.cache_clear()
     yield
-    folders._user_files.cache_clear()
+    user_folder._files.cache_clear()
 
 
 def data(directory: Path, degradation: str = "track2-like") -> DataSpec:
@@ -104,8 +106,8 @@ def test_digests_follow_content_and_degradation(tmp_path: Path) -> None:
         "pairs": False,
     }
     save(photograph(77, 48), tmp_path / "own" / "train" / "4.png")
-    folders._user_files.cache_clear()
-    after = {split: spec.digest(split) for split in before}
+    user_folder._files.cache_clear()
+    after = {split: data(tmp_path / "own").digest(split) for split in before}
     assert [split for split in before if after[split] == before[split]] == ["x", "test"]
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "own").rename(tmp_path / "elsewhere" / "own")
@@ -118,7 +120,7 @@ def test_images_are_decoded_and_degraded_once(tmp_path: Path, monkeypatch: pytes
     fill(tmp_path / "own" / "train", "1.png 2.png 3.png 4.png")
     spec = data(tmp_path / "own")
     first = [spec.x_images(), spec.y_images(), spec.z_images()]
-    monkeypatch.setattr(folders, "decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(image_files, "decode", lambda *_: pytest.fail("decoded again"))
     monkeypatch.setattr("benchmarks.data.images.track2_like", lambda *_: pytest.fail("degraded again"))
     monkeypatch.setattr("benchmarks.data.images.bicubic_downscale", lambda *_: pytest.fail("downscaled again"))
     second = [spec.x_images(), spec.y_images(), spec.z_images()]
@@ -148,6 +150,86 @@ def test_what_is_refused(tmp_path: Path) -> None:
             data(tmp_path / name).test_pairs() if split == "test" else data(tmp_path / name).x_images()
 
 
+def test_names_count_where_they_decide_what_is_drawn(tmp_path: Path) -> None:
+    fill(tmp_path / "own", "a.png b.png")
+    before, lr = data(tmp_path / "own").digest("test"), data(tmp_path / "own").test_pairs()[1].lr
+    (tmp_path / "own" / "b.png").rename(tmp_path / "own" / "c.png")
+    user_folder._files.cache_clear()
+    assert data(tmp_path / "own").digest("test") != before
+    assert not np.array_equal(data(tmp_path / "own").test_pairs()[1].lr, lr)
+
+
+def test_every_image_keeps_its_name(tmp_path: Path) -> None:
+    fill(tmp_path / "own", "a.png a_HR.png")
+    assert [pair.name for pair in data(tmp_path / "own").test_pairs()] == ["a", "a_HR"]
+
+
+def test_one_image_is_never_in_two_splits(tmp_path: Path) -> None:
+    for names in ("1.png 2.png 3.png", "t.png"):
+        fill(tmp_path / "leak" / ("test" if names == "t.png" else "train"), names)
+        fill(tmp_path / "same" / ("test" if names == "t.png" else "train"), names)
+    shutil.copy(tmp_path / "leak" / "test" / "t.png", tmp_path / "leak" / "train" / "4.png")
+    shutil.copy(tmp_path / "same" / "train" / "1.png", tmp_path / "same" / "train" / "4.png")
+    with pytest.raises(UsageError, match=r"training and test share an image: .*4\.png and .*t\.png are the same"):
+        data(tmp_path / "leak").test_pairs()
+    with pytest.raises(UsageError, match=r"X and Z share an image: .*1\.png and .*4\.png are the same"):
+        data(tmp_path / "same").x_images()
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe", "device", "long", "bytes"])
+def test_what_is_called_like_an_image_and_is_none(tmp_path: Path, kind: str) -> None:
+    fill(tmp_path / "own", "a.png")
+    odd = tmp_path / "own" / "b.png"
+    if kind == "link":
+        odd.symlink_to(tmp_path / "nowhere")
+    elif kind == "folder":
+        odd.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(odd)
+    elif kind == "device":
+        odd.symlink_to("/dev/zero")
+    elif kind == "long":
+        save(photograph(1, 16), tmp_path / "own" / f"{'b' * 210}.png")
+    else:
+        (tmp_path / "own" / "a.png").rename(os.fsdecode(os.fsencode(tmp_path / "own") + b"/\xff.png"))
+    words = {"long": "214 bytes, more than 200: shorten it", "bytes": "no valid UTF-8: rename it"}
+    with pytest.raises(UsageError, match=words.get(kind, "no file, or a link that leads nowhere")):
+        data(tmp_path / "own").test_pairs()
+
+
+def test_an_image_beside_pairs_is_not_left_out_in_silence(tmp_path: Path) -> None:
+    fill(tmp_path / "own", "a_HR.png stray.png")
+    save(photograph(1, 12), tmp_path / "own" / "a_LR.png")
+    with pytest.raises(UsageError, match=r"stray\.png ends neither in _HR nor in _LR"):
+        data(tmp_path / "own").test_pairs()
+
+
+def test_hidden_files_and_texts_make_no_pairs(tmp_path: Path) -> None:
+    fill(tmp_path / "own", "a.png")
+    for name in ("._a_LR.png", "notes_LR.txt"):
+        (tmp_path / "own" / name).write_text("no image")
+    assert [pair.name for pair in data(tmp_path / "own").test_pairs()] == ["a"]
+
+
+@pytest.mark.parametrize("layout", ["contig", "separate"])
+def test_sixteen_bits_are_refused_however_a_tiff_stores_them(tmp_path: Path, layout: str) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pixels = photograph(1, 16).astype(np.uint16) * 257
+    image = pixels if layout == "contig" else pixels.transpose(2, 0, 1)
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="rgb", planarconfig=layout)
+    with pytest.raises(UsageError, match=r"photo .* has 16 bits a channel"):
+        decode(tmp_path / "a.tif", "photo", "convert it")
+
+
+def test_several_frames_are_refused(tmp_path: Path) -> None:
+    from PIL import Image
+
+    first, second = (Image.fromarray(photograph(seed, 16)) for seed in (1, 2))
+    first.save(tmp_path / "a.png", save_all=True, append_images=[second])
+    with pytest.raises(UsageError, match=r"photo .* has 2 frames: save the one that is meant"):
+        decode(tmp_path / "a.png", "photo", "convert it")
+
+
 def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
     fill(tmp_path / "own", "a.png b.png")
     content = (tmp_path / "own" / "b.png").read_bytes()
@@ -163,7 +245,7 @@ def test_only_the_formats_on_the_list_are_parsed(tmp_path: Path, suffix: str) ->
 
     Image.fromarray(photograph(1, 16)).save(tmp_path / f"a{suffix}")
     (tmp_path / f"a{suffix}").rename(tmp_path / "a.png")
-    with pytest.raises(UsageError, match=r"photo cannot be decoded .*cannot identify image file"):
+    with pytest.raises(UsageError, match=r"photo cannot be decoded .*none of PNG, BMP, TIFF, JPEG, WEBP"):
         decode(tmp_path / "a.png", "photo", "convert it")
 
 
@@ -196,6 +278,35 @@ def test_methods_are_trained_where_there_are_training_images(tmp_path: Path) -> 
         trained_on(train_on="set5")
     with pytest.raises(UsageError, match="give the folder that holds your images: --data-dir DIR"):
         trained_on(datasets=["folder"])
+
+
+def test_a_method_without_training_needs_no_training_images(tmp_path: Path, command: Run) -> None:
+    fill(tmp_path / "own" / "train", "1.png")
+    fill(tmp_path / "own" / "test", "t.png")
+    done = command("--methods", "bicubic", "--profile", "smoke", "--data-dir", str(tmp_path / "own"), *SCORES)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_test_image_that_does_not_suit_is_found_before_the_training(tmp_path: Path, command: Run) -> None:
+    from PIL import Image
+
+    fill(tmp_path / "own" / "train", "1.png 2.png", 136)
+    (tmp_path / "own" / "test").mkdir()
+    Image.fromarray(photograph(1, 64)).convert("CMYK").save(tmp_path / "own" / "test" / "t.jpg")
+    done = command("--methods", "edsr", "--profile", "smoke", "--data-dir", str(tmp_path / "own"), *SCORES)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "image t.jpg" in done.stderr and "has colours in mode CMYK" in done.stderr
+
+
+def test_a_folder_that_nothing_uses_is_an_error(tmp_path: Path, command: Run) -> None:
+    line = ("--methods", "bicubic", "--profile", "smoke", "--datasets", "demo-photos")
+    for arguments, message in (
+        (("--data-dir", str(tmp_path)), "nothing uses it: add folder to --datasets, or give --train-on folder"),
+        (("--data-dir", ""), "argument --data-dir: is empty: name a folder"),
+    ):
+        done = command(*line, *arguments)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert message in done.stderr
 
 
 @pytest.mark.slow

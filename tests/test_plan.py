@@ -70,6 +70,7 @@ def test_code_counts_through_its_imports_and_comments_do_not(tmp_path: Path, mon
 
     def digest() -> str:
         code_digest.cache_clear()
+        source._module.cache_clear()
         return code_digest("cincgan.a")
 
     first = digest()
@@ -78,6 +79,7 @@ def test_code_counts_through_its_imports_and_comments_do_not(tmp_path: Path, mon
     (package / "b.py").write_text("import torch\nX = 2\n")
     assert digest() != first
     code_digest.cache_clear()
+    source._module.cache_clear()
 
 
 def test_the_training_code_does_not_depend_on_the_scoring_code() -> None:

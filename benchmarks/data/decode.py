@@ -19,6 +19,8 @@ FORMATS = ("PNG", "BMP", "TIFF", "JPEG", "WEBP")  # no other of Pillow's parsers
 SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".webp"})
 EIGHT_BITS = frozenset({"1", "L", "P", "RGB"})  # Pillow's modes that convert to RGB without loss
 LARGEST = 80_000_000  # pixels; Pillow's own limit is a little higher, and only warns
+TIFF_BITS = 258  # the tag BitsPerSample
+LARGEST_FILE = 1_000_000_000  # bytes
 TRANSPARENT = frozenset({"LA", "PA", "RGBA"})
 
 
@@ -39,14 +41,19 @@ def decode(path: Path, what: str, mend: str, sha256: str | None = None) -> Image
             bits a channel, transparent pixels, or colours that are not RGB.
     """
     from PIL import Image as PillowImage
+    from PIL import UnidentifiedImageError
 
     try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise UsageError(f"{what} is larger than {LARGEST_FILE:,} bytes ({path}): {mend}")
         content = path.read_bytes()
         if sha256 not in (None, hashlib.sha256(content).hexdigest()):
             raise UsageError(f"{what} has changed ({path}): {mend}")
         with PillowImage.open(io.BytesIO(content), formats=FORMATS) as file:
             _refuse_unfit(file, f"{what} ({path})")
             pixels = np.array(file.convert("RGB"))
+    except UnidentifiedImageError as error:
+        raise UsageError(f"{what} cannot be decoded ({path}: none of {', '.join(FORMATS)}): {mend}") from error
     except FileNotFoundError as error:
         raise UsageError(f"{what} is missing ({path}): {mend}") from error
     except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError) as error:
@@ -58,6 +65,8 @@ def decode(path: Path, what: str, mend: str, sha256: str | None = None) -> Image
 def _refuse_unfit(file: Any, what: str) -> None:
     if file.width * file.height > LARGEST:
         raise UsageError(f"{what} has {file.width}x{file.height} pixels, more than {LARGEST:,}: crop it")
+    if getattr(file, "n_frames", 1) > 1:
+        raise UsageError(f"{what} has {file.n_frames} frames: save the one that is meant")
     if _bits(file) > 8:
         raise UsageError(f"{what} has {_bits(file)} bits a channel: convert it to 8 bits, rounded as you mean it")
     if "transparency" in file.info or file.mode in TRANSPARENT:
@@ -71,6 +80,7 @@ def _bits(file: Any) -> int:
     """Bits a channel as stored: Pillow reads 16-bit RGB as mode RGB and drops the lower half without a word."""
     if file.mode.startswith(("I", "F")):
         return 32 if file.mode in ("I", "F") else 16
+    stored = max(file.tag_v2.get(TIFF_BITS, (8,))) if hasattr(file, "tag_v2") else 8
     arguments = [tile[-1] for tile in file.tile]
     raw = [each if isinstance(each, str) else str(each[0]) for each in arguments if each]
-    return 16 if any(re.search(r";16[BLNS]", each) for each in raw) else 8
+    return 16 if any(re.search(r";16[BLNS]", each) for each in raw) else stored

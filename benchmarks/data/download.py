@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 from benchmarks.data.partial import (
     Note,
     Part,
-    hash_of,
     is_continued,
     on_disk,
     one_line,
@@ -32,6 +31,7 @@ from benchmarks.data.partial import (
     whole_number,
 )
 from benchmarks.errors import UsageError
+from benchmarks.files import hash_file
 
 if TYPE_CHECKING:
     import httpx
@@ -123,7 +123,7 @@ def download(remote: Remote, target: Path, report: Report = lambda done, total: 
 def _good(target: Path, remote: Remote, check: Check) -> str | None:
     """The sha256 of ``target`` where it is what the card says or, where that names none, passes ``check``."""
     try:
-        digest = hash_of(target, target.stat().st_size).hexdigest()
+        digest = hash_file(target).hexdigest()
         _judge(target, digest, remote, (lambda path: None) if remote.sha256 else check)
     except (OSError, _GivenUp):
         return None
@@ -251,7 +251,7 @@ class _Mirror:
         self.start = size = self.part.size()
         offset = min(size, note.total - 1) if note else 0
         with on_disk(self.folder):  # hash before the server is asked, which would not wait
-            digest = hash_of(self.part.path, offset) if offset else hashlib.sha256()
+            digest = hash_file(self.part.path, offset) if offset else hashlib.sha256()
         with _network(), closing(self._ask(note, offset)) as response:
             if note is None or is_continued(response, note, offset):
                 total = self._accept(response, note)
@@ -266,6 +266,8 @@ class _Mirror:
         headers = {"Range": f"bytes={offset}-", "If-Range": note.validator} if note else {}
         request, auth = self.client.build_request("GET", self.address, headers=headers), self.credentials
         for _ in range(REDIRECTS + 1):
+            if not self.remote.sha256 and (self.address.scheme, request.url.scheme) == ("https", "http"):
+                raise _GivenUp("leads from https to http, and no checksum is known")
             if request.url.scheme not in ("http", "https"):
                 raise _GivenUp(f"leads to an address that is neither http nor https but '{request.url.scheme}'")
             response = self.client.send(request, auth=auth, stream=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from benchmarks.data import folders, photos
 from benchmarks.data.cards import DatasetCard, PackagedPhotos, UserFolder
 from benchmarks.data.decode import Image
 from benchmarks.data.degradation import Track2Like, bicubic_downscale, degradation_identity, track2_like
-from benchmarks.data.folders import ImageSet, Split, split_files
+from benchmarks.data.folders import Split, split_files
+from benchmarks.data.image_files import ImageSet, digest, read
 from benchmarks.data.pixels import stack
 from benchmarks.errors import UsageError
 from benchmarks.source import code_digest
@@ -41,10 +43,20 @@ class DataSpec:
         Where nothing is degraded it does not depend on the degradation: Y is always the bicubic downscale of Z. Of a data set
         that is not prepared it says what the card says.
         """
+        if splits not in self._digests:
+            self._digests[splits] = self._digest(splits)
+        return self._digests[splits]
+
+    @cached_property
+    def _digests(self) -> dict[tuple[Split, ...], str]:
+        """Those that were asked for: of thousands of files, for dozens of cells."""
+        return {}
+
+    def _digest(self, splits: tuple[Split, ...]) -> str:
         card = self.card
         found = photos.identity(card, splits) if isinstance(card, PackagedPhotos) else folders.identity(card, splits)
         degraded = degradation_identity(self.degradation, self.track2) if self._degrades(splits) else None
-        return folders.digest([card.name, card.scale, found, degraded])
+        return digest([card.name, card.scale, found, degraded])
 
     def describe(self, splits: Sequence[Split]) -> dict[str, object]:
         """Data set and degradation of what a cell sees, for result files."""
@@ -54,18 +66,20 @@ class DataSpec:
         return {"dataset": self.card.name, **where, "degradation": "the data set's own LR images"}
 
     def verify(self, splits: Sequence[Split]) -> None:
-        """Raise UsageError, before any training, where an image is missing or a photograph has changed."""
+        """Raise UsageError, before any training, where an image is missing or has changed, or a test image does not suit."""
         if isinstance(self.card, PackagedPhotos):
             photos.verify(self.card)
-        else:
-            folders.verify(self.card, splits)
+            return
+        folders.verify(self.card, splits)
+        if "test" in splits:
+            self.test_pairs()  # decoded now, for it is needed only after the training
 
     def x_images(self) -> list[Image]:
         """Domain X: degraded LR images, for training without pairs."""
         if isinstance(self.card, PackagedPhotos):
             return [self._degrade(hr, name) for name, hr in photos.regions(self.card, "x")]
         files = split_files(self.card, "x")
-        return folders.read(files.lr) if files.lr else self._degraded(files.hr)
+        return read(files.lr) if files.lr else self._degraded(files.hr)
 
     def z_images(self) -> list[Image]:
         """Domain Z: clean HR images."""
@@ -92,8 +106,8 @@ class DataSpec:
         if isinstance(self.card, PackagedPhotos):
             return [Pair(name, self._degrade(hr, name), hr) for name, hr in photos.regions(self.card, split)]
         files = split_files(self.card, split)
-        lr = folders.read(files.lr) if files.lr else self._degraded(files.hr)
-        pairs = [Pair(*each) for each in zip(_names(files.hr), lr, self._cropped(files.hr), strict=True)]
+        lr = read(files.lr) if files.lr else self._degraded(files.hr)
+        pairs = [Pair(*each) for each in zip(files.hr.names, lr, self._cropped(files.hr), strict=True)]
         for pair in pairs:
             self._check(pair)
         return pairs
@@ -123,21 +137,16 @@ class DataSpec:
     def _cropped(self, images: ImageSet) -> list[Image]:
         """HR images, cut at the lower right to multiples of the scale."""
         scale = self.card.scale
-        whole = folders.read(images)
+        whole = read(images)
         return [image[: image.shape[0] // scale * scale, : image.shape[1] // scale * scale] for image in whole]
 
     def _made(self, hr: ImageSet, how: dict[str, Any], make: Callable[[Image, str], Image]) -> list[Image]:
         """What ``make`` makes of every HR image and its name, once for all times."""
 
         def produce() -> Iterator[Image]:
-            for image, name in zip(self._cropped(hr), _names(hr), strict=True):
+            for image, name in zip(self._cropped(hr), hr.names, strict=True):
                 yield make(image, name)
 
         code = code_digest("benchmarks.data.decode", "benchmarks.data.degradation")
-        names = _names(hr) if how["name"] != "bicubic" else None  # a random degradation draws by name
-        return stack(folders.digest([how, self.card.scale, code, hr.hashes, names]), produce)
-
-
-def _names(hr: ImageSet) -> list[str]:
-    """By which result files and random streams know the images."""
-    return [file.path.stem.removesuffix("_HR") for file in hr.files]
+        names = hr.names if how["name"] != "bicubic" else None  # a random degradation draws by name
+        return stack(digest([how, self.card.scale, code, hr.hashes, names]), produce)

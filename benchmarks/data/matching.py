@@ -9,6 +9,7 @@ from benchmarks.data.decode import SUFFIXES
 from benchmarks.errors import UsageError
 
 NAMED = 3  # files that an error names
+LONGEST = 200  # bytes of a name, so that there is room for endings
 
 
 BY_NAME = "names must agree but for --sr-suffix and --hr-suffix"
@@ -30,7 +31,9 @@ def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "", hint: st
     Raises:
         UsageError: a folder is missing or has no such image, two files share a name, or a file lacks its counterpart.
     """
-    results, truths = images(sr, sr_suffix, " and --sr-suffix"), images(hr, hr_suffix, " and --hr-suffix")
+    option = " and {}" if hint == BY_NAME else ""
+    results = images(sr, sr_suffix, "check the path" + option.format("--sr-suffix"))
+    truths = images(hr, hr_suffix, "check the path" + option.format("--hr-suffix"))
     without_truth, without_result = sorted(results.keys() - truths.keys()), sorted(truths.keys() - results.keys())
     for names, folder, other in ((without_truth, sr, hr), (without_result, hr, sr)):
         if names:
@@ -38,16 +41,17 @@ def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "", hint: st
     return {name: (results[name], truths[name]) for name in sorted(truths)}
 
 
-def images(folder: Path, suffix: str = "", option: str = "") -> dict[str, Path]:
+def images(folder: Path, suffix: str = "", hint: str = "check the path") -> dict[str, Path]:
     """The image files of a folder by their names without suffix and extension, in alphabetical order; hidden ones are ignored.
 
     Args:
         folder: where to look; not below it.
         suffix: what the names end in before the extension; others are ignored.
-        option: what an error names besides the path.
+        hint: how to mend a folder without images.
 
     Raises:
-        UsageError: the folder is missing or has no such image, or two files share a name.
+        UsageError: the folder is missing or has no such image, two of them share a name, or one is no file or has a name that
+            not every file system takes.
     """
     try:
         files = sorted(folder.iterdir())
@@ -57,14 +61,27 @@ def images(folder: Path, suffix: str = "", option: str = "") -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in files:
         if path.suffix.lower() in SUFFIXES and path.stem.endswith(suffix) and not path.name.startswith("."):
+            _refuse_unfit(path)
             name = path.stem.removesuffix(suffix)
             if name in found:
                 raise UsageError(f"{folder}: {found[name].name} and {path.name} have the same name: remove one of them")
             found[name] = path
     if not found:
         kind = f"images whose names end in '{suffix}'" if suffix else "images"
-        raise UsageError(f"{folder}: no {kind} here ({', '.join(sorted(SUFFIXES))}): check the path{option}")
+        raise UsageError(f"{folder}: no {kind} here ({', '.join(sorted(SUFFIXES))}): {hint}")
     return found
+
+
+def _refuse_unfit(path: Path) -> None:
+    """Raise UsageError for what is called like an image and cannot be read as one, or gives files that cannot be written."""
+    if not path.is_file():
+        raise UsageError(f"{path}: no file, or a link that leads nowhere: remove or rename it")
+    try:
+        length = len(path.name.encode())
+    except UnicodeEncodeError:
+        raise UsageError(f"{str(path)!a}: its name is no valid UTF-8: rename it") from None
+    if length > LONGEST:
+        raise UsageError(f"{path}: its name has {length} bytes, more than {LONGEST}: shorten it")
 
 
 def _some(names: Sequence[str]) -> str:

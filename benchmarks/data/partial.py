@@ -80,16 +80,6 @@ def stamp(path: Path) -> tuple[int, int, int] | None:
     return status.st_size, status.st_ino, status.st_mtime_ns
 
 
-def hash_of(path: Path, size: int) -> hashlib._Hash:
-    """The sha256 of a file's first ``size`` bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while size > 0 and (block := file.read(min(size, 1 << 20))):
-            digest.update(block)
-            size -= len(block)
-    return digest
-
-
 @contextmanager
 def on_disk(folder: Path, missing: int | None = None) -> Iterator[None]:
     """Turns an OSError into one line that names the folder and the bytes that are missing there."""

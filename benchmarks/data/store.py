@@ -13,8 +13,8 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
+from functools import lru_cache, partial
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from benchmarks.data.archives import ArchiveRefused, Entry, extract, sweep
@@ -24,7 +24,7 @@ from benchmarks.data.download import DownloadFailed, Remote, download
 from benchmarks.data.partial import remove_parts
 from benchmarks.data.pins import pin, pins, unpin
 from benchmarks.errors import BenchmarkError, UsageError
-from benchmarks.files import cache_root, write_text
+from benchmarks.files import cache_root, hash_file, write_text
 from benchmarks.offline import need_network
 from benchmarks.strict import build
 
@@ -83,18 +83,36 @@ def read_manifest(archive: Archive) -> Manifest | None:
     """The archive's manifest, or None where it is not prepared. Raises UsageError where it is corrupt or of another schema."""
     path = folder(archive) / MANIFEST
     try:
+        stamp = path.stat()
+    except OSError:
+        return _parse(path, None)
+    return _parse(path, (stamp.st_mtime_ns, stamp.st_size, stamp.st_ino))
+
+
+@lru_cache(maxsize=64)
+def _parse(path: Path, stamp: tuple[int, int, int] | None) -> Manifest | None:
+    """Read a manifest, again where its stamp has changed."""
+    try:
         data = json.loads(path.read_text(encoding="utf-8"))
         schema = data["schema"]  # first: another schema may have other keys
         if schema == SCHEMA:
-            return build(Manifest, data, MANIFEST)
+            return _inside(build(Manifest, data, MANIFEST))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}): check permissions") from error
-    except (ValueError, LookupError, TypeError, UsageError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError, UsageError) as error:
         mend = f"delete it and run python -m benchmarks.prepare, which takes the images in {path.parent} as they are"
         raise UsageError(f"{path}: corrupt manifest ({error}): {mend}") from error
     raise UsageError(f"{path}: schema {schema}, this version reads {SCHEMA}: move {path.parent} away and prepare it again")
+
+
+def _inside(manifest: Manifest) -> Manifest:
+    """Refuse names that lead out of the folder. Raises ValueError."""
+    for name in manifest.files:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise ValueError(f"the name {name!a} leads out of the folder")
+    return manifest
 
 
 def missing(archive: Archive, names: Sequence[str]) -> list[str]:
@@ -112,7 +130,7 @@ def damaged(archive: Archive) -> list[str]:
     for name, entry in manifest.files.items():
         path = folder(archive) / name
         try:
-            if not _has_size(path, entry) or sha256_of(path) != entry.sha256:
+            if not _has_size(path, entry) or hash_file(path).hexdigest() != entry.sha256:
                 found.append(f"{path}: {'changed' if path.is_file() else 'missing'}")
         except OSError as error:
             found.append(f"{path}: cannot be read ({error.strerror})")
@@ -158,7 +176,7 @@ def prepare(archive: Archive, names: Sequence[str], given: Path | None, report: 
 
 
 def _make(archive: Archive, names: Sequence[str], given: Path | None, report: Report) -> None:
-    if _is_by_hand(archive):
+    if is_by_hand(archive):
         _adopt(archive, names, report)
     elif archive.by_file and given is not None:
         raise UsageError(f"{given}: {archive.name} is no archive but single files: unpack it to {folder(archive)}")
@@ -227,7 +245,7 @@ def _files_path(archive: Archive) -> Path:
 def _fetch(archive: Archive, names: Sequence[str], report: Report) -> None:
     """Download and unpack; what an earlier call has downloaded but could not unpack is not downloaded again."""
     path, known = _download_path(archive), known_sha256(archive)
-    sha256 = sha256_of(path) if path.is_file() else None
+    sha256 = hash_file(path).hexdigest() if path.is_file() else None
     if sha256 is not None and known in (None, sha256):
         try:
             return _take(archive, names, path, archive.urls[0], sha256, report)
@@ -256,7 +274,8 @@ def _given_sha256(archive: Archive, given: Path, report: Report) -> str:
     if not given.is_file():
         raise UsageError(f"{given}: no such file: give the archive {archive.name}")
     size = given.stat().st_size
-    sha256, known = sha256_of(given, lambda done: report("check", done, size)), known_sha256(archive)
+    sha256 = hash_file(given, report=lambda done: report("check", done, size)).hexdigest()
+    known = known_sha256(archive)
     if known not in (None, sha256):
         message = f"{given}: its sha256 is {sha256}, that of {archive.name} is {known}: download it again"
         raise BenchmarkError(message + _pin_hint(archive, message))
@@ -305,7 +324,7 @@ def _fetch_file(archive: Archive, name: str, path: Path, known: str | None, repo
         decode(made, "the file sent", "the server has no such image")
 
     if path.is_file():
-        sha256 = sha256_of(path)
+        sha256 = hash_file(path).hexdigest()
         if known in (None, sha256):
             return sha256
     need_network(f"{name} of {archive.name}")
@@ -316,7 +335,8 @@ def _fetch_file(archive: Archive, name: str, path: Path, known: str | None, repo
         raise DownloadFailed(f"{error}; or get the file elsewhere and put it to {path}") from None
 
 
-def _is_by_hand(archive: Archive) -> bool:
+def is_by_hand(archive: Archive) -> bool:
+    """Whether its folder is there and we did not make it."""
     if not folder(archive).is_dir():
         return False
     manifest = read_manifest(archive)
@@ -334,7 +354,7 @@ def _adopt(archive: Archive, names: Sequence[str], report: Report) -> None:
     sizes = {name: (folder(archive) / name).stat().st_size for name in names}
     entries: dict[str, Entry] = {}
     for name, size in sizes.items():
-        entries[name] = Entry(size, sha256_of(folder(archive) / name))
+        entries[name] = Entry(size, hash_file(folder(archive) / name).hexdigest())
         report("check", sum(entry.bytes for entry in entries.values()), sum(sizes.values()))
     _write_manifest(folder(archive), BY_HAND, None, entries)
 
@@ -354,14 +374,3 @@ def _has_size(path: Path, entry: Entry | None) -> bool:
         return entry is not None and path.is_file() and path.stat().st_size == entry.bytes
     except OSError:
         return False
-
-
-def sha256_of(path: Path, report: Callable[[int], None] = lambda done: None) -> str:
-    """SHA-256 of a file, in hexadecimal; ``report`` is told the bytes that are done."""
-    digest, done = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            done += len(chunk)
-            report(done)
-    return digest.hexdigest()

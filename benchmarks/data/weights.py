@@ -19,9 +19,8 @@ from benchmarks.data.cards import CARDS, Hash, Url
 from benchmarks.data.download import Remote, download
 from benchmarks.data.package_index import IndexFile, NotObtained
 from benchmarks.data.pins import pin, pins, unpin
-from benchmarks.data.store import sha256_of
 from benchmarks.errors import BenchmarkError, UsageError, WeightsMissing, unknown
-from benchmarks.files import cache_root, write_atomically
+from benchmarks.files import cache_root, hash_file, write_atomically
 from benchmarks.offline import is_offline
 from benchmarks.progress import TransferProgress
 from benchmarks.strict import build, read_toml
@@ -120,7 +119,7 @@ def fetch_role(card: WeightCard, role: str) -> Path:
     file = _cached(files) or _fetch_first(card, files)
     if _known_sha256(file) is None:
         with suppress(OSError, UsageError):  # a cache that others fill may be one that cannot be written
-            pin(_folder(), cached_path(file).name, sha256_of(cached_path(file)))
+            pin(_folder(), cached_path(file).name, hash_file(cached_path(file)).hexdigest())
     return cached_path(file)
 
 
@@ -179,7 +178,7 @@ def _is_intact(file: WeightFile) -> bool:
     """Whether it is in the cache as it must be; one that is not pinned yet need only fit its name."""
     path, known = cached_path(file), _known_sha256(file)
     try:
-        sha256 = sha256_of(path)
+        sha256 = hash_file(path).hexdigest()
     except OSError:
         return False
     return sha256 == known if known else _fits_name(sha256, path.name)
@@ -237,7 +236,7 @@ def _download(card: WeightCard, file: WeightFile, url: str, path: Path) -> None:
 
 
 def _check_name(made: Path, name: str) -> None:
-    sha256 = sha256_of(made)
+    sha256 = hash_file(made).hexdigest()
     if not _fits_name(sha256, name):
         raise BenchmarkError(f"its sha256 is {sha256}, and not as the name {name} has it")
 
