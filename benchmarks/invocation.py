@@ -63,11 +63,23 @@ class Invocation:
             check_inputs(waiting)
             if waiting:
                 self._compute(waiting)
+                self._build_report()
             self._print(self._write_tables())
         for reason in self.missing.values():
             _say(reason)
         codes = [error.exit_code for error in self.failures.values()]
         return max(codes + [WeightsMissing.exit_code] * bool(self.missing), default=0)
+
+    def _build_report(self) -> None:
+        """The page and tables of all results here; a report that fails loses no result."""
+        from reports.build import build
+        from reports.studies import load_evidence
+
+        try:
+            build(load_evidence(self.workspace.root), self.workspace.root / "report")
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            _say(f"no report ({reason}): results are safe; try python -m reports.build --results {self.workspace.root}")
 
     def _find_finished(self) -> None:
         """Read each result once; under ``force`` not those asked for, which may be corrupt: that mends them."""
@@ -230,6 +242,8 @@ class Invocation:
         for stem in self._by_file(tables):
             console.print(f"table    {root / stem}.md, {stem}.csv", soft_wrap=True, markup=False)
         console.print(f"results  {root / 'cells'}", soft_wrap=True, markup=False)
+        if (page := root / "report" / "index.html").is_file():
+            console.print(f"report   {page}", soft_wrap=True, markup=False)
         console.print(f"MLflow   {ui_command(root)}", soft_wrap=True, markup=False)
 
 

@@ -12,7 +12,8 @@ from benchmarks.command import Parser, run_command
 from benchmarks.errors import UsageError
 
 if TYPE_CHECKING:
-    from reports.grid import Grid
+    from reports.page import Chapter
+    from reports.reported import Paper
     from reports.studies import Evidence, Study
     from reports.tables import Table
 
@@ -23,8 +24,8 @@ examples:
   python -m reports.build --results runs --from-mlflow       the same tables out of the MLflow mirror of runs/
   python -m reports.build --from-mlflow http://tracking.example:5000 --output report
 
-Writes tables as Markdown, LaTeX (tables.tex compiles as it is) and HTML, and tables.csv with the cells and MLflow runs of every
-number.
+Writes index.html, which opens from disk: verdicts, tables, figures, images to compare, the origin of every number; beside it
+tables as Markdown, LaTeX (tables.tex compiles as it is) and HTML, and tables.csv with the cells and MLflow runs of every number.
 Nothing is trained or scored, and torch is not needed.
 
 exit codes: 0 built, 1 something failed, 2 wrong use or nothing to build from
@@ -75,7 +76,7 @@ def _dispatch(options: argparse.Namespace) -> int:
 
 
 def build(evidence: Sequence[Evidence], output: Path) -> list[str]:
-    """Write every table of the evidence.
+    """Write every table of the evidence, and the page with figures and images.
 
     Args:
         evidence: finished cells.
@@ -90,40 +91,46 @@ def build(evidence: Sequence[Evidence], output: Path) -> list[str]:
     from benchmarks.files import write_text
     from reports.grid import to_html, to_latex, to_markdown
     from reports.grids import tables, to_csv
+    from reports.page import write_page
+    from reports.reported import load_paper
     from reports.studies import make_studies
 
     studies = make_studies(evidence)
     if not studies:
         raise UsageError(f"{output}: not written: no finished evaluation among {len(evidence)} results: run benchmarks.run first")
     found = [(study, tables(study)) for study in studies]
-    grids: dict[str, Grid] = {}
-    lines = []
-    for study, kinds in found:
-        made, line = _study_grids(study, kinds)
-        grids |= made
-        lines.append(line)
+    paper = load_paper()
+    chapters = [_chapter(paper, study, kinds) for study, kinds in found]
+    grids = {grid.name: grid for chapter in chapters for grid in chapter.grids.values()}
     for name, grid in grids.items():
         for ending, write in (("md", to_markdown), ("tex", to_latex), ("html", to_html)):
             write_text(output / "tables" / f"{name}.{ending}", write(grid))
     inputs = "".join(f"\\input{{tables/{name}.tex}}\n\\clearpage\n" for name in grids)
     write_text(output / "tables.tex", f"{PREAMBLE}{inputs}\\end{{document}}\n")
     write_text(output / "tables.csv", to_csv(found))
-    return lines
+    write_page(output, paper, chapters, evidence)
+    return [_line(chapter) for chapter in chapters]
 
 
-def _study_grids(study: Study, kinds: Mapping[str, Table]) -> tuple[dict[str, Grid], str]:
-    """A study's tables by file name, and its verdicts in a line."""
-    from reports.claims import judge, summary
+def _chapter(paper: Paper, study: Study, kinds: Mapping[str, Table]) -> Chapter:
+    """A study with its verdicts and all its tables."""
+    from reports.claims import judge
     from reports.grids import claims_grid, paper_grid, table_grid
-    from reports.reported import load_paper
+    from reports.page import Chapter
 
-    paper = load_paper()
     judgements = judge(paper, study)
-    grids = {f"{study.name}-{kind}": table_grid(f"{study.name}-{kind}", table) for kind, table in kinds.items()}
-    grids[f"{study.name}-paper"] = paper_grid(f"{study.name}-paper", paper, study, kinds["methods"])
-    grids[f"{study.name}-claims"] = claims_grid(f"{study.name}-claims", paper, study, judgements)
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in summary(judgements).items())
-    return grids, f"{study.name}: claims: {counts}"
+    grids = {kind: table_grid(f"{study.name}-{kind}", table) for kind, table in kinds.items()}
+    grids["paper"] = paper_grid(f"{study.name}-paper", paper, study, kinds["methods"])
+    grids["claims"] = claims_grid(f"{study.name}-claims", paper, study, judgements)
+    return Chapter(study, kinds, grids, judgements)
+
+
+def _line(chapter: Chapter) -> str:
+    """A study's verdicts."""
+    from reports.claims import summary
+
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in summary(chapter.judgements).items())
+    return f"{chapter.study.name}: claims: {counts}"
 
 
 if __name__ == "__main__":

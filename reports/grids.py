@@ -13,6 +13,7 @@ from benchmarks.statistics import Estimate
 from reports.claims import Finding, Judgement
 from reports.grid import Entry, Grid, Mark, Section, marks
 from reports.reported import Paper, Reported
+from reports.scores import p_value
 from reports.studies import Evidence, Study
 from reports.tables import REFERENCE, Row, Table, caption, gain_protocols, headers, interval, make_table, number
 
@@ -160,7 +161,7 @@ def _finding_row(study: Study, finding: Finding) -> tuple[Entry, ...]:
         Entry(f"{finding.method} − {finding.other}"),
         Entry(metric.label),
         _entry(finding.difference, metric.digits + 1, cells, sign="+"),
-        Entry("–" if finding.p is None else f"{finding.p:.4f}", value=finding.p),
+        Entry("–" if finding.p is None else p_value(finding.p), value=finding.p),
         Entry(finding.verdict),
     )
 

@@ -131,12 +131,13 @@ def _comparison_table(sheet: ScoreSheet) -> RichTable:
     for metric, found in sheet.comparisons().items():
         digits = get_metric(metric).digits + 1
         for each in found:
-            numbers = (*interval(each.difference, digits, "+"), _p(each.p))
+            numbers = (*interval(each.difference, digits, "+"), p_value(each.p))
             table.add_row(f"{each.first} - {each.second}", get_metric(metric).label, *numbers, _verdict(metric, each))
     return table
 
 
-def _p(value: float) -> str:
+def p_value(value: float) -> str:
+    """A p-value as tables print it."""
     return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
 
 

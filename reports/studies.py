@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +59,7 @@ class Study:
         trained_on: the data set that methods were trained on.
         methods: by method, in the registry's order, one evaluation per seed.
         left_out: evaluations that a later one, or one without changed settings, stands for.
+        distinct: what tells it from another study of the same names: other images or protocols.
     """
 
     profile: str
@@ -63,6 +67,7 @@ class Study:
     trained_on: str
     methods: Mapping[str, tuple[Evidence, ...]]
     left_out: tuple[Evidence, ...]
+    distinct: str = ""
 
     @property
     def results(self) -> dict[str, list[Result]]:
@@ -73,7 +78,8 @@ class Study:
     def name(self) -> str:
         """For files and headings."""
         trained = f"-trained-on-{self.trained_on}" if self.trained_on != self.dataset else ""
-        return f"{self.profile}-{self.dataset}{trained}".replace(" ", "-")
+        distinct = f"-{self.distinct}" if self.distinct else ""
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{self.profile}-{self.dataset}{trained}{distinct}")
 
 
 def load_evidence(root: Path) -> list[Evidence]:
@@ -111,7 +117,19 @@ def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
                 trained.setdefault(each.result["data"].get("trained_on") or dataset, []).append(each)
         for trained_on, methods in (trained or {dataset: []}).items():
             studies.append(_study(profile, dataset, trained_on, [*untrained, *methods]))
-    return sorted(studies, key=lambda study: (study.profile, study.dataset, study.trained_on))
+    return _distinct(studies)
+
+
+def _distinct(studies: Sequence[Study]) -> list[Study]:
+    """Sorted; where several have one name, each with the first digits of a hash of what it is about."""
+    names = Counter(study.name for study in studies)
+    told = [replace(study, distinct=_about(study)) if names[study.name] > 1 else study for study in studies]
+    return sorted(told, key=lambda study: (study.profile, study.dataset, study.trained_on, study.distinct))
+
+
+def _about(study: Study) -> str:
+    result = next(iter(study.methods.values()))[0].result
+    return hashlib.sha256("".join(_images_of(result)).encode()).hexdigest()[:6]
 
 
 def _images_of(result: Mapping[str, Any]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from reports.studies import Evidence, load_evidence, make_studies
 from tests.conftest import ROOT
 
 PAPER = load_paper()
-IMAGES = [f"image-{index}" for index in range(12)]
+IMAGES = [f"image-{index}" for index in range(16)]
 ORDER = {
     "bicubic": 22.0,
     "fsrcnn": 21.6,

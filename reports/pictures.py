@@ -1,0 +1,204 @@
+"""Test images as every method made them: LR, results and HR of one image, the region where methods differ most, WebP files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.data.cards import PackagedPhotos, UserFolder, load_dataset_card
+from benchmarks.data.decode import Image, decode
+from benchmarks.data.degradation import Track2Like
+from benchmarks.data.images import DataSpec, Pair
+from benchmarks.errors import BenchmarkError, UsageError
+from benchmarks.files import write_atomically
+from benchmarks.metrics import luma
+from benchmarks.strict import build
+from reports.studies import Evidence, Study
+
+LR, HR = "LR", "HR"
+LARGEST = 384  # pixels a side that the page shows: larger images are cut around their region
+SMALLEST_REGION = 32
+NO_DEGRADATION = Track2Like(1, 1, 0, 0, 0, 0, 0)  # for data sets that bring their own LR images
+
+Box = tuple[int, int, int, int]  # top, left, height, width in HR pixels
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One test image in every version there is.
+
+    Attributes:
+        name: of the image.
+        scale: of super-resolution.
+        images: ``(H, W, 3)`` uint8 RGB by method; ``LR`` ``(h, w, 3)`` first and ``HR`` last, where the data set is at hand.
+        origin: by method, the evaluation that an image comes from.
+        region: where methods differ most.
+    """
+
+    name: str
+    scale: int
+    images: Mapping[str, Image]
+    origin: Mapping[str, Evidence]
+    region: Box
+
+    def scores(self, method: str, protocol: str) -> dict[str, float]:
+        """The image's scores under a protocol, by metric; none for LR and HR."""
+        found = self.origin.get(method)
+        metrics = found.result["scores"].get(protocol, {}) if found else {}
+        return {metric: values[self.name] for metric, values in metrics.items() if self.name in values}
+
+
+def load_samples(study: Study) -> tuple[list[Sample], list[str]]:
+    """The sample images of a study's first seeds, in the order of the data set.
+
+    Returns:
+        The samples, and what had to be left out and why, in sentences.
+    """
+    first = {method: found[0] for method, found in study.methods.items()}
+    files = {method: _files(each) for method, each in first.items()}
+    wanted = {name for found in files.values() for name in found}
+    order = [name for name in _order(first.values()) if name in wanted]
+    if not order:
+        return [], ["There are no sample images beside these results, so none are shown."]
+    notes: list[str] = []
+    try:
+        pairs = scored_pairs(next(iter(first.values())).result, wanted)
+    except (BenchmarkError, OSError) as error:
+        pairs = {}
+        notes.append(f"LR and HR images are left out, for the data set is not at hand here: {' '.join(str(error).split())}.")
+    samples = [
+        _sample(name, first, {m: f[name] for m, f in files.items() if name in f}, pairs.get(name), notes) for name in order
+    ]
+    return [sample for sample in samples if sample], notes
+
+
+def _files(evidence: Evidence) -> dict[str, Path]:
+    folder = evidence.folder
+    return {path.stem: path for path in sorted((folder / "samples").glob("*.png"))} if folder else {}
+
+
+def _order(evidence: Iterable[Evidence]) -> list[str]:
+    """Names of the images as the first scores have them."""
+    names = (list(values) for each in evidence for metrics in each.result["scores"].values() for values in metrics.values())
+    return next(names, [])
+
+
+def scored_pairs(result: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Pair]:
+    """LR and HR of an evaluation's test images, by name; those that are not wanted may be missing.
+
+    Raises:
+        UsageError: the data set is not on this machine, or its images are not those that were scored.
+    """
+    data = result["data"]
+    card = load_dataset_card(data["dataset"])
+    if isinstance(card, UserFolder):
+        card = replace(card, directory=data["directory"])
+    if "parameters" in data:
+        spec = DataSpec(card, data["degradation"], build(Track2Like, dict(data["parameters"]), "the result's degradation"))
+    else:
+        spec = DataSpec(card, "track2-like", NO_DEGRADATION)
+    if spec.digest("test") != data["digest"]:
+        raise UsageError(f"the test images of '{card.name}' here are not those that were scored")
+    if isinstance(card, PackagedPhotos):
+        spec = replace(spec, card=_only(card, wanted))
+    return {pair.name: pair for pair in spec.test_pairs()}
+
+
+def _only(card: PackagedPhotos, wanted: Collection[str]) -> PackagedPhotos:
+    """The card with the wanted test regions alone, for degrading the others takes most of the time."""
+    photos = []
+    for photo in card.photos:
+        boxes = tuple(box for box in photo.test if f"{photo.name}-{box[0]}-{box[1]}" in wanted)
+        photos.append(replace(photo, test=boxes))
+    return replace(card, photos=tuple(photos))
+
+
+def _sample(
+    name: str, first: Mapping[str, Evidence], files: Mapping[str, Path], pair: Pair | None, notes: list[str]
+) -> Sample | None:
+    made: dict[str, Image] = {}
+    for method, path in files.items():
+        try:
+            made[method] = decode(path, f"sample '{name}' of {method}", "recompute the cell with --force")
+        except UsageError as error:
+            notes.append(f"Left out: {' '.join(str(error).split())}.")
+    shape = pair.hr.shape if pair else next((image.shape for image in made.values()), None)
+    for method in [method for method, image in made.items() if image.shape != shape]:
+        notes.append(f"Left out: sample '{name}' of {method} has another size than the image it is compared with.")
+        del made[method]
+    if not made:
+        return None
+    scale = int(next(iter(first.values())).result["data"]["scale"])
+    both = ({LR: pair.lr}, {HR: pair.hr}) if pair else ({}, {})
+    origin = {method: first[method] for method in made}
+    return Sample(name, scale, {**both[0], **made, **both[1]}, origin, most_different(list(made.values()), scale))
+
+
+def most_different(images: Sequence[Image], grid: int) -> Box:
+    """The square where images differ most: in the spread of luma between the quarters, which no single image decides.
+
+    Args:
+        images: ``(H, W, 3)`` uint8 RGB of one shape.
+        grid: blocks of so many pixels are compared by their means, so that noise counts little; corners lie between them.
+
+    Returns:
+        Top, left, height and width; a quarter of the shorter side, at least 32 pixels where the image has them. The first in
+        reading order where several differ as much.
+    """
+    height, width = (side // grid for side in images[0].shape[:2])
+    lumas = np.stack([luma(image[: height * grid, : width * grid]) for image in images])
+    blocks = lumas.reshape(len(images), height, grid, width, grid).mean(axis=(2, 4))
+    low, high = np.quantile(blocks, [0.25, 0.75], axis=0)
+    shorter = min(height, width)
+    side = max(1, min(shorter, max(shorter // 4, SMALLEST_REGION // grid)))
+    sums = np.zeros((height + 1, width + 1))
+    sums[1:, 1:] = (high - low).cumsum(0).cumsum(1)
+    totals = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    row, column = np.unravel_index(int(np.round(totals, 6).argmax()), totals.shape)
+    return int(row) * grid, int(column) * grid, side * grid, side * grid
+
+
+def cut(image: Image, box: Box, factor: int = 1) -> Image:
+    """A box of an image whose pixels are ``factor`` HR pixels wide."""
+    top, left, height, width = (value // factor for value in box)
+    return image[top : top + height, left : left + width]
+
+
+def view_box(sample: Sample) -> Box:
+    """What the page shows of a sample: all, or ``LARGEST`` pixels a side around its region."""
+    full = next(image for name, image in sample.images.items() if name != LR).shape
+    top, left, height, width = sample.region
+    rows = _around(top + height // 2, full[0], sample.scale)
+    columns = _around(left + width // 2, full[1], sample.scale)
+    return rows[0], columns[0], rows[1], columns[1]
+
+
+def _around(middle: int, length: int, grid: int) -> tuple[int, int]:
+    """Start and length of at most ``LARGEST`` pixels around the middle, within the image and on the grid of LR pixels."""
+    size = min(length, LARGEST // grid * grid)
+    return max(0, min(middle - size // 2, length - size)) // grid * grid, size
+
+
+def write_webp(path: Path, image: Image) -> None:
+    """Write an image without loss. Raises UsageError where the folder cannot be written."""
+    from PIL import Image as PillowImage
+
+    picture = PillowImage.fromarray(np.ascontiguousarray(image))
+    write_atomically(path, lambda file: picture.save(file, "WEBP", lossless=True, quality=50, method=0))
+
+
+def shrunk(image: Image, largest: int) -> Image:
+    """The image, or a smaller one of at most ``largest`` pixels a side."""
+    from PIL import Image as PillowImage
+
+    height, width = image.shape[:2]
+    factor = largest / max(height, width)
+    if factor >= 1:
+        return image
+    size = (math.ceil(width * factor), math.ceil(height * factor))
+    return np.asarray(PillowImage.fromarray(np.ascontiguousarray(image)).resize(size, PillowImage.Resampling.LANCZOS))
