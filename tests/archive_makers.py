@@ -1,4 +1,4 @@
-"""Makers of archives, sound and hostile, and what is wrong with the hostile ones."""
+"""Makers of archives, sound and hostile, what is wrong with the hostile ones, and folders to unpack them in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 FORMATS = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
 PICTURE = os.urandom(5000)
@@ -136,6 +137,25 @@ def header(**fields: object) -> bytes:
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)
     return bytes(block)
+
+
+def prepare(folder: Path, content: bytes, name: str = "data.bin") -> tuple[Path, Path]:
+    """An archive, and a target where something stands already."""
+    archive, target = folder / name, folder / "inner" / "target"
+    target.mkdir(parents=True)
+    archive.write_bytes(content)
+    (target / "old").write_bytes(b"old")
+    return archive, target
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """All that is there, hidden or not: contents by path, nothing for folders."""
+    paths = sorted(folder.rglob("*"))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None for path in paths}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {name: content for name, content in tree(folder).items() if content is not None}
 
 
 NASTY = ["", ".", "..", "../x", "a/../../x", "a/..", "a/../x", "a//b", "a/./b", ".//x", "/etc/x", "//host/share/x"]

@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+pytest.register_assert_rewrite("tests.downloads", "tests.flaky_server", "tests.tiny_archives", "tests.weight_cards")
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -120,3 +120,11 @@ def serving(content: bytes) -> Iterator[FlakyServer]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until a server, or a process that it serves, has come this far."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "does not happen"
+        time.sleep(0.005)

@@ -1,4 +1,4 @@
-"""A finished run in small, for tests of the report: result files with made-up scores, and samples that are noisy test images."""
+"""A finished run in small, for tests of the report: made-up scores, samples that are noisy test images, and its page."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image as PillowImage
 
 from benchmarks.data.cards import load_dataset_card
@@ -16,8 +17,11 @@ from benchmarks.data.images import DataSpec
 from benchmarks.data.photos import regions
 from benchmarks.profile import load_profile
 from benchmarks.results import write_result
+from reports.build import build
+from reports.studies import load_evidence
 
 IMAGES = ("coffee-8-12", "rocket-21-32")
+HOSTILE = "<img src=x onerror=document.title='broken'>"
 METHODS = {
     "bicubic": (21.0, ()),
     "edsr": (20.5, ("edsr",)),
@@ -95,3 +99,15 @@ def _write(root: Path, label: str, kind: str, seed: int | None, parts: dict[str,
     }
     write_result(folder / "result.json", result)
     return folder
+
+
+@pytest.fixture(name="results", scope="module")
+def made_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_results(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(name="report", scope="module")
+def built_report(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("report")
+    build(load_evidence(results), output)
+    return output

@@ -41,33 +41,17 @@ from tests.archive_makers import (
     SOUND_ZIP,
     Record,
     deflated_zeros,
+    files,
     header,
     make,
     make_tar,
+    prepare,
     record,
     tar_of,
+    tree,
     zip_of,
 )
 from tests.conftest import ROOT
-
-
-def tree(folder: Path) -> dict[str, bytes | None]:
-    """All that is there, hidden or not: contents by path, nothing for folders."""
-    paths = sorted(folder.rglob("*"))
-    return {path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None for path in paths}
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {name: content for name, content in tree(folder).items() if content is not None}
-
-
-def prepare(folder: Path, content: bytes, name: str = "data.bin") -> tuple[Path, Path]:
-    """An archive, and a target where something stands already."""
-    archive, target = folder / name, folder / "inner" / "target"
-    target.mkdir(parents=True)
-    archive.write_bytes(content)
-    (target / "old").write_bytes(b"old")
-    return archive, target
 
 
 def refused(folder: Path, content: bytes, limits: Limits = Limits(), inside: str = "") -> str:  # noqa: B008 (frozen)
