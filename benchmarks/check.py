@@ -1,0 +1,294 @@
+"""``python -m benchmarks.check``: measure a profile and hold it against its baseline."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.command import Parser, run_command
+from benchmarks.errors import BenchmarkError, UsageError
+
+if TYPE_CHECKING:
+    from benchmarks.baseline import Baseline
+    from benchmarks.check_report import Report
+    from benchmarks.plan import Cell
+    from benchmarks.results import Result
+    from benchmarks.workspace import Workspace
+
+    Measured = Mapping[tuple[str, str, int | None], Result | str]
+
+EXAMPLES = """\
+examples:
+  python -m benchmarks.check                              run the smoke profile (two minutes), compare it with its baseline
+  python -m benchmarks.check --results runs               the same with what python -m benchmarks.run left in runs
+  python -m benchmarks.check --junit gate.xml --summary gate.md
+  python -m benchmarks.check --update --reason "EDSR: residual scaling" && git add benchmarks/baselines
+  python -m benchmarks.check --update --reason "new machine" --results runs --variation runs-float32 --variation runs-threads1
+
+exit codes: 0 no regression (better is reported), 1 regression: a number is worse, or has moved where nothing is trained,
+2 nothing measured is worse, but something could not be measured or compared, or wrong use, 130 interrupted
+"""
+
+
+def make_parser() -> Parser:
+    """The command line."""
+    parser = Parser("python -m benchmarks.check", "Compare a profile's scores with its committed baseline.", EXAMPLES)
+    parser.add_argument("--profile", default="smoke", metavar="NAME", help="what to measure (default: smoke)")
+    parser.add_argument("--results", type=Path, metavar="DIR", help="take this workspace's finished cells; run nothing")
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="default: benchmarks/baselines/<profile>.json")
+    show = parser.add_argument_group("show")
+    show.add_argument("--verbose", action="store_true", help="every column, not only those that have moved")
+    show.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML: one test case per method, protocol and metric")
+    show.add_argument("--summary", type=Path, metavar="FILE", help="write Markdown; GitHub's step summary gets it anyway")
+    update = parser.add_argument_group("make a new baseline")
+    update.add_argument("--update", action="store_true", help="write what was measured as the baseline, and say what changed")
+    update.add_argument("--reason", metavar="TEXT", help="why; it is kept in the baseline")
+    update.add_argument(
+        "--variation",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="a run under other conditions, to measure tolerances by; repeatable (default: keep them)",
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    kept: list[Path] = []
+    return run_command(make_parser(), arguments, lambda options: _dispatch(options, kept), lambda options: _interrupted(kept))
+
+
+def _interrupted(kept: Sequence[Path]) -> str:
+    return f"what is finished is kept in {kept[0]}" if kept else "nothing was written"
+
+
+def _dispatch(options: argparse.Namespace, kept: list[Path]) -> int:
+    _refuse_contradictions(options)
+    for path in (options.junit, options.summary):
+        if path is not None:
+            _check_writable(path)
+    try:
+        code = (_update if options.update else _judge)(options, kept)
+    except UsageError:
+        _say_kept(kept)
+        raise
+    except Exception as error:  # whatever goes wrong in here is no regression, so the exit code must not be 1
+        _say_kept(kept)
+        if isinstance(error, BenchmarkError):
+            raise UsageError(str(error)) from error
+        traceback.print_exc()
+        return UsageError.exit_code
+    if code == 0:
+        for folder in kept:
+            shutil.rmtree(folder, ignore_errors=True)
+    else:
+        _say_kept(kept)
+    return code
+
+
+def _say_kept(kept: Sequence[Path]) -> None:
+    for folder in kept:
+        print(f"results are kept in {folder}", file=sys.stderr)
+
+
+def _judge(options: argparse.Namespace, kept: list[Path]) -> int:
+    from benchmarks.check_report import Report
+
+    path = _baseline_path(options)
+    try:
+        report = _check(options, path, kept)
+    except UsageError as error:
+        _write_files(options, Report(options.profile, str(path), problem=" ".join(str(error).split())))
+        raise
+    _print(report, everything=options.verbose)
+    _write_files(options, report)
+    return report.exit_code
+
+
+def _refuse_contradictions(options: argparse.Namespace) -> None:
+    if options.update and not (options.reason or "").strip():
+        raise UsageError("--update: say why with --reason TEXT; it is kept in the baseline")
+    if options.update and (options.junit or options.summary):
+        raise UsageError("--update compares nothing: leave --junit and --summary out")
+    if not options.update and (options.reason is not None or options.variation):
+        raise UsageError("--reason and --variation are for --update: add it, or leave them out")
+    if options.results is not None and not (options.results / "cells").is_dir():
+        raise UsageError(f"--results {options.results}: no results there: give the folder that python -m benchmarks.run wrote")
+
+
+def _check_writable(path: Path) -> None:
+    """Before anything is measured: a file that cannot be written must not hide the verdict."""
+    from benchmarks.files import write_text
+
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder: name a file")
+    probe = path.with_name(f".{path.name}.writable")
+    write_text(probe, "")
+    probe.unlink()
+
+
+def _baseline_path(options: argparse.Namespace) -> Path:
+    from benchmarks.baseline import default_path
+
+    return options.baseline or default_path(options.profile)
+
+
+def _check(options: argparse.Namespace, path: Path, kept: list[Path]) -> Report:
+    from benchmarks.baseline import mismatches, read_baseline
+    from benchmarks.check_report import Report
+    from benchmarks.verdicts import judge
+
+    cells = _evaluations(options.profile)
+    baseline = read_baseline(path, options.profile)
+    different = mismatches(baseline, cells)
+    if different:
+        raise UsageError(f"not comparable with {path}: {'; '.join(different)}: undo that, or make a new baseline with --update")
+    judge(baseline, {})  # refuses a baseline that nothing could fail, before minutes are spent
+    measured = _measure(options, cells, kept)
+    made = f"{path}, {baseline.date}, {(baseline.commit or 'no commit')[:12]}: {baseline.reason}"
+    notes = [*_new(baseline, measured), *_elsewhere(baseline, measured)]
+    return Report(options.profile, made, judge(baseline, measured), notes)
+
+
+def _evaluations(profile: str) -> list[Cell]:
+    from benchmarks.plan import make_plan
+    from benchmarks.profile import load_profile
+
+    return [cell for cell in make_plan(load_profile(profile)) if cell.kind == "evaluate"]
+
+
+def _measure(options: argparse.Namespace, cells: Sequence[Cell], kept: list[Path]) -> Measured:
+    """By method, data set and seed the result of this very code, or why there is none."""
+    from benchmarks.workspace import Workspace
+
+    root, failures = options.results, dict[str, str]()
+    if root is None:
+        root = Path(tempfile.mkdtemp(prefix="cincgan-check-"))
+        kept.append(root)
+        failures = _run(options.profile, root)
+    workspace = Workspace(root)
+    return {(cell.label, cell.dataset, cell.seed): _result(cell, workspace, failures) for cell in cells}
+
+
+def _run(profile: str, root: Path) -> dict[str, str]:
+    """Run a profile in a process of its own, so that not even a crash is taken for a verdict. Returns failures by cell."""
+    from benchmarks.registry import ROOT
+
+    line = [sys.executable, "-m", "benchmarks.run", "--all", "--profile", profile, "--output", str(root), "--json"]
+    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}  # a check is no experiment
+    done = subprocess.run(line, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - no input of others
+    try:
+        failures: dict[str, str] = json.loads(done.stdout)["failures"]
+    except (ValueError, KeyError):
+        print(f"python -m benchmarks.run ended with exit code {done.returncode}, without results", file=sys.stderr)
+        return {}
+    return failures
+
+
+def _result(cell: Cell, workspace: Workspace, failures: Mapping[str, str]) -> Result | str:
+    try:
+        result = workspace.read(cell)
+    except UsageError as error:
+        return str(error)
+    if result is not None:
+        return result
+    if cell.id in failures:
+        return failures[cell.id]
+    folder = workspace.root / "cells"
+    others = any(folder.glob(f"evaluate-{cell.label.replace('/', '.')}-{cell.dataset}-*/result.json"))
+    return f"{'only results of other code or settings' if others else 'no finished result'} in {workspace.root}"
+
+
+def _new(baseline: Baseline, measured: Measured) -> list[str]:
+    """What was measured and has no baseline."""
+    known = {entry.key for entry in baseline.entries}
+    names = dict.fromkeys(method for method, *_ in measured.keys() - known)
+    return [f"not in the baseline, so not checked: {', '.join(sorted(names))}: --update adds it"] if names else []
+
+
+def _elsewhere(baseline: Baseline, measured: Measured) -> list[str]:
+    """How the environment differs from the baseline's."""
+    results = [result for result in measured.values() if not isinstance(result, str)]
+    if not results:
+        return []
+    old, new = baseline.environment, max(results, key=lambda result: str(result["finished_at"]))["environment"]
+    pairs = {"python": (old.python, new["python"]), "processor": (old.processor, new["processor"])}
+    pairs |= {name: (version, new["versions"].get(name)) for name, version in old.versions.items()}
+    found = [f"{name} {now} (baseline: {then})" for name, (then, now) in pairs.items() if then != now]
+    return [f"another environment: {', '.join(found)}"] if found else []
+
+
+def _print(report: Report, *, everything: bool) -> None:
+    from rich.console import Console
+
+    from benchmarks.check_report import advice, to_rich, unmeasured
+
+    console = Console(width=max(Console().width, 150), highlight=False, markup=False, emoji=False)
+    table = to_rich(report, everything=everything)
+    if table is not None:
+        console.print(table)
+    for line in (*unmeasured(report), *report.notes, *advice(report), f"baseline {report.baseline}", report.outcome()):
+        console.print(line, soft_wrap=True)
+
+
+def _write_files(options: argparse.Namespace, report: Report) -> None:
+    from benchmarks.check_report import to_junit, to_markdown
+    from benchmarks.files import write_text
+
+    if options.junit:
+        write_text(options.junit, to_junit(report))
+    if options.summary:
+        write_text(options.summary, to_markdown(report))
+    if github := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with Path(github).open("a", encoding="utf-8") as file:  # other steps write there too
+                file.write(to_markdown(report))
+        except OSError as error:
+            print(f"GITHUB_STEP_SUMMARY {github}: cannot be written ({error.strerror})", file=sys.stderr)
+
+
+def _update(options: argparse.Namespace, kept: list[Path]) -> int:
+    from benchmarks.baseline import changes, keep_tolerances, make_baseline, measure_tolerances, read_baseline, write_baseline
+    from benchmarks.verdicts import judge
+
+    path = _baseline_path(options)
+    cells = _evaluations(options.profile)
+    try:
+        old = read_baseline(path, options.profile)
+    except UsageError as error:
+        old = None
+        print(f"starting anew: {' '.join(str(error).split())}")
+    measured = _measure(options, cells, kept)
+    results = [(cell, _complete(cell, measured[cell.label, cell.dataset, cell.seed])) for cell in cells]
+    new = make_baseline(options.profile, options.reason.strip(), f"{datetime.now(timezone.utc):%Y-%m-%d}", results)
+    new = measure_tolerances(new, options.variation) if options.variation else keep_tolerances(new, old) if old else new
+    judge(new, {})
+    write_baseline(path, new)
+    for line in changes(old, new) if old else []:
+        print(line)
+    print(f"written: {path}")
+    return 0
+
+
+def _complete(cell: Cell, result: Result | str) -> Result:
+    """The result with all its metrics. Raises UsageError where it has not: a baseline has no holes."""
+    missing = result if isinstance(result, str) else "; ".join(result.get("missing", {}).values())
+    if isinstance(result, str) or missing:
+        raise UsageError(f"{cell}: {missing}: the baseline is left as it was")
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
