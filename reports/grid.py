@@ -76,10 +76,15 @@ def to_markdown(grid: Grid) -> str:
     for section in grid.sections:
         lines += [[f"*{section.heading}*"] + [""] * (len(grid.headers) - 1)] if section.heading else []
         lines += [[_markdown(entry) for entry in row] for row in section.rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(grid.headers))]
+    return markdown_lines(grid.caption, lines)
+
+
+def markdown_lines(caption: str, lines: Sequence[Sequence[str]]) -> str:
+    """A caption, and lines of equally many texts as a Markdown table with padded columns; the first line is the header."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     padded = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([f"**{grid.caption}**", "", padded[0], rule, *padded[1:]]) + "\n"
+    return "\n".join([f"**{caption}**", "", padded[0], rule, *padded[1:]]) + "\n"
 
 
 def _markdown(entry: Entry) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.registry import get_method, get_metric
 from benchmarks.statistics import Estimate, bootstrap_mean
+from reports.grid import markdown_lines
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -197,10 +198,7 @@ def to_markdown(table: Table) -> str:
     for heading, rows in table.groups():
         lines += [[f"*{heading}*"] + [""] * (len(lines[0]) - 1)] if heading else []
         lines += [[f"{a} ({b})" if b else a for a, b in _cells(table, row)] for row in rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    padded = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([f"**{caption(table)}**", "", padded[0], rule, *padded[1:]]) + "\n"
+    return markdown_lines(caption(table), lines)
 
 
 def to_csv(tables: Sequence[Table]) -> str:
