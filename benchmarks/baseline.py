@@ -15,7 +15,7 @@ from msgspec import Meta
 from benchmarks.errors import UsageError
 from benchmarks.files import write_text
 from benchmarks.plan import Cell
-from benchmarks.results import Result, read_result, to_json
+from benchmarks.results import COMPLETE, Result, read_result, to_json
 from benchmarks.strict import build
 
 SCHEMA: Literal[1] = 1
@@ -249,7 +249,7 @@ def measure_tolerances(baseline: Baseline, folders: Sequence[Path]) -> Baseline:
     found: dict[tuple[str, str, int | None], list[Result]] = {}
     for folder in folders:
         results = [read_result(path) for path in sorted(folder.glob("cells/evaluate-*/result.json"))]
-        same = [result for result in results if _comparable(baseline, result)]
+        same = [result for result in results if result["status"] == COMPLETE and _comparable(baseline, result)]
         if not same:
             raise UsageError(
                 f"--variation {folder}: no finished evaluation there on the baseline's images, protocols and metrics"

@@ -10,12 +10,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks.errors import UsageError
+from benchmarks.errors import TrainingCollapsed, UsageError
 from benchmarks.files import write_atomically
 from benchmarks.plan import Cell
 from benchmarks.provenance import environment, git
 from benchmarks.registry import get_method, get_stage, resolve
-from benchmarks.results import SCHEMA, Result
+from benchmarks.results import COMPLETE, DIVERGED, SCHEMA, Result
 from benchmarks.statistics import bootstrap_mean
 from benchmarks.workspace import Workspace
 
@@ -27,8 +27,11 @@ Report = Callable[[int, int, dict[str, float]], None]
 def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of, losses: None) -> Result:
     """Compute a cell and store its result.
 
+    A training that comes to nothing, and whatever needs it, has a result too: its status is ``diverged``, and a diagnosis
+    stands in place of numbers. Its last checkpoint, if it lived to write one, is kept.
+
     Args:
-        cell: whose needs are complete in the workspace.
+        cell: whose needs are finished in the workspace.
         workspace: where to read from and write to.
         report: called with units done, units in all and the latest losses.
 
@@ -36,19 +39,20 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
         The result as stored.
 
     Raises:
-        UsageError: a needed cell is not complete, or files are missing or corrupt.
-        TrainingCollapsed: training was stopped because it had come to nothing.
+        UsageError: a needed cell is not finished, or files are missing or corrupt.
     """
     import torch
 
-    for needed in cell.needs.values():
-        if workspace.read(needed) is None:
-            raise UsageError(f"{cell}: needs cell {needed.id} ({needed}), which is not complete: run it first")
     torch.set_num_threads(cell.settings["threads"])
     started = time.monotonic()
-    parts = (_train if cell.kind == "train" else _evaluate)(cell, workspace, report)
+    try:
+        _check_needs(cell, workspace)
+        parts = (_train if cell.kind == "train" else _evaluate)(cell, workspace, report)
+    except TrainingCollapsed as error:
+        parts = _diverged(cell, error)
     result: Result = {
         "schema": SCHEMA,
+        "status": COMPLETE,
         "cell": cell.describe(),
         "profile": cell.profile,
         "changes": list(cell.changes),
@@ -66,8 +70,27 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
         **parts,
     }
     workspace.write(cell, result)
-    (workspace.folder(cell) / "checkpoint.pt").unlink(missing_ok=True)
+    if result["status"] == COMPLETE:
+        workspace.discard_checkpoint(cell)
     return result
+
+
+def _check_needs(cell: Cell, workspace: Workspace) -> None:
+    """Raise UsageError where a needed cell is not finished, TrainingCollapsed where it has diverged."""
+    for needed in cell.needs.values():
+        result = workspace.read(needed)
+        if result is None:
+            raise UsageError(f"{cell}: needs cell {needed.id} ({needed}), which is not complete: run it first")
+        if result["status"] == DIVERGED:
+            raise TrainingCollapsed(f"{needed} has diverged: {result['diagnosis']}")
+
+
+def _diverged(cell: Cell, error: TrainingCollapsed) -> dict[str, Any]:
+    """What a result says in place of numbers."""
+    said = {"status": DIVERGED, "diagnosis": " ".join(str(error).split())}
+    if cell.kind == "train":
+        return {**said, "history": error.history}
+    return {**said, "scores": {}, "shifts": {}, "summary": {}, "missing": {}}
 
 
 def _trained_on(cell: Cell) -> dict[str, str]:

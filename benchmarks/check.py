@@ -11,6 +11,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -198,12 +199,14 @@ def _run(profile: str, root: Path) -> dict[str, str]:
 
 
 def _result(cell: Cell, workspace: Workspace, failures: Mapping[str, str]) -> Result | str:
+    from benchmarks.results import DIVERGED
+
     try:
         result = workspace.read(cell)
     except UsageError as error:
         return str(error)
     if result is not None:
-        return result
+        return f"diverged: {result['diagnosis']}" if result["status"] == DIVERGED else result
     if cell.id in failures:
         return failures[cell.id]
     folder = workspace.root / "cells"
@@ -220,14 +223,14 @@ def _new(baseline: Baseline, measured: Measured) -> list[str]:
 
 def _elsewhere(baseline: Baseline, measured: Measured) -> list[str]:
     """How the environment differs from the baseline's."""
+    from benchmarks.provenance import differences
+
     results = [result for result in measured.values() if not isinstance(result, str)]
     if not results:
         return []
-    old, new = baseline.environment, max(results, key=lambda result: str(result["finished_at"]))["environment"]
-    pairs = {"python": (old.python, new["python"]), "processor": (old.processor, new["processor"])}
-    pairs |= {name: (version, new["versions"].get(name)) for name, version in old.versions.items()}
-    found = [f"{name} {now} (baseline: {then})" for name, (then, now) in pairs.items() if then != now]
-    return [f"another environment: {', '.join(found)}"] if found else []
+    new = max(results, key=lambda result: str(result["finished_at"]))["environment"]
+    found = differences(asdict(baseline.environment), new)
+    return [f"another environment than the baseline's: {', '.join(found)}"] if found else []
 
 
 def _print(report: Report, *, everything: bool) -> None:

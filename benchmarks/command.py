@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from benchmarks.errors import BenchmarkError, UsageError
+from benchmarks.interruption import Interrupted, interruptible
 
 
 class Parser(argparse.ArgumentParser):
@@ -51,10 +53,10 @@ def run_command(
         parser: of the command line.
         arguments: those of the process where None.
         dispatch: does the work and returns the exit code.
-        interrupted: what to say after Ctrl-C.
+        interrupted: what to say when a signal has stopped it: what is kept, and how to go on.
 
     Returns:
-        What ``dispatch`` returned; 1 or 2 for an error, by its kind; 130 after Ctrl-C.
+        What ``dispatch`` returned; 1 or 2 for an error, by its kind; 130 after SIGINT (Ctrl-C), 143 after SIGTERM.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -63,13 +65,19 @@ def run_command(
         options = parser.parse_args(arguments)
     except UsageError as error:
         return _say(error)
-    try:
-        return dispatch(options)
-    except BenchmarkError as error:
-        return _say(error)
-    except KeyboardInterrupt:
-        print(f"interrupted: {interrupted(options)}", file=sys.stderr)
-        return 130
+    with interruptible(lambda: _last_words(interrupted(options))):
+        try:
+            return dispatch(options)
+        except BenchmarkError as error:
+            return _say(error)
+        except KeyboardInterrupt as stop:
+            _last_words(interrupted(options))
+            return stop.exit_code if isinstance(stop, Interrupted) else 130
+
+
+def _last_words(text: str) -> None:
+    """Past Python's own stream, whose lock the thread that was stopped may hold."""
+    os.write(2, f"interrupted: {text}\n".encode(errors="replace"))
 
 
 def _say(error: BenchmarkError) -> int:

@@ -23,7 +23,15 @@ class WeightsMissing(UsageError):
 
 
 class TrainingCollapsed(BenchmarkError):
-    """A training run produced NaN, a constant image or a stuck discriminator and was stopped."""
+    """A training run has come to nothing (``benchmarks.health``) and was stopped.
+
+    Attributes:
+        history: of the losses until then.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.history: list[dict[str, float]] = []
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

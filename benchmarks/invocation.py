@@ -15,9 +15,9 @@ from benchmarks.inputs import check_inputs
 from benchmarks.plan import Cell
 from benchmarks.profile import Profile
 from benchmarks.progress import CellProgress
-from benchmarks.provenance import git
+from benchmarks.provenance import differences, environment, git
 from benchmarks.registry import METHODS, variants_of
-from benchmarks.results import Result
+from benchmarks.results import DIVERGED, Result
 from benchmarks.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Invocation:
         self.related = related
         self.force, self.as_json = force, as_json
         self.results: dict[str, Result] = {}
+        self.diverged: dict[str, Result] = {}
         self.failures: dict[str, BenchmarkError] = {}
         self.missing: dict[str, str] = {}
 
@@ -59,7 +60,7 @@ class Invocation:
         self.workspace.check_writable()
         with self.workspace.locked():
             self._find_finished()
-            waiting = [cell for cell in self.cells if cell.id not in self.results]
+            waiting = [cell for cell in self.cells if self._result(cell) is None]
             check_inputs(waiting)
             if waiting:
                 self._compute(waiting)
@@ -68,7 +69,15 @@ class Invocation:
         for reason in self.missing.values():
             _say(reason)
         codes = [error.exit_code for error in self.failures.values()]
+        codes += [TrainingCollapsed.exit_code] * any(cell.id in self.diverged for cell in self.cells)
         return max(codes + [WeightsMissing.exit_code] * bool(self.missing), default=0)
+
+    def _result(self, cell: Cell) -> Result | None:
+        """Of a finished cell, complete or diverged."""
+        return self.results.get(cell.id) or self.diverged.get(cell.id)
+
+    def _keep(self, cell: Cell, result: Result) -> None:
+        (self.diverged if result["status"] == DIVERGED else self.results)[cell.id] = result
 
     def _build_report(self) -> None:
         """The page and tables of all results here; a report that fails loses no result."""
@@ -88,7 +97,19 @@ class Invocation:
         for cell_id in cells.keys() - forced:
             result = self.workspace.finished(cells[cell_id])
             if result is not None:
-                self.results[cell_id] = result
+                self._keep(cells[cell_id], result)
+        self._say_elsewhere()
+        for cell in self.cells:
+            if cell.id in self.diverged:
+                _say(f"{cell}: diverged before ({self.diverged[cell.id]['diagnosis']}): --force computes it again")
+
+    def _say_elsewhere(self) -> None:
+        """Cells of another machine or of other versions are reused, but not in silence."""
+        here = environment()
+        found = [differences(result["environment"], here) for result in self.results.values()]
+        if any(found):
+            others = "; ".join(sorted({text for texts in found for text in texts}))
+            _say(f"{sum(map(bool, found))} finished cells are of another environment ({others}): --force computes them again")
 
     def _compute(self, waiting: Sequence[Cell]) -> None:
         from benchmarks.tracking import Tracker
@@ -103,7 +124,7 @@ class Invocation:
         }
         with Tracker(self.workspace.root, invocation=invocation, warn=_say) as tracker:
             for cell in self.cells:
-                if cell.id in self.results:
+                if self._result(cell) is not None:
                     self._mirror(tracker, cell)
             for number, cell in enumerate(waiting, start=1):
                 if self._blocked(cell):
@@ -116,6 +137,9 @@ class Invocation:
                     _say(f"{cell}: {self.failures[cell.id]}")
                     continue
                 self._mirror(tracker, cell)
+                if cell.id in self.diverged:
+                    tracker.cell_failed = True
+                    _say(f"{cell}: diverged: {self.diverged[cell.id]['diagnosis']}")
                 if cell.kind == "evaluate":
                     self._write_tables()
                 for line in self._calibrations([cell]):
@@ -123,8 +147,8 @@ class Invocation:
 
     def _mirror(self, tracker: Tracker, cell: Cell) -> None:
         """Mirror a result, and note beside it which run has it."""
-        folder = self.workspace.folder(cell)
-        run_id = tracker.mirror(self.results[cell.id], self._samples(cell), folder / "result.json")
+        folder, result = self.workspace.folder(cell), self._result(cell)
+        run_id = tracker.mirror(result, self._samples(cell), folder / "result.json") if result else ""
         if run_id:
             write_text(folder / "mlflow.json", json.dumps({"run_id": run_id, "uri": tracker.address}) + "\n")
 
@@ -153,13 +177,14 @@ class Invocation:
         if self.force:
             self.workspace.discard_checkpoint(cell)
         with CellProgress(title) as progress:
-            self.results[cell.id] = run_cell(cell, self.workspace, progress.update)
-            progress.finish(self.results[cell.id])
-        self.missing.update(self.results[cell.id].get("missing", {}))
+            result = run_cell(cell, self.workspace, progress.update)
+            self._keep(cell, result)
+            progress.finish(result)
+        self.missing.update(result.get("missing", {}))
 
     def _shown(self) -> list[Cell]:
         """What tables show: what was asked for, and what else of the profile is finished."""
-        finished = [cell for cell in self.related if cell.id in self.results]
+        finished = [cell for cell in self.related if self._result(cell) is not None]
         return list({cell.id: cell for cell in (*finished, *self.cells)}.values())
 
     def _tables(self) -> list[Table]:
@@ -194,12 +219,12 @@ class Invocation:
     def _note(self, cell: Cell) -> str:
         """Why a row lacks scores."""
         seed = "" if cell.seed is None else f"seed {cell.seed} "
+        if cell.id in self.diverged:
+            return f"{seed}diverged"
         error = self.failures.get(cell.id)
         if error is None:
             return f"{seed}not run yet"
-        if isinstance(error, WeightsMissing):
-            return "skipped: weights missing"
-        return f"{seed}diverged" if isinstance(error, TrainingCollapsed) else f"{seed}failed"
+        return "skipped: weights missing" if isinstance(error, WeightsMissing) else f"{seed}failed"
 
     def _calibrations(self, cells: Sequence[Cell]) -> list[str]:
         """What the finished cells among these say about a paper's protocol."""
@@ -228,6 +253,7 @@ class Invocation:
         root = self.workspace.root
         if self.as_json:
             failures = {cell: str(error) for cell, error in self.failures.items()}
+            failures |= {cell.id: self.diverged[cell.id]["diagnosis"] for cell in self.cells if cell.id in self.diverged}
             print(
                 json.dumps({"tables": [to_json(table) for table in tables], "failures": failures, "output": str(root)}, indent=1)
             )

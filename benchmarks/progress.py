@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.results import COMPLETE
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -57,8 +59,9 @@ class CellProgress:
             self.console.print(f"{self.title}: {done}/{of} {speed} {text}", soft_wrap=True)
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Say how long the cell took."""
-        self.console.print(f"{self.title}: done in {result['seconds']:.1f} s", soft_wrap=True)
+        """Say how long the cell took, if it came to an end."""
+        if result["status"] == COMPLETE:
+            self.console.print(f"{self.title}: done in {result['seconds']:.1f} s", soft_wrap=True)
 
 
 class TransferProgress:

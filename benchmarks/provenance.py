@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import socket
 import subprocess
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,6 +29,14 @@ def environment() -> dict[str, Any]:
         "host": socket.gethostname(),
         "versions": {name: found for name in DISTRIBUTIONS if (found := _version(name))},
     }
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """How two environments differ in what can move a number: Python, processor, the old one's packages; each as it is and was."""
+    pairs = {name: (old.get(name), new.get(name)) for name in ("python", "processor")}
+    versions = new.get("versions") or {}
+    pairs |= {name: (version, versions.get(name)) for name, version in (old.get("versions") or {}).items()}
+    return [f"{name} {now} (was: {then})" for name, (then, now) in pairs.items() if then != now]
 
 
 @lru_cache(maxsize=1)

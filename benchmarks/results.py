@@ -10,10 +10,19 @@ from typing import Any
 from benchmarks.errors import UsageError
 from benchmarks.files import write_text
 
-SCHEMA = 1
-REQUIRED = ("schema", "cell", "settings", "data", "seconds", "finished_at", "environment", "git")
+SCHEMA = 2
+REQUIRED = ("schema", "status", "cell", "settings", "data", "seconds", "finished_at", "environment", "git")
+COMPLETE, DIVERGED = "complete", "diverged"  # what a cell's status can be
 
 Result = dict[str, Any]
+
+
+def _from_1(result: Result) -> Result:
+    """Before schema 2 only what was complete had a file."""
+    return {**result, "schema": 2, "status": COMPLETE}
+
+
+UPGRADES = {1: _from_1}
 
 
 def write_result(path: Path, result: Result) -> None:
@@ -22,18 +31,34 @@ def write_result(path: Path, result: Result) -> None:
 
 
 def read_result(path: Path) -> Result:
-    """Read one ``result.json``. Raises UsageError where it is corrupt or of a schema that this version does not know."""
+    """Read one ``result.json``; one of an older schema is upgraded, the file itself left as it is.
+
+    Raises:
+        UsageError: it is corrupt, or of a schema that this version does not know.
+    """
     mend = "move it away, or recompute the cell with --force"
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise UsageError(f"{path}: corrupt result file ({error}): {mend}") from error
+    result = _upgraded(result, path)
     missing = [key for key in REQUIRED if not isinstance(result, dict) or key not in result]
     if missing or not isinstance(result["cell"], dict):
         raise UsageError(f"{path}: corrupt result file (no {', '.join(missing) or 'cell'}): {mend}")
-    if result["schema"] != SCHEMA:
-        raise UsageError(f"{path}: schema {result['schema']}, this version reads {SCHEMA}: use the version that wrote it")
+    if result["status"] not in (COMPLETE, DIVERGED):
+        raise UsageError(f"{path}: corrupt result file (status {result['status']!r}): {mend}")
     return _with_infinity(result)  # type: ignore[no-any-return]
+
+
+def _upgraded(result: Any, path: Path) -> Any:
+    """The result as this version writes it; what has no schema is left for its reader to refuse."""
+    schema = result.get("schema") if isinstance(result, dict) else None
+    while type(schema) is int and schema in UPGRADES:
+        result = UPGRADES[schema](result)
+        schema = result["schema"]
+    if schema is not None and schema != SCHEMA:
+        raise UsageError(f"{path}: schema {schema!r}, this version reads 1 to {SCHEMA}: use the version that wrote it")
+    return result
 
 
 def to_json(value: Any) -> str:

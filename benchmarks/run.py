@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ examples:
   python -m benchmarks.run --all --offline                after python -m benchmarks.prepare --profile demo
   python -m benchmarks.run --list                         what there is to choose from
 
-exit codes: 0 all done, 1 something failed, 2 wrong use or something missing, 130 interrupted
+exit codes: 0 all done, 1 something failed or diverged, 2 wrong use or something missing, 130 or 143 stopped by Ctrl-C or SIGTERM
 """
 
 
@@ -74,8 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         make_parser(),
         arguments,
         _dispatch,
-        interrupted=lambda options: f"what is finished is kept in {options.output}; the same command goes on from there",
+        interrupted=lambda options: f"what is finished is kept in {options.output}; to go on: {_command_line(arguments)}",
     )
+
+
+def _command_line(arguments: Sequence[str] | None) -> str:
+    return shlex.join(["python", "-m", "benchmarks.run", *(sys.argv[1:] if arguments is None else arguments)])
 
 
 def _dispatch(options: argparse.Namespace) -> int:

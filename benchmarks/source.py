@@ -14,7 +14,7 @@ PLUMBING = frozenset(
     f"benchmarks.{name}"
     for name in (
         *("data.archives", "data.download", "data.package_index", "data.store", "data.weights"),
-        *("errors", "files", "offline", "registry", "results", "source", "stored", "strict"),
+        *("errors", "files", "interruption", "offline", "registry", "results", "source", "stored", "strict"),
     )
 )  # decides no number
 PACKAGES = ("benchmarks", "cincgan", "baselines", "reports")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import UsageError
 from benchmarks.registry import get_stage, resolve
-from benchmarks.results import read_result
+from benchmarks.results import COMPLETE, read_result
 from benchmarks.strict import build
 
 if TYPE_CHECKING:
@@ -66,7 +66,11 @@ def stages_of_run(output: Path, method: str, seed: int) -> dict[str, TrainedStag
         UsageError: the folder holds no finished evaluation of that method and seed.
     """
     results = [read_result(path) for path in sorted(output.glob("cells/evaluate-*/result.json"))]
-    found = [result for result in results if (result["cell"]["label"], result["cell"]["seed"]) == (method, seed)]
+    found = [
+        result
+        for result in results
+        if (result["cell"]["label"], result["cell"]["seed"], result["status"]) == (method, seed, COMPLETE)
+    ]
     if not found:
         raise UsageError(f"{output}: no finished {method} with seed {seed} here: run python -m benchmarks.run --methods {method}")
     needs = max(found, key=lambda result: str(result["finished_at"]))["cell"]["needs"]

@@ -6,7 +6,6 @@ schedule, moving averages, checkpoints, history, progress, and the check that tr
 
 from __future__ import annotations
 
-import math
 import pickle
 import time
 from abc import ABC, abstractmethod
@@ -26,13 +25,12 @@ from benchmarks.data.images import DataSpec
 from benchmarks.data.sampler import PatchSampler
 from benchmarks.errors import TrainingCollapsed, UsageError
 from benchmarks.files import write_atomically
+from benchmarks.health import WINDOW, check_discriminator, check_gradients, check_losses, check_output
+from benchmarks.interruption import Interrupted, unhurried, whole
 from benchmarks.settings import TrainingSettings
 
 CHECKPOINT_SECONDS = 60.0
 HISTORY_POINTS = 200
-HEALTH_WINDOW = 200  # steps in a row for which a discriminator must be stuck
-STUCK = 0.005  # a discriminator loss this close to 0 is won, this close to the stage's ``guessing`` is blind
-FLAT = 1e-3  # standard deviation, in [0, 1], under which an image counts as constant
 
 
 @dataclass(frozen=True)
@@ -160,6 +158,7 @@ class _Progress:
     history: list[dict[str, float]] = field(default_factory=list)
     pending: list[dict[str, float]] = field(default_factory=list)
     recent: dict[str, list[float]] = field(default_factory=dict)
+    gradients: dict[str, list[float]] = field(default_factory=dict)
 
 
 def train(
@@ -173,7 +172,8 @@ def train(
     Args:
         stage: networks on the CPU, freshly initialised.
         generator: the random state that the stage's samplers draw from.
-        checkpoint: written every minute; resuming from it gives the same bits as never stopping.
+        checkpoint: written every minute, and when a signal stops the training; resuming from it gives the same bits as never
+            stopping. Once a training has come to nothing it is not written any more.
         report: called after every step with the step's number and losses.
 
     Returns:
@@ -181,37 +181,57 @@ def train(
         200 points, each the mean since the last), and the seconds spent, resumed parts included.
 
     Raises:
-        TrainingCollapsed: NaN or infinite loss, constant output, or a discriminator that is stuck.
+        TrainingCollapsed: the training has come to nothing (``benchmarks.health``).
+        Interrupted: a signal asked to stop.
     """
     settings = stage.training
     for network in stage.networks.values():
         network.to(memory_format=torch.channels_last).train()
     averages = _averages(stage)
     state = _restore(stage, averages, generator, checkpoint)
-    interval = max(1, settings.steps // HISTORY_POINTS)
     started, saved = time.monotonic() - state.seconds, time.monotonic()
-    while state.step < settings.steps:
-        decay = 0.5 ** (state.step // settings.halve_every)
-        for name, optimizer in stage.optimizers.items():
-            for group in optimizer.param_groups:
-                group["lr"] = stage.learning_rates[name] * decay
-        losses = {name: float(loss) for name, loss in stage.step(state.step).items()}
-        for name, average in averages.items() if state.step >= stage.average_from else ():
-            average.update_parameters(stage.networks[name])
-        state.step += 1
-        _check_losses(stage, state, losses)
-        state.pending.append(losses)
-        if state.step % interval == 0 or state.step == settings.steps:
-            state.history.append({"step": state.step, **_mean(state.pending)})
-            state.pending.clear()
-            _check_output(stage, state.step)
-        state.seconds = time.monotonic() - started
-        report(state.step, losses)
-        if time.monotonic() - saved > CHECKPOINT_SECONDS and state.step < settings.steps:
+    try:
+        while state.step < settings.steps:
+            with whole():
+                losses = _advance(stage, averages, state)
+                state.seconds = time.monotonic() - started
+                report(state.step, losses)
+            if time.monotonic() - saved > CHECKPOINT_SECONDS and state.step < settings.steps:
+                _save(stage, averages, generator, state, checkpoint)
+                saved = time.monotonic()
+    except Interrupted:
+        with unhurried():
             _save(stage, averages, generator, state, checkpoint)
-            saved = time.monotonic()
+        raise
+    except TrainingCollapsed as error:
+        error.history = state.history
+        raise
     weights = {name: _tensors(averages.get(name, network)) for name, network in stage.networks.items()}
     return weights, state.history, state.seconds
+
+
+def _advance(stage: Stage, averages: Mapping[str, AveragedModel], state: _Progress) -> dict[str, float]:
+    """One step, with all that the loop does about it. Returns its losses."""
+    settings = stage.training
+    decay = 0.5 ** (state.step // settings.halve_every)
+    for name, optimizer in stage.optimizers.items():
+        for group in optimizer.param_groups:
+            group["lr"] = stage.learning_rates[name] * decay
+    losses = {name: float(loss) for name, loss in stage.step(state.step).items()}
+    for name, average in averages.items() if state.step >= stage.average_from else ():
+        average.update_parameters(stage.networks[name])
+    state.step += 1
+    check_losses(state.step, losses)
+    check_gradients(state.step, stage.networks, state.gradients)
+    window = min(WINDOW, max(20, settings.steps // 3))
+    for name in (name for name in stage.discriminators if name in losses):
+        check_discriminator(state.step, name, losses[name], stage.guessing, window, state.recent.setdefault(name, []))
+    state.pending.append(losses)
+    if state.step % max(1, settings.steps // HISTORY_POINTS) == 0 or state.step == settings.steps:
+        state.history.append({"step": state.step, **_mean(state.pending)})
+        state.pending.clear()
+        check_output(state.step, *stage.probe())
+    return losses
 
 
 def _averages(stage: Stage) -> dict[str, AveragedModel]:
@@ -265,33 +285,3 @@ def _restore(stage: Stage, averages: Mapping[str, AveragedModel], generator: tor
         return _Progress(**content["progress"])
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise UsageError(f"{checkpoint}: corrupt checkpoint ({error}): delete it to train this cell from the start") from error
-
-
-def _check_losses(stage: Stage, state: _Progress, losses: Mapping[str, float]) -> None:
-    """Stop loudly on a loss that is no number, or on a discriminator that saturates or guesses for a whole window."""
-    for name, loss in losses.items():
-        if not math.isfinite(loss):
-            raise TrainingCollapsed(
-                f"step {state.step}: loss '{name}' is {loss}: lower the learning rate or use precision float32"
-            )
-    window = min(HEALTH_WINDOW, max(20, stage.training.steps // 3))
-    for name in (name for name in stage.discriminators if name in losses):
-        recent = state.recent.setdefault(name, [])
-        recent.append(losses[name])
-        del recent[:-window]
-        if len(recent) < window:
-            continue
-        if max(recent) < STUCK:
-            raise TrainingCollapsed(f"step {state.step}: {name} has won {window} steps in a row: lower its learning rate")
-        if max(abs(loss - stage.guessing) for loss in recent) < STUCK:
-            raise TrainingCollapsed(f"step {state.step}: {name} has only guessed for {window} steps: raise its learning rate")
-
-
-def _check_output(stage: Stage, step: int) -> None:
-    """Stop loudly when the main network answers every input with a constant image."""
-    given, made = (images.detach().float().std(dim=(2, 3)).mean().item() for images in stage.probe())
-    if made < FLAT < given:
-        raise TrainingCollapsed(
-            f"step {step}: the output is constant (standard deviation {made:.1e}): "
-            "lower the learning rate or the weights of the adversarial and TV losses"
-        )

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.errors import UsageError
 from benchmarks.files import write_text
 from benchmarks.plan import Cell
-from benchmarks.results import Result, read_result, write_result
+from benchmarks.results import COMPLETE, Result, read_result, write_result
 
 
 class Workspace:
@@ -23,7 +23,7 @@ class Workspace:
         return self.root / "cells" / cell.folder
 
     def read(self, cell: Cell) -> Result | None:
-        """The cell's result, or None where it is not complete.
+        """The cell's result, complete or diverged, or None where there is none yet.
 
         Raises:
             UsageError: the file is corrupt, of a newer schema, or another cell's.
@@ -34,12 +34,11 @@ class Workspace:
         result = read_result(path)
         if result["cell"].get("id") != cell.id:
             raise UsageError(f"{path}: holds another cell ({result['cell'].get('id')}): move it away, or recompute with --force")
-        if cell.kind == "train" and not (self.folder(cell) / "weights.safetensors").is_file():
-            return None
-        return result
+        trained = cell.kind == "train" and result["status"] == COMPLETE
+        return None if trained and not (self.folder(cell) / "weights.safetensors").is_file() else result
 
     def finished(self, cell: Cell) -> Result | None:
-        """The cell's result where nothing is left to do for it: complete, and no metric missing for lack of weights."""
+        """The cell's result where nothing is left to do for it: no metric is missing for lack of weights."""
         result = self.read(cell)
         return None if result is None or result.get("missing") else result
 

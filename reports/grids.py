@@ -23,9 +23,10 @@ Column = tuple[str, str]  # protocol, metric
 def tables(study: Study) -> dict[str, Table]:
     """By kind, the tables of a study: ``methods`` beside bicubic, ``ablation`` beside the full model where variants were run."""
     shown = _shown(study.profile)
-    found = {"methods": _table(study, [name for name in METHODS if name in study.methods], REFERENCE, shown)}
+    there = study.methods.keys() | study.diverged.keys()
+    found = {"methods": _table(study, [name for name in METHODS if name in there], REFERENCE, shown)}
     for base in METHODS:
-        variants = [entry.name for entry in variants_of(base) if entry.name in study.methods]
+        variants = [entry.name for entry in variants_of(base) if entry.name in there]
         if variants:
             found["ablation"] = _table(study, [base, *variants], base, shown)
     return found
@@ -41,18 +42,19 @@ def _shown(profile: str) -> Sequence[str] | None:
 
 def _table(study: Study, methods: Sequence[str], reference: str, shown: Sequence[str] | None) -> Table:
     results = {name: study.results.get(name, []) for name in methods}
-    notes = {name: _note(study.methods.get(name, ())) for name in methods}
+    notes = {name: _note(study.methods.get(name, ()), study.diverged.get(name, ())) for name in methods}
     return make_table(study.dataset, study.profile, results, notes, reference, shown)
 
 
-def _note(evidence: Sequence[Evidence]) -> str:
+def _note(evidence: Sequence[Evidence], diverged: Sequence[Evidence]) -> str:
     """What must stand beside a method's name."""
-    if not evidence:
+    if not evidence and not diverged:
         return "not run"
     missing = {metric for each in evidence for metric in each.result.get("missing", {})}
-    changes = dict.fromkeys(change for each in evidence for change in each.changes)
+    changes = dict.fromkeys(change for each in (*evidence, *diverged) for change in each.changes)
     lacking = f"{', '.join(sorted(missing))}: weights missing" if missing else ""
-    return "; ".join(filter(None, (lacking, *(f"--set {change}" for change in changes))))
+    lost = f"seed {', '.join(str(each.seed) for each in diverged)} diverged" if diverged else ""
+    return "; ".join(filter(None, (lost, lacking, *(f"--set {change}" for change in changes))))
 
 
 def table_grid(name: str, table: Table) -> Grid:
@@ -187,4 +189,6 @@ def to_csv(found: Sequence[tuple[Study, Mapping[str, Table]]]) -> str:
                 for protocol, metric, estimate in numbers:
                     values = (repr(estimate.mean), repr(estimate.low), repr(estimate.high))
                     writer.writerow((*about, row.method, row.note, protocol, metric, *values, *origin))
+                if row.note and not numbers:
+                    writer.writerow((*about, row.method, row.note))
     return text.getvalue()

@@ -45,6 +45,7 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
         ("data digest", str(data.get("digest", ""))),
         ("degradation", _degradation(data)),
         ("weights digest", str(result.get("weights_digest", ""))),
+        ("diverged", str(result.get("diagnosis", ""))),
         ("missing", "; ".join(f"{metric}: {why}" for metric, why in result.get("missing", {}).items())),
         ("environment", _environment(result["environment"])),
         ("packages", ", ".join(f"{name} {version}" for name, version in (result["environment"].get("versions") or {}).items())),

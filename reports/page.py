@@ -19,7 +19,7 @@ from benchmarks.registry import METHODS, get_metric
 from reports.claims import Judgement, Verdict, summary
 from reports.figures import Drawing, draw_ablation, draw_distribution, draw_plane, draw_training
 from reports.grid import Grid, to_html
-from reports.origin import commit, origins
+from reports.origin import commit, origins, title
 from reports.pictures import HR, LR, Sample, cut, load_samples, view_box, write_webp
 from reports.reported import Paper
 from reports.studies import Evidence, Study
@@ -119,7 +119,7 @@ class _Pages:
             "title": _heading(study),
             "facts": _facts(chapter),
             "parts": [*parts, *([("images", "Images")] if samples else [])],
-            "notes": [*_left_out(study), *notes],
+            "notes": [*_diverged(study), *_left_out(study), *notes],
             "counts": [(_verdict(verdict), counts[verdict]) for verdict in SIGNS if verdict in counts],
             "claims": [_claim(judged) for judged in chapter.judgements],
             "tables": tables,
@@ -209,6 +209,11 @@ def _facts(chapter: Chapter) -> list[tuple[str, str]]:
         ("code", f"{', '.join(commits)}{', with uncommitted changes' if changed else ''}"),
         ("computed", days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"),
     ]
+
+
+def _diverged(study: Study) -> Iterator[str]:
+    for each in (each for found in study.diverged.values() for each in found):
+        yield f"{title(each)} ({each.id}) has no scores: {each.result['diagnosis']}."
 
 
 def _left_out(study: Study) -> Iterator[str]:

@@ -7,20 +7,20 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import UsageError
 from benchmarks.registry import METHODS, variants_of
-from benchmarks.results import Result, read_result
+from benchmarks.results import COMPLETE, DIVERGED, Result, read_result
 
 UNKNOWN = "unknown profile"  # of results from before they said it
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A finished cell: its result, its folder, and the MLflow run that mirrors it (empty where none does)."""
+    """A finished cell, complete or diverged: its result, its folder, the MLflow run that mirrors it (empty where none does)."""
 
     result: Result
     folder: Path | None
@@ -57,8 +57,9 @@ class Study:
         profile: whose name tables carry.
         dataset: that is tested on.
         trained_on: the data set that methods were trained on.
-        methods: by method, in the registry's order, one evaluation per seed.
+        methods: by method, in the registry's order, one complete evaluation per seed.
         left_out: evaluations that a later one, or one without changed settings, stands for.
+        diverged: by method, those whose training came to nothing.
         distinct: what tells it from another study of the same names: other images or protocols.
     """
 
@@ -67,6 +68,7 @@ class Study:
     trained_on: str
     methods: Mapping[str, tuple[Evidence, ...]]
     left_out: tuple[Evidence, ...]
+    diverged: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
     distinct: str = ""
 
     @property
@@ -117,7 +119,7 @@ def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
                 trained.setdefault(each.result["data"].get("trained_on") or dataset, []).append(each)
         for trained_on, methods in (trained or {dataset: []}).items():
             studies.append(_study(profile, dataset, trained_on, [*untrained, *methods]))
-    return _distinct(studies)
+    return _distinct([study for study in studies if study.methods])
 
 
 def _distinct(studies: Sequence[Study]) -> list[Study]:
@@ -146,9 +148,17 @@ def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[Evide
         if place in chosen:
             left_out.append(chosen[place])
         chosen[place] = each
-    methods = {name: tuple(each for (label, _), each in chosen.items() if label == name) for name in _known_methods()}
-    ordered = {name: tuple(sorted(found, key=lambda each: each.seed or 0)) for name, found in methods.items() if found}
-    return Study(profile, dataset, trained_on, ordered, tuple(sorted(left_out, key=lambda each: each.id)))
+    complete, diverged = (
+        _by_method(each for each in chosen.values() if each.result["status"] == status) for status in (COMPLETE, DIVERGED)
+    )
+    return Study(profile, dataset, trained_on, complete, tuple(sorted(left_out, key=lambda each: each.id)), diverged)
+
+
+def _by_method(evidence: Iterable[Evidence]) -> dict[str, tuple[Evidence, ...]]:
+    """In the registry's order, and in that of seeds."""
+    ordered = sorted(evidence, key=lambda each: each.seed or 0)
+    found = {name: tuple(each for each in ordered if each.label == name) for name in _known_methods()}
+    return {name: evaluations for name, evaluations in found.items() if evaluations}
 
 
 def _rank(each: Evidence) -> tuple[bool, str, str]:

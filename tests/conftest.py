@@ -27,6 +27,15 @@ def command(tmp_path: Path) -> Run:
     return run
 
 
+def mlflow_statuses(output: Path) -> set[str]:
+    """Of all MLflow runs of a workspace."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{output / 'mlflow.db'}")
+    (experiment,) = (found for found in client.search_experiments() if found.name == "cincgan-benchmark")
+    return {run.info.status for run in client.search_runs([experiment.experiment_id])}
+
+
 @pytest.fixture
 def shared_data() -> Path:
     """Real images beside the project, where a developer has them."""

@@ -16,7 +16,7 @@ from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.images import DataSpec
 from benchmarks.data.photos import regions
 from benchmarks.profile import load_profile
-from benchmarks.results import write_result
+from benchmarks.results import COMPLETE, SCHEMA, write_result
 from reports.build import build
 from reports.studies import load_evidence
 
@@ -87,7 +87,8 @@ def _write(root: Path, label: str, kind: str, seed: int | None, parts: dict[str,
     folder.mkdir(parents=True)
     cell = {"id": identifier, "dataset": "demo-photos", "kind": kind, "label": label, "seed": seed, "code": "x", "needs": needs}
     result = {
-        "schema": 1,
+        "schema": SCHEMA,
+        "status": COMPLETE,
         "cell": cell,
         "changes": [],
         "settings": {"protocols": {"rgb": 1, "ntire2018": 1}, "threads": 2},

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from benchmarks.errors import UsageError
-from benchmarks.results import write_result
+from benchmarks.results import COMPLETE, SCHEMA, write_result
 from benchmarks.tracking import Tracker
 from reports.build import build
 from reports.claims import Judgement, judge
@@ -55,7 +55,8 @@ def result(method: str, psnr: float, seed: int | None = 0, **changes: Any) -> di
     cell = {"id": f"{method.replace('/', '.')}-{seed}", "kind": "evaluate", "label": method, "seed": seed if trained else None}
     scores = {"ntire2018": {"psnr": values, "ssim": {image: value / 50 for image, value in values.items()}}}
     found = {
-        "schema": 1,
+        "schema": SCHEMA,
+        "status": COMPLETE,
         "cell": {**cell, "dataset": "demo-photos", "code": "c", "needs": {"stage": "t"} if trained else {}},
         "profile": "demo",
         "changes": [],

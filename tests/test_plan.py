@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks import source
+from benchmarks import plan, source
+from benchmarks.data.cards import PackagedPhotos
 from benchmarks.errors import UsageError
 from benchmarks.plan import Cell, find_cell, make_plan
 from benchmarks.profile import load_profile, profile_names
 from benchmarks.protocols import PROTOCOLS
 from benchmarks.registry import variants_of
 from benchmarks.source import code_digest
+from tests.conftest import ROOT
 
 TRIO = ("bicubic", "edsr", "cincgan")
 ALL = {"train edsr", "train cincgan-inner", "train cincgan-joint", *(f"evaluate {method}" for method in TRIO)}
@@ -60,17 +64,102 @@ def test_a_protocol_version_changes_evaluations(monkeypatch: pytest.MonkeyPatch)
     assert {name for name in ALL if before[name] != after[name]} == {name for name in ALL if name.startswith("evaluate")}
 
 
+EVALUATIONS = {name for name in ALL if name.startswith("evaluate")}
+INNER = {"train cincgan-inner", "train cincgan-joint", "evaluate cincgan"}
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("cincgan/losses.py", INNER),
+        ("cincgan/inner.py", INNER),
+        ("cincgan/joint.py", {"train cincgan-joint", "evaluate cincgan"}),
+        ("cincgan/method.py", {"evaluate cincgan"}),
+        ("baselines/edsr.py", ALL - {"train cincgan-inner", "evaluate bicubic"}),
+        ("baselines/bicubic.py", {"evaluate bicubic"}),
+        ("baselines/fsrcnn.py", set()),
+        ("benchmarks/training.py", ALL - {"evaluate bicubic"}),
+        ("benchmarks/health.py", ALL - {"evaluate bicubic"}),
+        ("benchmarks/data/sampler.py", ALL - {"evaluate bicubic"}),
+        ("benchmarks/data/degradation.py", ALL),
+        ("benchmarks/data/decode.py", ALL),
+        ("benchmarks/metrics.py", EVALUATIONS),
+        ("benchmarks/alignment.py", EVALUATIONS),
+        ("benchmarks/protocols.py", EVALUATIONS),
+        ("benchmarks/perceptual.py", EVALUATIONS),
+        ("benchmarks/statistics.py", EVALUATIONS),
+        *((f"benchmarks/{name}.py", set()) for name in ("run", "invocation", "tracking", "files", "results", "interruption")),
+        *((f"reports/{name}.py", set()) for name in ("tables", "build", "claims")),
+    ],
+)
+def test_changed_code_changes_what_it_computes_and_nothing_else(
+    module: str, expected: set[str], sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ids(make_plan(load_profile("demo"), TRIO))
+    monkeypatch.setattr(source, "ROOT", sources)
+    forget_code()
+    assert ids(make_plan(load_profile("demo"), TRIO)) == before
+    path = sources / module
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"{text}\nTOUCHED = 1\n", encoding="utf-8")
+    forget_code()
+    after = ids(make_plan(load_profile("demo"), TRIO))
+    path.write_text(text, encoding="utf-8")
+    assert {name for name in ALL if before[name] != after[name]} == expected
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("x", INNER),
+        ("z", ALL - {"evaluate bicubic"}),
+        ("test", EVALUATIONS),
+        ("licence", set()),
+        ("sha256", ALL - {"evaluate bicubic"}),  # no test image is cut from it
+    ],
+)
+def test_changed_data_change_what_sees_them_and_nothing_else(
+    part: str, expected: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ids(make_plan(load_profile("demo"), TRIO))
+    card = plan.load_dataset_card("demo-photos")
+    assert isinstance(card, PackagedPhotos)
+    changes = {"x": ((0, 0, 96, 96),), "z": ((0, 0, 96, 96),), "test": ((0, 0, 96, 96),), "licence": "other", "sha256": "0" * 64}
+    first = replace(card.photos[0], **{part: changes[part]})
+    monkeypatch.setattr(plan, "load_dataset_card", lambda name: replace(card, photos=(first, *card.photos[1:])))
+    after = ids(make_plan(load_profile("demo"), TRIO))
+    assert {name for name in ALL if before[name] != after[name]} == expected
+
+
+@pytest.fixture(scope="module")
+def copied_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("sources")
+    for package in source.PACKAGES:
+        shutil.copytree(ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return root
+
+
+@pytest.fixture
+def sources(copied_sources: Path) -> Iterator[Path]:
+    """A copy of the project's source, to change."""
+    yield copied_sources
+    forget_code()
+
+
+def forget_code() -> None:
+    code_digest.cache_clear()
+    source._module.cache_clear()
+
+
 def test_code_counts_through_its_imports_and_comments_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "cincgan"
     package.mkdir()
     (package / "a.py").write_text("from cincgan import b\n")
     (package / "b.py").write_text("import torch\nX = 1\n")
     monkeypatch.setattr(source, "ROOT", tmp_path)
-    code_digest.cache_clear()
 
     def digest() -> str:
-        code_digest.cache_clear()
-        source._module.cache_clear()
+        forget_code()
         return code_digest("cincgan.a")
 
     first = digest()
@@ -78,8 +167,7 @@ def test_code_counts_through_its_imports_and_comments_do_not(tmp_path: Path, mon
     assert digest() == first
     (package / "b.py").write_text("import torch\nX = 2\n")
     assert digest() != first
-    code_digest.cache_clear()
-    source._module.cache_clear()
+    forget_code()
 
 
 def test_the_training_code_does_not_depend_on_the_scoring_code() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,13 +37,6 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return output, done.stdout
-
-
-def statuses(output: Path) -> set[str]:
-    """Of all MLflow runs of a workspace."""
-    client = MlflowClient(tracking_uri=f"sqlite:///{output / 'mlflow.db'}")
-    (experiment,) = (found for found in client.search_experiments() if found.name == "cincgan-benchmark")
-    return {run.info.status for run in client.search_runs([experiment.experiment_id])}
 
 
 def results(output: Path) -> dict[str, dict[str, Any]]:
@@ -252,19 +244,6 @@ def test_without_weights_lpips_is_missing_and_everything_else_is_there(command: 
     assert set(results(tmp_path / "runs")["evaluate bicubic"]["scores"]["rgb"]) == {"psnr", "ssim", "lpips"}
 
 
-def test_a_collapsed_method_is_a_row_of_the_table_and_the_others_go_on(command: Run, tmp_path: Path) -> None:
-    huge = "stages.cincgan-inner.training.learning_rate=1e6"
-    done = command("--methods", "cincgan", "bicubic", "--profile", "smoke", "--set", huge, "--set", WITHOUT_LPIPS)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "lower the learning rate" in done.stderr
-    assert "not run, because train cincgan-inner" in done.stderr
-    table = (tmp_path / "runs" / "table-smoke.md").read_text()
-    assert "cincgan (seed 0 diverged)" in table
-    assert "| bicubic " in table
-    assert "FAILED" in statuses(tmp_path / "runs")
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -334,39 +313,6 @@ def test_force_computes_again_and_comes_to_the_same(command: Run, tmp_path: Path
     assert command(*line).returncode == 2
     assert command(*line, "--force").returncode == 0
     assert results(tmp_path / "runs")["evaluate bicubic"]["scores"] == first["scores"]
-
-
-def heed_interrupts() -> None:
-    """A test run in the background is told to ignore SIGINT, and its children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def test_an_interrupted_run_keeps_its_table_and_says_how_to_go_on(tmp_path: Path) -> None:
-    output = tmp_path / "runs"
-    line = [
-        sys.executable,
-        "-m",
-        "benchmarks.run",
-        "--all",
-        "--profile",
-        "smoke",
-        "--set",
-        WITHOUT_LPIPS,
-        "--output",
-        str(output),
-    ]
-    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(line, cwd=ROOT, env=env, preexec_fn=heed_interrupts, **streams) as process:
-        assert process.stderr is not None
-        assert any("evaluate bicubic on demo-photos: done" in text for text in process.stderr)
-        assert any("train edsr" in text for text in process.stderr)
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert said.splitlines()[-1].startswith("interrupted: what is finished is kept in")
-    assert "| edsr (seed 0 not run yet)" in (output / "table-smoke.md").read_text(encoding="utf-8")
-    assert "RUNNING" not in statuses(output)
 
 
 def test_the_first_row_of_the_papers_data_says_which_protocol_is_the_papers(command: Run, tmp_path: Path) -> None:

@@ -131,6 +131,58 @@ def test_collapse_stops_training_with_advice(loss: Callable[[int], float], outpu
         train(Toy(loss, output), torch.Generator(), tmp_path / "c")
 
 
+class Exploding(Toy):
+    """Its gradient is what the test says."""
+
+    def __init__(self, gradient: Callable[[int], float], steps: int = 400) -> None:
+        super().__init__(lambda step: 0.2, steps=steps)
+        self.gradient = gradient
+
+    def step(self, index: int) -> dict[str, Tensor]:
+        losses = super().step(index)
+        for parameter in self.networks["net"].parameters():
+            parameter.grad = torch.full_like(parameter, self.gradient(index))
+        return losses
+
+
+@pytest.mark.parametrize(
+    ("gradient", "message"),
+    [
+        (lambda step: math.nan if step == 6 else 1.0, "step 7: the gradient of 'net' is nan: lower the learning rate"),
+        (lambda step: math.inf, "step 1: the gradient of 'net' is inf"),
+        (lambda step: 1.0 if step < 200 else 1e4, r"step 210: the gradient of 'net' has exploded \(norm 1.41e\+04, 1.41 at most"),
+    ],
+)
+def test_a_gradient_that_explodes_is_noticed(gradient: Callable[[int], float], message: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingCollapsed, match=message) as collapsed:
+        train(Exploding(gradient), torch.Generator(), tmp_path / "c")
+    assert len(collapsed.value.history) == {6: 3, 0: 0, 209: 104}[int(message.split()[1].strip(":")) - 1]
+
+
+@pytest.mark.parametrize(
+    "gradient",
+    [lambda step: 1e4 if step < 50 else 1.0, lambda step: 1e4 if step % 10 else 1.0, lambda step: 0.0 if step < 5 else 1.0],
+)
+def test_a_gradient_that_calms_down_or_only_spikes_is_left_alone(gradient: Callable[[int], float], tmp_path: Path) -> None:
+    train(Exploding(gradient), torch.Generator(), tmp_path / "c")
+
+
+def test_the_watch_goes_on_where_a_checkpoint_left_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+
+    def stop(step: int, losses: dict[str, float]) -> None:
+        if step == 206:  # five steps into the explosion
+            raise Stopped
+
+    exploding = lambda step: 1.0 if step < 200 else 1e4  # noqa: E731
+    with pytest.raises(Stopped):
+        train(Exploding(exploding), torch.Generator(), tmp_path / "c", stop)
+    with pytest.raises(TrainingCollapsed, match="step 210"):
+        train(Exploding(exploding), torch.Generator(), tmp_path / "c")
+    kept = torch.load(tmp_path / "c", weights_only=True)["progress"]
+    assert kept["step"] == 209, "the last checkpoint is of before the training was given up"
+
+
 def test_a_stage_says_what_a_guessing_discriminator_loses(tmp_path: Path) -> None:
     blind, judging = Toy(lambda step: 1.386), Toy(lambda step: 0.5, steps=400)
     blind.guessing = judging.guessing = 2 * math.log(2)

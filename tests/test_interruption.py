@@ -1,0 +1,131 @@
+"""SIGINT and SIGTERM: stopped within seconds, nothing lost, and the line that goes on; in real processes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.results import read_result
+from tests.conftest import ROOT, mlflow_statuses
+
+pytestmark = pytest.mark.slow
+
+SECONDS = 5.0  # that stopping may take
+TRAINING = [
+    "--methods",
+    "bicubic",
+    "edsr",
+    "--profile",
+    "smoke",
+    "--set",
+    "metrics=['psnr']",
+    "--set",
+    "stages.edsr.training.steps=400",
+]
+
+
+def heed_interrupts() -> None:
+    """A test run in the background is told to ignore SIGINT, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def start(line: list[str]) -> subprocess.Popen[str]:
+    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, *line], cwd=ROOT, env=env, preexec_fn=heed_interrupts, **streams)  # type: ignore[call-overload]
+
+
+def stop(process: subprocess.Popen[str], number: int) -> tuple[float, str]:
+    """Send a signal; the seconds until the process ended, and what it still said."""
+    sent = time.monotonic()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    return time.monotonic() - sent, said
+
+
+def trained(output: Path) -> Path:
+    (folder,) = output.glob("cells/train-edsr-*")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("undisturbed") / "runs"
+    with start(["-m", "benchmarks.run", *TRAINING, "--output", str(output)]) as process:
+        _, said = process.communicate()
+    assert process.returncode == 0, said
+    return output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_training_goes_on_to_the_same_bits(number: signal.Signals, undisturbed: Path, tmp_path: Path) -> None:
+    output = tmp_path / "runs"
+    with start(["-m", "benchmarks.run", *TRAINING, "--output", str(output)]) as process:
+        assert process.stderr is not None
+        assert any("train edsr" in text and ": 100/400" in text for text in process.stderr)
+        seconds, said = stop(process, number)
+    assert process.returncode == 128 + number
+    assert seconds < SECONDS
+    assert "Traceback" not in said
+    kept, _, resume = said.splitlines()[-1].partition("; to go on: ")
+    assert kept == f"interrupted: what is finished is kept in {output}"
+    assert "| edsr (seed 0 not run yet)" in (output / "table-smoke.md").read_text(encoding="utf-8")
+    assert mlflow_statuses(output) == {"FINISHED", "KILLED"}
+    done = torch.load(trained(output) / "checkpoint.pt", weights_only=True)["progress"]["step"]
+    assert 100 <= done < 400
+
+    python, *rest = shlex.split(resume)
+    assert python == "python"
+    with start(rest) as process:
+        assert process.stderr is not None
+        first = next(text for text in process.stderr if "train edsr" in text)
+        process.communicate()
+    assert process.returncode == 0
+    assert int(first.partition("/400")[0].rpartition(" ")[2]) > done, "it goes on after the checkpoint"
+    ours, theirs = (read_result(trained(each) / "result.json") for each in (output, undisturbed))
+    assert ours["weights_digest"] == theirs["weights_digest"]
+    assert ours["history"] == theirs["history"]
+    assert not (trained(output) / "checkpoint.pt").exists()
+
+
+LONG = """\
+import sys, time
+from benchmarks.command import Parser, run_command
+from benchmarks.interruption import whole
+
+def work(options):
+    print("at work", flush=True)
+    with whole():
+        time.sleep(60)
+    return 0
+
+sys.exit(run_command(Parser("long", "", ""), [], work))
+"""
+
+
+def test_a_step_that_takes_too_long_is_not_waited_for() -> None:
+    with start(["-c", LONG]) as process:
+        assert process.stdout is not None and process.stdout.readline() == "at work\n"
+        seconds, said = stop(process, signal.SIGTERM)
+    assert process.returncode == 143
+    assert seconds < SECONDS
+    assert said == "interrupted: nothing was written\n"
+
+
+def test_a_second_signal_is_heeded_at_once() -> None:
+    with start(["-c", LONG]) as process:
+        assert process.stdout is not None and process.stdout.readline() == "at work\n"
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        seconds, said = stop(process, signal.SIGINT)
+    assert process.returncode == 143, "the first one counts"
+    assert seconds < 1
+    assert said == "interrupted: nothing was written\n"
