@@ -20,7 +20,8 @@ from tests.conftest import ROOT, Run, mlflow_statuses
 pytestmark = pytest.mark.slow
 
 HUGE = "stages.cincgan-inner.training.learning_rate=1e6"
-LINE = ("--methods", "cincgan", "bicubic", "--profile", "smoke", "--set", HUGE, "--set", "metrics=['psnr', 'ssim']")
+METRICS = "metrics=['psnr', 'ssim']"
+LINE = ("--methods", "cincgan", "bicubic", "--profile", "smoke", "--set", HUGE, "--set", METRICS)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def test_tables_and_the_report_print_it(diverged: tuple[Path, Any]) -> None:
         assert "| cincgan (seed 0 diverged" in text and "| bicubic " in text
     rows = list(csv.DictReader((output / "report" / "tables.csv").open(encoding="utf-8")))
     (row,) = (row for row in rows if row["method"] == "cincgan")
-    assert (row["note"], row["mean"]) == (f"seed 0 diverged; --set {HUGE}", None)
+    assert (row["note"], row["mean"]) == (f"seed 0 diverged; --set {HUGE}; --set {METRICS}", None)
     page = (output / "report" / "index.html").read_text(encoding="utf-8")
     assert "has no scores: train cincgan-inner on demo-photos, seed 0 has diverged" in page
 

@@ -28,7 +28,7 @@ TRAINING = [
     "--set",
     "metrics=['psnr']",
     "--set",
-    "stages.edsr.training.steps=400",
+    "stages.edsr.training.steps=200",
 ]
 
 
@@ -70,7 +70,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(number: signal.Signals, und
     output = tmp_path / "runs"
     with start(["-m", "benchmarks.run", *TRAINING, "--output", str(output)]) as process:
         assert process.stderr is not None
-        assert any("train edsr" in text and ": 100/400" in text for text in process.stderr)
+        assert any("train edsr" in text and ": 50/200" in text for text in process.stderr)
         seconds, said = stop(process, number)
     assert process.returncode == 128 + number
     assert seconds < SECONDS
@@ -80,7 +80,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(number: signal.Signals, und
     assert "| edsr (seed 0 not run yet)" in (output / "table-smoke.md").read_text(encoding="utf-8")
     assert mlflow_statuses(output) == {"FINISHED", "KILLED"}
     done = torch.load(trained(output) / "checkpoint.pt", weights_only=True)["progress"]["step"]
-    assert 100 <= done < 400
+    assert 50 <= done < 200
 
     python, *rest = shlex.split(resume)
     assert python == "python"
@@ -89,7 +89,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(number: signal.Signals, und
         first = next(text for text in process.stderr if "train edsr" in text)
         process.communicate()
     assert process.returncode == 0
-    assert int(first.partition("/400")[0].rpartition(" ")[2]) > done, "it goes on after the checkpoint"
+    assert int(first.partition("/200")[0].rpartition(" ")[2]) > done, "it goes on after the checkpoint"
     ours, theirs = (read_result(trained(each) / "result.json") for each in (output, undisturbed))
     assert ours["weights_digest"] == theirs["weights_digest"]
     assert ours["history"] == theirs["history"]
