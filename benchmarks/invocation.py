@@ -6,7 +6,6 @@ import json
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.errors import BenchmarkError, TrainingCollapsed, WeightsMissing
@@ -21,7 +20,6 @@ from benchmarks.results import DIVERGED, Result
 from benchmarks.workspace import Workspace
 
 if TYPE_CHECKING:
-    from benchmarks.tracking import Tracker
     from reports.tables import Table
 
 
@@ -124,33 +122,26 @@ class Invocation:
         }
         with Tracker(self.workspace.root, invocation=invocation, warn=_say) as tracker:
             for cell in self.cells:
-                if self._result(cell) is not None:
-                    self._mirror(tracker, cell)
+                if finished := self._result(cell):
+                    tracker.mirror(finished, self.workspace.folder(cell))
             for number, cell in enumerate(waiting, start=1):
                 if self._blocked(cell):
                     continue
                 try:
-                    self._compute_one(cell, f"[{number}/{len(waiting)}] {cell}")
+                    result = self._compute_one(cell, f"[{number}/{len(waiting)}] {cell}")
                 except Exception as error:  # whatever a cell raises, the others go on
                     tracker.cell_failed = True
                     self.failures[cell.id] = self._failure(cell, error)
                     _say(f"{cell}: {self.failures[cell.id]}")
                     continue
-                self._mirror(tracker, cell)
-                if cell.id in self.diverged:
+                tracker.mirror(result, self.workspace.folder(cell))
+                if result["status"] == DIVERGED:
                     tracker.cell_failed = True
-                    _say(f"{cell}: diverged: {self.diverged[cell.id]['diagnosis']}")
+                    _say(f"{cell}: diverged: {result['diagnosis']}")
                 if cell.kind == "evaluate":
                     self._write_tables()
                 for line in self._calibrations([cell]):
                     _say(line)
-
-    def _mirror(self, tracker: Tracker, cell: Cell) -> None:
-        """Mirror a result, and note beside it which run has it."""
-        folder, result = self.workspace.folder(cell), self._result(cell)
-        run_id = tracker.mirror(result, self._samples(cell), folder / "result.json") if result else ""
-        if run_id:
-            write_text(folder / "mlflow.json", json.dumps({"run_id": run_id, "uri": tracker.address}) + "\n")
 
     def _failure(self, cell: Cell, error: Exception) -> BenchmarkError:
         """A failure as one line; where it is not one of ours, the traceback goes into the cell's folder."""
@@ -160,9 +151,6 @@ class Invocation:
         write_text(path, "".join(traceback.format_exception(error)))
         return BenchmarkError(f"failed unexpectedly ({type(error).__name__}: {error}): the traceback is in {path}")
 
-    def _samples(self, cell: Cell) -> list[Path]:
-        return sorted((self.workspace.folder(cell) / "samples").glob("*.png"))
-
     def _blocked(self, cell: Cell) -> bool:
         """Whether something that the cell needs has failed; then it has failed too."""
         failed = next((needed for needed in cell.needs.values() if needed.id in self.failures), None)
@@ -171,7 +159,7 @@ class Invocation:
             _say(f"{cell}: not run, because {failed} failed")
         return failed is not None
 
-    def _compute_one(self, cell: Cell, title: str) -> None:
+    def _compute_one(self, cell: Cell, title: str) -> Result:
         from benchmarks.cells import run_cell
 
         if self.force:
@@ -181,6 +169,7 @@ class Invocation:
             self._keep(cell, result)
             progress.finish(result)
         self.missing.update(result.get("missing", {}))
+        return result
 
     def _shown(self) -> list[Cell]:
         """What tables show: what was asked for, and what else of the profile is finished."""

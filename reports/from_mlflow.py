@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import UsageError
+from benchmarks.mlflow_session import EXPERIMENT, connect, is_mirrored, quiet, sqlite_file
 from benchmarks.results import read_result
-from benchmarks.tracking import EXPERIMENT, connect, quiet, tracking_uri
+from benchmarks.tracking import reason, tracking_uri, without_password
 from reports.studies import Evidence
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ def load_mirrored(root: Path, uri: str) -> list[Evidence]:
         UsageError: it cannot be reached, or has no results.
     """
     address = uri or tracking_uri(root)
-    if address.startswith("sqlite:///") and not Path(address.removeprefix("sqlite:///")).is_file():
-        raise UsageError(f"{address}: no such database: give the folder of a run, or the address of a tracking server")
+    shown, database = without_password(address), sqlite_file(address)
+    if database and not database.is_file():
+        raise UsageError(f"{shown}: no such database: give the folder of a run, or the address of a tracking server")
     try:
         with quiet(), tempfile.TemporaryDirectory() as folder:
             client: MlflowClient = connect(address)
@@ -37,9 +39,9 @@ def load_mirrored(root: Path, uri: str) -> list[Evidence]:
     except UsageError:
         raise
     except Exception as error:  # whatever MLflow and its drivers raise
-        raise UsageError(f"{address}: cannot be read ({type(error).__name__}: {error}): check the address") from error
+        raise UsageError(f"{shown}: cannot be read ({reason(error)}): check the address") from error
     if not found:
-        raise UsageError(f"{address}: no results there: run python -m benchmarks.run first")
+        raise UsageError(f"{shown}: no results there: run python -m benchmarks.run first")
     return sorted(found, key=lambda each: each.id)
 
 
@@ -52,14 +54,19 @@ def _children(client: MlflowClient, experiment: str) -> list[Any]:
         for run in page:
             cell, when = run.data.tags.get("cell_id"), run.data.tags.get("finished_at", "")
             before = latest[cell].data.tags.get("finished_at", "") if cell in latest else ""
-            if cell and run.info.status == "FINISHED" and when >= before:
+            if cell and is_mirrored(run) and when >= before:
                 latest[cell] = run
         token = page.token or None
     return list(latest.values())
 
 
 def _evidence(client: MlflowClient, run: Any, folder: Path) -> Evidence:
-    where = folder / run.info.run_id
+    run_id = run.info.run_id
+    where = folder / run_id
     where.mkdir()
-    path = client.download_artifacts(run.info.run_id, "result.json", str(where))
-    return Evidence(read_result(Path(path)), None, run.info.run_id)
+    try:
+        path = client.download_artifacts(run_id, "result.json", str(where))
+        return Evidence(read_result(Path(path)), None, run_id)
+    except Exception as error:  # lost, or cut off
+        why = f"MLflow run {run_id} has no whole result.json ({reason(error)})"
+        raise UsageError(f"{why}: python -m benchmarks.sync stores what is lost again") from error

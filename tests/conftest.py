@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-pytest.register_assert_rewrite("tests.downloads", "tests.flaky_server", "tests.tiny_archives", "tests.weight_cards")
+pytest.register_assert_rewrite(
+    "tests.downloads", "tests.flaky_server", "tests.mlflow_cells", "tests.tiny_archives", "tests.weight_cards"
+)
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -43,3 +46,22 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no images at {folder}: set CINCGAN_SHARED_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with MLflow's tables: creating them takes seconds, copying them does not."""
+    from benchmarks.mlflow_session import connect, quiet
+
+    folder = tmp_path_factory.mktemp("fresh")
+    with quiet():
+        connect(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def output(tmp_path: Path, mlflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with an empty MLflow database."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(mlflow_database, tmp_path / "mlflow.db")
+    return tmp_path

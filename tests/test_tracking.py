@@ -5,85 +5,27 @@ from __future__ import annotations
 import functools
 import json
 import logging
-import math
 import os
 import platform
 import shlex
-import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Run
 
-from benchmarks import tracking
-from benchmarks.tracking import EXPERIMENT, Tracker, flatten, tracking_uri, ui_command
-
-INVOCATION = {"profile": "demo", "methods": ["bicubic", "cincgan"], "seeds": [0], "git": {"commit": "c0ffee"}}
-
-
-@pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's tables: creating them takes seconds, copying them does not."""
-    folder = tmp_path_factory.mktemp("fresh")
-    with tracking.quiet():
-        tracking.connect(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
-    return folder / "mlflow.db"
-
-
-@pytest.fixture
-def output(tmp_path: Path, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    shutil.copy(fresh, tmp_path / "mlflow.db")
-    return tmp_path
-
-
-def fail(message: str) -> None:
-    pytest.fail(f"unexpected warning: {message}")
-
-
-def make_tracker(output: Path, warn: Callable[[str], None] = fail) -> Tracker:
-    return Tracker(output, invocation=INVOCATION, warn=warn)
-
-
-def make_result(identity: str = "3f2a" * 4, **parts: Any) -> dict[str, Any]:
-    cell = {"id": identity, "kind": "evaluate", "label": "cincgan/no-inner-cycle", "seed": 0, "dataset": "demo-photos"}
-    return {
-        "schema": 1,
-        "cell": {**cell, "needs": {"cincgan-inner": "beef" * 4}},
-        "settings": {"adam": {"betas": [0.5, 0.999], "rate": 2e-4}, "steps": 10},
-        "data": {"digest": "da7a", "scale": 4},
-        "summary": {
-            "rgb": {"psnr": {"mean": 25.1, "low": 24.0, "high": 26.2}, "lpips": "weights missing"},
-            "ntire2018": {"ssim": {"mean": 0.7, "low": None, "high": None}},
-        },
-        "weights_digest": None,
-        "seconds": 12.5,
-        "finished_at": "2026-11-24T12:00:00+00:00",
-        "git": {"commit": "c0ffee", "dirty": False},
-        **parts,
-    }
-
-
-def all_runs(output: Path) -> tuple[list[Run], list[Run]]:
-    """The parents and the children, oldest first."""
-    client = MlflowClient(tracking_uri=tracking_uri(output))
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    runs = list(client.search_runs([experiment.experiment_id], order_by=["attributes.start_time"])) if experiment else []
-    return [run for run in runs if "cell_id" not in run.data.tags], [run for run in runs if "cell_id" in run.data.tags]
+from benchmarks import mlflow_session
+from benchmarks.mlflow_session import EXPERIMENT
+from benchmarks.tracking import tracking_uri, ui_command
+from tests.mlflow_cells import all_runs, make_result, make_tracker, mirror
 
 
 def test_a_cell_becomes_a_child_of_its_invocation(output: Path) -> None:
-    sample = output / "photo.png"
-    sample.write_bytes(b"pixels")
     with make_tracker(output) as tracker:
-        tracker.mirror(make_result(), [sample])
+        mirror(tracker, output, make_result())
     assert tracker.failures == []
     [parent], [child] = all_runs(output)
     assert parent.info.run_name.startswith("demo 20") and parent.info.status == "FINISHED"
@@ -97,24 +39,19 @@ def test_a_cell_becomes_a_child_of_its_invocation(output: Path) -> None:
     expected = {"cell_id": "3f2a" * 4, "kind": "evaluate", "dataset": "demo-photos", "seed": "0", "data_digest": "da7a"}
     expected |= {"mlflow.parentRunId": parent.info.run_id, "mlflow.source.git.commit": "c0ffee", "git_dirty": "false"}
     assert expected.items() <= child.data.tags.items() and "weights_digest" not in child.data.tags
-    stored = output / "mlartifacts" / child.info.run_id / "artifacts" / "samples" / "photo.png"
-    assert stored.read_bytes() == b"pixels"
-
-
-def test_what_mlflow_cannot_hold_becomes_a_tag(output: Path) -> None:
-    summary = {"rgb": {"psnr": {"mean": math.inf, "low": 24.0}}}
-    with make_tracker(output) as tracker:
-        tracker.mirror(make_result(summary=summary, history=[{"step": 1, "loss": 0.5}, {"step": 2, "loss": math.nan}]))
-    child = all_runs(output)[1][0]
-    assert child.data.metrics == {"rgb.psnr.low": 24.0, "loss": 0.5, "seconds": 12.5}
-    assert child.data.tags["nonfinite.rgb.psnr"] == "inf" and child.data.tags["nonfinite.loss"] == "nan"
+    stored = output / "mlartifacts" / child.info.run_id / "artifacts"
+    assert (stored / "samples" / "photo.png").read_bytes() == b"pixels"
+    [folder] = output.glob("cells/*")
+    assert (stored / "result.json").read_bytes() == (folder / "result.json").read_bytes()
+    note = {"run_id": child.info.run_id, "uri": tracking_uri(output), "finished_at": "2026-11-24T12:00:00+00:00"}
+    assert json.loads((folder / "mlflow.json").read_text()) == note
 
 
 def test_history_and_settings_beyond_one_batch(output: Path) -> None:
     history = [{"step": 10 * i, "loss": 1 / (i + 1), "discriminator": i / 7} for i in range(1200)]
     settings = {f"option{i}": i for i in range(250)} | {"long": "x" * 10_000}
     with make_tracker(output) as tracker:
-        tracker.mirror(make_result(history=history, settings=settings))
+        mirror(tracker, output, make_result(history=history, settings=settings))
     child = all_runs(output)[1][0]
     assert len(child.data.params) == 251 and len(child.data.params["long"]) == 6000
     stored = MlflowClient(tracking_uri=tracking_uri(output)).get_metric_history(child.info.run_id, "discriminator")
@@ -125,11 +62,11 @@ def test_history_and_settings_beyond_one_batch(output: Path) -> None:
 def test_a_mirrored_cell_is_noted_and_not_mirrored_again(output: Path) -> None:
     for _ in range(2):
         with make_tracker(output) as tracker:
-            tracker.mirror(make_result())
+            mirror(tracker, output, make_result())
     parents, [child] = all_runs(output)
     assert [parent.data.tags.get(f"reused.{'3f2a' * 4}") for parent in parents] == [None, child.info.run_id]
     with make_tracker(output) as tracker:
-        tracker.mirror(make_result(finished_at="2026-11-25T12:00:00+00:00"))
+        mirror(tracker, output, make_result(finished_at="2026-11-25T12:00:00+00:00"))
     assert len(all_runs(output)[1]) == 2, "computed again: another result"
 
 
@@ -140,7 +77,7 @@ def test_what_is_mirrored_already_is_found_on_every_page(output: Path, monkeypat
     for _ in range(2):
         with make_tracker(output) as tracker:
             for result in results:
-                tracker.mirror(result)
+                mirror(tracker, output, result)
     monkeypatch.undo()
     assert len(all_runs(output)[1]) == 3
 
@@ -148,14 +85,16 @@ def test_what_is_mirrored_already_is_found_on_every_page(output: Path, monkeypat
 def test_a_cell_that_failed_half_way_is_mirrored_anew_and_the_others_go_on(output: Path) -> None:
     heard: list[str] = []
     with make_tracker(output, heard.append) as tracker:
-        tracker.mirror(make_result("a" * 16), [output / "missing.png"])
-        tracker.mirror(make_result("b" * 16))
-    assert len(heard) == len(tracker.failures) == 1 and "a" * 16 in heard[0] and "\n" not in heard[0]
+        tracker.mirror(make_result("a" * 16), output / "nowhere")
+        mirror(tracker, output, make_result("b" * 16))
+    assert len(tracker.failures) == 1 and "a" * 16 in heard[0] and "\n" not in heard[0]
+    sync = f"python -m benchmarks.sync --results {output} mirrors them"
+    assert heard[1:] == [f"MLflow lacks 1 of 2 cells, whose results are safe: {sync}"]
     with make_tracker(output) as tracker:
-        tracker.mirror(make_result("a" * 16))
-        tracker.mirror(make_result("b" * 16))
+        mirror(tracker, output, make_result("a" * 16))
+        mirror(tracker, output, make_result("b" * 16))
     states = sorted((child.data.tags["cell_id"][0], child.info.status) for child in all_runs(output)[1])
-    assert states == [("a", "FAILED"), ("a", "FINISHED"), ("b", "FINISHED")]
+    assert states == [("a", "FINISHED"), ("a", "KILLED"), ("b", "FINISHED")]
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, "KILLED"), (SystemExit, "KILLED"), (ValueError, "FAILED")])
@@ -166,30 +105,28 @@ def test_how_an_invocation_ends(output: Path, error: type[BaseException], status
     assert all_runs(output)[0][0].info.status == status
 
 
-def test_a_killed_invocation_is_closed_by_the_next(output: Path) -> None:
+@pytest.mark.parametrize("own", [True, False])
+def test_a_killed_invocation_is_closed_by_the_next(output: Path, own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its own database whatever the host, for numbers and names of hosts come again; in a shared one with care."""
+    if not own:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{output}//mlflow.db")
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     client = MlflowClient(tracking_uri=tracking_uri(output))
     experiment = client.create_experiment(EXPERIMENT)
     here, alive = platform.node(), str(os.getppid())
-    owners = {"killed": (here, str(gone.pid)), "at work": (here, alive), "elsewhere": ("another host", str(gone.pid))}
-    runs = {name: client.create_run(experiment, tags={"host": h, "pid": p}).info.run_id for name, (h, p) in owners.items()}
+    owners = {
+        "killed": {"host": here, "pid": str(gone.pid)},
+        "its number came again": {"host": here, "pid": alive, "workspace": str(output)},
+        "at work": {"host": here, "pid": alive, "workspace": "/other"},
+        "elsewhere": {"host": "another host", "pid": str(gone.pid), "workspace": str(output)},
+        "somebody's": {},
+    }
+    runs = {name: client.create_run(experiment, tags=tags).info.run_id for name, tags in owners.items()}
     with make_tracker(output):
         pass
-    states = {name: client.get_run(run).info.status for name, run in runs.items()}
-    assert states == {"killed": "KILLED", "at work": "RUNNING", "elsewhere": "RUNNING"}
-
-
-def test_no_tracker_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    heard: list[str] = []
-    with make_tracker(tmp_path, heard.append) as tracker:
-        for _ in range(5):
-            tracker.mirror(make_result())
-    assert len(heard) == len(tracker.failures) == 1
-    assert "127.0.0.1:9" in heard[0] and "secret" not in heard[0] and "\n" not in heard[0]
-    assert capfd.readouterr() == ("", "") and list(tmp_path.iterdir()) == []
+    killed = {name for name, run in runs.items() if client.get_run(run).info.status == "KILLED"}
+    assert killed == {"killed", "its number came again"} | ({"at work", "elsewhere"} if own else set())
 
 
 class FakeServer(BaseHTTPRequestHandler):
@@ -216,39 +153,9 @@ def test_a_server_s_links_stay_out_of_standard_output(
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
         with make_tracker(tmp_path) as tracker:
-            tracker.mirror(make_result())
+            mirror(tracker, tmp_path, make_result())
         server.shutdown()
     assert tracker.failures == [] and capfd.readouterr() == ("", "")
-
-
-def test_a_tracker_that_goes_down_is_given_up(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[str] = []
-    calls: list[str] = []
-
-    def down(client: MlflowClient, *arguments: object, **options: object) -> None:
-        calls.append("create_run")
-        raise ConnectionError("gone\naway")
-
-    with make_tracker(output, heard.append) as tracker:
-        tracker.open()
-        monkeypatch.setattr(MlflowClient, "create_run", down)
-        for i in range(10):
-            tracker.mirror(make_result(f"{i:016x}"))
-    assert len(calls) == len(tracker.failures) == tracking.GIVE_UP_AFTER and len(heard) == 1
-    assert "gone away" in heard[0]
-
-
-@pytest.mark.parametrize("content", [b"no database at all", None])
-def test_a_database_that_cannot_be_opened(tmp_path: Path, content: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = tmp_path / "plain file"
-    folder.mkdir() if content else folder.write_text("")
-    if content:
-        (folder / "mlflow.db").write_bytes(content)
-    heard: list[str] = []
-    with make_tracker(folder, heard.append) as tracker:
-        tracker.mirror(make_result())
-    assert len(heard) == 1
 
 
 def test_a_path_that_no_database_address_can_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,12 +180,9 @@ def hook(event, what):
 sys.addaudithook(hook)
 before = dict(os.environ)
 with Tracker(Path({str(output)!r}), invocation={{}}, warn=print) as tracker:
-    tracker.skip()
-assert "mlflow" not in sys.modules and not Path({str(output)!r}).exists()
-with Tracker(Path({str(output)!r}), invocation={{}}, warn=print) as tracker:
     assert "mlflow" not in sys.modules
     assert tracker.open()
-    assert [path.name for path in Path({str(output)!r}).iterdir()] == ["mlflow.db"]
+    assert sorted(path.name for path in Path({str(output)!r}).iterdir()) == [".mlflow.db.lock", "mlflow.db"]
 from mlflow.telemetry.client import get_telemetry_client
 assert get_telemetry_client() is None
 assert dict(os.environ) == before
@@ -294,7 +198,7 @@ assert dict(os.environ) == before
 
 
 def test_interrupted_before_anything_was_mirrored(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking, "connect", lambda uri: pytest.fail("nobody waits for MLflow after Ctrl-C"))
+    monkeypatch.setattr(mlflow_session, "connect", lambda uri: pytest.fail("nobody waits for MLflow after Ctrl-C"))
     with pytest.raises(KeyboardInterrupt), make_tracker(output):
         raise KeyboardInterrupt
 
@@ -317,9 +221,3 @@ def test_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ui_command(tmp_path) == 'mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://host:5000")
     assert ui_command(tmp_path) == "python -m webbrowser http://host:5000"
-
-
-def test_flatten_keeps_every_value() -> None:
-    flat = flatten({"a": {"b": {"c": None}}, "empty": {}, "text": "as it is", "yes": True, "odd: name": 1})
-    assert flat == {"a.b.c": "null", "empty": "{}", "text": "as it is", "yes": "true", "odd_ name": "1"}
-    assert json.loads(flatten({"betas": [0.5, 0.9]})["betas"]) == [0.5, 0.9]

@@ -1,0 +1,159 @@
+"""A result as MLflow will have it: names and numbers that it stores as they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.files import write_text
+
+NOTE = "mlflow.json"  # beside a result: the run that has it
+VALUE_LENGTH, KEY_LENGTH = 6000, 250  # MLflow's own limits
+
+Number = tuple[str, float, int]  # name, value, step
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A result as MLflow will have it.
+
+    Attributes:
+        key: the cell's id and when it was finished: what is mirrored once.
+        name: of the run.
+        start: in seconds since 1970.
+        end: likewise.
+        status: of the run, FINISHED or, for a training that diverged and what needs it, FAILED.
+    """
+
+    key: tuple[str, str]
+    name: str
+    start: float
+    end: float
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Sequence[Number]
+    status: str
+
+
+def make_entry(result: Mapping[str, Any]) -> Entry:
+    """Describe a parsed result file. Raises ValueError where it is none."""
+    try:
+        cell = result["cell"]
+        end = datetime.fromisoformat(result["finished_at"]).timestamp()
+        seed = "" if cell["seed"] is None else f" seed {cell['seed']}"
+        metrics, rest = collect_metrics(result)
+        seconds = next((value for name, value, _ in metrics if name == "seconds"), 0.0)
+        return Entry(
+            key=(cell["id"], result["finished_at"]),
+            name=as_text(f"{cell['kind']} {cell['label']}{seed}"),
+            start=end - seconds,
+            end=end,
+            tags={**cell_tags(result), **rest},
+            params=flatten(result["settings"]),
+            metrics=metrics,
+            status="FAILED" if result.get("status") == "diverged" else "FINISHED",
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"not a result ({type(error).__name__}: {error})") from error
+
+
+def mirrored_files(folder: Path) -> list[Path]:
+    """What a run keeps of a cell's folder: the result file and the sample images."""
+    return [folder / "result.json", *sorted((folder / "samples").glob("*.png"))]
+
+
+def read_note(folder: Path) -> dict[str, Any]:
+    """Which run has the result: ``run_id``, ``uri`` and ``finished_at``. Empty where that is not known."""
+    with suppress(OSError, ValueError):
+        note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+        return note if isinstance(note, dict) else {}
+    return {}
+
+
+def write_note(folder: Path, entry: Entry, run_id: str, address: str) -> None:
+    """Note which run has a result, if that is news. Raises UsageError where it cannot be written."""
+    note = {"run_id": run_id, "uri": address, "finished_at": entry.key[1]}
+    if read_note(folder) != note:
+        write_text(folder / NOTE, json.dumps(note) + "\n")
+
+
+def forget_stale_note(folder: Path, result: Mapping[str, Any]) -> None:
+    """Remove a note about an earlier result of the cell: reports would name a run with other numbers."""
+    if read_note(folder).get("finished_at") != result["finished_at"]:
+        with suppress(OSError):
+            (folder / NOTE).unlink()
+
+
+def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested data as MLflow parameters or tags: dotted keys, values as text, both within MLflow's limits.
+
+    >>> flatten({"adam": {"betas": [0.5, 0.999]}, "steps": 10})
+    {'adam.betas': '[0.5, 0.999]', 'steps': '10'}
+    """
+    flat: dict[str, str] = {}
+    for key, value in data.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[_name(f"{prefix}{key}")] = as_text(value if isinstance(value, str) else json.dumps(value, default=str))
+    return flat
+
+
+def cell_tags(result: Mapping[str, Any]) -> dict[str, str]:
+    """A cell's identity, origin and outcome as tags; what a result does not have gets none."""
+    tags = {("cell_id" if key == "id" else key): value for key, value in result["cell"].items()}
+    tags |= {key: result.get(key) for key in ("finished_at", "weights_digest", "status", "diagnosis")}
+    tags["data_digest"], git = result["data"].get("digest"), result["git"]
+    tags |= {"git_dirty": git.get("dirty"), "mlflow.source.git.commit": git.get("commit")}
+    return flatten({key: value for key, value in tags.items() if value is not None})
+
+
+def collect_metrics(result: Mapping[str, Any]) -> tuple[list[Number], dict[str, str]]:
+    """A result's numbers, and a tag for each name with a value that MLflow would change: it stores infinity as 1.8e308.
+
+    >>> collect_metrics({"summary": {"rgb": {"psnr": {"mean": 25.0, "low": 24.0, "high": float("inf")}}}})
+    ([('rgb.psnr', 25.0, 0), ('rgb.psnr.low', 24.0, 0)], {'nonfinite.rgb.psnr.high': 'inf'})
+    """
+    named: list[tuple[str, Any, int]] = [(key, result.get(key), 0) for key in ("seconds", "training_seconds")]
+    for protocol, metrics in (result.get("summary") or {}).items():
+        for metric, statistics in metrics.items():
+            if isinstance(statistics, Mapping):  # a metric without its weights has a message instead
+                named += [(f"{protocol}.{metric}.{key}".removesuffix(".mean"), value, 0) for key, value in statistics.items()]
+    for entry in result.get("history") or []:
+        named += [(key, value, int(entry["step"])) for key, value in entry.items() if key != "step"]
+    numbers = [each for each in named if isinstance(each[1], (int, float)) and not isinstance(each[1], bool)]
+    kept = [(_name(name), float(value), step) for name, value, step in numbers if not _changes(value)]
+    return kept, {_name(f"{_changes(value)}.{name}"): as_text(str(value)) for name, value, _ in numbers if _changes(value)}
+
+
+def _changes(value: float) -> str:
+    """Why a number would be another as a 64-bit float in a database; empty where it would not."""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else "nonfinite"
+    try:
+        return "" if float(value) == value else "inexact"
+    except OverflowError:
+        return "inexact"
+
+
+def _name(text: str) -> str:
+    """A name that MLflow takes on every platform. One that had to be changed carries a hash, so that two never become one."""
+    clean = re.sub(r"[^\w. /-]", "_", text, flags=re.ASCII)[:KEY_LENGTH]
+    if clean == text == posixpath.normpath(text) and text[0] not in "./":
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{clean.replace('/', '_').lstrip('.')[: KEY_LENGTH - 9]}-{digest}"
+
+
+def as_text(text: str) -> str:
+    """A value that databases take: half a surrogate pair, which JSON can have, is a question mark."""
+    return text[:VALUE_LENGTH].encode("utf-8", "replace").decode()
