@@ -12,9 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.files import write_text
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 NOTE = "mlflow.json"  # beside a result: the run that has it
 VALUE_LENGTH, KEY_LENGTH = 6000, 250  # MLflow's own limits
@@ -51,11 +54,11 @@ def make_entry(result: Mapping[str, Any]) -> Entry:
         end = datetime.fromisoformat(result["finished_at"]).timestamp()
         seed = "" if cell["seed"] is None else f" seed {cell['seed']}"
         metrics, rest = collect_metrics(result)
-        seconds = next((value for name, value, _ in metrics if name == "seconds"), 0.0)
+        seconds = result.get("seconds")
         return Entry(
             key=(cell["id"], result["finished_at"]),
             name=as_text(f"{cell['kind']} {cell['label']}{seed}"),
-            start=end - seconds,
+            start=end - (seconds if _is_number(seconds) and 0 <= seconds < end else 0),
             end=end,
             tags={**cell_tags(result), **rest},
             params=flatten(result["settings"]),
@@ -130,9 +133,13 @@ def collect_metrics(result: Mapping[str, Any]) -> tuple[list[Number], dict[str, 
                 named += [(f"{protocol}.{metric}.{key}".removesuffix(".mean"), value, 0) for key, value in statistics.items()]
     for entry in result.get("history") or []:
         named += [(key, value, int(entry["step"])) for key, value in entry.items() if key != "step"]
-    numbers = [each for each in named if isinstance(each[1], (int, float)) and not isinstance(each[1], bool)]
+    numbers = [each for each in named if _is_number(each[1])]
     kept = [(_name(name), float(value), step) for name, value, step in numbers if not _changes(value)]
     return kept, {_name(f"{_changes(value)}.{name}"): as_text(str(value)) for name, value, _ in numbers if _changes(value)}
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _changes(value: float) -> str:
