@@ -18,6 +18,10 @@ class UsageError(BenchmarkError):
     exit_code = 2
 
 
+class NotWritten(UsageError):
+    """A file could not be written: no space, a quota, a read-only folder. What stood there before is untouched."""
+
+
 class WeightsMissing(UsageError):
     """Weights that a metric or a method needs are neither in the cache nor within reach."""
 

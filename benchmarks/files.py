@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from benchmarks.errors import UsageError
+from benchmarks.errors import BenchmarkError, NotWritten
 
 BLOCK = 1 << 20  # bytes read at a time
+TEMPORARY = re.compile(r"\..+\.([0-9]+)\.tmp(-journal)?")  # the number is the writing process's; SQLite has journals
+
+_MEND = {
+    errno.ENOSPC: "make room there and run again",
+    errno.EDQUOT: "make room there or have the quota raised, and run again",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f) and run again",
+    errno.EROFS: "it is mounted read-only: mount it writable or choose another folder",
+    errno.EIO: "check the disk",
+}
 
 
 def cache_root() -> Path:
@@ -41,9 +52,9 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file so that it is there whole or not at all: temporary file beside it, fsync, rename.
 
     Raises:
-        UsageError: the folder cannot be written, or the disk is full; what stood at ``path`` is untouched.
+        NotWritten: the folder cannot be written, or the disk is full; what stood at ``path`` is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -51,8 +62,14 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror}): check permissions and free space") from error
+    except BenchmarkError:
+        raise
+    except Exception as error:
+        cause = error if isinstance(error, OSError) else _disk_error(error)
+        if cause is None:
+            raise
+        mend = _MEND.get(cause.errno or 0, "check permissions and free space")
+        raise NotWritten(f"{path}: cannot be written ({cause.strerror}): {mend}") from cause
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -61,3 +78,40 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def temporary_path(path: Path) -> Path:
+    """Where this process writes what will be ``path``; hidden, and ``sweep`` knows it."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes of this machine that are no more have left half-written in a folder and all below it.
+
+    The caller has not begun to write there: what bears its own number is an earlier process's.
+    """
+    for path in folder.rglob(".*.tmp*"):
+        found = TEMPORARY.fullmatch(path.name)
+        if found and (int(found[1]) == os.getpid() or not is_alive(int(found[1]))):
+            with suppress(OSError):
+                path.unlink()
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of that number runs on this machine; where that cannot be asked, it does."""
+    if os.name == "nt":  # where os.kill would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # someone else's
+        return True
+    return True
+
+
+def _disk_error(error: BaseException | None) -> OSError | None:
+    """The failing disk behind an error of another kind: ``torch.save`` raises a RuntimeError over it."""
+    while error is not None and not (isinstance(error, OSError) and error.errno in _MEND):
+        error = error.__cause__ or error.__context__
+    return error

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.errors import BenchmarkError, TrainingCollapsed, WeightsMissing
+from benchmarks.errors import BenchmarkError, NotWritten, TrainingCollapsed, WeightsMissing
 from benchmarks.files import write_text
 from benchmarks.inputs import check_inputs
 from benchmarks.plan import Cell
@@ -16,7 +16,7 @@ from benchmarks.profile import Profile
 from benchmarks.progress import CellProgress
 from benchmarks.provenance import differences, environment, git
 from benchmarks.registry import METHODS, variants_of
-from benchmarks.results import DIVERGED, Result
+from benchmarks.results import COMPLETE, DIVERGED, Result
 from benchmarks.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -60,9 +60,11 @@ class Invocation:
             self._find_finished()
             waiting = [cell for cell in self.cells if self._result(cell) is None]
             check_inputs(waiting)
-            if waiting:
+            if waiting or self.workspace.is_behind:
+                self.workspace.mark_behind()
                 self._compute(waiting)
                 self._build_report()
+                self.workspace.mark_level()
             self._print(self._write_tables())
         for reason in self.missing.values():
             _say(reason)
@@ -84,6 +86,8 @@ class Invocation:
 
         try:
             build(load_evidence(self.workspace.root), self.workspace.root / "report")
+        except NotWritten:
+            raise
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             _say(f"no report ({reason}): results are safe; try python -m reports.build --results {self.workspace.root}")
@@ -96,6 +100,8 @@ class Invocation:
             result = self.workspace.finished(cells[cell_id])
             if result is not None:
                 self._keep(cells[cell_id], result)
+                if result["status"] == COMPLETE:  # a run that was killed in between left it
+                    self.workspace.discard_checkpoint(cells[cell_id])
         self._say_elsewhere()
         for cell in self.cells:
             if cell.id in self.diverged:
@@ -129,6 +135,8 @@ class Invocation:
                     continue
                 try:
                     result = self._compute_one(cell, f"[{number}/{len(waiting)}] {cell}")
+                except NotWritten:  # no other cell's result could be written either
+                    raise
                 except Exception as error:  # whatever a cell raises, the others go on
                     tracker.cell_failed = True
                     self.failures[cell.id] = self._failure(cell, error)

@@ -7,6 +7,7 @@ import os
 import platform
 import posixpath
 import re
+import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.files import is_alive, temporary_path
 from benchmarks.mlflow_entry import Entry, Number, as_text, flatten
 
 EXPERIMENT = "cincgan-benchmark"
@@ -121,7 +123,7 @@ class Session:
     def close_abandoned(self) -> int:
         """Mark as KILLED what killed processes left open. Returns how many runs these were."""
         for run_id in self.abandoned:
-            self._end(run_id, "KILLED")
+            self._cut_short(run_id)
         return len(self.abandoned)
 
     def open_parent(self) -> str:
@@ -150,7 +152,7 @@ class Session:
             self._log(run_id, entry.params, entry.metrics, entry.end)
             self.upload(run_id, files)
         except BaseException:
-            self._end(run_id, "KILLED")
+            self._cut_short(run_id)
             raise
         self._end(run_id, entry.status, entry.end)
         self.mirrored[entry.key] = run_id
@@ -171,6 +173,12 @@ class Session:
 
     def _end(self, run_id: str, status: str, when: float = 0) -> None:
         self._client.set_terminated(run_id, status, end_time=int((when or time.time()) * 1000))
+
+    def _cut_short(self, run_id: str) -> None:
+        """End a run that did not come to its end, and drop its artifacts here, of which the last may be half a file."""
+        if self._own:
+            shutil.rmtree(self._output / "mlartifacts" / run_id, ignore_errors=True)
+        self._end(run_id, "KILLED")
 
     def _create(self, name: str, start: float, tags: Mapping[str, str]) -> str:
         owner = {"host": platform.node(), "pid": str(os.getpid()), "workspace": as_text(str(self._output))}
@@ -216,6 +224,8 @@ def connect(uri: str) -> Any:
     database = sqlite_file(uri)
     try:
         with _alone(database) if database else nullcontext():
+            if database and not database.exists():
+                _create_database(database)
             return MlflowClient(tracking_uri=uri)
     finally:
         utils.MAX_RETRY_COUNT = before
@@ -247,15 +257,21 @@ def _alone(database: Path) -> Iterator[None]:
         lock.release()
 
 
+def _create_database(path: Path) -> None:
+    """Make a fresh SQLite database whole or not at all: MLflow never opens one again whose first migrations were cut off."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    temporary = temporary_path(path)
+    try:
+        SqlAlchemyStore(f"sqlite:///{temporary.as_posix()}", "./mlruns")._dispose_engine()
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def _alive(pid: str) -> bool:
     """Whether another process of this host has the number. Our own number was an earlier process's: we have no run yet."""
-    if os.name == "nt":
-        return True  # os.kill would end the process there
-    try:
-        os.kill(int(pid), 0)
-        return int(pid) != os.getpid()
-    except (OSError, ValueError, OverflowError) as error:
-        return isinstance(error, PermissionError)
+    return pid.isdigit() and int(pid) != os.getpid() and is_alive(int(pid))
 
 
 @contextmanager

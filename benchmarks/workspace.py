@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.errors import UsageError
-from benchmarks.files import write_text
+from benchmarks.files import sweep, write_text
 from benchmarks.plan import Cell
 from benchmarks.results import COMPLETE, Result, read_result, write_result
 
@@ -56,9 +56,26 @@ class Workspace:
         write_text(probe, "")
         probe.unlink()
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether an earlier run ended before reports and mirror were level with its results."""
+        return self._behind.exists()
+
+    def mark_behind(self) -> None:
+        """From here on reports and mirror are behind; whatever ends this process, the next one knows."""
+        write_text(self._behind, "")
+
+    def mark_level(self) -> None:
+        """Reports and mirror have all results."""
+        self._behind.unlink(missing_ok=True)
+
+    @property
+    def _behind(self) -> Path:
+        return self.root / ".behind"
+
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the workspace for one run. Raises UsageError where another one holds it."""
+        """Hold the workspace for one run, rid of what killed ones left. Raises UsageError where another one holds it."""
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.root / ".lock")
@@ -67,6 +84,7 @@ class Workspace:
         except Timeout:
             raise UsageError(f"{self.root}: another run is at work here: wait for it, or choose another --output") from None
         try:
+            sweep(self.root)
             yield
         finally:
             lock.release()

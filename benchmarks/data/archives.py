@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.data.members import ArchiveRefused, Inspection, Limits, Member, holds_members, open_archive, wanted_files
 from benchmarks.errors import UsageError
+from benchmarks.files import is_alive
 
 __all__ = ["ArchiveRefused", "Entry", "Finish", "Limits", "Report", "check", "extract", "sweep"]
 
@@ -108,7 +109,7 @@ def sweep(folder: Path) -> None:
     pattern = re.compile(rf"\.(.+)\.{re.escape(_host())}-(\d{{1,9}})-[0-9a-f]{{8}}\.(extracting|replaced)", re.DOTALL)
     for path in sorted(folder.glob(".*")):
         match = pattern.fullmatch(path.name)
-        if match is None or _is_alive(int(match[2])):
+        if match is None or is_alive(int(match[2])):
             continue
         if match[3] == "replaced" and not os.path.lexists(folder / match[1]):
             with suppress(OSError):
@@ -168,18 +169,6 @@ def _beside(target: Path) -> tuple[Path, Path]:
     """Where files are unpacked, and where an old target waits; the names say whose they are."""
     owner = f".{target.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
     return target.with_name(f"{owner}.extracting"), target.with_name(f"{owner}.replaced")
-
-
-def _is_alive(process: int) -> bool:
-    if os.name == "nt":  # where os.kill would end it
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # someone else's
-        return True
-    return True
 
 
 def _install(unpacked: Path, target: Path, replaced: Path) -> None:

@@ -1,0 +1,118 @@
+"""A run that is killed at any moment goes on where it was, and comes to what an undisturbed one comes to, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.reliability.lives import PHASES, Chance, Command
+from tests.reliability.witness import complete, leftovers, mirrored, outcome, parse_all
+
+pytestmark = pytest.mark.slow
+
+KILLS = int(os.environ.get("CINCGAN_KILLS", "60"))
+SEED = int(os.environ.get("CINCGAN_KILL_SEED") or time.time_ns() % 2**31)
+SECONDS = 100.0  # that an undisturbed run takes on two free cores
+SHORT = (
+    *("--methods", "bicubic", "fsrcnn", "--profile", "smoke", "--set", "metrics=['psnr', 'ssim']"),
+    *("--set", "protocols=['rgb', 'ntire2018']", "--set", "stages.fsrcnn.training.steps=80"),
+)
+
+
+class Trial:
+    """One workspace whose run is killed and taken up again."""
+
+    def __init__(self, command: Command) -> None:
+        self.command, self.root = command, command.output
+        self.cells = len(json.loads(command.undisturbed("--dry-run", "--json").stdout)["cells"])
+        self.finished: dict[str, Any] = {}
+        self.parsed: set[tuple[str, int, int]] = set()
+
+    @property
+    def done(self) -> float:
+        return len(self.finished) / self.cells
+
+    def look(self) -> None:
+        """What must hold after every life."""
+        parse_all(self.root, self.parsed)
+        now = complete(self.root)
+        again = [cell for cell, stamp in self.finished.items() if now.get(cell) != stamp]
+        assert not again, f"computed again after they were complete: {again}"
+        self.finished = now
+
+
+def look_at_the_end(root: Path, reference: Path) -> None:
+    assert leftovers(root) == []
+    assert mirrored(root) == []
+    ours, theirs = outcome(root), outcome(reference)
+    assert sorted(ours) == sorted(theirs)
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
+def test_a_run_killed_once_in_every_phase(tmp_path: Path) -> None:
+    own = {"CINCGAN_CACHE": str(tmp_path / "cache")}
+    reference = Command(SHORT, tmp_path / "undisturbed", own)
+    done = reference.undisturbed()
+    assert done.returncode == 0, done.stderr
+    trial = Trial(Command(SHORT, tmp_path / "runs", own))
+    moments = [
+        ("decoding", {"seconds": 0.0}),
+        ("evaluation", {"seconds": 0.2}),
+        ("result", {"event": 3}),
+        ("mlflow", {"event": 4}),
+        ("training", {"seconds": 0.4}),
+        ("checkpoint", {"event": 3}),
+        ("table", {"event": 2}),
+        ("report", {"event": 9}),
+    ]
+    for phase, moment in moments:
+        life = trial.command.live({"phase": phase, **moment}, 60)
+        assert life.phase == phase, f"{phase} {moment}: {life}"
+        trial.look()
+    life = trial.command.live({})
+    assert life.status == 0, life.errors
+    trial.look()
+    look_at_the_end(trial.root, reference.output)
+
+
+@pytest.mark.long
+@pytest.mark.network
+def test_a_run_killed_at_random_moments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    began, arguments = time.monotonic(), ("--all", "--profile", "smoke")
+
+    def say(text: str) -> None:
+        with capsys.disabled():
+            print(f"{time.monotonic() - began:6.0f} s  {text}", flush=True)
+
+    say(f"CINCGAN_KILL_SEED={SEED} CINCGAN_KILLS={KILLS}")
+    reference = Command(arguments, tmp_path / "undisturbed", {"CINCGAN_CACHE": str(tmp_path / "cache")})
+    done = reference.undisturbed()
+    assert done.returncode == 0, done.stderr
+    say("the undisturbed run is finished")
+    slowness = max(1.0, (time.monotonic() - began) / SECONDS)
+    chance, rounds, lives = Chance(SEED, KILLS, max(2, KILLS // 6), slowness), 0, 0
+    while chance.used < KILLS:
+        rounds += 1
+        folder = tmp_path / f"round-{rounds}"
+        folder.mkdir()
+        trial = Trial(Command(arguments, folder / "runs", {"CINCGAN_CACHE": str(folder / "cache")}))
+        status = 1
+        while status:
+            plan, latest = chance.draw(trial.done) if chance.used < KILLS else ({}, 1800.0)
+            life = trial.command.live(plan, latest)
+            lives, status = lives + 1, life.status
+            assert life.phase or status == 0, life.errors
+            assert "Traceback" not in life.errors, life.errors
+            trial.look()
+            if life.phase:
+                chance.record(life)
+            where = f"killed in {life.phase}" if life.phase else "came to its end"
+            say(f"{chance.used:3}: {where} after {life.seconds:.1f} s, {len(trial.finished)} of {trial.cells} cells")
+        look_at_the_end(trial.root, reference.output)
+    say(f"{chance.used} kills, {lives} lives, {rounds} workspaces; by phase: {chance.hits}")
+    assert all(chance.hits[phase] for phase in PHASES) or KILLS < 40
