@@ -53,7 +53,7 @@ class Workspace:
     def check_writable(self) -> None:
         """Raise UsageError, before anything is computed, where the workspace cannot be written."""
         probe = self.root / ".writable"
-        write_text(probe, "")
+        write_text(probe, " " * 4096)  # a full disk still takes an empty file
         probe.unlink()
 
     @property

@@ -17,7 +17,11 @@ from typing import Any
 from tests.conftest import ROOT
 
 INJECTED = Path(__file__).parent / "injected"
-CHECKPOINT_SECONDS = 0.25
+CHECKPOINT_SECONDS = 0.1
+SHORT = (
+    *("--methods", "bicubic", "fsrcnn", "--profile", "smoke", "--set", "metrics=['psnr', 'ssim']"),
+    *("--set", "protocols=['rgb', 'ntire2018']", "--set", "stages.fsrcnn.training.steps=80"),
+)
 PHASES = ("start", "download", "decoding", "training", "checkpoint", "evaluation", "result", "table", "mlflow", "report")
 
 
@@ -63,22 +67,19 @@ class Command:
 
     def live(self, plan: dict[str, Any], latest: float = 1800) -> Life:
         """One life: it ends as planned, or is killed from outside after ``latest`` seconds, or comes to its end."""
-        note, log = (self.output.with_name(f"{self.output.name}.{ending}") for ending in ("phase", "stderr"))
+        note = self.output.with_name(f"{self.output.name}.phase")
         note.write_text("start")
         reaper = json.dumps({"note": str(note), "checkpoint_seconds": CHECKPOINT_SECONDS, **plan})
+        began, streams = time.monotonic(), {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         environment = self.environ(PYTHONPATH=str(INJECTED), CINCGAN_REAPER=reaper)
-        began = time.monotonic()
-        with log.open("w") as errors:
-            process = subprocess.Popen(
-                self.line, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
-            )
+        with subprocess.Popen(self.line, cwd=ROOT, env=environment, **streams, start_new_session=True) as process:
             try:
-                process.wait(latest)
+                _, errors = process.communicate(timeout=latest)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                _, errors = process.communicate()
         phase = note.read_text().strip() if process.returncode == -signal.SIGKILL else ""
-        return Life(phase, process.returncode, time.monotonic() - began, log.read_text(errors="replace"))
+        return Life(phase, process.returncode, time.monotonic() - began, errors.decode(errors="replace"))
 
 
 class Chance:

@@ -91,6 +91,15 @@ READERS: dict[str, Callable[[Path], object]] = {
 }
 
 
+def look_at_the_end(root: Path, reference: Path) -> None:
+    """What must hold of a workspace that has come to its end, beside one that nothing befell."""
+    assert leftovers(root) == []
+    assert mirrored(root) == []
+    ours, theirs = outcome(root), outcome(reference)
+    assert sorted(ours) == sorted(theirs)
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
 def leftovers(root: Path) -> list[str]:
     """Temporaries and checkpoints, of which a finished workspace has none."""
     return sorted(

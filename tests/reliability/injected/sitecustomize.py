@@ -1,4 +1,4 @@
-"""Put on PYTHONPATH by the kill harness: knows which phase a run is in, and ends it with SIGKILL at the moment that was planned.
+"""Put on PYTHONPATH by these tests: knows which phase a run is in, and at the planned moment kills it or takes its disk away.
 
 Only the process of ``python -m benchmarks.run`` is concerned, not what it starts. Which phase it is in is read off the main
 thread's stack, by file names: of the code that is tested nothing is changed but the time between two checkpoints.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -58,18 +59,19 @@ def phase_of(frame: FrameType | None) -> str:
 
 
 class Reaper:
-    """Kills its own process group at a moment of the plan.
+    """Strikes once, at the moment that the plan names: kills its own process group, or runs a command.
 
     Args:
-        plan: ``note``, the file that says what phase the process is in; ``checkpoint_seconds``; and, where the process is to
-            end itself: ``phase`` (any where empty), and there ``event``, the ordinal of what touches the disk or the network,
-            or ``seconds`` that are spent.
+        plan: ``note``, the file that says what phase the process is in; ``checkpoint_seconds``; the moment, if there is to be
+            one: ``seconds`` that are spent in ``phase``, or ``event``, the ordinal of what touches disk or network in ``phase``
+            or of opening for writing what has ``file`` in its path, and ``delay``, seconds after it; and ``run``, a command in
+            place of SIGKILL.
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan, self.main = plan, threading.main_thread().ident
         self.note = os.open(plan["note"], os.O_RDWR | os.O_CREAT, 0o600)
-        self.events, self.spent = 0, 0.0
+        self.events, self.spent, self.struck = 0, 0.0, False
         self.sync = os.fsync
 
     def start(self) -> None:
@@ -81,9 +83,12 @@ class Reaper:
     def write(self, phase: str) -> None:
         os.pwrite(self.note, phase.ljust(WIDTH).encode(), 0)
 
-    def kill(self, phase: str) -> None:
+    def strike(self, phase: str) -> None:
+        self.struck = True
         self.write(phase)
-        os.killpg(0, signal.SIGKILL)
+        if "run" not in self.plan:
+            os.killpg(0, signal.SIGKILL)
+        subprocess.run([word.replace("PID", str(os.getpid())) for word in self.plan["run"]], check=True, stderr=subprocess.PIPE)
 
     def watch(self) -> None:
         """Note the phase a hundred times a second."""
@@ -98,21 +103,31 @@ class Reaper:
             if "seconds" in self.plan and self.plan["phase"] in (phase, ""):
                 self.spent += (time.monotonic() - before) * (phase != "start" or self.plan["phase"] == "start")
                 if self.spent >= self.plan["seconds"]:
-                    self.kill(phase)
+                    self.strike(phase)
 
     def fsync(self, file: Any) -> None:
         self.hook("os.fsync", (file,))
         self.sync(file)
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Count what is about to happen in the phase that is waited for."""
-        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-        if (writes or event == "os.fsync" or event in TOUCHES) and threading.get_ident() == self.main:
-            phase = phase_of(sys._getframe(1))
-            if phase == self.plan["phase"]:
-                self.events += 1
-                if self.events >= self.plan["event"]:
-                    self.kill(phase)
+        """Count the events that the plan means; each is struck before it takes place."""
+        if self.struck or threading.get_ident() != self.main:
+            return
+        opens = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if "file" in self.plan:
+            counts = (opens or event == "sqlite3.connect") and self.plan["file"] in str(arguments[0])
+        else:
+            counts = opens or event == "os.fsync" or event in TOUCHES
+        if not counts:
+            return
+        phase = phase_of(sys._getframe(1))
+        if self.plan.get("phase", phase) == phase:
+            self.events += 1
+            if self.events == self.plan["event"]:
+                if "delay" in self.plan:
+                    threading.Timer(self.plan["delay"], self.strike, [phase]).start()
+                else:
+                    self.strike(phase)
 
 
 if "CINCGAN_REAPER" in os.environ and "benchmarks.run" in sys.orig_argv:

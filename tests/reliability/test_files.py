@@ -1,0 +1,84 @@
+"""What files are written with: whole or not at all, one line where it cannot be, and nothing of the dead left behind."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from benchmarks.errors import NotWritten
+from benchmarks.files import sweep, write_atomically
+
+NOISE = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+WRITERS: dict[str, Callable[[IO[bytes]], object]] = {
+    "bytes": lambda file: file.write(NOISE.tobytes()),
+    "torch.save": lambda file: torch.save({"a": torch.from_numpy(NOISE)}, file),
+    "PNG": lambda file: Image.fromarray(NOISE).save(file, format="PNG"),
+    "npz": lambda file: np.savez(file, image=NOISE),
+}
+
+
+@contextmanager
+def quota(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("size", [0, 50_000])
+def test_a_write_that_meets_a_quota_is_one_line_and_leaves_the_old_file(writer: str, size: int, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with quota(size), pytest.raises(NotWritten) as caught:
+        write_atomically(path, WRITERS[writer])
+    assert str(caught.value) == (
+        f"{path}: cannot be written (File too large): raise the limit on the size of files (ulimit -f) and run again"
+    )
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("file", b"old")]
+    write_atomically(path, WRITERS[writer])
+    assert path.stat().st_size > 50_000
+
+
+def test_an_error_of_the_writer_is_its_own(tmp_path: Path) -> None:
+    def fail(file: IO[bytes]) -> None:
+        raise ValueError("not the disk")
+
+    with pytest.raises(ValueError, match="not the disk"):
+        write_atomically(tmp_path / "file", fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_the_dead_left_is_swept(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as dead:
+        pass
+    alive, own = os.getppid(), os.getpid()
+    folder = tmp_path / "cells" / "one"
+    folder.mkdir(parents=True)
+    swept = {f".result.json.{dead.pid}.tmp", f".a.png.{own}.tmp", f".mlflow.db.{dead.pid}.tmp-journal", f".x.{10**12}.tmp"}
+    stays = {
+        f".result.json.{alive}.tmp",
+        "result.json",
+        ".lock",
+        ".notes.tmp",
+        f"result.json.{dead.pid}.tmp",
+        f".y.{dead.pid}.part",
+    }
+    for name in swept | stays:
+        (folder / name).write_text("")
+    sweep(tmp_path)
+    assert {path.name for path in folder.iterdir()} == stays
+    sweep(tmp_path / "absent")

@@ -1,0 +1,108 @@
+"""A disk that fills up, turns read-only or meets a quota under a run: one line, nothing lost, and the run goes on later."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.reliability.lives import SHORT, Command
+from tests.reliability.witness import TEMPORARY, look_at_the_end, parse_all
+
+pytestmark = pytest.mark.slow
+
+MEGABYTES = 64
+# What is being opened for writing when it happens, for the how-manieth time
+SAMPLE, RESULT, TABLE, REPORT = ("/samples/", 3), ("result.json", 1), ("table-smoke.csv", 1), ("/report/", 5)
+CHECKPOINT, WEIGHTS, NOTE, BEGIN = ("checkpoint.pt", 2), ("weights.safetensors", 1), ("mlflow.json", 1), (".writable", 1)
+DATABASE = (".mlflow.db", 1)
+# By kind: a command that makes it so, one that undoes it, and what the line says
+KINDS = {
+    "full": ("dd if=/dev/zero of={}/ballast bs=4k || true", "rm {}/ballast", "(No space left on device): make room there"),
+    "read-only": (
+        "mount --bind {0} {0} && mount -o remount,bind,ro {0}",
+        "umount {}",
+        "(Read-only file system): it is mounted read-only: mount it writable",
+    ),
+    "quota": ("prlimit --pid PID --fsize=100", "true", "(File too large): raise the limit on the size of files"),
+}
+
+
+def shell(command: str) -> None:
+    subprocess.run(["sh", "-c", command], check=True, capture_output=True)  # noqa: S607
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A real small disk."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if not shutil.which("prlimit"):
+        pytest.skip("no prlimit here")
+    line = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", str(folder)]
+    if subprocess.run(line, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk takes root's rights")
+    try:
+        yield folder
+    finally:
+        while folder.is_mount():
+            shell(f"umount --lazy {folder}")  # MLflow's client in this process still holds the database
+
+
+class Trial:
+    """A run on a small disk, to which things happen."""
+
+    def __init__(self, disk: Path) -> None:
+        self.disk, self.before = disk, disk.with_name("before")
+        self.command = Command(SHORT, disk / "runs")
+        self.parsed: set[tuple[str, int, int]] = set()
+
+    def befall(self, kind: str, moment: tuple[str, int]) -> None:
+        """Run until it happens: one line, exit 2, every file that was there is there unchanged, and all of them parse."""
+        happen, undo, said = (text.format(self.disk) for text in KINDS[kind])
+        copy = f"rm -rf {self.before}; cp -a {self.disk}/runs {self.before}; {happen}"
+        file, event = moment
+        life = self.command.live({"file": file, "event": event, "run": ["sh", "-c", copy]}, 300)
+        shell(undo)
+        assert life.status == 2, (kind, moment, life)
+        lines = [line for line in life.errors.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1 and said in lines[0] and str(self.disk / "runs") in lines[0], (kind, moment, life)
+        assert "Traceback" not in life.errors and "unexpectedly" not in life.errors, (kind, moment, life)
+        for path in kept(self.before):
+            now = self.command.output / path.relative_to(self.before)
+            assert now.is_file() and now.read_bytes() == path.read_bytes(), (kind, moment, now)
+        parse_all(self.command.output, self.parsed)
+
+    def end(self, undisturbed: Path) -> None:
+        """Nothing befalls the last life: it comes to what an undisturbed one comes to."""
+        life = self.command.live({})
+        assert life.status == 0, life.errors
+        look_at_the_end(self.command.output, undisturbed)
+
+
+def kept(root: Path) -> list[Path]:
+    """Files that no failing write may touch: the database is looked at by its own check, and goes on at once."""
+    files = (path for path in root.rglob("*") if path.is_file() and not path.name.startswith("mlflow.db"))
+    return [path for path in files if not TEMPORARY.fullmatch(path.name) and path.name not in (".lock", ".behind", ".writable")]
+
+
+def test_one_run_to_which_all_of_it_happens(disk: Path, undisturbed: Path) -> None:
+    trial = Trial(disk)
+    trial.befall("full", DATABASE)
+    trial.befall("full", CHECKPOINT)
+    trial.befall("quota", WEIGHTS)
+    trial.befall("read-only", RESULT)
+    trial.befall("read-only", REPORT)
+    trial.end(undisturbed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_of_it_at_every_write(kind: str, disk: Path, undisturbed: Path) -> None:
+    trial = Trial(disk)
+    for moment in (BEGIN, SAMPLE, DATABASE, NOTE, CHECKPOINT, CHECKPOINT, WEIGHTS, RESULT, TABLE, REPORT):
+        trial.befall(kind, moment)
+    trial.end(undisturbed)
