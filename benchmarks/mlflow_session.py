@@ -263,7 +263,7 @@ def _create_database(path: Path) -> None:
 
     temporary = temporary_path(path)
     try:
-        SqlAlchemyStore(f"sqlite:///{temporary.as_posix()}", "./mlruns")._dispose_engine()
+        SqlAlchemyStore(f"sqlite:///{temporary.as_posix()}", "./mlruns")._dispose_engine()  # type: ignore[no-untyped-call]
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
