@@ -237,7 +237,7 @@ def keep_tolerances(baseline: Baseline, old: Baseline) -> Baseline:
 
 
 def measure_tolerances(baseline: Baseline, folders: Sequence[Path]) -> Baseline:
-    """The baseline with tolerances from runs of the same profile under other conditions.
+    """The baseline with tolerances from runs of the same profile under other conditions; none becomes smaller.
 
     Args:
         baseline: what the runs are compared with.
@@ -252,7 +252,8 @@ def measure_tolerances(baseline: Baseline, folders: Sequence[Path]) -> Baseline:
         same = [result for result in results if result["status"] == COMPLETE and _comparable(baseline, result)]
         if not same:
             raise UsageError(
-                f"--variation {folder}: no finished evaluation there on the baseline's images, protocols and metrics"
+                f"--variation {folder}: no finished evaluation of profile '{baseline.profile}' there on the baseline's "
+                "images, protocols and metrics"
             )
         for result in same:
             found.setdefault((*(result["cell"][part] for part in ("label", "dataset")), result["cell"]["seed"]), []).append(
@@ -265,7 +266,12 @@ def _comparable(baseline: Baseline, result: Result) -> bool:
     test = baseline.data.get(result["cell"]["dataset"])
     same_data = test is not None and test.digest == result["data"]["digest"]
     settings = result["settings"]
-    return same_data and settings["protocols"] == baseline.protocols and settings["metrics"] == baseline.metrics
+    return (
+        result.get("profile") == baseline.profile
+        and same_data
+        and settings["protocols"] == baseline.protocols
+        and settings["metrics"] == baseline.metrics
+    )
 
 
 def _tolerant(entry: Entry, results: Sequence[Result]) -> Entry:
@@ -273,9 +279,11 @@ def _tolerant(entry: Entry, results: Sequence[Result]) -> Entry:
         return entry
     tolerance: dict[str, dict[str, float]] = {}
     for (protocol, metric), values in entry.columns():
-        means = [mean_of(map(rounded, result["scores"][protocol][metric].values())) for result in results]
+        scores = [found for result in results if (found := result["scores"].get(protocol, {}).get(metric))]
+        means = [mean_of(map(rounded, each.values())) for each in scores]
         off = [abs(mean - mean_of(values)) for mean in means]
-        tolerance.setdefault(protocol, {})[metric] = float(f"{max(filter(math.isfinite, off), default=0.0):.2g}")
+        largest = max(entry.allowed((protocol, metric)), *filter(math.isfinite, off), 0.0)
+        tolerance.setdefault(protocol, {})[metric] = float(f"{largest:.2g}")
     return replace(entry, tolerance=tolerance)
 
 
@@ -317,7 +325,8 @@ def changes(old: Baseline, new: Baseline) -> list[str]:
     lines += [f"no longer there: {before[key].title}" for key in before if key not in after]
     for key, entry in after.items():
         lines += _changed_means(before[key], entry) if key in before else [f"new: {entry.title}"]
-    return lines or ["no score has changed"]
+    lines = lines or ["no score has changed"]
+    return lines + [line for key, entry in after.items() if key in before for line in _changed_tolerances(before[key], entry)]
 
 
 def _changed_means(old: Entry, new: Entry) -> list[str]:
@@ -330,3 +339,11 @@ def _changed_means(old: Entry, new: Entry) -> list[str]:
             was, now = mean_of(before[column]), mean_of(values)
             lines.append(f"{new.title}: {' '.join(column)} {was:.6g} -> {now:.6g} ({now - was:+.4g})")
     return lines
+
+
+def _changed_tolerances(old: Entry, new: Entry) -> list[str]:
+    return [
+        f"{new.title}: {' '.join(column)} tolerance {old.allowed(column):.2g} -> {new.allowed(column):.2g}"
+        for column, _ in new.columns()
+        if new.allowed(column) != old.allowed(column)
+    ]

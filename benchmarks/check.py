@@ -11,7 +11,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ examples:
   python -m benchmarks.check --junit gate.xml --summary gate.md
   python -m benchmarks.check --update --reason "EDSR: residual scaling" && git add benchmarks/baselines
   python -m benchmarks.check --update --reason "new machine" --results runs --variation runs-float32 --variation runs-threads1
+  python -m benchmarks.check --update --reason "an AMD EPYC" --keep-scores --variation runs-from-there
 
 exit codes: 0 no regression (better is reported), 1 regression: a number is worse, or has moved where nothing is trained,
 2 nothing measured is worse, but something could not be measured or compared, or wrong use, 130 interrupted
@@ -62,6 +63,7 @@ def make_parser() -> Parser:
         metavar="DIR",
         help="a run under other conditions, to measure tolerances by; repeatable (default: keep them)",
     )
+    update.add_argument("--keep-scores", action="store_true", help="measure nothing: only widen tolerances by --variation")
     return parser
 
 
@@ -123,8 +125,10 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         raise UsageError("--update: say why with --reason TEXT; it is kept in the baseline")
     if options.update and (options.junit or options.summary):
         raise UsageError("--update compares nothing: leave --junit and --summary out")
-    if not options.update and (options.reason is not None or options.variation):
-        raise UsageError("--reason and --variation are for --update: add it, or leave them out")
+    if not options.update and (options.reason is not None or options.variation or options.keep_scores):
+        raise UsageError("--reason, --variation and --keep-scores are for --update: add it, or leave them out")
+    if options.keep_scores and (options.results is not None or not options.variation):
+        raise UsageError("--keep-scores: takes tolerances from --variation DIR and no scores: add that, leave --results out")
     if options.results is not None and not (options.results / "cells").is_dir():
         raise UsageError(f"--results {options.results}: no results there: give the folder that python -m benchmarks.run wrote")
 
@@ -263,10 +267,12 @@ def _write_files(options: argparse.Namespace, report: Report) -> None:
 
 
 def _update(options: argparse.Namespace, kept: list[Path]) -> int:
-    from benchmarks.baseline import changes, keep_tolerances, make_baseline, measure_tolerances, read_baseline, write_baseline
+    from benchmarks.baseline import keep_tolerances, make_baseline, measure_tolerances, read_baseline
     from benchmarks.verdicts import judge
 
     path = _baseline_path(options)
+    if options.keep_scores:
+        return _widen(options, path)
     cells = _evaluations(options.profile)
     try:
         old = read_baseline(path, options.profile)
@@ -275,9 +281,28 @@ def _update(options: argparse.Namespace, kept: list[Path]) -> int:
         print(f"starting anew: {' '.join(str(error).split())}")
     measured = _measure(options, cells, kept)
     results = [(cell, _complete(cell, measured[cell.label, cell.dataset, cell.seed])) for cell in cells]
-    new = make_baseline(options.profile, options.reason.strip(), f"{datetime.now(timezone.utc):%Y-%m-%d}", results)
+    new = make_baseline(options.profile, options.reason.strip(), _today(), results)
     new = measure_tolerances(new, options.variation) if options.variation else keep_tolerances(new, old) if old else new
     judge(new, {})
+    return _write(path, old, new)
+
+
+def _widen(options: argparse.Namespace, path: Path) -> int:
+    from benchmarks.baseline import measure_tolerances, read_baseline
+
+    old = read_baseline(path, options.profile)
+    reason = f"{old.reason}; tolerances {_today()}: {options.reason.strip()}"
+    return _write(path, old, replace(measure_tolerances(old, options.variation), reason=reason))
+
+
+def _today() -> str:
+    return f"{datetime.now(timezone.utc):%Y-%m-%d}"
+
+
+def _write(path: Path, old: Baseline | None, new: Baseline) -> int:
+    """Write a baseline and say what it changes."""
+    from benchmarks.baseline import changes, write_baseline
+
     write_baseline(path, new)
     for line in changes(old, new) if old else []:
         print(line)

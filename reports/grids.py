@@ -73,7 +73,7 @@ def table_grid(name: str, table: Table) -> Grid:
         for row in rows:
             places = {column: marked[column][rivals.index(row)] for column in table.columns} if row in rivals else {}
             scores = [_score(row, column, places.get(column, "")) for column in table.columns]
-            lines.append((Entry(row.method, row.note), *scores, *(_gain(row, protocol) for protocol in gains)))
+            lines.append((Entry(row.method, row.note), *scores, *(_gain(table, row, protocol) for protocol in gains)))
         sections.append(Section(heading, tuple(lines)))
     return Grid(name, caption(table), tuple(headers(table)), tuple(sections))
 
@@ -83,8 +83,8 @@ def _score(row: Row, column: Column, mark: Mark) -> Entry:
     return _entry(found, get_metric(column[1]).digits, row.cells, mark=mark)
 
 
-def _gain(row: Row, protocol: str) -> Entry:
-    return _entry(row.gains.get(protocol), 2, row.cells, sign="+")
+def _gain(table: Table, row: Row, protocol: str) -> Entry:
+    return _entry(row.gains.get(protocol), 2, table.gain_cells(row), sign="+")
 
 
 def _entry(estimate: Estimate | None, digits: int, cells: tuple[str, ...], *, sign: str = "", mark: Mark = "") -> Entry:
@@ -104,7 +104,7 @@ def paper_grid(name: str, paper: Paper, study: Study, table: Table) -> Grid:
     for reported in (each for each in paper.reported if not each.image):
         row = rows.get(reported.method, Row(reported.method))
         lines.append(
-            (Entry(reported.method, reported.source), *_reported(reported, base), *_measured(row, reported, paper, study))
+            (Entry(reported.method, reported.source), *_reported(reported, base), *_measured(table, row, reported, paper, study))
         )
     measured = f"{study.dataset}, profile {study.profile}, {paper.protocol}"
     headings = (
@@ -129,7 +129,7 @@ def _reported(reported: Reported, base: Reported | None) -> tuple[Entry, Entry, 
     )
 
 
-def _measured(row: Row, reported: Reported, paper: Paper, study: Study) -> tuple[Entry, Entry, Entry, Entry]:
+def _measured(table: Table, row: Row, reported: Reported, paper: Paper, study: Study) -> tuple[Entry, Entry, Entry, Entry]:
     psnr, ssim = (row.scores.get((paper.protocol, metric)) for metric in ("psnr", "ssim"))
     if psnr is None:
         difference = Entry("not run")
@@ -139,7 +139,7 @@ def _measured(row: Row, reported: Reported, paper: Paper, study: Study) -> tuple
         gap = psnr.mean - reported.psnr
         difference = Entry(number(gap, 2, "+"), cells=row.cells, value=gap)
     scores = (_entry(psnr, 2, row.cells), _entry(ssim, 3, row.cells))
-    return (*scores, _entry(row.gains.get(paper.protocol), 2, row.cells, sign="+"), difference)
+    return (*scores, _gain(table, row, paper.protocol), difference)
 
 
 def claims_grid(name: str, paper: Paper, study: Study, judgements: Sequence[Judgement]) -> Grid:
@@ -163,7 +163,7 @@ def _finding_row(study: Study, finding: Finding) -> tuple[Entry, ...]:
         Entry(f"{finding.method} − {finding.other}"),
         Entry(metric.label),
         _entry(finding.difference, metric.digits + 1, cells, sign="+"),
-        Entry("–" if finding.p is None else p_value(finding.p), value=finding.p),
+        Entry("–") if finding.p is None else Entry(p_value(finding.p), cells=cells, value=finding.p),
         Entry(finding.verdict),
     )
 
@@ -182,13 +182,18 @@ def to_csv(found: Sequence[tuple[Study, Mapping[str, Table]]]) -> str:
         for kind, table in kinds.items():
             for row in table.rows:
                 about = (study.profile, study.dataset, study.trained_on, kind, table.reference, get_method(row.method).group)
-                evidence = study.methods.get(row.method, ())
-                runs = " ".join(each.mlflow for each in evidence if each.mlflow)
-                origin = (row.images, " ".join(map(str, row.seeds)), " ".join(row.cells), runs)
                 numbers = [(p, m, e) for (p, m), e in row.scores.items()] + [(p, "psnr-gain", e) for p, e in row.gains.items()]
                 for protocol, metric, estimate in numbers:
                     values = (repr(estimate.mean), repr(estimate.low), repr(estimate.high))
+                    cells = table.gain_cells(row) if metric == "psnr-gain" else row.cells
+                    origin = (row.images, " ".join(map(str, row.seeds)), " ".join(cells), _runs(study, cells))
                     writer.writerow((*about, row.method, row.note, protocol, metric, *values, *origin))
                 if row.note and not numbers:
                     writer.writerow((*about, row.method, row.note))
     return text.getvalue()
+
+
+def _runs(study: Study, cells: Sequence[str]) -> str:
+    """The MLflow runs that mirror cells, in their order."""
+    known = {each.id: each.mlflow for found in study.methods.values() for each in found}
+    return " ".join(known[cell] for cell in cells if known[cell])

@@ -64,6 +64,10 @@ class Table:
         """Of its files: ``table-<profile>``, or ``ablation-<profile>`` where rows are compared to the full model."""
         return f"{'table' if self.reference == REFERENCE else 'ablation'}-{self.profile}"
 
+    def gain_cells(self, row: Row) -> tuple[str, ...]:
+        """The cells behind a row's differences: its own and the reference's."""
+        return (*row.cells, *(cell for each in self.rows if each.method == self.reference for cell in each.cells))
+
     def groups(self) -> Iterator[tuple[str, list[Row]]]:
         """Rows that belong together under a heading: rivals first, then those that are no fair rivals."""
         for group, heading in GROUPS.items():
@@ -212,7 +216,8 @@ def to_csv(tables: Sequence[Table]) -> str:
             numbers = [(p, m, e) for (p, m), e in row.scores.items()] + [(p, "psnr-gain", e) for p, e in row.gains.items()]
             for protocol, metric, estimate in numbers:
                 estimates = [repr(estimate.mean), repr(estimate.low), repr(estimate.high)]
-                origin = [row.images, " ".join(map(str, row.seeds)), " ".join(row.cells), table.trained_on or table.dataset]
+                cells = table.gain_cells(row) if metric == "psnr-gain" else row.cells
+                origin = [row.images, " ".join(map(str, row.seeds)), " ".join(cells), table.trained_on or table.dataset]
                 about = [table.dataset, table.profile, get_method(row.method).group, row.method]
                 writer.writerow([*about, protocol, metric, *estimates, *origin])
     return text.getvalue()

@@ -319,6 +319,50 @@ def test_tolerances_are_measured_from_variations_and_kept(project: Project, tmp_
     assert (again.reason, again.entries) == ("once more", baseline.entries)
 
 
+def test_a_run_of_another_machine_widens_tolerances_and_leaves_scores(project: Project) -> None:
+    """The baseline is off by a little here, and was measured with a tolerance that is larger for one column."""
+    baseline = json.loads(project.baseline.read_text(encoding="utf-8"))
+    for entry in baseline["entries"]:
+        entry["scores"]["rgb"]["psnr"] = [score + 0.03 for score in entry["scores"]["rgb"]["psnr"]]
+        entry["tolerance"] = {"rgb": {"ssim": 0.5}}
+    project.baseline.write_text(json.dumps(baseline), encoding="utf-8")
+    before = read_baseline(project.baseline, PROFILE)
+    shutil.rmtree(result_of(project, "evaluate", "bicubic").parent)
+    line = ("--update", "--reason", "there", "--keep-scores", "--variation", project.runs)
+    done = project.python("benchmarks.check", *line)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^fsrcnn on demo-photos, seed 0: rgb psnr tolerance 0 -> 0\.03$", done.stdout, flags=re.M), done.stdout
+    assert "no score has changed" in done.stdout and "bicubic" not in done.stdout
+    after = read_baseline(project.baseline, PROFILE)
+    assert [entry.scores for entry in after.entries] == [entry.scores for entry in before.entries]
+    assert (after.environment, after.date, after.commit) == (before.environment, before.date, before.commit)
+    assert re.fullmatch(r"first; tolerances \d{4}-\d\d-\d\d: there", after.reason)
+    bicubic, fsrcnn = after.entries
+    assert bicubic == before.entries[0], "not in the variation"
+    assert [fsrcnn.allowed(("rgb", metric)) for metric in ("psnr", "ssim", "lpips")] == [0.03, 0.5, 0]
+
+
+def test_a_broken_baseline_and_one_of_another_protocol_version_are_no_measurement(project: Project, tmp_path: Path) -> None:
+    whole = project.baseline.read_text(encoding="utf-8")
+    other = json.loads(whole)
+    other["protocols"]["rgb"] += 1
+    for content, message in (
+        (whole[:-9], "cannot be read"),
+        (json.dumps(other), "protocol rgb: baseline has version 2, this run 1"),
+    ):
+        project.baseline.write_text(content, encoding="utf-8")
+        done = project.check("--junit", tmp_path / "gate.xml")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert message in done.stderr and done.stderr.count("\n") == 1
+        assert verdicts(tmp_path / "gate.xml") == {("", "comparison"): "unmeasured"}
+    project.baseline.write_text(whole, encoding="utf-8")
+    title = '"RGB, whole image, no border shaved, no alignment",\n            '
+    project.replace("benchmarks/protocols.py", f"{title}1,", f"{title}2,")
+    done = project.check()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "protocol rgb: baseline has version 1, this run 2" in done.stderr
+
+
 def test_an_update_with_holes_leaves_the_baseline(project: Project) -> None:
     before = project.baseline.read_bytes()
     shutil.rmtree(result_of(project, "evaluate", "bicubic").parent)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import wilcoxon
+from scipy.stats import rankdata, wilcoxon
 
 from benchmarks.statistics import bootstrap_mean, compare, holm
 
@@ -48,6 +49,23 @@ def test_few_images_are_never_enough() -> None:
     assert found.p == 0.0625
     assert found.difference.low > 0
     assert not found.distinguishable
+
+
+@given(st.lists(st.sampled_from([-3.0, -1.5, -1.0, 0.0, 0.5, 1.0, 2.0]), min_size=1, max_size=10))
+def test_p_with_ties_is_that_of_all_signs(differences: list[float]) -> None:
+    ranks = rankdata(np.abs([each for each in differences if each]))
+    sums = [np.dot(ranks, signs) for signs in product((0, 1), repeat=len(ranks))]
+    here = sum(rank for rank, each in zip(ranks, filter(None, differences), strict=True) if each > 0)
+    tails = (np.mean(np.array(sums) <= here), np.mean(np.array(sums) >= here))
+    (found,) = compare({"a": differences, "b": [0.0] * len(differences)})
+    assert found.p == pytest.approx(min(1, 2 * min(tails)))
+
+
+@pytest.mark.parametrize("count", [13, 24, 50])
+def test_p_without_ties_is_scipys(count: int) -> None:
+    differences = np.random.default_rng(count).normal(0.3, 1, count)
+    (found,) = compare({"a": list(differences), "b": [0.0] * count})
+    assert found.p == pytest.approx(wilcoxon(differences, method="exact").pvalue)
 
 
 def test_equal_results_and_infinities() -> None:
