@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from benchmarks.settings import Positive, TrainingSettings
+from benchmarks.settings import Positive, Rate, Steps, TrainingSettings, Weight
 from cincgan.settings import DiscriminatorSettings, GeneratorSettings
 
 
@@ -18,7 +18,7 @@ class EDSRSettings:
     training: TrainingSettings
     channels: Positive
     blocks: Positive
-    res_scale: Annotated[float, Meta(gt=0)]
+    res_scale: Annotated[float, Meta(gt=0, le=1e3)]
     global_skip: bool  # deviation for small budgets: add the bicubic upscale, start with a zero last layer
 
 
@@ -45,14 +45,14 @@ class SRGANSettings:
     """Sizes (published: 64 channels, 16 blocks), losses (BasicSR: pixel 1e-2, perceptual 1, adversarial 5e-3) and schedule."""
 
     training: TrainingSettings
-    discriminator_learning_rate: Annotated[float, Meta(gt=0)]
+    discriminator_learning_rate: Rate
     channels: Positive
     blocks: Positive
     discriminator_channels: Positive
-    pixel_steps: Annotated[int, Meta(ge=0)]  # at first, on the L1 loss alone
-    pixel: Annotated[float, Meta(ge=0)]
-    perceptual: Annotated[float, Meta(ge=0)]
-    adversarial: Annotated[float, Meta(ge=0)]
+    pixel_steps: Steps  # at first, on the L1 loss alone
+    pixel: Weight
+    perceptual: Weight
+    adversarial: Weight
     vgg: Literal["vgg16", "vgg19"]
     vgg_layer: str
 
@@ -72,7 +72,7 @@ class PairedSRGANSettings:
     """Of the fine-tuning; sizes and losses are those of the stage ``srgan``."""
 
     training: TrainingSettings
-    pixel_steps: Annotated[int, Meta(ge=0)]
+    pixel_steps: Steps
 
     def __post_init__(self) -> None:
         _check_patch(self.training)
@@ -88,11 +88,11 @@ class PseudoSettings:
     """Correction networks, losses and schedule of pseudo-supervision; SR starts from the stage ``edsr``."""
 
     training: TrainingSettings
-    discriminator_learning_rate: Annotated[float, Meta(gt=0)]
-    sr_learning_rate: Annotated[float, Meta(gt=0)]
+    discriminator_learning_rate: Rate
+    sr_learning_rate: Rate
     input_noise: Annotated[float, Meta(ge=0, le=1)]  # std in [0, 1] of what G_YX gets beside Y, so that it can make noise
     generator: GeneratorSettings
     discriminator: DiscriminatorSettings
-    adversarial: Annotated[float, Meta(ge=0)]
-    cycle: Annotated[float, Meta(ge=0)]
-    identity: Annotated[float, Meta(ge=0)]
+    adversarial: Weight
+    cycle: Weight
+    identity: Weight

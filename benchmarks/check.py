@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.command import Parser, run_command
+from benchmarks.command import Parser, named_path, run_command
 from benchmarks.errors import BenchmarkError, UsageError
 
 if TYPE_CHECKING:
@@ -46,19 +46,21 @@ def make_parser() -> Parser:
     """The command line."""
     parser = Parser("python -m benchmarks.check", "Compare a profile's scores with its committed baseline.", EXAMPLES)
     parser.add_argument("--profile", default="smoke", metavar="NAME", help="what to measure (default: smoke)")
-    parser.add_argument("--results", type=Path, metavar="DIR", help="take this workspace's finished cells; run nothing")
-    parser.add_argument("--baseline", type=Path, metavar="FILE", help="default: benchmarks/baselines/<profile>.json")
+    parser.add_argument("--results", type=named_path, metavar="DIR", help="take this workspace's finished cells; run nothing")
+    parser.add_argument("--baseline", type=named_path, metavar="FILE", help="default: benchmarks/baselines/<profile>.json")
     show = parser.add_argument_group("show")
     show.add_argument("--verbose", action="store_true", help="every column, not only those that have moved")
-    show.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML: one test case per method, protocol and metric")
-    show.add_argument("--summary", type=Path, metavar="FILE", help="write Markdown; GitHub's step summary gets it anyway")
+    show.add_argument(
+        "--junit", type=named_path, metavar="FILE", help="write JUnit XML: one test case per method, protocol and metric"
+    )
+    show.add_argument("--summary", type=named_path, metavar="FILE", help="write Markdown; GitHub's step summary gets it anyway")
     update = parser.add_argument_group("make a new baseline")
     update.add_argument("--update", action="store_true", help="write what was measured as the baseline, and say what changed")
     update.add_argument("--reason", metavar="TEXT", help="why; it is kept in the baseline")
     update.add_argument(
         "--variation",
         action="append",
-        type=Path,
+        type=named_path,
         default=[],
         metavar="DIR",
         help="a run under other conditions, to measure tolerances by; repeatable (default: keep them)",

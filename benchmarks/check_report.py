@@ -10,6 +10,7 @@ from xml.etree import ElementTree as Xml
 
 from benchmarks.registry import get_metric
 from benchmarks.verdicts import FAILURES, Finding, exit_code, of_verdict
+from reports.escaping import markdown
 from reports.tables import number
 
 if TYPE_CHECKING:
@@ -114,15 +115,11 @@ def to_markdown(report: Report) -> str:
     moved = [found for found in report.findings if found.new is not None and found.verdict != "same"]
     if moved:
         lines += [f"| {' | '.join(HEADERS)} |", f"|{'---|' * len(HEADERS)}"]
-        lines += [f"| {' | '.join(_escaped(text) for text in _row(found))} |" for found in moved]
+        lines += [f"| {' | '.join(markdown(text) for text in _row(found))} |" for found in moved]
         lines.append("")
-    lines += [f"- {_escaped(line)}" for line in (*unmeasured(report), *report.notes, *advice(report))]
-    lines.append(f"- baseline: {_escaped(report.baseline)}")
+    lines += [f"- {markdown(line)}" for line in (*unmeasured(report), *report.notes, *advice(report))]
+    lines.append(f"- baseline: {markdown(report.baseline)}")
     return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([|<>*_`\[\]\\])", r"\\\1", " ".join(text.split()))
 
 
 def to_junit(report: Report) -> str:

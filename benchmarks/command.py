@@ -7,11 +7,14 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from benchmarks.errors import BenchmarkError, UsageError
+from benchmarks.errors import BenchmarkError, UsageError, one_line
 from benchmarks.interruption import Interrupted, interruptible
+
+PROJECT = ("baselines", "benchmarks", "cincgan", "reports")
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,9 +30,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def named_path(text: str) -> Path:
-    """A path from the command line, where the empty text would mean the working directory."""
+    """A path from the command line that can be there; the empty text would mean the working directory."""
     if not text:
-        raise argparse.ArgumentTypeError("is empty: name a folder")
+        raise argparse.ArgumentTypeError("is empty: name a file or folder")
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            os.lstat(text)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise argparse.ArgumentTypeError(f"{text[:40]!a}… is no path ({reason}): name another") from error
     return Path(text)
 
 
@@ -70,6 +79,8 @@ def run_command(
             return dispatch(options)
         except BenchmarkError as error:
             return _say(error)
+        except ModuleNotFoundError as error:
+            return _say(_not_installed(error))
         except KeyboardInterrupt as stop:
             _last_words(interrupted(options))
             return stop.exit_code if isinstance(stop, Interrupted) else 130
@@ -80,6 +91,14 @@ def _last_words(text: str) -> None:
     os.write(2, f"interrupted: {text}\n".encode(errors="replace"))
 
 
+def _not_installed(error: ModuleNotFoundError) -> UsageError:
+    """What to say of a dependency that is not there. One of our own modules that is not there is a bug: it is raised again."""
+    package = (error.name or "").partition(".")[0]
+    if not package or package in PROJECT:
+        raise error
+    return UsageError(f"the Python package '{package}' is not installed: run pip install -e . in the project's folder")
+
+
 def _say(error: BenchmarkError) -> int:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"error: {one_line(str(error))}", file=sys.stderr)
     return error.exit_code

@@ -38,6 +38,11 @@ class TrainingCollapsed(BenchmarkError):
         self.history: list[dict[str, float]] = []
 
 
+def one_line(text: str) -> str:
+    """A message as a terminal shows it: in one line, and what names in it could do to the terminal made visible."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that does not exist, with the nearest one that does."""
     choices = sorted(known)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.command import Parser, run_command
+from benchmarks.command import Parser, named_path, run_command
 from benchmarks.errors import UsageError, WeightsMissing
 
 if TYPE_CHECKING:
@@ -41,8 +41,10 @@ def make_parser() -> Parser:
     """The command line."""
     parser = Parser("python -m benchmarks.evaluate", "Score folders of images under a named protocol.", EXAMPLES)
     what = parser.add_argument_group("what to score")
-    what.add_argument("--sr", action="append", type=Path, default=[], metavar="DIR", help="results; several to compare them")
-    what.add_argument("--hr", type=Path, metavar="DIR", help="ground truth")
+    what.add_argument(
+        "--sr", action="append", type=named_path, default=[], metavar="DIR", help="results; several to compare them"
+    )
+    what.add_argument("--hr", type=named_path, metavar="DIR", help="ground truth")
     what.add_argument("--sr-suffix", default="", metavar="TEXT", help="end of a result's name, before the extension")
     what.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of a ground truth's name, before the extension")
     how = parser.add_argument_group("how")
@@ -50,7 +52,7 @@ def make_parser() -> Parser:
     how.add_argument("--metrics", default="psnr,ssim", metavar="NAMES", help="comma-separated (default: psnr,ssim)")
     how.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
     show = parser.add_argument_group("show")
-    show.add_argument("--csv", type=Path, metavar="FILE", help="also write every image's numbers, at full precision")
+    show.add_argument("--csv", type=named_path, metavar="FILE", help="also write every image's numbers, at full precision")
     show.add_argument("--json", action="store_true", help="print machine-readable results instead of tables")
     show.add_argument("--dry-run", action="store_true", help="which files would be compared, and how; score nothing")
     show.add_argument("--list", action="store_true", help="protocols and metrics; score nothing")

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks.data.cards import UserFolder
 from benchmarks.errors import BenchmarkError, NotWritten, TrainingCollapsed, WeightsMissing
 from benchmarks.files import write_text
 from benchmarks.inputs import check_inputs
@@ -84,8 +85,9 @@ class Invocation:
         from reports.build import build
         from reports.studies import load_evidence
 
+        ours = {card.directory for cell in self.cells if isinstance(card := cell.data.card, UserFolder)}
         try:
-            build(load_evidence(self.workspace.root), self.workspace.root / "report")
+            build(load_evidence(self.workspace.root, ours), self.workspace.root / "report")
         except NotWritten:
             raise
         except Exception as error:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.command import Parser, go_offline_if_asked, run_command
-from benchmarks.errors import BenchmarkError, UsageError
+from benchmarks.command import Parser, go_offline_if_asked, named_path, run_command
+from benchmarks.errors import BenchmarkError, UsageError, one_line
 
 if TYPE_CHECKING:
     from benchmarks.inventory import Item
@@ -39,7 +39,7 @@ def make_parser() -> Parser:
     what.add_argument("--all", action="store_true", help="everything that has a card")
     what.add_argument("--profile", metavar="NAME", help="what every method of this profile needs")
     how = parser.add_argument_group("how")
-    how.add_argument("--from-archive", nargs="+", type=Path, default=[], metavar="FILE", help="files that are here already")
+    how.add_argument("--from-archive", nargs="+", type=named_path, default=[], metavar="FILE", help="files that are here already")
     how.add_argument("--offline", action="store_true", help="open no internet socket: use what is here, name what is missing")
     show = parser.add_argument_group("show")
     show.add_argument("--list", action="store_true", help="what there is and what is here; fetch nothing")
@@ -140,6 +140,8 @@ def _assign(files: Sequence[Path], waiting: Sequence[Item], chosen: Sequence[Ite
     """Which of the user's files is which item, by its name; a single file for a single item needs none."""
     given: dict[str, Path] = {}
     for file in files:
+        if not file.is_file():
+            raise UsageError(f"--from-archive {file}: no such file: check the path")
         fitting = [item for item in chosen if item.is_file(file)]
         if not fitting and len(files) == 1 and len(waiting) == 1:
             fitting = list(waiting)
@@ -185,7 +187,7 @@ def _prepare(chosen: Sequence[Item], given: dict[str, Path]) -> int:
             with TransferProgress() as progress:
                 item.prepare(given.get(item.name), progress)
         except BenchmarkError as error:
-            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+            print(f"error: {one_line(str(error))}", file=sys.stderr)
             codes.append(error.exit_code)
         else:
             print(f"{item.name}: {item.state()}, {item.folder}")

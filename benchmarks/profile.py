@@ -25,8 +25,8 @@ Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 class CellEstimate:
     """What a cell costs on the profile's ``machine``."""
 
-    seconds: Annotated[float, Meta(ge=0)]
-    megabytes: Annotated[float, Meta(ge=0)]
+    seconds: Annotated[float, Meta(ge=0, le=1e12)]
+    megabytes: Annotated[float, Meta(ge=0, le=1e12)]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Profile:
     protocols: Annotated[tuple[str, ...], Meta(min_length=1)]
     shown: Annotated[tuple[str, ...], Meta(min_length=1)]
     metrics: Annotated[tuple[str, ...], Meta(min_length=1)]
-    tile: Annotated[int, Meta(ge=0)]
+    tile: Annotated[int, Meta(ge=0, le=10**9)]
     threads: Annotated[int, Meta(ge=1, le=1024)]
     degradation: DegradationName
     track2_like: Track2Like
@@ -75,6 +75,8 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
         _apply(data, change)
         where = f"profile '{name}' with --set {' --set '.join(changes)}"
     profile = build(Profile, data, where)
+    if profile.name != name:  # files are called by it
+        raise UsageError(f"{where}: name is {profile.name!a}: it must be the file's, '{name}'")
     stages = {
         stage: build(resolve(get_stage(stage).settings), section, f"{where}: stages.{stage}")
         for stage, section in profile.stages.items()
@@ -117,7 +119,10 @@ def _assign(section: Any, path: Sequence[str], value: Any, change: str) -> None:
 
 def _value(text: str, change: str) -> Any:
     try:
-        return parse_toml(f"value = {text}")["value"]
+        found = parse_toml(f"value = {text}")
+        if len(found) > 1:
+            raise ValueError
+        return found["value"]
     except ValueError:
         if any(mark in text for mark in "\"'[]{}=\n"):
             raise UsageError(f"--set {change}: the value is not valid TOML") from None

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from benchmarks.errors import UsageError
 from benchmarks.files import write_text
+from benchmarks.result_shape import check_shape
 
 SCHEMA = 2
+LARGEST = 1 << 26  # bytes of a file; the paper profile's have less than one million
 REQUIRED = ("schema", "status", "cell", "settings", "data", "seconds", "finished_at", "environment", "git")
+NUMBERS = ("scores", "summary", "history")  # where infinite ones can be
 COMPLETE, DIVERGED = "complete", "diverged"  # what a cell's status can be
 
 Result = dict[str, Any]
@@ -34,20 +37,48 @@ def read_result(path: Path) -> Result:
     """Read one ``result.json``; one of an older schema is upgraded, the file itself left as it is.
 
     Raises:
-        UsageError: it is corrupt, or of a schema that this version does not know.
+        UsageError: it is corrupt, as ``check_shape`` finds too, or of a schema that this version does not know.
     """
     mend = "move it away, or recompute the cell with --force"
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise UsageError(f"{path}: corrupt result file ({error}): {mend}") from error
-    result = _upgraded(result, path)
-    missing = [key for key in REQUIRED if not isinstance(result, dict) or key not in result]
-    if missing or not isinstance(result["cell"], dict):
-        raise UsageError(f"{path}: corrupt result file (no {', '.join(missing) or 'cell'}): {mend}")
-    if result["status"] not in (COMPLETE, DIVERGED):
-        raise UsageError(f"{path}: corrupt result file (status {result['status']!r}): {mend}")
-    return _with_infinity(result)  # type: ignore[no-any-return]
+        result = _upgraded(_parse(path), path)
+        missing = [key for key in REQUIRED if not isinstance(result, dict) or key not in result]
+        if missing:
+            raise ValueError(f"no {', '.join(missing)}")
+        check_shape(result)
+        return {key: _with_infinity(value) if key in NUMBERS else value for key, value in result.items()}
+    except (ValueError, OSError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path}: corrupt result file ({reason}): {mend}") from error
+
+
+def _parse(path: Path) -> Any:
+    """JSON without what other readers understand otherwise: NaN, infinite numbers, keys that are there twice."""
+    if path.exists() and not path.is_file():
+        raise ValueError("no regular file")
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"larger than {LARGEST:,} bytes")
+    text = path.read_text(encoding="utf-8")
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_unique)
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"the number {text[:40]} is out of range")
+    return number
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)[:40]!a} is there twice")
+    return found
 
 
 def _upgraded(result: Any, path: Path) -> Any:
@@ -57,7 +88,7 @@ def _upgraded(result: Any, path: Path) -> Any:
         result = UPGRADES[schema](result)
         schema = result["schema"]
     if schema is not None and schema != SCHEMA:
-        raise UsageError(f"{path}: schema {schema!r}, this version reads 1 to {SCHEMA}: use the version that wrote it")
+        raise UsageError(f"{path}: schema {schema!a:.40}, this version reads 1 to {SCHEMA}: use the version that wrote it")
     return result
 
 

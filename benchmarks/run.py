@@ -61,7 +61,7 @@ def make_parser() -> Parser:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change one setting; repeatable"
     )
     how.add_argument("--offline", action="store_true", help="open no internet socket; say at once what is missing")
-    how.add_argument("--output", type=Path, default=Path("runs"), metavar="DIR", help="folder for results (default: runs)")
+    how.add_argument("--output", type=named_path, default=Path("runs"), metavar="DIR", help="folder for results (default: runs)")
     show = parser.add_argument_group("show")
     show.add_argument("--list", action="store_true", help="methods, data sets, profiles, protocols; run nothing")
     show.add_argument("--dry-run", action="store_true", help="cells, what is cached, estimated time and disk; run nothing")
@@ -88,8 +88,6 @@ def _dispatch(options: argparse.Namespace) -> int:
         return _list(as_json=options.json)
     if not (options.all or options.ablation or options.methods or options.cell):
         raise UsageError("nothing to run: give --all, --ablation, --methods NAME … or --cell ID (--help shows examples)")
-    if options.output == Path():
-        raise UsageError("--output is empty: name a folder, for example runs")
     if options.methods and (options.all or options.ablation):
         raise UsageError("--methods excludes --all and --ablation: give one of them")
 

@@ -7,17 +7,20 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-Positive = Annotated[int, Meta(ge=1)]
+Positive = Annotated[int, Meta(ge=1, le=10**9)]
+Steps = Annotated[int, Meta(ge=0, le=10**9)]
+Rate = Annotated[float, Meta(gt=0, le=1e12)]  # of learning
+Weight = Annotated[float, Meta(ge=0, le=1e9)]  # of a loss
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     """Schedule, batches and numerics of one training stage."""
 
-    steps: Annotated[int, Meta(ge=0)]  # 0: the networks stay as they were initialised
+    steps: Steps  # 0: the networks stay as they were initialised
     batch_size: Positive
-    patch_size: Annotated[int, Meta(ge=8)]  # LR pixels; HR patches are scale times larger
-    learning_rate: Annotated[float, Meta(gt=0)]
+    patch_size: Annotated[int, Meta(ge=8, le=10**9)]  # LR pixels; HR patches are scale times larger
+    learning_rate: Rate
     halve_every: Positive  # the learning rate halves after this many steps
     beta1: Annotated[float, Meta(ge=0, lt=1)]
     beta2: Annotated[float, Meta(ge=0, lt=1)]

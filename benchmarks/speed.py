@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import resource
 import sys
 import time
@@ -11,10 +12,9 @@ import tracemalloc
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from benchmarks.command import Parser, run_command
+from benchmarks.command import Parser, named_path, run_command
 from benchmarks.errors import UsageError, WeightsMissing
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ examples:
 Each time is the best of --repeat. Run it on an idle machine, and compare ratios, not seconds.
 """
 
+LARGEST = 80_000_000 // 16  # LR pixels: an HR image may have that many times 16
 PHOTO_CROP = (320, 480)  # HR pixels of the crops of packaged photographs: about the size of BSD100's
 
 
@@ -40,7 +41,9 @@ def make_parser() -> Parser:
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="times per figure (default: 3; tiling, starts: once)")
     parser.add_argument("--json", action="store_true", help="print machine-readable figures")
     images = parser.add_argument_group("evaluation and loading")
-    images.add_argument("--hr", type=Path, metavar="DIR", help="ground truth; what is compared with it is made by bicubic x1/4")
+    images.add_argument(
+        "--hr", type=named_path, metavar="DIR", help="ground truth; what is compared with it is made by bicubic x1/4"
+    )
     images.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of a ground truth's name, before the extension")
     loading = parser.add_argument_group("loading")
     loading.add_argument("--patch-size", type=int, default=32, metavar="N", help="LR pixels a side (default: 32)")
@@ -247,10 +250,11 @@ def _tiling(options: argparse.Namespace) -> Iterable[Figure]:
 
 
 def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
-        raise UsageError(f"--size {text}: give width and height in LR pixels, such as 510x339")
-    return int(width), int(height)
+    found = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text)
+    if not found or int(found[1]) * int(found[2]) > LARGEST:
+        sides = f"at most {LARGEST:,} of them, such as 510x339"
+        raise UsageError(f"--size {text[:40]}: give width and height in LR pixels, {sides}")
+    return int(found[1]), int(found[2])
 
 
 def _loading(options: argparse.Namespace) -> Iterable[Figure]:

@@ -24,7 +24,10 @@ T = TypeVar("T")
 
 def parse_toml(text: str) -> dict[str, Any]:
     """Parse TOML text. Raises ValueError where it is malformed."""
-    return tomllib.loads(text)
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -43,9 +46,13 @@ def build(cls: type[T], data: Mapping[str, Any], where: str) -> T:
     Raises:
         UsageError: unknown key (with the nearest known one), missing key, wrong type, value out of range.
     """
-    _refuse_unknown_keys(cls, data, where)
     try:
+        _refuse_unknown_keys(cls, data, where)
         return msgspec.convert(data, cls)
+    except RecursionError as error:
+        raise UsageError(f"{where}: nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{where}: a text is no valid UTF-8") from error
     except msgspec.ValidationError as error:
         raise UsageError(f"{where}: {str(error).replace(' - at `$', ' at `')}") from error
 

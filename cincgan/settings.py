@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from benchmarks.settings import Positive, TrainingSettings
+from benchmarks.settings import Positive, Rate, Steps, TrainingSettings, Weight
 
 Reduction = Literal["mean", "sum", "norm"]
 Window = Literal[0, 3, 5, 7, 9]  # pixels
-Weight = Annotated[float, Meta(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class InnerSettings:
     """Stage 1: G1, G2 and D1 learn to clean LR images."""
 
     training: TrainingSettings
-    discriminator_learning_rate: Annotated[float, Meta(gt=0)]
+    discriminator_learning_rate: Rate
     generator: GeneratorSettings
     discriminator: DiscriminatorSettings
     losses: LossSettings
@@ -72,9 +71,9 @@ class JointSettings:
     """Stage 2: all networks together; those that start here are D2 and G3."""
 
     training: TrainingSettings
-    discriminator_learning_rate: Annotated[float, Meta(gt=0)]
-    g3_learning_rate: Annotated[float, Meta(gt=0)]  # G3 starts from nothing; the paper has one rate for all
-    warmup_steps: Annotated[int, Meta(ge=0)]  # steps in which only D2 and G3 learn, before the others join; paper: 0
+    discriminator_learning_rate: Rate
+    g3_learning_rate: Rate  # G3 starts from nothing; the paper has one rate for all
+    warmup_steps: Steps  # steps in which only D2 and G3 learn, before the others join; paper: 0
     g3: GeneratorSettings
     d2: DiscriminatorSettings
     lr_losses: LossSettings

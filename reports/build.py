@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.command import Parser, run_command
+from benchmarks.command import Parser, named_path, run_command
 from benchmarks.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ PREAMBLE = r"""\documentclass{article}
 def make_parser() -> Parser:
     """The command line."""
     parser = Parser("python -m reports.build", "Regenerate tables and verdicts from finished results.", EXAMPLES)
-    parser.add_argument("--results", type=Path, default=Path("runs"), metavar="DIR", help="a run's folder (default: runs)")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where to write (default: report in the results folder)")
+    parser.add_argument("--results", type=named_path, default=Path("runs"), metavar="DIR", help="a run's folder (default: runs)")
+    parser.add_argument("--output", type=named_path, metavar="DIR", help="where to write (default: report in the results folder)")
+    parser.add_argument("--data-dir", type=named_path, metavar="DIR", help="your own images, where results are of them")
     parser.add_argument(
         "--from-mlflow",
         nargs="?",
@@ -63,16 +64,25 @@ def _dispatch(options: argparse.Namespace) -> int:
     from reports.studies import load_evidence
 
     if options.from_mlflow is None:
-        evidence = load_evidence(options.results)
+        evidence = load_evidence(options.results, [str(options.data_dir.absolute())] if options.data_dir else ())
     else:
         from reports.from_mlflow import load_mirrored
 
         evidence = load_mirrored(options.results, options.from_mlflow)
-    output = options.output or options.results / "report"
+    output = options.output or _own_folder(options.results)
     for line in build(evidence, output):
         print(line)
     print(f"report   {output.resolve()}")
     return 0
+
+
+def _own_folder(results: Path) -> Path:
+    """The folder ``report`` in that of the results. Raises UsageError where a link leads out of it."""
+    output = results / "report"
+    for path in (output, *output.rglob("*")):
+        if path.is_symlink() and not path.resolve().is_relative_to(results.resolve()):
+            raise UsageError(f"{path}: a link that leads out of {results}: remove it, or name another folder with --output")
+    return output
 
 
 def build(evidence: Sequence[Evidence], output: Path) -> list[str]:

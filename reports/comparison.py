@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.command import Parser, run_command
+from benchmarks.command import Parser, named_path, run_command
 from benchmarks.errors import UsageError, unknown
 
 
@@ -18,10 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "Draw one sample image as every method of a finished run made it.",
         "example: python -m reports.comparison --image coffee-8-12 --figure comparison.png",
     )
-    parser.add_argument("--output", type=Path, default=Path("runs"), metavar="DIR", help="the run's folder (default: runs)")
+    parser.add_argument("--output", type=named_path, default=Path("runs"), metavar="DIR", help="the run's folder (default: runs)")
+    parser.add_argument("--data-dir", type=named_path, metavar="DIR", help="your own images, where results are of them")
     parser.add_argument("--profile", default="demo", metavar="NAME", help="the run's profile (default: demo)")
     parser.add_argument("--image", required=True, metavar="NAME", help="one of the images under runs/cells/evaluate-*/samples")
-    parser.add_argument("--figure", type=Path, required=True, metavar="FILE", help="PNG, SVG or PDF to write")
+    parser.add_argument("--figure", type=named_path, required=True, metavar="FILE", help="PNG, SVG or PDF to write")
     return run_command(parser, arguments, _dispatch)
 
 
@@ -32,7 +33,8 @@ def _dispatch(options: argparse.Namespace) -> int:
     from reports.studies import UNKNOWN, load_evidence, make_studies
     from reports.visual import caption_protocol, comparison
 
-    studies = [study for study in make_studies(load_evidence(options.output)) if study.profile in (options.profile, UNKNOWN)]
+    evidence = load_evidence(options.output, [str(options.data_dir.absolute())] if options.data_dir else ())
+    studies = [study for study in make_studies(evidence) if study.profile in (options.profile, UNKNOWN)]
     if not studies:
         raise UsageError(f"{options.output}: nothing finished of profile '{options.profile}': run python -m benchmarks.run --all")
     study = studies[0]

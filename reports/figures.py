@@ -161,10 +161,12 @@ def to_svg(figure: Figure) -> str:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure into a file whose ending names the format. Raises UsageError where that fails or the format is unknown."""
     kind = path.suffix.removeprefix(".").lower()
+    if kind not in NO_DATES or path.is_dir():  # matplotlib would find another name
+        raise UsageError(f"{path}: cannot be written (no such format): name a file and use .png, .svg or .pdf")
     try:
-        figure.savefig(path, dpi=160, metadata=NO_DATES.get(kind, {}))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be written ({error}): check the folder and use .png, .svg or .pdf") from error
+        figure.savefig(path, dpi=160, metadata=NO_DATES[kind])
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}): check the folder and use .png, .svg or .pdf") from error
 
 
 def look(method: str, ours: str) -> Look:

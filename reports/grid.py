@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.escaping import markdown
+
 Mark = Literal["", "best", "second"]
 
 LATEX = {
@@ -72,25 +74,27 @@ class Grid:
 
 def to_markdown(grid: Grid) -> str:
     """A GitHub-flavoured Markdown table with its caption; best in bold, second best underlined."""
-    lines = [list(grid.headers)]
+    lines = [[markdown(header) for header in grid.headers]]
     for section in grid.sections:
-        lines += [[f"*{section.heading}*"] + [""] * (len(grid.headers) - 1)] if section.heading else []
+        lines += [[f"*{markdown(section.heading)}*"] + [""] * (len(grid.headers) - 1)] if section.heading else []
         lines += [[_markdown(entry) for entry in row] for row in section.rows]
     return markdown_lines(grid.caption, lines)
 
 
 def markdown_lines(caption: str, lines: Sequence[Sequence[str]]) -> str:
-    """A caption, and lines of equally many texts as a Markdown table with padded columns; the first line is the header."""
+    """A caption, and lines of equally many texts as a Markdown table with padded columns; the first line is the header.
+
+    The caption is plain text; the others are Markdown.
+    """
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     padded = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([f"**{caption}**", "", padded[0], rule, *padded[1:]]) + "\n"
+    return "\n".join([f"**{markdown(caption)}**", "", padded[0], rule, *padded[1:]]) + "\n"
 
 
 def _markdown(entry: Entry) -> str:
     before, after = MARKS[entry.mark]
-    text = f"{before}{entry.text}{after}" + (f" ({entry.small})" if entry.small else "")
-    return text.replace("|", "\\|").replace("\n", " ")
+    return f"{before}{markdown(entry.text)}{after}" + (f" ({markdown(entry.small)})" if entry.small else "")
 
 
 def to_latex(grid: Grid) -> str:
@@ -120,8 +124,9 @@ def _latex(entry: Entry) -> str:
 
 
 def escape(text: str) -> str:
-    """Text for LaTeX."""
-    return re.sub("|".join(map(re.escape, LATEX)), lambda found: LATEX[found[0]], text)
+    """Text for LaTeX, in one line; letters that its fonts do not have become question marks."""
+    known = re.sub(rf"[^\x20-\x7e\xa1-\u017f–—‘’“”{''.join(LATEX)[1:]}]", "?", " ".join(text.split()))
+    return re.sub("|".join(map(re.escape, LATEX)), lambda found: LATEX[found[0]], known)
 
 
 def to_html(grid: Grid) -> str:

@@ -11,6 +11,7 @@ from benchmarks.profile import load_profile
 from benchmarks.registry import METHODS, get_method, get_metric, variants_of
 from benchmarks.statistics import Estimate
 from reports.claims import Finding, Judgement
+from reports.escaping import csv_text
 from reports.grid import Entry, Grid, Mark, Section, marks
 from reports.reported import Paper, Reported
 from reports.scores import p_value
@@ -186,10 +187,10 @@ def to_csv(found: Sequence[tuple[Study, Mapping[str, Table]]]) -> str:
                 for protocol, metric, estimate in numbers:
                     values = (repr(estimate.mean), repr(estimate.low), repr(estimate.high))
                     cells = table.gain_cells(row) if metric == "psnr-gain" else row.cells
-                    origin = (row.images, " ".join(map(str, row.seeds)), " ".join(cells), _runs(study, cells))
-                    writer.writerow((*about, row.method, row.note, protocol, metric, *values, *origin))
+                    origin = (row.images, " ".join(map(str, row.seeds)), csv_text(" ".join(cells)), csv_text(_runs(study, cells)))
+                    writer.writerow((*map(csv_text, (*about, row.method, row.note, protocol, metric)), *values, *origin))
                 if row.note and not numbers:
-                    writer.writerow((*about, row.method, row.note))
+                    writer.writerow(map(csv_text, (*about, row.method, row.note)))
     return text.getvalue()
 
 

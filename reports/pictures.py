@@ -78,8 +78,12 @@ def load_samples(study: Study) -> tuple[list[Sample], list[str]]:
 
 
 def _files(evidence: Evidence) -> dict[str, Path]:
-    folder = evidence.folder
-    return {path.stem: path for path in sorted((folder / "samples").glob("*.png"))} if folder else {}
+    """By image, its file in the cell's folder; a link that leads out of it is none of the result's."""
+    if evidence.folder is None:
+        return {}
+    home = evidence.folder.resolve()
+    paths = sorted((evidence.folder / "samples").glob("*.png"))
+    return {path.stem: path for path in paths if path.resolve().is_relative_to(home)}
 
 
 def _order(evidence: Iterable[Evidence]) -> list[str]:
@@ -95,8 +99,10 @@ def scored_pairs(result: Mapping[str, Any], wanted: Collection[str]) -> dict[str
         UsageError: the data set is not on this machine, or its images are not those that were scored.
     """
     data = result["data"]
-    card = load_dataset_card(data["dataset"])
+    card = load_dataset_card(str(data.get("dataset", "")))
     if isinstance(card, UserFolder):
+        if not data.get("directory"):
+            raise UsageError("give the folder of its images with --data-dir")
         card = replace(card, directory=data["directory"])
     if "parameters" in data:
         spec = DataSpec(card, data["degradation"], build(Track2Like, dict(data["parameters"]), "the result's degradation"))
@@ -127,13 +133,16 @@ def _sample(
             made[method] = decode(path, f"sample '{name}' of {method}", "recompute the cell with --force")
         except UsageError as error:
             notes.append(f"Left out: {' '.join(str(error).split())}.")
+    scale = int(next(iter(first.values())).result["data"]["scale"])
+    for method in [method for method, image in made.items() if min(image.shape[:2]) < scale]:
+        notes.append(f"Left out: sample '{name}' of {method} is smaller than the scale {scale}.")
+        del made[method]
     shape = pair.hr.shape if pair else next((image.shape for image in made.values()), None)
     for method in [method for method, image in made.items() if image.shape != shape]:
         notes.append(f"Left out: sample '{name}' of {method} has another size than the image it is compared with.")
         del made[method]
     if not made:
         return None
-    scale = int(next(iter(first.values())).result["data"]["scale"])
     both = ({LR: pair.lr}, {HR: pair.hr}) if pair else ({}, {})
     origin = {method: first[method] for method in made}
     return Sample(name, scale, {**both[0], **made, **both[1]}, origin, most_different(list(made.values()), scale))

@@ -13,6 +13,7 @@ from benchmarks.protocols import Protocol
 from benchmarks.registry import get_metric
 from benchmarks.results import to_json as as_json
 from benchmarks.statistics import Comparison, bootstrap_mean, compare
+from reports.escaping import csv_text
 from reports.tables import interval, metric_heading, number
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def to_csv(sheet: ScoreSheet) -> str:
     for method in sheet.methods:
         for metric, values in method.scores.items():
             for image, value in values.items():
-                about = [method.name, image, sheet.protocol.name, sheet.protocol.version]
+                about = [csv_text(method.name), csv_text(image), sheet.protocol.name, sheet.protocol.version]
                 writer.writerow([*about, metric, repr(value), *method.shifts.get(image, ("", ""))])
     return text.getvalue()
 

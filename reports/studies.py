@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -84,8 +84,12 @@ class Study:
         return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{self.profile}-{self.dataset}{trained}{distinct}")
 
 
-def load_evidence(root: Path) -> list[Evidence]:
+def load_evidence(root: Path, directories: Collection[str] = ()) -> list[Evidence]:
     """Every finished cell of a results folder, in the order of ids.
+
+    Args:
+        root: the folder.
+        directories: of the user's own images. No other folder is looked into, whatever a result file names.
 
     Raises:
         UsageError: there is none, or a file is corrupt.
@@ -94,22 +98,29 @@ def load_evidence(root: Path) -> list[Evidence]:
     if not paths:
         raise UsageError(f"{root}: no results here: give the folder of a run, or run python -m benchmarks.run --all first")
     found = [Evidence(read_result(path), path.parent, _mlflow_run(path.with_name("mlflow.json"))) for path in paths]
+    for each in found:
+        if each.result["data"].get("directory") not in directories:
+            each.result["data"].pop("directory", None)
     return sorted(found, key=lambda each: each.id)
 
 
 def _mlflow_run(path: Path) -> str:
     """The mirror is only a mirror: what cannot be read is not there."""
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["run_id"])
-    except (OSError, ValueError, KeyError, TypeError):
+        run_id = json.loads(path.read_text(encoding="utf-8"))["run_id"] if path.is_file() else ""
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
+    return run_id if isinstance(run_id, str) and re.fullmatch(r"[\w-]{1,64}", run_id, re.ASCII) else ""
 
 
 def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
     """Sort evaluations into studies; their order is that of their names, whatever that of the evidence."""
     groups: dict[tuple[str, ...], list[Evidence]] = {}
-    for each in (each for each in evidence if each.result["cell"]["kind"] == "evaluate"):
+    known = _known_methods()
+    for each in (each for each in evidence if each.result["cell"]["kind"] == "evaluate" and each.label in known):
         groups.setdefault(_images_of(each.result), []).append(each)
+    for group in groups.values():
+        _refuse_other_images(group)
     studies = []
     for (profile, dataset, *_), group in groups.items():
         untrained = [each for each in group if not each.result["cell"]["needs"]]
@@ -120,6 +131,19 @@ def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
         for trained_on, methods in (trained or {dataset: []}).items():
             studies.append(_study(profile, dataset, trained_on, [*untrained, *methods]))
     return _distinct([study for study in studies if study.methods])
+
+
+def _refuse_other_images(group: Iterable[Evidence]) -> None:
+    """Raise UsageError where results say that they are of the same images and have scores of others."""
+    first: tuple[Evidence, set[str]] | None = None
+    for each in group:
+        images = next((set(values) for metrics in each.result["scores"].values() for values in metrics.values()), None)
+        if images is None:
+            continue
+        first = first or (each, images)
+        if images != first[1]:
+            pair = f"{first[0].label} ({first[0].id}) and {each.label} ({each.id})"
+            raise UsageError(f"results of {pair}: one data digest, but scores of other images: move the wrong one away")
 
 
 def _distinct(studies: Sequence[Study]) -> list[Study]:

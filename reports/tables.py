@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.registry import get_method, get_metric
 from benchmarks.statistics import Estimate, bootstrap_mean
+from reports.escaping import csv_text, markdown
 from reports.grid import markdown_lines
 
 if TYPE_CHECKING:
@@ -198,10 +199,10 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 def to_markdown(table: Table) -> str:
     """A GitHub-flavoured Markdown table with its caption."""
-    lines = [headers(table)]
+    lines = [[markdown(header) for header in headers(table)]]
     for heading, rows in table.groups():
-        lines += [[f"*{heading}*"] + [""] * (len(lines[0]) - 1)] if heading else []
-        lines += [[f"{a} ({b})" if b else a for a, b in _cells(table, row)] for row in rows]
+        lines += [[f"*{markdown(heading)}*"] + [""] * (len(lines[0]) - 1)] if heading else []
+        lines += [[markdown(f"{a} ({b})" if b else a) for a, b in _cells(table, row)] for row in rows]
     return markdown_lines(caption(table), lines)
 
 
@@ -216,10 +217,10 @@ def to_csv(tables: Sequence[Table]) -> str:
             numbers = [(p, m, e) for (p, m), e in row.scores.items()] + [(p, "psnr-gain", e) for p, e in row.gains.items()]
             for protocol, metric, estimate in numbers:
                 estimates = [repr(estimate.mean), repr(estimate.low), repr(estimate.high)]
-                cells = table.gain_cells(row) if metric == "psnr-gain" else row.cells
-                origin = [row.images, " ".join(map(str, row.seeds)), " ".join(cells), table.trained_on or table.dataset]
-                about = [table.dataset, table.profile, get_method(row.method).group, row.method]
-                writer.writerow([*about, protocol, metric, *estimates, *origin])
+                cells = " ".join(table.gain_cells(row) if metric == "psnr-gain" else row.cells)
+                origin = [row.images, " ".join(map(str, row.seeds)), csv_text(cells), csv_text(table.trained_on or table.dataset)]
+                about = [table.dataset, table.profile, get_method(row.method).group, row.method, protocol, metric]
+                writer.writerow([*map(csv_text, about), *estimates, *origin])
     return text.getvalue()
 
 

@@ -302,7 +302,7 @@ def test_a_folder_that_nothing_uses_is_an_error(tmp_path: Path, command: Run) ->
     line = ("--methods", "bicubic", "--profile", "smoke", "--datasets", "demo-photos")
     for arguments, message in (
         (("--data-dir", str(tmp_path)), "nothing uses it: add folder to --datasets, or give --train-on folder"),
-        (("--data-dir", ""), "argument --data-dir: is empty: name a folder"),
+        (("--data-dir", ""), "argument --data-dir: is empty: name a file or folder"),
     ):
         done = command(*line, *arguments)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)

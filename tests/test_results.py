@@ -58,7 +58,9 @@ def evaluated(**changes: Any) -> dict[str, Any]:
         ({"schema": "2"}, "schema '2', this version reads"),
         ({"schema": [1]}, r"schema \[1\], this version reads"),
         ({"schema": None}, r"corrupt result file \(no status"),
-        ({"schema": SCHEMA, "status": "half"}, r"corrupt result file \(status 'half'\)"),
+        ({"schema": SCHEMA, "status": "half"}, r"corrupt result file \(Invalid enum value 'half' - at `status`\)"),
+        ({"schema": SCHEMA, "status": DIVERGED}, "what has diverged has a diagnosis and no scores"),
+        ({"schema": SCHEMA, "status": COMPLETE, "diagnosis": "step 3: it fell"}, "what has diverged has a diagnosis"),
         ({"schema": SCHEMA}, r"corrupt result file \(no status\)"),
     ],
 )

@@ -25,9 +25,9 @@ def result(method: str, seed: int | None, psnr: list[float]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "status": COMPLETE,
-        "cell": {"id": f"{method}{seed}", "kind": "evaluate", "label": method, "seed": seed},
-        "settings": {},
-        "data": {},
+        "cell": {"id": f"{method}{seed}", "kind": "evaluate", "label": method, "seed": seed, "dataset": "photos", "needs": {}},
+        "settings": {"protocols": {"rgb": 1}},
+        "data": {"digest": "d", "scale": 4},
         "seconds": 1.5,
         "finished_at": "2026-01-01T00:00:00+00:00",
         "environment": {},

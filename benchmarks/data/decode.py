@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import stat
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +45,12 @@ def decode(path: Path, what: str, mend: str, sha256: str | None = None) -> Image
     from PIL import Image as PillowImage
     from PIL import UnidentifiedImageError
 
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of damaged files is an error here
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise UsageError(f"{what} is no file but a folder or device ({path}): {mend}")
+        if about.st_size > LARGEST_FILE:
             raise UsageError(f"{what} is larger than {LARGEST_FILE:,} bytes ({path}): {mend}")
         content = path.read_bytes()
         if sha256 not in (None, hashlib.sha256(content).hexdigest()):
