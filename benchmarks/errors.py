@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Iterable
 
 
+LONGEST = 1200  # characters of a message
+
+
 class BenchmarkError(Exception):
     """Something failed or came out worse: exit code 1. The message is one line: what, where, how to mend it."""
 
@@ -40,7 +43,8 @@ class TrainingCollapsed(BenchmarkError):
 
 def one_line(text: str) -> str:
     """A message as a terminal shows it: in one line, and what names in it could do to the terminal made visible."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 300]} … {shown[-297:]}"
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

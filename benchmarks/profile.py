@@ -99,6 +99,8 @@ def changed(profile: Profile, changes: Sequence[str]) -> Profile:
 
 
 def _apply(data: dict[str, Any], change: str) -> None:
+    if any("\ud800" <= character <= "\udfff" for character in change):  # what the command line makes of other bytes
+        raise UsageError(f"--set {change!a}: no valid UTF-8")
     key, equals, text = change.partition("=")
     if not equals:
         raise UsageError(f"--set {change}: write key=value, for example --set stages.edsr.training.steps=100")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -32,6 +33,7 @@ class PyiqaMetric:
         import torch
 
         self.name = name
+        os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"  # pyiqa would unpickle what it downloads
         try:
             with torch.random.fork_rng(devices=[]), redirect_stdout(sys.stderr):
                 self.metric: Any = pyiqa.create_metric(name, device=torch.device("cpu"))

@@ -62,7 +62,9 @@ def decode(path: Path, what: str, mend: str, sha256: str | None = None) -> Image
         raise UsageError(f"{what} cannot be decoded ({path}: none of {', '.join(FORMATS)}): {mend}") from error
     except FileNotFoundError as error:
         raise UsageError(f"{what} is missing ({path}): {mend}") from error
-    except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError) as error:
+    except UsageError:
+        raise
+    except Exception as error:  # type, struct, index … errors: Pillow's parsers let through what broken headers lead to
         raise UsageError(f"{what} cannot be decoded ({path}: {error}): {mend}") from error
     pixels.setflags(write=False)
     return pixels

@@ -179,10 +179,14 @@ def read_member(archive: Path, member: str) -> bytes:
     """One regular file out of a wheel, zip or tar archive, by its exact name. Nothing is unpacked to disk, nothing is run.
 
     Raises:
-        NotObtained: no such member, not a regular file, or larger than ``SIZE_LIMIT``.
-        OSError, zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError: the archive is damaged.
+        NotObtained: no such member, not a regular file, or larger than ``SIZE_LIMIT``; or the archive is damaged.
     """
-    return _read_from_zip(archive, member) if archive.suffix in {".whl", ".zip"} else _read_from_tar(archive, member)
+    try:
+        return _read_from_zip(archive, member) if archive.suffix in {".whl", ".zip"} else _read_from_tar(archive, member)
+    except NotObtained:
+        raise
+    except Exception as error:  # whatever zipfile, tarfile and the decompressors make of broken headers
+        raise NotObtained(f"{archive.name} is damaged ({type(error).__name__}: {error})") from error
 
 
 def _read_from_zip(archive: Path, member: str) -> bytes:

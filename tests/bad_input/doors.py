@@ -1,0 +1,78 @@
+"""Commands that are given something wrong: one line, the right exit code, and nothing changed on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+COMMANDS = {
+    "run": "benchmarks.run",
+    "prepare": "benchmarks.prepare",
+    "evaluate": "benchmarks.evaluate",
+    "check": "benchmarks.check",
+    "speed": "benchmarks.speed",
+    "build": "reports.build",
+    "comparison": "reports.comparison",
+}
+
+Refused = Callable[..., str]
+
+
+def snapshot(folder: Path) -> dict[str, tuple[str, int, str]]:
+    """What is below a folder: kind, size and SHA-256 by path."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        is_file = path.is_file() and not path.is_symlink()
+        content = path.read_bytes() if is_file and os.access(path, os.R_OK) else b""
+        kind = "link" if path.is_symlink() else "file" if is_file else "other"
+        found[str(path.relative_to(folder))] = (kind, len(content), hashlib.sha256(content).hexdigest())
+    return found
+
+
+def check_line(stderr: str, message: str = "") -> str:
+    """The one line of standard error, which says what it must and nothing of Python's."""
+    lines = stderr.splitlines()
+    assert len(lines) == 1, stderr
+    assert lines[0].startswith("error: ") and message in lines[0], stderr
+    assert "Traceback" not in stderr and lines[0].isprintable()
+    assert len(lines[0]) < 1300
+    return lines[0]
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Refused:
+    """Calls a command in this process, in ``tmp_path``; it must refuse, and leave everything below ``tmp_path`` as it was."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("CINCGAN_DATA", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def call(command: str, *arguments: object, message: str = "", code: int = 2) -> str:
+        before = snapshot(tmp_path)
+        capfd.readouterr()
+        found = importlib.import_module(COMMANDS[command]).main([str(each) for each in arguments])
+        line = check_line(capfd.readouterr().err, message)
+        assert found == code, line
+        assert snapshot(tmp_path) == before
+        return line
+
+    return call
+
+
+def process(
+    command: str, *arguments: str | bytes | Path, cwd: Path, environment: Mapping[str, str | None] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A command as a user runs it, in another folder; None takes a variable away."""
+    changes = {"PYTHONPATH": str(ROOT), "CINCGAN_CACHE": str(cwd / "cache"), "MLFLOW_TRACKING_URI": None, **(environment or {})}
+    env = {key: value for key, value in {**os.environ, **changes}.items() if value is not None}
+    line = [sys.executable, "-m", COMMANDS[command], *arguments]
+    return subprocess.run(line, cwd=cwd, env=env, capture_output=True, text=True, errors="replace", timeout=120)

@@ -1,0 +1,221 @@
+"""Every command line, given what it cannot take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.bad_input.doors import Refused, check_line, process, refused, snapshot  # noqa: F401 - a fixture
+
+LONG = "x" * 5000
+DIGITS = "9" * 5000
+SMOKE = ("--profile", "smoke", "--dry-run")
+RGB = ("--sr", "images", "--hr", "images", "--protocol", "rgb")
+
+RUN: list[tuple[tuple[str, ...], str]] = [
+    ((), "nothing to run"),
+    (("stray",), "unrecognized arguments"),
+    (("--nonsense",), "unrecognized arguments"),
+    (("--prof", "smoke"), "unrecognized arguments"),
+    (("--all", "--profile"), "expected one argument"),
+    (("--all", "--profile", ""), "unknown profile"),
+    (("--all", "--profile", "../../x"), "unknown profile"),
+    (("--all", "--profile", "smoke\x00"), "unknown profile"),
+    (("--methods",), "expected at least one argument"),
+    (("--methods", ""), "unknown method"),
+    (("--methods", "bicubic/"), "unknown variant"),
+    (("--methods", "/etc/passwd"), "unknown method"),
+    (("--methods", "cincgan/../x"), "unknown variant"),
+    (("--methods", "bicubic", "--all"), "excludes"),
+    (("--all", *SMOKE, "--datasets", "../x"), "unknown data set"),
+    (("--all", *SMOKE, "--datasets", ""), "unknown data set"),
+    (("--all", *SMOKE, "--datasets", "div2k-track2/../set5"), "unknown data set"),
+    (("--all", *SMOKE, "--train-on", "../x"), "unknown data set"),
+    (("--all", *SMOKE, "--train-on", "set5"), "has no training images"),
+    (("--all", *SMOKE, "--seeds"), "expected at least one argument"),
+    (("--all", *SMOKE, "--seeds", "-1"), "whole numbers"),
+    (("--all", *SMOKE, "--seeds", "1.5"), "whole numbers"),
+    (("--all", *SMOKE, "--seeds", "٣"), "whole numbers"),
+    (("--all", *SMOKE, "--seeds", "²"), "whole numbers"),
+    (("--all", *SMOKE, "--seeds", "99999999999"), "whole numbers"),
+    (("--cell", "", *SMOKE), "nothing to run"),
+    (("--cell", "zz", *SMOKE), "have such an id"),
+    (("--cell", "../../x", *SMOKE), "have such an id"),
+    (("--all", *SMOKE, "--data-dir", "nowhere"), "no such folder"),
+    (("--methods", "bicubic", *SMOKE, "--datasets", "folder", "--data-dir", "nowhere"), "no such folder"),
+    (("--methods", "bicubic", *SMOKE, "--data-dir", ""), "is empty"),
+    (("--methods", "bicubic", *SMOKE, "--data-dir", "a\x00b"), "is no path"),
+    (("--methods", "bicubic", *SMOKE, "--data-dir", LONG), "is no path"),
+    (("--methods", "bicubic", *SMOKE, "--data-dir", "file"), "no such folder"),
+    (("--methods", "bicubic", *SMOKE, "--datasets", "folder"), "--data-dir"),
+    (("--all", *SMOKE, "--output", ""), "is empty"),
+    (("--all", *SMOKE, "--output", "a\x00b"), "is no path"),
+    (("--all", *SMOKE, "--output", LONG), "is no path"),
+    (("--all", *SMOKE, "--output", "x" * 300), "is no path"),
+    (("--methods", "bicubic", "--profile", "smoke", "--output", "file"), "cannot be written"),
+    (("--methods", "bicubic", "--profile", "smoke", "--output", "/dev/null/x"), "cannot be written"),
+]
+SET: list[tuple[str, str]] = [
+    ("", "write key=value"),
+    ("tile", "write key=value"),
+    ("=", "unknown key"),
+    ("x=1", "unknown key"),
+    ("a." * 3000 + "=1", "unknown key"),
+    ("stages.edsr.training.step=1", "did you mean 'steps'"),
+    ("name=demo", "must be the file's"),
+    ("name=../../x", "must be the file's"),
+    ("tile=" + DIGITS, "value is not valid TOML|Expected"),
+    ("tile=nan", "Expected `int`"),
+    ("tile=1.5", "Expected `int`"),
+    ("tile=true", "Expected `int`"),
+    ("tile=-1", "Expected `int` >= 0"),
+    ("tile=2024-01-01", "Expected `int`"),
+    ("tile=" + "[" * 3000 + "]" * 3000, "value is not valid TOML"),
+    ("tile=1\nthreads=2", "value is not valid TOML"),
+    ("tile={", "value is not valid TOML"),
+    ('machine="', "value is not valid TOML"),
+    ("machine=\ud800", "no valid UTF-8"),
+    ("threads=0", "Expected `int` >= 1"),
+    ("methods=[]", "length >= 1"),
+    ("methods=bicubic", "Expected `array`"),
+    ("methods=['x']", "unknown method"),
+    ("datasets=['../x']", "unknown data set"),
+    ("metrics=['../x']", "unknown metric"),
+    ("protocols=['../x']", "unknown protocol"),
+    ("shown=['x']", "none of them is among the protocols"),
+    ("degradation=x", "Invalid enum value"),
+    ("*=1", "Expected"),
+    ("stages=1", "Expected `object`"),
+    ("stages={}", "has no section"),
+    ("stages.edsr=1", "Expected `object`"),
+    ("estimates.edsr.seconds=inf", "Expected `float` <="),
+    ("track2_like.seed=-5", "Expected `int` >= 0"),
+    ("track2_like.noise_gaussian=nan", "Expected `float`"),
+    ("stages.edsr.training.learning_rate=inf", "Expected `float` <="),
+    ("stages.edsr.training.learning_rate=nan", "Expected `float`"),
+    ("stages.edsr.training.learning_rate=0", "Expected `float` >"),
+    ("stages.edsr.training.steps=" + "1" * 25, "Expected `int`|integer"),
+    ("stages.cincgan-inner.losses.cycle=inf", "Expected `float` <="),
+]
+OTHERS: list[tuple[tuple[str, ...], str]] = [
+    (("prepare",), "nothing to prepare"),
+    (("prepare", "x"), "unknown"),
+    (("prepare", "../x"), "unknown"),
+    (("prepare", ""), "unknown"),
+    (("prepare", "set5", "--all"), "one of them"),
+    (("prepare", "--profile", "x"), "unknown profile"),
+    (("prepare", "set5", "--from-archive", "nowhere.zip", "--dry-run"), "no such file"),
+    (("prepare", "set5", "--from-archive", "images"), "no such file"),
+    (("prepare", "set5", "--from-archive", ""), "is empty"),
+    (("prepare", "set5", "--from-archive", "a\x00.zip"), "is no path"),
+    (("evaluate",), "--sr is missing"),
+    (("evaluate", "--sr", "images", "--hr", "images"), "--protocol is missing"),
+    (("evaluate", *RGB[:-1], "x"), "unknown protocol"),
+    (("evaluate", *RGB[:-1], "../x"), "unknown protocol"),
+    (("evaluate", *RGB, "--metrics", ""), "--metrics is empty"),
+    (("evaluate", *RGB, "--metrics", "../x"), "unknown metric"),
+    (("evaluate", *RGB, "--threads", "0"), "give 1 or more"),
+    (("evaluate", *RGB, "--threads", "x"), "invalid int value"),
+    (("evaluate", *RGB, "--threads", DIGITS), "invalid int value"),
+    (("evaluate", *RGB, "--sr", "images"), "given twice"),
+    (("evaluate", *RGB, "--sr-suffix", "\udcff"), "no images whose names end"),
+    (("evaluate", "--sr", "nowhere", *RGB[2:]), "no such folder"),
+    (("evaluate", "--sr", "file", *RGB[2:]), "Not a directory"),
+    (("evaluate", "--sr", "", *RGB[2:]), "is empty"),
+    (("evaluate", "--sr", "a\x00", *RGB[2:]), "is no path"),
+    (("evaluate", "--sr", LONG, *RGB[2:]), "is no path"),
+    (("evaluate", *RGB, "--csv", ""), "is empty"),
+    (("evaluate", *RGB, "--csv", "nowhere/x.csv"), "not a file in a folder that exists"),
+    (("evaluate", *RGB, "--csv", "images"), "not a file in a folder that exists"),
+    (("evaluate", *RGB, "--csv", "a\x00"), "is no path"),
+    (("evaluate", *RGB, "--csv", LONG), "is no path"),
+    (("check", "--profile", "x", "--results", "run"), "unknown profile"),
+    (("check", "--results", "nowhere"), "no results there"),
+    (("check", "--results", "a\x00"), "is no path"),
+    (("check", "--results", "run", "--baseline", "nowhere"), "no such baseline"),
+    (("check", "--results", "run", "--baseline", "images"), "cannot be read"),
+    (("check", "--results", "run", "--junit", ""), "is empty"),
+    (("check", "--results", "run", "--junit", "images"), "is a folder"),
+    (("check", "--results", "run", "--junit", "/dev/null/x"), "cannot be written"),
+    (("check", "--results", "run", "--summary", LONG), "is no path"),
+    (("check", "--results", "run", "--update"), "say why"),
+    (("check", "--results", "run", "--update", "--reason", "  "), "say why"),
+    (("check", "--results", "run", "--reason", "x"), "are for --update"),
+    (("build", "--results", "nowhere"), "no results here"),
+    (("build", "--results", ""), "is empty"),
+    (("build", "--results", "a\x00"), "is no path"),
+    (("build", "--results", LONG), "is no path"),
+    (("build", "--results", "run"), "no results here"),
+    (("build", "--from-mlflow", "sqlite:///nowhere.db"), "no such database"),
+    (("build", "--from-mlflow", "x://y"), "cannot be read"),
+    (("build", "--from-mlflow", ""), "no such database"),
+    (("comparison",), "are required"),
+    (("comparison", "--image", "x", "--figure", ""), "is empty"),
+    (("comparison", "--image", "x", "--figure", "y.png", "--output", "nowhere"), "no results here"),
+    (("speed",), "are required"),
+    (("speed", "x"), "invalid choice"),
+    (("speed", "evaluation", "--repeat", "0"), "give 1 or more"),
+    (("speed", "evaluation", "--repeat", "x"), "invalid int value"),
+    (("speed", "evaluation", "--hr", "nowhere"), "no such folder"),
+    (("speed", "tiling", "--size", "0x0"), "width and height"),
+    (("speed", "tiling", "--size", "x"), "width and height"),
+    (("speed", "tiling", "--size", "²x3"), "width and height"),
+    (("speed", "tiling", "--size", DIGITS + "x3"), "width and height"),
+    (("speed", "tiling", "--size", "999999x999999"), "width and height"),
+    (("speed", "tiling", "--method", "x"), "unknown method"),
+    (("speed", "loading", "--patch-size", "0"), "give 1 or more"),
+    (("speed", "loading", "--patch-size", "-1"), "give 1 or more"),
+]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "run" / "cells").mkdir(parents=True)
+    (tmp_path / "file").write_text("text")
+    for name in "ab":
+        Image.fromarray(np.full((40, 40, 3), ord(name), np.uint8)).save(tmp_path / "images" / f"{name}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("arguments", "message"), RUN, ids=lambda value: ascii(value)[:50])
+def test_run(arguments: tuple[str, ...], message: str, refused: Refused) -> None:  # noqa: F811
+    refused("run", *arguments, message=message)
+
+
+@pytest.mark.parametrize(("change", "message"), SET, ids=lambda value: ascii(value)[:50])
+def test_set(change: str, message: str, refused: Refused) -> None:  # noqa: F811
+    line = refused("run", "--all", *SMOKE, "--set", change)
+    assert any(part in line for part in message.split("|")), line
+
+
+@pytest.mark.parametrize(("arguments", "message"), OTHERS, ids=lambda value: ascii(value)[:50])
+def test_others(arguments: tuple[str, ...], message: str, refused: Refused) -> None:  # noqa: F811
+    refused(*arguments, message=message)
+
+
+PROCESSES: list[tuple[str, tuple[str | bytes, ...], str]] = [
+    ("run", ("--all", "--profile", "../x"), "unknown profile"),
+    ("run", ("--all", "--profile", "smoke", "--set", b"machine=\xff\xfe", "--dry-run"), "no valid UTF-8"),
+    ("run", ("--all", "--profile", "smoke", "--output", "x" * 5000, "--dry-run"), "is no path"),
+    ("run", ("--methods", "bicubic", "--profile", "smoke", "--output", "file"), "cannot be written"),
+    ("run", ("--methods", b"\xff\x1b[2J"), "unknown method"),
+    ("prepare", ("nothing",), "unknown"),
+    ("evaluate", ("--sr", b"\xff", "--hr", "images", "--protocol", "rgb"), "no such folder"),
+    ("check", ("--results", "nowhere"), "no results there"),
+    ("build", ("--results", "nowhere"), "no results here"),
+    ("comparison", ("--image", "x", "--figure", "y.png", "--output", "nowhere"), "no results here"),
+    ("speed", ("tiling", "--size", "0x0"), "width and height"),
+]
+
+
+@pytest.mark.parametrize(("command", "arguments", "message"), PROCESSES, ids=lambda value: ascii(value)[:40])
+def test_as_a_process(command: str, arguments: tuple[str | bytes, ...], message: str, tmp_path: Path) -> None:
+    before = snapshot(tmp_path)
+    done = process(command, *arguments, cwd=tmp_path)
+    check_line(done.stderr, message)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert snapshot(tmp_path) == before

@@ -1,0 +1,84 @@
+"""``python -m tests.fuzz.run NAME … --seconds N``: a coverage-guided fuzzer on targets; needs the extra ``fuzz``.
+
+One target after the other in a process of its own. What raises another error than the project's own is written to ``--findings``
+once for each place that it is raised at, and fuzzing goes on. Exit code 1 where there was one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import atheris
+
+INSTRUMENTED = ["benchmarks", "baselines", "reports", "PIL", "tarfile", "zipfile", "tomllib", "json", "pickle"]
+
+with atheris.instrument_imports(include=INSTRUMENTED):
+    from tests.fuzz.targets import ALLOWED, TARGETS, seeds
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", default=list(TARGETS))
+    parser.add_argument("--seconds", type=int, default=60, help="for each target")
+    parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"))
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.here:
+        return fuzz(options.names[0], options.seconds, options.findings)
+    codes = [one(name, options) for name in options.names]
+    return max(codes)
+
+
+def one(name: str, options: argparse.Namespace) -> int:
+    line = [sys.executable, "-W", "ignore", "-m", "tests.fuzz.run", name, "--here"]
+    line += ["--seconds", str(options.seconds), "--findings", str(options.findings)]
+    started = time.monotonic()
+    done = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    executions = re.findall(r"stat::number_of_executed_units:\s*(\d+)", done.stdout)
+    findings = re.findall(r"^FINDING .*$", done.stdout, re.M)
+    print(
+        f"{name}: {time.monotonic() - started:.0f} s, {executions[-1] if executions else '?'} executions, {len(findings)} findings"
+    )
+    print("".join(f"  {finding}\n" for finding in findings), end="", flush=True)
+    if not executions:  # it crashed, or hung, or ran out of memory
+        print(done.stdout[-2000:])
+    return 1 if findings or not executions else 0
+
+
+def fuzz(name: str, seconds: int, findings: Path) -> int:
+    seen: set[str] = set()
+
+    with tempfile.TemporaryDirectory() as work, tempfile.TemporaryDirectory() as corpus:
+        for number, seed in enumerate(seeds(name)):
+            Path(corpus, str(number)).write_bytes(seed)
+
+        def test_one_input(data: bytes) -> None:
+            try:
+                TARGETS[name](data, Path(work))
+            except ALLOWED:
+                pass
+            except Exception as error:
+                frame = traceback.extract_tb(error.__traceback__)[-1]
+                ours = [each for each in traceback.extract_tb(error.__traceback__) if "site-packages" not in each.filename][-1]
+                place = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}, {Path(ours.filename).name}:{ours.lineno}"
+                if place not in seen:
+                    seen.add(place)
+                    findings.mkdir(parents=True, exist_ok=True)
+                    (findings / f"{name}-{len(seen)}").write_bytes(data)
+                    print(f"FINDING {name}-{len(seen)}: {place}: {str(error)[:150]!a}", flush=True)
+
+        limits = ["-print_final_stats=1", "-timeout=20", "-rss_limit_mb=4096", "-max_len=20000", "-verbosity=1"]
+        atheris.Setup([sys.argv[0], corpus, f"-max_total_time={seconds}", *limits], test_one_input)
+        atheris.Fuzz()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,265 @@
+"""What takes files and texts of others, as functions of bytes that raise nothing but errors of this project.
+
+``test_targets.py`` gives them seeded examples, ``python -m tests.fuzz.run`` gives them to a fuzzer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickle
+import tarfile
+import zipfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from baselines.ncnn import read_convolutions, read_graph
+from benchmarks.baseline import read_baseline
+from benchmarks.data import package_index
+from benchmarks.data.cards import CARDS, KINDS, load_dataset_card
+from benchmarks.data.decode import decode
+from benchmarks.data.matching import match
+from benchmarks.data.members import Inspection, Limits, open_archive, wanted_files
+from benchmarks.data.weights import WeightCard
+from benchmarks.errors import BenchmarkError, UsageError
+from benchmarks.perceptual import trunk_state
+from benchmarks.profile import FOLDER, Profile, load_profile
+from benchmarks.registry import Variant
+from benchmarks.results import read_result
+from benchmarks.strict import build, parse_toml
+from reports.reported import Paper
+from tests.fuzz.documents import GRAPH, RESULTS, weights_of
+from tests.fuzz.mutation import mutate
+
+ALLOWED = (BenchmarkError, package_index.NotObtained)
+
+Target = Callable[[bytes, Path], None]
+
+
+def toml_text(data: bytes, folder: Path) -> None:
+    """Any text as a profile, a card, variants and a paper."""
+    try:
+        parsed = parse_toml(data.decode("utf-8", "surrogateescape"))
+    except ValueError:
+        return
+    for kind in (Profile, WeightCard, Variant, Paper, *KINDS.values()):
+        _forgive(lambda kind=kind: build(kind, parsed, "file"))
+
+
+def toml_mutated(data: bytes, folder: Path) -> None:
+    """A profile, cards, variants and a paper with something wrong."""
+    for kind, document in _documents():
+        _forgive(lambda kind=kind, document=document: build(kind, mutate(document, data), "file"))
+
+
+@cache
+def _documents() -> tuple[tuple[type[Any], Any], ...]:
+    root = FOLDER.parents[1]
+    cards = [parse_toml((CARDS / f"{name}.toml").read_text()) for name in ("demo-photos", "div2k-track2", "folder")]
+    variants = parse_toml((root / "cincgan" / "ablation.toml").read_text())
+    return (
+        (Profile, parse_toml((FOLDER / "smoke.toml").read_text())),
+        *((KINDS[card["kind"]], card) for card in cards),
+        (WeightCard, parse_toml((CARDS / "weights" / "lpips-alex.toml").read_text())),
+        (Variant, next(iter(variants.values()))),
+        (Paper, parse_toml((root / "reports" / "paper" / "cincgan.toml").read_text())),
+    )
+
+
+def setting(data: bytes, folder: Path) -> None:
+    """``--set`` with any text, beginning with a key that there is or not."""
+    keys = ("", "tile=", "seeds=", "metrics=", "stages.*.training.steps=", "stages.edsr.training.learning_rate=", "track2_like.")
+    load_profile("smoke", [keys[data[0] % len(keys)] + data[1:].decode("utf-8", "surrogateescape")] if data else [])
+
+
+def result_text(data: bytes, folder: Path) -> None:
+    """Any text as a result file."""
+    read_result(_file(folder, "result.json", data))
+
+
+def result_mutated(data: bytes, folder: Path) -> None:
+    """A run in which one result has something wrong, through everything that is made of results but figures."""
+    from benchmarks.tracking import cell_tags, collect_metrics, flatten
+    from reports.claims import judge
+    from reports.grids import tables, to_csv
+    from reports.origin import origins
+    from reports.reported import load_paper
+    from reports.studies import Evidence, make_studies
+
+    evidence = []
+    for place, document in enumerate(RESULTS):
+        changed = mutate(document, data[1:]) if data and data[0] % len(RESULTS) == place else document
+        evidence.append(Evidence(read_result(_file(folder, "result.json", json.dumps(changed).encode())), None, ""))
+    for each in evidence:
+        cell_tags(each.result), collect_metrics(each.result), flatten(each.result["settings"])
+    origins(evidence)
+    for study in make_studies(evidence):
+        to_csv([(study, tables(study))])
+        judge(load_paper(), study)
+
+
+def baseline_text(data: bytes, folder: Path) -> None:
+    """Any text as a baseline."""
+    read_baseline(_file(folder, "baseline.json", data), "smoke")
+
+
+def baseline_mutated(data: bytes, folder: Path) -> None:
+    """The committed baseline with something wrong, up to the verdicts."""
+    from benchmarks.verdicts import judge
+
+    path = _file(folder, "baseline.json", json.dumps(mutate(_baseline(), data)).encode())
+    judge(read_baseline(path, "smoke"), {})
+
+
+@cache
+def _baseline() -> Any:
+    document = json.loads((FOLDER.parent / "baselines" / "smoke.json").read_text())
+    return {**document, "entries": document["entries"][:3]}
+
+
+def archive(data: bytes, folder: Path) -> None:
+    """Any bytes as an archive of a data set; all files of it are read."""
+    path = _file(folder, "archive", data)
+    limits = Limits(members=200, member_bytes=1 << 20, total_bytes=1 << 21)
+    with open_archive(path, limits) as file:
+        for _, content in wanted_files(file, Inspection(path, limits, ())):
+            for _ in content:
+                pass
+
+
+def member(data: bytes, folder: Path) -> None:
+    """Any bytes as a wheel and as an sdist, out of which one file is taken."""
+    for name in ("package.whl", "package.tar.gz"):
+        _forgive(lambda name=name: package_index.read_member(_file(folder, name, data), "a/b.txt"))
+
+
+def ncnn(data: bytes, folder: Path) -> None:
+    """Any bytes as a graph, and as the weights of a sound one."""
+    graph = _file(folder, "net.param", data)
+    _forgive(lambda: read_convolutions(read_graph(graph), _file(folder, "net.bin", bytes(4000))))
+    layers = read_graph(_file(folder, "sound.param", GRAPH.encode()))
+    read_convolutions(layers, _file(folder, "net.bin", data))
+
+
+def arrays(data: bytes, folder: Path) -> None:
+    """Any bytes as pickled arrays and as torchvision's weights."""
+    for name in ("trunk.ckpt", "trunk.pth"):
+        _forgive(lambda name=name: trunk_state(_file(folder, name, data), ["0"]))
+
+
+def image(data: bytes, folder: Path) -> None:
+    """Any bytes as an image."""
+    pixels = decode(_file(folder, "image.png", data), "image", "replace it")
+    assert pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3
+
+
+def names(data: bytes, folder: Path) -> None:
+    """Two folders of files of any names, to be matched."""
+    for number, (side, part) in enumerate((side, part) for side in ("sr", "hr") for part in data.split(b"/")[:6]):
+        (folder / side).mkdir(exist_ok=True)
+        name = part.replace(b"\x00", b"")[:200] + (b"" if number % 5 == 4 else b".png")
+        try:
+            Path(folder / side / name.decode("utf-8", "surrogateescape")).write_bytes(b"")
+        except (OSError, ValueError):  # a name that this file system does not take
+            continue
+    suffix = data[:2].decode("latin-1")
+    try:
+        match(folder / "sr", folder / "hr", suffix if len(data) % 2 else "")
+    finally:
+        for path in folder.glob("*r/*"):
+            if path.is_file():
+                path.unlink()
+
+
+def weights(data: bytes, folder: Path) -> None:
+    """Any bytes as the weights of a trained stage, with a result that has their digest."""
+    from benchmarks.stored import load_stage
+
+    document = json.loads(json.dumps(RESULTS[-1]))
+    document["weights_digest"] = hashlib.sha256(data).hexdigest()
+    _file(folder, "result.json", json.dumps(document).encode())
+    load_stage(_file(folder, "weights.safetensors", data).parent)
+
+
+def _file(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def _forgive(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except ALLOWED as error:
+        assert str(error)
+
+
+TARGETS: dict[str, Target] = {
+    target.__name__: target
+    for target in (
+        *(toml_text, toml_mutated, setting, result_text, result_mutated, baseline_text, baseline_mutated),
+        *(archive, member, ncnn, arrays, image, names, weights),
+    )
+}
+
+
+def _archives() -> list[bytes]:
+    packed, tared = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("a/b.txt", b"content" * 20)
+    with tarfile.open(fileobj=tared, mode="w:gz") as out:
+        info = tarfile.TarInfo("a/b.txt")
+        info.size = 5
+        out.addfile(info, io.BytesIO(b"hello"))
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as out:
+        out.addfile(info, io.BytesIO(b"hello"))
+    return [packed.getvalue(), tared.getvalue(), plain.getvalue()]
+
+
+def _images() -> list[bytes]:
+    found = []
+    for mode, form in (("RGB", "PNG"), ("P", "PNG"), ("RGBA", "PNG"), ("L", "TIFF"), ("RGB", "TIFF"), ("RGB", "JPEG")):
+        out = io.BytesIO()
+        Image.new(mode, (9, 7), 1).save(out, form)
+        found.append(out.getvalue())
+    for form in ("BMP", "WEBP"):
+        out = io.BytesIO()
+        Image.new("RGB", (9, 7)).save(out, form)
+        found.append(out.getvalue())
+    return found
+
+
+def seeds(name: str) -> list[bytes]:
+    """Sound inputs of a target, to begin with."""
+    numbers = [bytes([a, b, c, d]) for a, b, c, d in ((0, 1, 2, 3), (0, 9, 12, 1), (1, 4, 7, 2), (0, 3, 16, 0))]
+    layers = {"Conv_0": {"kernel": np.ones((1, 1, 1, 1), np.float32), "bias": np.ones(1, np.float32)}}
+    found: dict[str, Callable[[], list[bytes]]] = {
+        "toml_text": lambda: [(FOLDER / "smoke.toml").read_bytes(), *(path.read_bytes() for path in CARDS.glob("*.toml"))],
+        "setting": lambda: [b"\x01 4", b"\x02[1, 2]", b"\x03['psnr']", b"\x041e3", b"\x06seed=3", b"\x00stages.*=1"],
+        "result_text": lambda: [json.dumps(document).encode() for document in RESULTS],
+        "baseline_text": lambda: [json.dumps(_baseline()).encode()],
+        "archive": _archives,
+        "member": _archives,
+        "ncnn": lambda: [GRAPH.encode(), weights_of(GRAPH)],
+        "arrays": lambda: [pickle.dumps({"AlexNet": layers}, protocol) for protocol in (0, 2, 4)],
+        "image": _images,
+        "names": lambda: [b"a/b/c", b"a_SR/b_SR", b"\xff/\xfe", b".hidden/con"],
+        "weights": lambda: [_safetensors()],
+    }
+    return found.get(name, lambda: numbers)()
+
+
+def _safetensors() -> bytes:
+    from safetensors.numpy import save
+
+    return bytes(save({"sr/weight": np.ones((2, 2), np.float32)}))
+
+
+__all__ = ["ALLOWED", "TARGETS", "UsageError", "load_dataset_card", "seeds"]
