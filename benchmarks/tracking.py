@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 GIVE_UP_AFTER = 3  # failed cells in a row: the tracker is down
-PATIENCE = 60.0  # seconds that failures may cost one process in all, however MLflow fails
+PATIENCE = 120.0  # seconds that failures may cost one process in all, however MLflow fails; a new database alone takes ten
 CLOSING = 5.0  # seconds that closing the run may take, where patience is at an end
 CLOSING_INTERRUPTED = 2.0  # the same after Ctrl-C
 
@@ -144,7 +144,7 @@ class Tracker:
             self.open()
         if session := self._session:
             status = "KILLED" if interrupted else "FAILED" if kind or self.cell_failed else "FINISHED"
-            most = CLOSING_INTERRUPTED if interrupted else PATIENCE
+            most = CLOSING_INTERRUPTED if interrupted else CLOSING if self._is_down() else PATIENCE
             self._attempt("closing the run", lambda: session.close_parent(status), at_least=CLOSING, at_most=most)
         if self._lacking:
             command = f"python -m benchmarks.sync --results {shlex.quote(str(self._output))}"
@@ -187,8 +187,7 @@ class Tracker:
         return run_id
 
     def _mirror(self, result: Mapping[str, Any], folder: Path) -> str:
-        is_down = self._failed_in_a_row >= GIVE_UP_AFTER or self._patience.left <= 0
-        if is_down or not self.open() or self._session is None:
+        if self._is_down() or not self.open() or self._session is None:
             return ""
         session, what = self._session, f"mirroring cell {result['cell']['id']}"
         try:
@@ -207,6 +206,9 @@ class Tracker:
             except UsageError as error:
                 self._failed(f"{what} as {run_id}", error)
         return run_id
+
+    def _is_down(self) -> bool:
+        return self._failed_in_a_row >= GIVE_UP_AFTER or self._patience.left <= 0
 
     def _attempt(self, what: str, call: Callable[[], T], at_least: float = 0.0, at_most: float = PATIENCE) -> T | None:
         try:
