@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,18 @@ def test_again_computes_nothing_and_prints_the_same(smoke: tuple[Path, str], com
     assert done.stderr == ""
     assert before == {path: path.stat().st_mtime_ns for path in output.glob("cells/*/*")}
     assert table == ((output / "table-smoke.md").read_bytes(), (output / "table-smoke.csv").read_bytes())
+
+
+def test_cells_of_another_environment_are_reused_and_named(smoke: tuple[Path, str], command: Run, tmp_path: Path) -> None:
+    copied = tmp_path / "runs"
+    shutil.copytree(smoke[0], copied)
+    path = next(copied.glob("cells/evaluate-bicubic-*/result.json"))
+    text = path.read_text(encoding="utf-8").replace(f'"torch": "{torch.__version__.partition("+")[0]}', '"torch": "1.0.0')
+    path.write_text(text, encoding="utf-8")
+    done = command("--methods", "bicubic", "--profile", "smoke")
+    assert done.returncode == 0
+    assert re.fullmatch(r"1 finished cells are of another environment \(torch .* \(was: 1\.0\.0.*\)\): --force .*\n", done.stderr)
+    assert path.read_text(encoding="utf-8") == text
 
 
 def test_the_same_seed_gives_the_same_bits(smoke: tuple[Path, str], command: Run, tmp_path: Path) -> None:
