@@ -67,6 +67,15 @@ def test_a_full_cache_needs_neither_network_nor_pip(index: Index, monkeypatch: p
     assert len(index.requests) == asked
 
 
+def test_what_a_killed_process_left_of_its_download_goes(index: Index, tmp_path: Path) -> None:
+    path = cached_path(make_card().files[0])
+    (path.parent / f".{path.name}.download").mkdir(parents=True)
+    (path.parent / f".{path.name}.download" / "made_up-1.0.tar.gz").write_bytes(b"half of it")
+    (path.parent / f".{path.name}.12345.tmp").write_bytes(TRUNK[:100])
+    fetch(make_card())
+    assert left_in_cache(tmp_path) == ["heads.pth", "trunk.ckpt"]
+
+
 def test_a_damaged_cached_file_is_fetched_again(index: Index) -> None:
     path = fetch(make_card())["trunk"]
     path.write_bytes(TRUNK[:-1])

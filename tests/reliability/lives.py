@@ -32,11 +32,14 @@ class Life:
     Attributes:
         phase: in which it was killed; empty where it ended by itself.
         status: its exit status; negative for a signal.
+        seconds: that it lived.
+        spent: seconds of processor time.
     """
 
     phase: str
     status: int
     seconds: float
+    spent: float
     errors: str
 
 
@@ -68,7 +71,7 @@ class Command:
     def live(self, plan: dict[str, Any], latest: float = 1800) -> Life:
         """One life: it ends as planned, or is killed from outside after ``latest`` seconds, or comes to its end."""
         note = self.output.with_name(f"{self.output.name}.phase")
-        note.write_text("start")
+        note.write_text("start 0.1")
         reaper = json.dumps({"note": str(note), "checkpoint_seconds": CHECKPOINT_SECONDS, **plan})
         began, streams = time.monotonic(), {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         environment = self.environ(PYTHONPATH=str(INJECTED), CINCGAN_REAPER=reaper)
@@ -78,8 +81,9 @@ class Command:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 _, errors = process.communicate()
-        phase = note.read_text().strip() if process.returncode == -signal.SIGKILL else ""
-        return Life(phase, process.returncode, time.monotonic() - began, errors.decode(errors="replace"))
+        phase, spent = note.read_text().split()
+        phase = phase if process.returncode == -signal.SIGKILL else ""
+        return Life(phase, process.returncode, time.monotonic() - began, float(spent), errors.decode(errors="replace"))
 
 
 class Chance:
@@ -89,16 +93,16 @@ class Chance:
         seed: of all that is drawn.
         kills: how many there will be.
         last: of these, how many are kept for when every cell is finished.
-        slowness: of this machine; two free cores have 1.
     """
 
-    def __init__(self, seed: int, kills: int, last: int, slowness: float) -> None:
+    def __init__(self, seed: int, kills: int, last: int) -> None:
         self.random, self.kills, self.last = random.Random(seed), kills, last  # noqa: S311
-        self.slowness = slowness
         self.hits: dict[str, int] = dict.fromkeys(PHASES, 0)
+        self.slowness = 1.0  # seconds for one of processor time: other processes are at work on the machine too
 
     def record(self, life: Life) -> None:
         self.hits[life.phase] += 1
+        self.slowness = max(1.0, life.seconds / life.spent)
 
     @property
     def used(self) -> int:
@@ -112,14 +116,15 @@ class Chance:
         """
         if done >= 1:
             phase = self._rarest("report", "table", "mlflow")
-            return self._moment(phase, 10.0), 120.0 * self.slowness
+            return self._moment(phase, 8.0), 1800.0
         behind = self.used / max(1, self.kills - self.last) - done  # positive: time that the work moves on
-        patience = 1 if behind < 0 else min(8.0, 1 + 40 * behind)
-        if self.random.random() < 0.25:
-            return {}, self.slowness * self.random.uniform(3, 8 + 4 * patience)
-        early = ("download",) if done < 0.75 else ()
+        patience = 1 if behind < 0 else min(6.0, 1 + 40 * behind)
+        latest = self.random.uniform(5, 8 + 6 * (patience - 1))
+        if self.random.random() < 0.2:
+            return {}, self.slowness * latest
+        early = ("download",) if self.hits["download"] < self.kills // 8 and done < 0.75 else ()
         phase = self._rarest(*early, "start", "decoding", "training", "checkpoint", "evaluation", "result", "table", "mlflow")
-        return self._moment(phase, patience), self.slowness * self.random.uniform(10, 15 + 6 * patience)
+        return {**self._moment(phase, patience), "latest": latest}, 1800.0
 
     def _rarest(self, *phases: str) -> str:
         """One of those that were hit least, with some noise."""
@@ -128,5 +133,5 @@ class Chance:
     def _moment(self, phase: str, patience: float) -> dict[str, Any]:
         if phase in ("start", "training", "evaluation") or self.random.random() < 0.3:
             longest = {"checkpoint": 0.05, "result": 0.02, "table": 0.3, "decoding": 0.5, "report": 1.0}.get(phase, 1.0)
-            return {"phase": phase, "seconds": self.slowness * self.random.uniform(0, longest * patience)}
+            return {"phase": phase, "seconds": self.random.uniform(0, longest * patience)}
         return {"phase": phase, "event": self.random.randint(1, round(6 * patience))}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.reliability.lives import SHORT, Command
-from tests.reliability.witness import TEMPORARY, look_at_the_end, parse_all
+from tests.reliability.witness import TEMPORARY, complete, look_at_the_end, parse_all
 
 pytestmark = pytest.mark.slow
 
@@ -97,6 +97,21 @@ def test_one_run_to_which_all_of_it_happens(disk: Path, undisturbed: Path) -> No
     trial.befall("read-only", RESULT)
     trial.befall("read-only", REPORT)
     trial.end(undisturbed)
+
+
+def test_a_mirror_on_a_full_disk_costs_no_result(disk: Path, tmp_path: Path) -> None:
+    bicubic = [word for word in SHORT if word != "fsrcnn"]
+    command = Command(bicubic, tmp_path / "runs", {"MLFLOW_TRACKING_URI": f"sqlite:///{disk}/mlflow.db"})
+    happen, undo, _ = (text.format(disk) for text in KINDS["full"])
+    life = command.live({"file": f"{disk}/mlflow.db", "event": 1, "run": ["sh", "-c", happen]})
+    assert life.status == 0 and "Traceback" not in life.errors, life
+    (line,) = (line for line in life.errors.splitlines() if "MLflow" in line)
+    assert "full" in line or "disk" in line, line
+    assert len(complete(command.output)) == 1 and (command.output / "report" / "index.html").is_file()
+    parse_all(disk, set())
+    shell(undo)
+    again = command.live({})
+    assert again.status == 0 and "done in" not in again.errors, again
 
 
 @pytest.mark.long

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from tests.reliability.witness import complete, look_at_the_end, parse_all
 
 pytestmark = pytest.mark.slow
 
+WHOLE = ("--all", "--profile", "smoke")
 KILLS = int(os.environ.get("CINCGAN_KILLS", "60"))
 SEED = int(os.environ.get("CINCGAN_KILL_SEED") or time.time_ns() % 2**31)
-SECONDS = 100.0  # that an undisturbed run takes on two free cores
 
 
 class Trial:
@@ -64,30 +65,17 @@ def test_a_run_killed_once_in_every_phase(tmp_path: Path, undisturbed: Path) -> 
     look_at_the_end(trial.root, undisturbed)
 
 
-@pytest.mark.long
-@pytest.mark.network
-def test_a_run_killed_at_random_moments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    began, arguments = time.monotonic(), ("--all", "--profile", "smoke")
-
-    def say(text: str) -> None:
-        with capsys.disabled():
-            print(f"{time.monotonic() - began:6.0f} s  {text}", flush=True)
-
-    say(f"CINCGAN_KILL_SEED={SEED} CINCGAN_KILLS={KILLS}")
-    reference = Command(arguments, tmp_path / "undisturbed", {"CINCGAN_CACHE": str(tmp_path / "cache")})
-    done = reference.undisturbed()
-    assert done.returncode == 0, done.stderr
-    say("the undisturbed run is finished")
-    slowness = max(1.0, (time.monotonic() - began) / SECONDS)
-    chance, rounds, lives = Chance(SEED, KILLS, max(2, KILLS // 6), slowness), 0, 0
-    while chance.used < KILLS:
+def kill_at_random(folder: Path, reference: Path, kills: int, seed: int, say: Callable[[str], None]) -> Chance:
+    """Kill ``--all --profile smoke`` that many times, in as many fresh workspaces as it takes; look at each after every life."""
+    chance, rounds, lives = Chance(seed, kills, max(2, kills // 6)), 0, 0
+    while chance.used < kills:
         rounds += 1
-        folder = tmp_path / f"round-{rounds}"
-        folder.mkdir()
-        trial = Trial(Command(arguments, folder / "runs", {"CINCGAN_CACHE": str(folder / "cache")}))
+        own = folder / f"round-{rounds}"
+        own.mkdir()
+        trial = Trial(Command(WHOLE, own / "runs", {"CINCGAN_CACHE": str(own / "cache")}))
         status = 1
         while status:
-            plan, latest = chance.draw(trial.done) if chance.used < KILLS else ({}, 1800.0)
+            plan, latest = chance.draw(trial.done) if chance.used < kills else ({}, 1800.0)
             life = trial.command.live(plan, latest)
             lives, status = lives + 1, life.status
             assert life.phase or status == 0, life.errors
@@ -97,6 +85,25 @@ def test_a_run_killed_at_random_moments(tmp_path: Path, capsys: pytest.CaptureFi
                 chance.record(life)
             where = f"killed in {life.phase}" if life.phase else "came to its end"
             say(f"{chance.used:3}: {where} after {life.seconds:.1f} s, {len(trial.finished)} of {trial.cells} cells")
-        look_at_the_end(trial.root, reference.output)
-    say(f"{chance.used} kills, {lives} lives, {rounds} workspaces; by phase: {chance.hits}")
+        look_at_the_end(trial.root, reference)
+        say("the results are those of the undisturbed run, bit for bit")
+    say(f"seed {seed}: {chance.used} kills, {lives} lives, {rounds} workspaces; by phase: {chance.hits}")
+    return chance
+
+
+@pytest.mark.long
+@pytest.mark.network
+def test_a_run_killed_at_random_moments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        with capsys.disabled():
+            print(f"{time.monotonic() - began:6.0f} s  {text}", flush=True)
+
+    say(f"CINCGAN_KILL_SEED={SEED} CINCGAN_KILLS={KILLS}")
+    reference = Command(WHOLE, tmp_path / "undisturbed", {"CINCGAN_CACHE": str(tmp_path / "cache")})
+    done = reference.undisturbed()
+    assert done.returncode == 0, done.stderr
+    say("the undisturbed run is finished")
+    chance = kill_at_random(tmp_path, reference.output, KILLS, SEED, say)
     assert all(chance.hits[phase] for phase in PHASES) or KILLS < 40

@@ -20,7 +20,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.tmp(-journal)?")
-OWN_WORDS = {"seconds", "training_seconds", "finished_at"}  # of a result: when and how fast, not what
+OWN_WORDS = {"seconds", "training_seconds", "finished_at", "git"}  # of a result: when and how fast, not what
 
 
 def parse_all(root: Path, known: set[tuple[str, int, int]]) -> None:
@@ -141,12 +141,12 @@ def _name(root: Path, path: Path) -> str:
 
 
 def _without_own_words(root: Path, text: str) -> str:
-    """The page and its table say of each cell when it was finished, after how many seconds, and which MLflow run has it."""
+    """The page and its table say of each cell when it was finished, after how many seconds, at which commit, and in which run."""
     for path in root.glob("cells/*/result.json"):
         result = json.loads(path.read_text(encoding="utf-8"))
         run = json.loads(path.with_name("mlflow.json").read_text(encoding="utf-8"))["run_id"]
-        for own in (f"{result['finished_at']}, after {result['seconds']} s", run):
-            text = text.replace(own, "…")
+        for own in (f"{result['finished_at']}, after {result['seconds']} s", result["git"]["commit"], run):
+            text = text.replace(str(own), "…")
     return text
 
 

@@ -7,6 +7,7 @@ thread's stack, by file names: of the code that is tested nothing is changed but
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-ROOM = str(Path(__file__).resolve().parents[3]) + os.sep
+ROOM = f"{Path.cwd()}{os.sep}"
 DECODING = {"pixels.py", "photos.py", "images.py", "decode.py", "degradation.py"}
 TOUCHES = {
     "os.rename",
@@ -41,7 +42,7 @@ def phase_of(frame: FrameType | None) -> str:
             files.add(frame.f_code.co_filename[len(ROOM) :])
         frame = frame.f_back
     names = {name.rpartition("/")[2] for name in files}
-    if "tracking.py" in names:
+    if any(name.startswith(("tracking", "mlflow")) for name in names):
         return "mlflow"
     if any(name.startswith("reports/") for name in files):
         return "report" if "build.py" in names else "table"
@@ -53,7 +54,7 @@ def phase_of(frame: FrameType | None) -> str:
         return "checkpoint" if "files.py" in names else "training"
     if names & {"evaluation.py", "scoring.py"}:
         return "evaluation"
-    if "files.py" in names and "invocation.py" in names:
+    if {"files.py", "invocation.py"} <= names and "workspace.py" not in names:
         return "result" if "cells.py" in names else "table"
     return "start"
 
@@ -63,9 +64,9 @@ class Reaper:
 
     Args:
         plan: ``note``, the file that says what phase the process is in; ``checkpoint_seconds``; the moment, if there is to be
-            one: ``seconds`` that are spent in ``phase``, or ``event``, the ordinal of what touches disk or network in ``phase``
-            or of opening for writing what has ``file`` in its path, and ``delay``, seconds after it; and ``run``, a command in
-            place of SIGKILL.
+            one: ``seconds`` of processor time spent in ``phase``, or ``event``, the ordinal of what touches disk or network in
+            ``phase`` or of opening for writing what has ``file`` in its path, and ``delay``, seconds after it; ``latest``, the
+            processor time after which it is struck in any case; and ``run``, a command in place of SIGKILL.
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:
@@ -80,8 +81,11 @@ class Reaper:
             sys.addaudithook(self.hook)
         threading.Thread(target=self.watch, daemon=True).start()
 
+    def phase(self) -> str:
+        return phase_of(sys._current_frames().get(self.main or 0))
+
     def write(self, phase: str) -> None:
-        os.pwrite(self.note, phase.ljust(WIDTH).encode(), 0)
+        os.pwrite(self.note, f"{phase} {time.process_time():.2f}".ljust(WIDTH).encode(), 0)
 
     def strike(self, phase: str) -> None:
         self.struck = True
@@ -92,18 +96,20 @@ class Reaper:
 
     def watch(self) -> None:
         """Note the phase a hundred times a second."""
+        after = 0.0
         while True:
-            before = time.monotonic()
             time.sleep(SAMPLE_SECONDS)
             training = sys.modules.get("benchmarks.training")
             if hasattr(training, "train"):
                 training.CHECKPOINT_SECONDS = self.plan["checkpoint_seconds"]  # type: ignore[union-attr]
-            phase = phase_of(sys._current_frames().get(self.main or 0))
+            phase, before, after = self.phase(), after, time.process_time()
             self.write(phase)
-            if "seconds" in self.plan and self.plan["phase"] in (phase, ""):
-                self.spent += (time.monotonic() - before) * (phase != "start" or self.plan["phase"] == "start")
-                if self.spent >= self.plan["seconds"]:
+            if phase == self.plan.get("phase"):
+                self.spent += after - before
+                if self.spent >= self.plan.get("seconds", math.inf):
                     self.strike(phase)
+            if after >= self.plan.get("latest", math.inf):
+                self.strike(phase)
 
     def fsync(self, file: Any) -> None:
         self.hook("os.fsync", (file,))
@@ -111,7 +117,7 @@ class Reaper:
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Count the events that the plan means; each is struck before it takes place."""
-        if self.struck or threading.get_ident() != self.main:
+        if self.struck:
             return
         opens = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
         if "file" in self.plan:
@@ -120,7 +126,7 @@ class Reaper:
             counts = opens or event == "os.fsync" or event in TOUCHES
         if not counts:
             return
-        phase = phase_of(sys._getframe(1))
+        phase = self.phase()
         if self.plan.get("phase", phase) == phase:
             self.events += 1
             if self.events == self.plan["event"]:
