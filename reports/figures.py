@@ -21,6 +21,7 @@ import numpy as np
 from benchmarks.errors import UsageError
 from benchmarks.registry import get_method, get_metric
 from benchmarks.statistics import Estimate
+from reports.labels import Span, place_labels
 from reports.tables import Table, image_means, number
 
 if TYPE_CHECKING:
@@ -213,7 +214,9 @@ def _legend(axis: Axes, methods: Mapping[str, object], ours: str) -> None:
 
 
 def _label(figure: Figure, axis: Axes, points: Mapping[str, tuple[Estimate, Estimate]]) -> None:
-    """Name points beside them, each where it covers least of what is there already."""
+    """Name points beside them, each where it covers least of what is there already, with a rim that keeps lines off it."""
+    from matplotlib.patheffects import withStroke
+
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
 
@@ -221,46 +224,21 @@ def _label(figure: Figure, axis: Axes, points: Mapping[str, tuple[Estimate, Esti
         left, bottom = axis.transData.transform((x, y)) * 72 / figure.dpi
         return float(left), float(bottom)
 
-    frame = axis.get_window_extent().transformed(figure.dpi_scale_trans.inverted()).extents * 72
-    places = {name: place(x.mean, y.mean) for name, (x, y) in points.items()}
-    taken: list[Span] = [(x - 4, y - 4, x + 4, y + 4) for x, y in places.values()]
+    window = axis.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
+    frame = (window.x0 * 72, window.y0 * 72, window.x1 * 72, window.y1 * 72)
+    bars: list[Span] = []
     for psnr, lpips in points.values():
         across = (place(psnr.low, lpips.mean), place(psnr.high, lpips.mean))
         for low, high in (across, (place(psnr.mean, lpips.low), place(psnr.mean, lpips.high))):
-            taken.append((low[0] - 0.5, low[1] - 0.5, high[0] + 0.5, high[1] + 0.5))
-    for name in sorted(points, key=lambda each: (-places[each][1], each)):
-        x, y = places[name]
-        candidates = list(_boxes(x, y, 4.9 * len(name), 8.0))
-        distance, box = min(candidates, key=lambda each: (_covered(each[1], taken, frame) + 0.3 * each[0] ** 2, each))
-        taken.append(box)
-        arrow = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3} if distance > 8 else None
-        middle = ((box[0] + box[2]) / 2 - x, (box[1] + box[3]) / 2 - y)
-        centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5}
+            bars.append((low[0] - 1.5, low[1] - 1.5, high[0] + 1.5, high[1] + 1.5))
+    places = {name: place(psnr.mean, lpips.mean) for name, (psnr, lpips) in points.items()}
+    rim = [withStroke(linewidth=2, foreground=PAPER)]
+    for name, label in place_labels(places, bars, frame).items():
+        line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3} if label.line else None
+        middle = ((label.box[0] + label.box[2]) / 2 - places[name][0], (label.box[1] + label.box[3]) / 2 - places[name][1])
+        centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "path_effects": rim}
         point = (points[name][0].mean, points[name][1].mean)
-        axis.annotate(name, point, middle, textcoords="offset points", arrowprops=arrow, zorder=4, **centred)
-
-
-Span = tuple[float, float, float, float]  # left, bottom, right, top in points
-
-
-def _boxes(x: float, y: float, width: float, height: float) -> Iterator[tuple[float, Span]]:
-    """Places for a label around a point, each with its distance."""
-    for distance in (6.0, 14.0, 24.0, 36.0, 50.0):
-        for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1), (0.7, 0.7), (-0.7, 0.7), (0.7, -0.7), (-0.7, -0.7)):
-            left = x + dx * distance - (width if dx < 0 else width / 2 if dx == 0 else 0)
-            bottom = y + dy * distance - height / 2
-            yield distance, (left, bottom, left + width, bottom + height)
-
-
-def _covered(box: Span, taken: Sequence[Span], frame: Any) -> float:
-    """Square points of other things that a box covers, and much more for leaving the frame."""
-    overlaps = [_overlap(box, other) for other in taken]
-    area = (box[2] - box[0]) * (box[3] - box[1])
-    return sum(overlaps) * 4 + (area - _overlap(box, tuple(frame))) * 20
-
-
-def _overlap(a: Span, b: Span) -> float:
-    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+        axis.annotate(name, point, middle, textcoords="offset points", arrowprops=line, zorder=4, **centred)
 
 
 def draw_distribution(study: Study, methods: Sequence[str], protocol: str, metric: str, ours: str) -> Drawing | None:
@@ -374,6 +352,7 @@ def _draw_losses(axis: Axes, name: str, curves: Curves) -> None:
         axis.plot(steps, values, color=colour, linestyle=line, label=label, marker="o" if len(steps) == 1 else None, markersize=3)
     _choose_scale(axis, [value for _, values in curves.values() for value in values])
     axis.set_title(name)
+    axis.set_ylabel("loss")
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.8, labelspacing=0.25)
 
 

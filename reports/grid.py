@@ -31,6 +31,8 @@ LATEX = {
     "…": r"\ldots{}",
     "−": "$-$",
     "×": r"$\times$",
+    "<": "$<$",
+    ">": "$>$",
 }
 MARKS = {"": ("", ""), "best": ("**", "**"), "second": ("<u>", "</u>")}
 
@@ -118,9 +120,14 @@ def _stacked(text: str) -> str:
 
 
 def _latex(entry: Entry) -> str:
-    text = escape(entry.text)
+    text = escape(_minus(entry.text))
     text = {"": text, "best": rf"\textbf{{{text}}}", "second": rf"\underline{{{text}}}"}[entry.mark]
-    return text + (rf" {{\scriptsize({escape(entry.small)})}}" if entry.small else "")
+    return text + (rf" {{\scriptsize({escape(_minus(entry.small))})}}" if entry.small else "")
+
+
+def _minus(text: str) -> str:
+    """With minus signs for the hyphens before numbers, which typesetting would show as hyphens; those within names stay."""
+    return re.sub(r"(?<![\w=-])-(?=[\d∞])", "−", text)
 
 
 def escape(text: str) -> str:
@@ -138,15 +145,17 @@ def to_html(grid: Grid) -> str:
 
 
 def _html_section(section: Section, columns: int) -> str:
-    heading = f'<tr class="heading"><th colspan="{columns}" scope="rowgroup">{html.escape(section.heading)}</th></tr>'
+    heading = (
+        f'<tr class="heading"><th colspan="{columns}" scope="rowgroup"><span>{html.escape(section.heading)}</span></th></tr>'
+    )
     rows = "".join(f"<tr>{''.join(_html(entry, index == 0) for index, entry in enumerate(row))}</tr>" for row in section.rows)
     return f"<tbody>{heading if section.heading else ''}{rows}</tbody>"
 
 
 def _html(entry: Entry, first: bool) -> str:
-    text = html.escape(entry.text)
+    text = html.escape(_minus(entry.text))
     text = {"": text, "best": f"<strong>{text}</strong>", "second": f"<u>{text}</u>"}[entry.mark]
-    small = f" <small>{html.escape(entry.small)}</small>" if entry.small else ""
+    small = f" <small>{html.escape(_minus(entry.small))}</small>" if entry.small else ""
     value = "" if entry.value is None else f' data-value="{entry.value!r}"'
     cells = f' data-cells="{html.escape(" ".join(entry.cells))}"' if entry.cells else ""
     return f'<th scope="row">{text}{small}</th>' if first else f"<td{value}{cells}>{text}{small}</td>"

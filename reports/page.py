@@ -35,6 +35,7 @@ TABLES = {
     "ablation": "Ablation",
     "claims": "Comparisons behind the claims",
 }
+FULL = "paper"  # the profile whose sizes and schedules are the paper's
 SHOWN_AT = 448  # CSS pixels a side that a picture has at least half of: as many whole times its own size as fit
 
 
@@ -119,7 +120,7 @@ class _Pages:
             "title": _heading(study),
             "facts": _facts(chapter),
             "parts": [*parts, *([("images", "Images")] if samples else [])],
-            "notes": [*_diverged(study), *_left_out(study), *notes],
+            "notes": [*_scope(study, self.paper), *_diverged(study), *_left_out(study), *notes],
             "counts": [(_verdict(verdict), counts[verdict]) for verdict in SIGNS if verdict in counts],
             "claims": [_claim(judged) for judged in chapter.judgements],
             "tables": tables,
@@ -214,6 +215,15 @@ def _facts(chapter: Chapter) -> list[tuple[str, str]]:
 def _diverged(study: Study) -> Iterator[str]:
     for each in (each for found in study.diverged.values() for each in found):
         yield f"{title(each)} ({each.id}) has no scores: {each.result['diagnosis']}."
+
+
+def _scope(study: Study, paper: Paper) -> Iterator[str]:
+    """What the verdicts are not about."""
+    if (study.dataset, study.profile) != (paper.dataset, FULL):
+        yield (
+            f"The verdicts hold for {study.dataset} at the sizes and schedules of profile {study.profile}, under "
+            f"{paper.protocol}; they are none on the paper's own data ({paper.dataset}) and training (profile {FULL})."
+        )
 
 
 def _left_out(study: Study) -> Iterator[str]:

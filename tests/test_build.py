@@ -283,8 +283,15 @@ def test_texts_are_escaped_in_every_format() -> None:
     assert "<img" not in page and "<b>" not in page and "&lt;img src=x" in page and 'data-cells="&lt;cell&gt;"' in page
     assert "a\\|b_c (50 %)" in to_markdown(GRID)
     tex = to_latex(GRID)
-    assert r"100 \% of <b>a\_b</b> \& \$c\$ | d" in tex and r"\textbf{20.00}" in tex and r"\emph{supervised \{x\}}" in tex
+    assert r"100 \% of $<$b$>$a\_b$<$/b$>$ \& \$c\$ | d" in tex and r"\textbf{20.00}" in tex and r"\emph{supervised \{x\}}" in tex
     assert escape("\\{}") == r"\textbackslash{}\{\}"
+
+
+def test_minus_signs_are_no_hyphens_where_text_is_typeset() -> None:
+    grid = Grid("small", "", ("method", "x"), (Section("", ((Entry("-0.10", "-0.13…+0.07"), Entry("x-2 -∞", "--set a=-1")),)),))
+    assert r"$-$0.10 {\scriptsize($-$0.13\ldots{}+0.07)} & x-2 $-$$\infty$ {\scriptsize(--set a=-1)}" in to_latex(grid)
+    assert "−0.10 <small>−0.13…+0.07</small></th><td>x-2 −∞ <small>--set a=-1</small>" in to_html(grid)
+    assert "-0.10 (-0.13…+0.07)" in to_markdown(grid), "to be read by programs too"
 
 
 def test_marks() -> None:

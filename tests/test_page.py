@@ -95,6 +95,10 @@ def test_every_number_leads_to_a_cell_that_the_page_describes(report: Path) -> N
     cells, page = data_of(text)["cells"], Elements(text)
     named = [cell for tag in ("td", "button") for value in page.all(tag, "data-cells") for cell in value.split()]
     assert len(named) > 50 and set(named) <= cells.keys()
+    both = f"{identity('evaluate edsr')} {identity('evaluate bicubic')}"
+    assert page.all("td", "data-cells").count(both) == 3, "differences of two protocols, and one of them beside the paper's"
+    claim = f"{identity('evaluate bicubic')} {identity('evaluate edsr')}"
+    assert page.all("td", "data-cells").count(claim) == 2, "a difference and its p"
     facts = dict(cells[identity("evaluate cincgan")]["facts"])
     assert facts["commit"] == "0123456789abcdef with uncommitted changes"
     assert facts["seed"] == "0" and facts["MLflow run"] == "not mirrored" and facts["packages"] == "numpy 2.0.0"
@@ -103,6 +107,11 @@ def test_every_number_leads_to_a_cell_that_the_page_describes(report: Path) -> N
     assert [
         name for viewer in data_of(text)["viewers"] for v in viewer["versions"] if not v["cells"] for name in [v["name"]]
     ] == [*("LR", "HR") * len(IMAGES)]
+
+
+def test_verdicts_on_other_data_than_the_papers_say_so(report: Path) -> None:
+    text = (report / "index.html").read_text()
+    assert "The verdicts hold for demo-photos at the sizes and schedules of profile smoke, under ntire2018" in text
 
 
 def test_figures_are_there_in_light_and_dark(report: Path) -> None:
