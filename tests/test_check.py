@@ -354,7 +354,7 @@ def test_a_broken_baseline_and_one_of_another_protocol_version_are_no_measuremen
         done = project.check("--junit", tmp_path / "gate.xml")
         assert (done.returncode, done.stdout) == (2, "")
         assert message in done.stderr and done.stderr.count("\n") == 1
-        assert verdicts(tmp_path / "gate.xml") == {("", "comparison"): "unmeasured"}
+        assert verdicts(tmp_path / "gate.xml") == {("check", "comparison"): "unmeasured"}
     project.baseline.write_text(whole, encoding="utf-8")
     title = '"RGB, whole image, no border shaved, no alignment",\n            '
     project.replace("benchmarks/protocols.py", f"{title}1,", f"{title}2,")
