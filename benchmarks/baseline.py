@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -16,7 +15,7 @@ from benchmarks.errors import UsageError
 from benchmarks.files import write_text
 from benchmarks.plan import Cell
 from benchmarks.results import COMPLETE, Result, read_result, to_json
-from benchmarks.strict import build
+from benchmarks.strict import build, parse_json
 
 SCHEMA: Literal[1] = 1
 DIGITS = 6  # significant, of every score: far finer than any threshold
@@ -129,10 +128,10 @@ def read_baseline(path: Path, profile: str) -> Baseline:
     """
     mend = "restore it with git, or make it anew with --update --reason TEXT"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        data = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such baseline: make it with --update --reason TEXT") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"baseline {path}: cannot be read ({error}): {mend}") from error
     if not isinstance(data, dict):
         raise UsageError(f"baseline {path}: not a JSON object: {mend}")
@@ -145,10 +144,6 @@ def read_baseline(path: Path, profile: str) -> Baseline:
     if wrong:
         raise UsageError(f"baseline {path}: {wrong}: {mend}")
     return baseline
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _contradiction(baseline: Baseline) -> str:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from benchmarks.errors import BenchmarkError, UsageError, one_line
+from benchmarks.errors import BenchmarkError, UsageError, not_installed, one_line
 from benchmarks.interruption import Interrupted, interruptible
-
-PROJECT = ("baselines", "benchmarks", "cincgan", "reports")
 
 
 class Parser(argparse.ArgumentParser):
@@ -76,11 +75,16 @@ def run_command(
         return _say(error)
     with interruptible(lambda: _last_words(interrupted(options))):
         try:
-            return dispatch(options)
+            code = dispatch(options)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return code
         except BenchmarkError as error:
             return _say(error)
         except ModuleNotFoundError as error:
-            return _say(_not_installed(error))
+            return _say(not_installed(error))
+        except OSError as error:
+            return _cannot_print(error)
         except KeyboardInterrupt as stop:
             _last_words(interrupted(options))
             return stop.exit_code if isinstance(stop, Interrupted) else 130
@@ -91,12 +95,17 @@ def _last_words(text: str) -> None:
     os.write(2, f"interrupted: {text}\n".encode(errors="replace"))
 
 
-def _not_installed(error: ModuleNotFoundError) -> UsageError:
-    """What to say of a dependency that is not there. One of our own modules that is not there is a bug: it is raised again."""
-    package = (error.name or "").partition(".")[0]
-    if not package or package in PROJECT:
-        raise error
-    return UsageError(f"the Python package '{package}' is not installed: run pip install -e . in the project's folder")
+def _cannot_print(error: OSError) -> int:
+    """The exit code where standard output takes nothing, as on a full disk; an error of another file is raised again."""
+    try:
+        print(flush=True)
+    except OSError:
+        with Path(os.devnull).open("w") as nowhere:  # or else Python would try once more at its end
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # who reads has enough
+            return 128 + signal.SIGPIPE
+        return _say(BenchmarkError(f"standard output cannot be written ({error.strerror}): what was computed is kept"))
+    raise error
 
 
 def _say(error: BenchmarkError) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+PROJECT = ("baselines", "benchmarks", "cincgan", "reports")
 LONGEST = 1200  # characters of a message
 
 
@@ -38,6 +39,14 @@ class TrainingCollapsed(BenchmarkError):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.history: list[dict[str, float]] = []
+
+
+def not_installed(error: ModuleNotFoundError) -> UsageError:
+    """What to say of a dependency that is not there. One of our own modules that is not there is a bug: it is raised again."""
+    package = (error.name or "").partition(".")[0]
+    if not package or package in PROJECT:
+        raise error
+    return UsageError(f"the Python package '{package}' is not installed: run pip install -e . in the project's folder")
 
 
 def one_line(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks.data.cards import UserFolder
-from benchmarks.errors import BenchmarkError, NotWritten, TrainingCollapsed, WeightsMissing
+from benchmarks.errors import BenchmarkError, NotWritten, TrainingCollapsed, WeightsMissing, not_installed
 from benchmarks.files import write_text
 from benchmarks.inputs import check_inputs
 from benchmarks.plan import Cell
@@ -157,6 +157,8 @@ class Invocation:
         """A failure as one line; where it is not one of ours, the traceback goes into the cell's folder."""
         if isinstance(error, BenchmarkError):
             return error
+        if isinstance(error, ModuleNotFoundError):
+            return not_installed(error)
         path = self.workspace.folder(cell) / "error.txt"
         write_text(path, "".join(traceback.format_exception(error)))
         return BenchmarkError(f"failed unexpectedly ({type(error).__name__}: {error}): the traceback is in {path}")

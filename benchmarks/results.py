@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from benchmarks.errors import UsageError
 from benchmarks.files import write_text
 from benchmarks.result_shape import check_shape
+from benchmarks.strict import parse_json
 
 SCHEMA = 2
 LARGEST = 1 << 26  # bytes of a file; the paper profile's have less than one million
@@ -53,32 +54,11 @@ def read_result(path: Path) -> Result:
 
 
 def _parse(path: Path) -> Any:
-    """JSON without what other readers understand otherwise: NaN, infinite numbers, keys that are there twice."""
     if path.exists() and not path.is_file():
         raise ValueError("no regular file")
     if path.stat().st_size > LARGEST:
         raise ValueError(f"larger than {LARGEST:,} bytes")
-    text = path.read_text(encoding="utf-8")
-    return json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_unique)
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"the number {text[:40]} is out of range")
-    return number
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)[:40]!a} is there twice")
-    return found
+    return parse_json(path.read_text(encoding="utf-8"))
 
 
 def _upgraded(result: Any, path: Path) -> Any:

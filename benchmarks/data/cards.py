@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -24,15 +24,19 @@ Scale = Annotated[int, Meta(ge=1)]
 class Photo:
     """One photograph that an installed package ships, and which of its regions serve which split."""
 
-    name: str
+    name: Name
     package: str  # distribution to install where the file is missing
-    module: str  # importable package whose folder holds the file
+    module: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # importable package whose folder holds the file
     file: str  # path under that folder
     sha256: str  # of the decoded pixels: (H, W, 3) uint8 RGB in C order
     licence: str
     x: tuple[Box, ...] = ()  # degraded, unpaired
     z: tuple[Box, ...] = ()  # clean HR
     test: tuple[Box, ...] = ()
+
+    def __post_init__(self) -> None:
+        if PurePosixPath(self.file).is_absolute() or ".." in PurePosixPath(self.file).parts:
+            raise ValueError(f"file {self.file}: it leads out of the package's folder")
 
     def boxes(self, split: str) -> tuple[Box, ...]:
         """Its regions in a split; supervised methods train on pairs of everything that X and Z hold."""

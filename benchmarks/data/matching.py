@@ -80,6 +80,8 @@ def _refuse_unfit(path: Path) -> None:
         length = len(path.name.encode())
     except UnicodeEncodeError:
         raise UsageError(f"{str(path)!a}: its name is no valid UTF-8: rename it") from None
+    if not path.name.isprintable():
+        raise UsageError(f"{str(path)!a}: its name has characters that cannot be printed: rename it")
     if length > LONGEST:
         raise UsageError(f"{path}: its name has {length} bytes, more than {LONGEST}: shorten it")
 

@@ -15,25 +15,25 @@ import time
 import traceback
 from pathlib import Path
 
-import atheris
-
 INSTRUMENTED = ["benchmarks", "baselines", "reports", "PIL", "tarfile", "zipfile", "tomllib", "json", "pickle"]
-
-with atheris.instrument_imports(include=INSTRUMENTED):
-    from tests.fuzz.targets import ALLOWED, TARGETS, seeds
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", default=list(TARGETS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of tests/fuzz/targets.py (default: all)")
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"))
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
         return fuzz(options.names[0], options.seconds, options.findings)
-    codes = [one(name, options) for name in options.names]
-    return max(codes)
+    return max(one(name, options) for name in options.names or target_names())
+
+
+def target_names() -> list[str]:
+    from tests.fuzz.targets import TARGETS
+
+    return list(TARGETS)
 
 
 def one(name: str, options: argparse.Namespace) -> int:
@@ -43,9 +43,8 @@ def one(name: str, options: argparse.Namespace) -> int:
     done = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     executions = re.findall(r"stat::number_of_executed_units:\s*(\d+)", done.stdout)
     findings = re.findall(r"^FINDING .*$", done.stdout, re.M)
-    print(
-        f"{name}: {time.monotonic() - started:.0f} s, {executions[-1] if executions else '?'} executions, {len(findings)} findings"
-    )
+    count = executions[-1] if executions else "?"
+    print(f"{name}: {time.monotonic() - started:.0f} s, {count} executions, {len(findings)} findings")
     print("".join(f"  {finding}\n" for finding in findings), end="", flush=True)
     if not executions:  # it crashed, or hung, or ran out of memory
         print(done.stdout[-2000:])
@@ -53,6 +52,11 @@ def one(name: str, options: argparse.Namespace) -> int:
 
 
 def fuzz(name: str, seconds: int, findings: Path) -> int:
+    import atheris
+
+    with atheris.instrument_imports(include=INSTRUMENTED):
+        from tests.fuzz.targets import ALLOWED, TARGETS, seeds
+
     seen: set[str] = set()
 
     with tempfile.TemporaryDirectory() as work, tempfile.TemporaryDirectory() as corpus:
@@ -65,9 +69,10 @@ def fuzz(name: str, seconds: int, findings: Path) -> int:
             except ALLOWED:
                 pass
             except Exception as error:
-                frame = traceback.extract_tb(error.__traceback__)[-1]
-                ours = [each for each in traceback.extract_tb(error.__traceback__) if "site-packages" not in each.filename][-1]
-                place = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}, {Path(ours.filename).name}:{ours.lineno}"
+                frames = traceback.extract_tb(error.__traceback__)
+                ours = [frame for frame in frames if "site-packages" not in frame.filename]
+                where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in (frames[-1], ours[-1])]
+                place = f"{type(error).__name__} at {', '.join(where)}"
                 if place not in seen:
                     seen.add(place)
                     findings.mkdir(parents=True, exist_ok=True)

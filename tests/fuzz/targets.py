@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import json
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from PIL import Image
@@ -22,12 +24,12 @@ from PIL import Image
 from baselines.ncnn import read_convolutions, read_graph
 from benchmarks.baseline import read_baseline
 from benchmarks.data import package_index
-from benchmarks.data.cards import CARDS, KINDS, load_dataset_card
+from benchmarks.data.cards import CARDS, KINDS
 from benchmarks.data.decode import decode
 from benchmarks.data.matching import match
 from benchmarks.data.members import Inspection, Limits, open_archive, wanted_files
 from benchmarks.data.weights import WeightCard
-from benchmarks.errors import BenchmarkError, UsageError
+from benchmarks.errors import BenchmarkError
 from benchmarks.perceptual import trunk_state
 from benchmarks.profile import FOLDER, Profile, load_profile
 from benchmarks.registry import Variant
@@ -75,7 +77,8 @@ def _documents() -> tuple[tuple[type[Any], Any], ...]:
 def setting(data: bytes, folder: Path) -> None:
     """``--set`` with any text, beginning with a key that there is or not."""
     keys = ("", "tile=", "seeds=", "metrics=", "stages.*.training.steps=", "stages.edsr.training.learning_rate=", "track2_like.")
-    load_profile("smoke", [keys[data[0] % len(keys)] + data[1:].decode("utf-8", "surrogateescape")] if data else [])
+    with patch("benchmarks.profile.read_toml", lambda path: copy.deepcopy(_documents()[0][1])):  # parsed once
+        load_profile("smoke", [keys[data[0] % len(keys)] + data[1:].decode("utf-8", "surrogateescape")] if data else [])
 
 
 def result_text(data: bytes, folder: Path) -> None:
@@ -99,9 +102,10 @@ def result_mutated(data: bytes, folder: Path) -> None:
     for each in evidence:
         cell_tags(each.result), collect_metrics(each.result), flatten(each.result["settings"])
     origins(evidence)
-    for study in make_studies(evidence):
-        to_csv([(study, tables(study))])
-        judge(load_paper(), study)
+    with patch("benchmarks.statistics.RESAMPLES", 20):  # the statistics have their own tests
+        for study in make_studies(evidence):
+            to_csv([(study, tables(study))])
+            judge(load_paper(), study)
 
 
 def baseline_text(data: bytes, folder: Path) -> None:
@@ -260,6 +264,3 @@ def _safetensors() -> bytes:
     from safetensors.numpy import save
 
     return bytes(save({"sr/weight": np.ones((2, 2), np.float32)}))
-
-
-__all__ = ["ALLOWED", "TARGETS", "UsageError", "load_dataset_card", "seeds"]

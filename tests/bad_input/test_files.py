@@ -1,0 +1,184 @@
+"""Cards, variants, papers and profiles in TOML; what is written to; the environment."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.data import cards, weights
+from benchmarks.errors import UsageError, not_installed, one_line
+from benchmarks.registry import variants_of
+from reports import reported
+from tests.bad_input.doors import Refused, check_line, process, refused, snapshot  # noqa: F401 - a fixture
+from tests.conftest import ROOT
+
+BROKEN: dict[str, tuple[str | bytes | None, str]] = {
+    "empty": ("", "missing|unknown kind"),
+    "no TOML": ("= 1", "not valid TOML"),
+    "no utf-8": (b"\xff\xfe", "not valid TOML"),
+    "nul": ("\x00", "not valid TOML"),
+    "a key twice": ("a = 1\na = 2", "not valid TOML"),
+    "deep": (f"a = {'[' * 5000}{']' * 5000}", "nested too deeply"),
+    "too many digits": (f"a = {'9' * 5000}", "not valid TOML"),
+    "a bad date": ("a = 2024-13-45", "not valid TOML"),
+    "unknown key": ("nonsense = 1\n{}", "unknown key 'nonsense'"),
+    "a folder": (None, "cannot be read"),
+}
+
+
+@pytest.fixture(name="place", params=["data set", "weights", "paper", "variants", "profile"])
+def doors(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Callable[[], object]]:
+    """A copy of one kind of TOML file, and what reads it."""
+    kind: str = request.param
+    shutil.copytree(ROOT / "datasets", tmp_path / "datasets")
+    shutil.copytree(ROOT / "reports" / "paper", tmp_path / "paper")
+    shutil.copytree(ROOT / "benchmarks" / "profiles", tmp_path / "profiles")
+    shutil.copytree(ROOT / "cincgan", tmp_path / "cincgan")
+    for module in ("cards", "weights"):
+        monkeypatch.setattr(f"benchmarks.data.{module}.CARDS", tmp_path / "datasets")
+    monkeypatch.setattr("reports.reported.FOLDER", tmp_path / "paper")
+    monkeypatch.setattr("benchmarks.profile.FOLDER", tmp_path / "profiles")
+    monkeypatch.setattr("benchmarks.registry.ROOT", tmp_path)
+    from benchmarks.profile import load_profile
+
+    variants_of.cache_clear()
+    request.addfinalizer(variants_of.cache_clear)
+    found: dict[str, tuple[str, Callable[[], object]]] = {
+        "data set": ("datasets/demo-photos.toml", lambda: cards.load_dataset_card("demo-photos")),
+        "weights": ("datasets/weights/vgg19.toml", lambda: weights.load_weight_card("vgg19")),
+        "paper": ("paper/cincgan.toml", reported.load_paper),
+        "variants": ("cincgan/ablation.toml", lambda: variants_of("cincgan")),
+        "profile": ("profiles/smoke.toml", lambda: load_profile("smoke")),
+    }
+    name, read = found[kind]
+    return tmp_path / name, read
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_toml_files(kind: str, place: tuple[Path, Callable[[], object]]) -> None:
+    path, read = place
+    content, message = BROKEN[kind]
+    if path.stem == "ablation" and kind == "empty":
+        pytest.skip("no variants are no mistake")
+    sound = path.read_text()
+    read()
+    variants_of.cache_clear()
+    if content is None:
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_bytes(content if isinstance(content, bytes) else content.replace("{}", sound).encode())
+    with pytest.raises(UsageError) as caught:
+        read()
+    line = check_line(f"error: {one_line(str(caught.value))}")
+    if path.stem == "ablation" and kind == "unknown key":
+        message = "nonsense"
+    assert any(part in line for part in message.split("|")), line
+    assert str(path) in line or "profile 'smoke'" in line
+
+
+CONTRADICTIONS: list[tuple[str, str, str, str]] = [
+    ("demo-photos", 'name = "demo-photos"', 'name = "../x"', "must be the file's"),
+    ("demo-photos", "scale = 4", "scale = 0", "Expected `int` >= 1"),
+    ("demo-photos", 'kind = "packaged-photos"', 'kind = "photos"', "unknown kind 'photos'"),
+    ("demo-photos", 'module = "skimage"', 'module = "../../x"', "Expected `str` matching"),
+    ("demo-photos", 'file = "data/', 'file = "../../../', "leads out"),
+    ("set5", 'name = "Set5"', 'name = "../../Set5"', "Expected `str` matching"),
+    ("set5", 'urls = ["https:', 'urls = ["file:', "Expected `str` matching"),
+    ("set5", 'urls = ["https:', 'urls = ["https: ', "Expected `str` matching"),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "message"), CONTRADICTIONS)
+def test_cards_that_would_do_harm(
+    name: str, old: str, new: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "datasets" / f"{name}.toml").read_text()
+    if old not in text:
+        pytest.skip(f"no longer in the card: {old}")
+    (tmp_path / f"{name}.toml").write_text(text.replace(old, new))
+    monkeypatch.setattr(cards, "CARDS", tmp_path)
+    with pytest.raises(UsageError) as caught:
+        cards.load_dataset_card(name)
+    assert message in check_line(f"error: {one_line(str(caught.value))}")
+
+
+NEUTRAL: dict[str, dict[str, str | None]] = {
+    "no HOME": {"HOME": None, "XDG_CACHE_HOME": None, "CINCGAN_CACHE": None},
+    "no TMPDIR": {"TMPDIR": "/nowhere"},
+    "TERM": {"TERM": "nonsense", "COLUMNS": "abc", "LINES": "-1"},
+    "ASCII": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"},
+    "a locale that is not there": {"LC_ALL": "xx_YY.nonsense"},
+    "offline": {"CINCGAN_OFFLINE": "perhaps"},
+    "a tracker that is none": {"MLFLOW_TRACKING_URI": "nonsense://["},
+    "a cache that is a file": {"CINCGAN_CACHE": "/dev/null"},
+    "data below a file": {"CINCGAN_DATA": "/dev/null/x"},
+}
+
+
+@pytest.mark.parametrize("kind", NEUTRAL)
+def test_an_odd_environment_does_not_matter_where_nothing_depends_on_it(kind: str, tmp_path: Path) -> None:
+    done = process("prepare", "--list", cwd=tmp_path, environment=NEUTRAL[kind])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "div2k-track2" in done.stdout
+    assert snapshot(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"CINCGAN_CACHE": "/dev/null"}, "/dev/null"),
+        ({"CINCGAN_DATA": "/dev/null/x"}, "/dev/null/x"),
+        ({"CINCGAN_DATA": "x" * 5000}, "File name too long"),
+        ({"CINCGAN_CACHE": "x" * 5000}, "File name too long"),
+    ],
+)
+def test_places_that_cannot_be(environment: dict[str, str], message: str, tmp_path: Path) -> None:
+    before = snapshot(tmp_path)
+    done = process("prepare", "set5", "--offline", cwd=tmp_path, environment=environment)
+    check_line(done.stderr, message)
+    assert (done.returncode, snapshot(tmp_path)) == (2, before)
+
+
+@pytest.mark.parametrize("stream", ["/dev/full", "closed pipe", "closed"])
+def test_an_output_that_takes_nothing(stream: str, tmp_path: Path) -> None:
+    line = f"{sys.executable} -m benchmarks.run --list"
+    shell = {"/dev/full": f"{line} > /dev/full", "closed pipe": f"({line}; echo $? >&2) | true", "closed": f"{line} >&-"}[stream]
+    command = ["bash", "-c", shell]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    if stream == "/dev/full":
+        check_line(done.stderr, "standard output cannot be written (No space left on device)")
+    else:
+        assert done.stderr == {"closed pipe": "141\n", "closed": ""}[stream]
+    assert done.returncode == (1 if stream == "/dev/full" else 0)
+
+
+WITHOUT = """
+import runpy, sys
+class Gone:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == sys.argv[1]:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Gone())
+runpy.run_module("benchmarks.run", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("package", ["filelock", "rich", "msgspec"])
+def test_a_package_that_is_not_installed(package: str, tmp_path: Path) -> None:
+    line = [sys.executable, "-c", WITHOUT, "--methods", "bicubic", "--profile", "smoke", "--output", str(tmp_path / "runs")]
+    code = WITHOUT.replace("sys.argv[1]", repr(package))
+    done = subprocess.run([line[0], "-c", code, *line[3:]], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert f"'{package}' is not installed: run pip install -e ." in check_line(done.stderr)
+    assert done.returncode == 2
+
+
+def test_one_of_our_own_modules_that_is_not_there_is_a_bug() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        not_installed(ModuleNotFoundError("No module named 'benchmarks.x'", name="benchmarks.x"))
+    assert "'safetensors'" in str(not_installed(ModuleNotFoundError("x", name="safetensors.torch")))
