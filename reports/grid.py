@@ -133,7 +133,8 @@ def _minus(text: str) -> str:
 def escape(text: str) -> str:
     """Text for LaTeX, in one line; letters that its fonts do not have become question marks."""
     known = re.sub(rf"[^\x20-\x7e\xa1-\u017f–—‘’“”{''.join(LATEX)[1:]}]", "?", " ".join(text.split()))
-    return re.sub("|".join(map(re.escape, LATEX)), lambda found: LATEX[found[0]], known)
+    text = re.sub("|".join(map(re.escape, LATEX)), lambda found: LATEX[found[0]], known)
+    return f"{{}}{text}" if text.startswith(("[", "*")) else text  # or else the line break of the line before would take it
 
 
 def to_html(grid: Grid) -> str:
