@@ -79,7 +79,9 @@ def fuzz(name: str, seconds: int, findings: Path) -> int:
                     (findings / f"{name}-{len(seen)}").write_bytes(data)
                     print(f"FINDING {name}-{len(seen)}: {place}: {str(error)[:150]!a}", flush=True)
 
-        limits = ["-print_final_stats=1", "-timeout=20", "-rss_limit_mb=4096", "-max_len=20000", "-verbosity=1"]
+        for sound in seeds(name):
+            test_one_input(sound)  # what it imports is not to count as a hang
+        limits = ["-print_final_stats=1", "-timeout=60", "-rss_limit_mb=4096", "-max_len=20000", "-verbosity=1"]
         atheris.Setup([sys.argv[0], corpus, f"-max_total_time={seconds}", *limits], test_one_input)
         atheris.Fuzz()
     return 0
