@@ -64,7 +64,8 @@ class Invocation:
             if waiting or self.workspace.is_behind:
                 self.workspace.mark_behind()
                 self._compute(waiting)
-                self._build_report()
+                if self.results or self.diverged:
+                    self._build_report()
                 self.workspace.mark_level()
             self._print(self._write_tables())
         for reason in self.missing.values():
