@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,6 @@ from mlflow.entities import Run
 from benchmarks.mlflow_session import EXPERIMENT
 from benchmarks.results import SCHEMA, write_result
 from benchmarks.tracking import Tracker, tracking_uri
-from tests.conftest import ROOT
 
 INVOCATION = {"profile": "demo", "methods": ["bicubic", "cincgan"], "seeds": [0], "git": {"commit": "c0ffee"}}
 
@@ -110,13 +106,6 @@ def forget(output: Path, run_id: str) -> None:
     database.close()
 
 
-def sync(output: Path, *more: str, capability: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-    """``python -m benchmarks.sync`` as a user would call it; without the right to write what is read-only, which root has."""
-    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    line = [*([] if capability else unprivileged()), sys.executable, "-m", "benchmarks.sync", "--results", str(output), *more]
-    return subprocess.run(line, cwd=ROOT, env={**env, **environment}, capture_output=True, text=True, timeout=120)
-
-
 def unprivileged() -> list[str]:
     """Before a command, what makes permissions count for root too."""
     return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.name == "posix" and os.geteuid() == 0 else []
@@ -125,7 +114,3 @@ def unprivileged() -> list[str]:
 def notes(output: Path) -> dict[str, str]:
     """By the name of a cell's folder, the run that is noted beside its result."""
     return {path.parent.name: json.loads(path.read_text())["run_id"] for path in output.glob("cells/*/mlflow.json")}
-
-
-def no_traceback(text: str) -> bool:
-    return not re.search(r"Traceback|File \"", text)

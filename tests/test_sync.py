@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +19,7 @@ from benchmarks.sync import main
 from reports.from_mlflow import load_mirrored
 from reports.studies import load_evidence
 from tests.conftest import ROOT
-from tests.mlflow_cells import all_runs, client_of, contents, diverged, make_result, mirror_all, notes, states, sync, write_cell
+from tests.mlflow_cells import all_runs, client_of, contents, diverged, make_result, mirror_all, notes, states, write_cell
 
 Say = Callable[..., tuple[int, str, str]]
 WITHOUT_TORCH = """
@@ -190,11 +192,19 @@ def test_interrupted(output: Path, run: Say, monkeypatch: pytest.MonkeyPatch) ->
 def test_as_a_user_calls_it(output: Path) -> None:
     write_cell(output, make_result())
     line = [sys.executable, "-c", WITHOUT_TORCH, "--results", str(output)]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stdout) == (0, "level: 1 cells (1 mirrored)\n"), done.stderr
-    other = f"sqlite:///{output / 'other' / 'mlflow.db'}"
-    done = sync(output, MLFLOW_TRACKING_URI=other)
-    assert (done.returncode, done.stdout) == (0, "level: 1 cells (1 mirrored)\n"), done.stderr
-    assert len(list((output / "other" / "mlartifacts").glob("*/artifacts/result.json"))) == 1, "beside its database"
-    done = sync(output, "--to", other)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "level: 1 cells\n", "")
+
+
+def test_another_database(output: Path, run: Say, mlflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its artifacts lie beside it, not in the workspace that was first; the variable names it as well as the option."""
+    write_cell(output, make_result())
+    (output / "other").mkdir()
+    shutil.copy(mlflow_database, output / "other" / "mlflow.db")
+    address = f"sqlite:///{output / 'other' / 'mlflow.db'}"
+    assert run("--to", address)[:2] == (0, "level: 1 cells (1 mirrored)\n")
+    assert len(list((output / "other" / "mlartifacts").glob("*/artifacts/result.json"))) == 1
+    assert run() == (0, "level: 1 cells (1 mirrored)\n", f"evaluate-{'3f2a' * 4}: mirrored\n")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert run()[1] == "level: 1 cells (1 noted beside the result)\n"
