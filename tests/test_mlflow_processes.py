@@ -147,7 +147,7 @@ def test_a_server_that_stops_answering(
         began = time.monotonic()
         for number in range(2, 6):
             assert not mirror(tracker, tmp_path, make_result(f"{number:016x}"))
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     assert len(heard) == 2 and "timed out" in heard[0] and "MLflow lacks 4 of 6 cells" in heard[1]
     os.killpg(group, signal.SIGCONT)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")
