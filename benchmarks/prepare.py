@@ -140,13 +140,14 @@ def _assign(files: Sequence[Path], waiting: Sequence[Item], chosen: Sequence[Ite
     """Which of the user's files is which item, by its name; a single file for a single item needs none."""
     given: dict[str, Path] = {}
     for file in files:
-        if not file.is_file():
-            raise UsageError(f"--from-archive {file}: no such file: check the path")
         fitting = [item for item in chosen if item.is_file(file)]
         if not fitting and len(files) == 1 and len(waiting) == 1:
             fitting = list(waiting)
         if not fitting:
             raise UsageError(f"--from-archive {file}: none of {', '.join(item.file_name for item in chosen)}: rename it so")
+        if not file.is_file():
+            reason = "no file" if file.exists() else "No such file or directory"
+            raise UsageError(f"{file}: cannot be read ({reason}): give the file {fitting[0].file_name}")
         given[fitting[0].name] = file
     return given
 

@@ -148,7 +148,7 @@ def test_mistakes_are_one_line_and_exit_code_2(evaluate: Evaluate, folders: Path
         (("--sr", folders / "small", *one, *rgb), "img00: the result is 60x60, the ground truth 64x64"),
         (("--sr", folders / "broken", *one, *rgb), "cannot be decoded"),
         ((*sr, *hr, *rgb, "--csv", folders / "nowhere" / "x.csv"), "create the folder, or name another file"),
-        ((*sr, *hr, *rgb, "--csv", ""), "argument --csv: is empty: name a file or folder"),
+        ((*sr, *hr, *rgb, "--csv", ""), "is empty: name a file or folder"),
         ((*sr, *hr, *rgb, "--csv", folders / "hr"), "create the folder, or name another file"),
         (("--sr", "x" * 300, *hr, *rgb), "is no path (File name too long)"),
         ((*sr, *hr, *rgb, "--what"), "unrecognized arguments: --what"),
