@@ -112,8 +112,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, mlflow_database: Path) -> I
     address = f"http://127.0.0.1:{port}"
     store = ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--artifacts-destination", str(folder / "artifacts")]
     line = [sys.executable, "-m", "mlflow", "server", *store, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    alone = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # without seven more processes
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(line, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(line, cwd=folder, env=alone, stdout=log, stderr=log, start_new_session=True)
 
     def answers() -> bool:
         with suppress(OSError), urllib.request.urlopen(f"{address}/health", timeout=5) as reply:  # noqa: S310
