@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import time
+import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -31,6 +32,7 @@ from benchmarks.settings import TrainingSettings
 
 CHECKPOINT_SECONDS = 60.0
 HISTORY_POINTS = 200
+UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError)  # what torch raises at a file that is none of its
 
 
 @dataclass(frozen=True)
@@ -273,6 +275,9 @@ def _restore(stage: Stage, averages: Mapping[str, AveragedModel], generator: tor
     if not checkpoint.is_file():
         return _Progress()
     try:
+        with zipfile.ZipFile(checkpoint) as records:  # whose check sums torch writes, but does not look at
+            if damaged := records.testzip():
+                raise ValueError(f"{damaged} has changed")
         content = torch.load(checkpoint, weights_only=True)
         for name, network in stage.networks.items():
             network.load_state_dict(content["networks"][name])
@@ -283,5 +288,5 @@ def _restore(stage: Stage, averages: Mapping[str, AveragedModel], generator: tor
         generator.set_state(content["generator"])
         torch.set_rng_state(content["torch"])
         return _Progress(**content["progress"])
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except (*UNREADABLE, zipfile.BadZipFile, pickle.UnpicklingError) as error:
         raise UsageError(f"{checkpoint}: corrupt checkpoint ({error}): delete it to train this cell from the start") from error

@@ -158,9 +158,12 @@ class Tiny(Stage):
         return torch.zeros(1), torch.zeros(1)
 
 
-def restore(content: bytes, path: Path) -> None:
+def restore(content: bytes, path: Path) -> list[Tensor | int]:
+    """All that a checkpoint decides: weights, random states, the step."""
     path.write_bytes(content)
-    _restore(Tiny(), {}, torch.Generator(), path)
+    stage, generator = Tiny(), torch.Generator()
+    progress = _restore(stage, {}, generator, path)
+    return [*stage.networks["sr"].state_dict().values(), generator.get_state(), torch.get_rng_state(), progress.step]
 
 
 @pytest.fixture(name="checkpoint")
@@ -172,7 +175,7 @@ def saved_checkpoint(tmp_path: Path) -> bytes:
 def test_checkpoints_cut_off_anywhere_and_with_any_byte_changed(checkpoint: bytes, tmp_path: Path) -> None:
     path, choose = tmp_path / "checkpoint.pt", random.Random(0)  # noqa: S311
     state = torch.get_rng_state()
-    restore(checkpoint, path)
+    undamaged = restore(checkpoint, path)
     damaged = [checkpoint[: choose.randrange(len(checkpoint))] for _ in range(25)]
     for _ in range(120):
         place = choose.randrange(len(checkpoint))
@@ -180,10 +183,12 @@ def test_checkpoints_cut_off_anywhere_and_with_any_byte_changed(checkpoint: byte
     refusals = 0
     for content in damaged:
         try:
-            restore(content, path)
+            restored = restore(content, path)
         except UsageError as error:
             refusals += 1
             assert "delete it to train this cell from the start" in tell(error)
+        else:  # the byte was one of those between the records
+            assert all(torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(undamaged, restored, strict=True))
     torch.set_rng_state(state)
     assert refusals >= 25
 
