@@ -31,6 +31,7 @@ class StageEntry:
         reads: training splits that it sees, so that its identity depends on nothing else.
         needs: stages whose weights it starts from.
         weights_of: the stage whose settings say, as ``weights``, which cards of published weights its losses use.
+        textbook: ``module:Class``, a ``benchmarks.textbook.Textbook``: the same step written plainly, for comparison.
     """
 
     name: str
@@ -39,6 +40,7 @@ class StageEntry:
     reads: tuple[Split, ...]
     needs: tuple[str, ...] = ()
     weights_of: str = ""
+    textbook: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class MethodEntry:
         return tuple(name for name in (*self.uses, *(stage.name for stage in self.trains)) if name not in self.without)
 
 
+PAIRS = "baselines.textbook:PairTextbook"
+
 METHODS = {
     method.name: method
     for method in (
@@ -84,13 +88,29 @@ METHODS = {
             "fsrcnn",
             "FSRCNN, trained on clean bicubic pairs",
             "baselines.fsrcnn:FSRCNN",
-            trains=(StageEntry("fsrcnn", "baselines.fsrcnn:FSRCNNStage", "baselines.settings:FSRCNNSettings", reads=("z",)),),
+            trains=(
+                StageEntry(
+                    "fsrcnn",
+                    "baselines.fsrcnn:FSRCNNStage",
+                    "baselines.settings:FSRCNNSettings",
+                    reads=("z",),
+                    textbook=PAIRS,
+                ),
+            ),
         ),
         MethodEntry(
             "edsr",
             "EDSR, trained on clean bicubic pairs",
             "baselines.edsr:EDSR",
-            trains=(StageEntry("edsr", "baselines.edsr:EDSRStage", "baselines.settings:EDSRSettings", reads=("z",)),),
+            trains=(
+                StageEntry(
+                    "edsr",
+                    "baselines.edsr:EDSRStage",
+                    "baselines.settings:EDSRSettings",
+                    reads=("z",),
+                    textbook=PAIRS,
+                ),
+            ),
         ),
         MethodEntry("bm3d-edsr", "BM3D on the LR image, then EDSR", "baselines.bm3d_edsr:BM3DEDSR", uses=("edsr",)),
         MethodEntry(
@@ -104,6 +124,7 @@ METHODS = {
                     "baselines.settings:SRGANSettings",
                     reads=("z",),
                     weights_of="srgan",
+                    textbook="baselines.textbook:SRGANTextbook",
                 ),
             ),
         ),
@@ -118,6 +139,7 @@ METHODS = {
                     "baselines.settings:PseudoSettings",
                     reads=("x", "z"),
                     needs=("edsr",),
+                    textbook="baselines.textbook:PseudoTextbook",
                 ),
             ),
             uses=("edsr",),
@@ -127,13 +149,20 @@ METHODS = {
             "CinCGAN, trained without pairs",
             "cincgan.method:CinCGAN",
             trains=(
-                StageEntry("cincgan-inner", "cincgan.inner:InnerStage", "cincgan.settings:InnerSettings", reads=("x", "z")),
+                StageEntry(
+                    "cincgan-inner",
+                    "cincgan.inner:InnerStage",
+                    "cincgan.settings:InnerSettings",
+                    reads=("x", "z"),
+                    textbook="cincgan.textbook:InnerTextbook",
+                ),
                 StageEntry(
                     "cincgan-joint",
                     "cincgan.joint:JointStage",
                     "cincgan.settings:JointSettings",
                     reads=("x", "z"),
                     needs=("edsr", "cincgan-inner"),
+                    textbook="cincgan.textbook:JointTextbook",
                 ),
             ),
             uses=("edsr",),
@@ -150,6 +179,7 @@ METHODS = {
                     "benchmarks.settings:PlainSettings",
                     reads=("pairs",),
                     needs=("edsr",),
+                    textbook=PAIRS,
                 ),
             ),
             uses=("edsr",),
@@ -167,6 +197,7 @@ METHODS = {
                     reads=("pairs",),
                     needs=("srgan",),
                     weights_of="srgan",
+                    textbook="baselines.textbook:SRGANTextbook",
                 ),
             ),
             uses=("srgan",),

@@ -26,6 +26,9 @@ examples:
   python -m benchmarks.speed evaluation --hr BSD100 --hr-suffix _HR
   python -m benchmarks.speed tiling --method edsr --profile paper --size 510x339 --tile 224     untrained weights
   python -m benchmarks.speed loading --hr BSDS500/train --batch-size 16 --patch-size 32
+  python -m benchmarks.speed training                         a step of every stage at demo size, beside a textbook's
+  python -m benchmarks.speed training --profile paper --stages cincgan-inner cincgan-joint --json
+  python -m benchmarks.speed training --profile paper --stages edsr --set stages.edsr.training.batch_size=2
 
 Each time is the best of --repeat. Run it on an idle machine, and compare ratios, not seconds.
 """
@@ -37,7 +40,8 @@ PHOTO_CROP = (320, 480)  # HR pixels of the crops of packaged photographs: about
 def make_parser() -> Parser:
     """The command line."""
     parser = Parser("python -m benchmarks.speed", "Measure speed and memory against what others offer.", EXAMPLES)
-    parser.add_argument("what", choices=("evaluation", "tiling", "loading"), help="scores, tiled inference, or training patches")
+    what = ("evaluation", "tiling", "loading", "training")
+    parser.add_argument("what", choices=what, help="scores, tiled inference, training patches, or training steps")
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="times per figure (default: 3; tiling, starts: once)")
     parser.add_argument("--json", action="store_true", help="print machine-readable figures")
     images = parser.add_argument_group("evaluation and loading")
@@ -48,11 +52,22 @@ def make_parser() -> Parser:
     loading = parser.add_argument_group("loading")
     loading.add_argument("--patch-size", type=int, default=32, metavar="N", help="LR pixels a side (default: 32)")
     loading.add_argument("--batch-size", type=int, default=16, metavar="N", help="pairs of patches (default: 16)")
+    sizes = parser.add_argument_group("tiling and training")
+    sizes.add_argument("--profile", default="demo", metavar="NAME", help="whose sizes networks and batches have (default: demo)")
     tiling = parser.add_argument_group("tiling")
     tiling.add_argument("--method", default="edsr", metavar="NAME", help="a method (default: edsr)")
-    tiling.add_argument("--profile", default="demo", metavar="NAME", help="whose sizes its networks have (default: demo)")
     tiling.add_argument("--size", default="128x96", metavar="WxH", help="LR pixels (default: 128x96)")
     tiling.add_argument("--tile", type=int, default=0, metavar="N", help="LR pixels a side, margins included (default: 0, none)")
+    training = parser.add_argument_group("training")
+    training.add_argument("--stages", nargs="+", metavar="NAME", help="training stages (default: all of the profile)")
+    training.add_argument(
+        "--precision",
+        nargs="+",
+        choices=("float32", "bfloat16"),
+        default=["float32", "bfloat16"],
+        help="of our forward passes (default: both; bfloat16 only where the device has it)",
+    )
+    training.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the profile")
     return parser
 
 
@@ -90,6 +105,8 @@ class Figure:
 def _dispatch(options: argparse.Namespace) -> int:
     if options.repeat < 1:
         raise UsageError(f"--repeat {options.repeat}: give 1 or more")
+    if options.what == "training":
+        return _training(options)
     measure = {"evaluation": _evaluation, "tiling": _tiling, "loading": _loading}[options.what]
     figures = measure(options)
     _print(list(figures), as_json=options.json)
@@ -270,6 +287,25 @@ def _loading(options: argparse.Namespace) -> Iterable[Figure]:
     yield Figure(what, against, times.ours, times.theirs, unit="pairs/s")
     yield Figure("until the first batch, nothing cached", against, times.first_start, times.their_start, unit="s")
     yield Figure("until the first batch, images cached", against, times.later_start, times.their_start, unit="s")
+
+
+def _training(options: argparse.Namespace) -> int:
+    from benchmarks.profile import load_profile
+    from benchmarks.registry import get_stage
+    from benchmarks.speed_training import measure_training, print_training
+
+    profile = load_profile(options.profile, options.set)
+    stages = [get_stage(name).name for name in options.stages or profile.stages]
+    figures = []
+    for stage in stages:
+        for precision in dict.fromkeys(options.precision):
+            figure = measure_training(profile, stage, precision, options.repeat)
+            if figure.precision != precision:
+                print(f"{stage}: {precision} would be slower than float32 on this device: left out", file=sys.stderr)
+            else:
+                figures.append(figure)
+    print_training(figures, as_json=options.json)
+    return 0
 
 
 def _print(figures: Sequence[Figure], *, as_json: bool) -> None:

@@ -152,7 +152,7 @@ def frozen(network: nn.Module) -> Iterator[None]:
 
 
 @dataclass
-class _Progress:
+class Progress:
     """What the loop itself must remember to go on to the bit."""
 
     step: int = 0
@@ -187,15 +187,13 @@ def train(
         Interrupted: a signal asked to stop.
     """
     settings = stage.training
-    for network in stage.networks.values():
-        network.to(memory_format=torch.channels_last).train()
-    averages = _averages(stage)
+    averages = made_ready(stage)
     state = _restore(stage, averages, generator, checkpoint)
     started, saved = time.monotonic() - state.seconds, time.monotonic()
     try:
         while state.step < settings.steps:
             with whole():
-                losses = _advance(stage, averages, state)
+                losses = advance(stage, averages, state)
                 state.seconds = time.monotonic() - started
                 report(state.step, losses)
             if time.monotonic() - saved > CHECKPOINT_SECONDS and state.step < settings.steps:
@@ -212,7 +210,7 @@ def train(
     return weights, state.history, state.seconds
 
 
-def _advance(stage: Stage, averages: Mapping[str, AveragedModel], state: _Progress) -> dict[str, float]:
+def advance(stage: Stage, averages: Mapping[str, AveragedModel], state: Progress) -> dict[str, float]:
     """One step, with all that the loop does about it. Returns its losses."""
     settings = stage.training
     decay = 0.5 ** (state.step // settings.halve_every)
@@ -236,7 +234,10 @@ def _advance(stage: Stage, averages: Mapping[str, AveragedModel], state: _Progre
     return losses
 
 
-def _averages(stage: Stage) -> dict[str, AveragedModel]:
+def made_ready(stage: Stage) -> dict[str, AveragedModel]:
+    """Lay a fresh stage's networks out as training wants them, and return the moving averages it asks for, by network."""
+    for network in stage.networks.values():
+        network.to(memory_format=torch.channels_last).train()
     decay = stage.training.ema_decay
     average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
     return {name: AveragedModel(stage.networks[name], multi_avg_fn=average) for name in stage.averaged if decay}
@@ -257,7 +258,7 @@ def _mean(records: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _save(
-    stage: Stage, averages: Mapping[str, AveragedModel], generator: torch.Generator, state: _Progress, checkpoint: Path
+    stage: Stage, averages: Mapping[str, AveragedModel], generator: torch.Generator, state: Progress, checkpoint: Path
 ) -> None:
     """Everything that decides how training goes on: weights, optimisers, averages, random states, position."""
     content = {
@@ -271,9 +272,9 @@ def _save(
     write_atomically(checkpoint, lambda file: torch.save(content, file))
 
 
-def _restore(stage: Stage, averages: Mapping[str, AveragedModel], generator: torch.Generator, checkpoint: Path) -> _Progress:
+def _restore(stage: Stage, averages: Mapping[str, AveragedModel], generator: torch.Generator, checkpoint: Path) -> Progress:
     if not checkpoint.is_file():
-        return _Progress()
+        return Progress()
     try:
         with zipfile.ZipFile(checkpoint) as records:  # whose check sums torch writes, but does not look at
             if damaged := records.testzip():
@@ -287,6 +288,6 @@ def _restore(stage: Stage, averages: Mapping[str, AveragedModel], generator: tor
             average.load_state_dict(content["averages"][name])
         generator.set_state(content["generator"])
         torch.set_rng_state(content["torch"])
-        return _Progress(**content["progress"])
+        return Progress(**content["progress"])
     except (*UNREADABLE, zipfile.BadZipFile, pickle.UnpicklingError) as error:
         raise UsageError(f"{checkpoint}: corrupt checkpoint ({error}): delete it to train this cell from the start") from error

@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image as PillowImage
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import basicsr_adapter
 from benchmarks.errors import BenchmarkError
 from benchmarks.speed_loading import compare_loading
+from benchmarks.speed_training import Convolution, convolution_flop
 from tests.conftest import ROOT
 
 
@@ -60,6 +63,31 @@ def test_loading(small_images: Path) -> None:
     assert later["seconds"] < first["seconds"]
 
 
+@pytest.mark.slow
+def test_training() -> None:
+    smaller = "stages.cincgan-inner.training.batch_size=2"
+    done = speed("training", "--profile", "smoke", "--stages", "cincgan-inner", "--repeat", "1", "--set", smaller, "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures[0]["precision"] == "float32"
+    for figure in figures:
+        assert (figure["stage"], figure["batch_size"], figure["patch_size"]) == ("cincgan-inner", 2, 24)
+        assert figure["ratio"] == pytest.approx(figure["textbook_seconds"] / figure["seconds"])
+        assert figure["images_per_second"] == pytest.approx(2 / figure["seconds"])
+        assert 0 < figure["fraction"] == pytest.approx(figure["flop"] / figure["seconds"] / figure["ceiling"])
+        assert 1.2 < figure["textbook_flop"] / figure["flop"] < 2, (
+            "G1 is computed as often as in a textbook, or the textbook saves"
+        )
+        assert 300 < figure["megabytes"] < 3000
+
+
+def test_arithmetic_is_counted_as_torch_does() -> None:
+    call = Convolution((2, 3, 17, 20), (8, 3, 4, 4), (2, 2), (1, 1), torch.float32)
+    with FlopCounterMode(display=False) as counter:
+        torch.conv2d(torch.zeros(call.shape), torch.zeros(call.weight), None, call.stride, call.padding)
+    assert convolution_flop(call) == counter.get_total_flops()
+
+
 def test_both_ways_are_held_to_the_same_pixels(small_images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = basicsr_adapter.paired_image_dataset
 
@@ -91,6 +119,8 @@ def test_mistakes(small_images: Path) -> None:
         ((*small, "--patch-size", "13"), "--patch-size 13: x1/4 of an image of 60x48 is smaller: lower it"),
         (("loading", "--hr", "/nowhere"), "no such folder"),
         (("tiling", "--size", "90"), "--size 90: give width and height"),
+        (("training", "--stages", "edrs"), "unknown training stage 'edrs'"),
+        (("training", "--set", "tile"), "--set tile: write key=value"),
         (("evaluation", "--repeat", "0"), "--repeat 0: give 1 or more"),
         (("evaluation", "--hr", "/nowhere"), "no such folder"),
         (("everything",), "invalid choice"),

@@ -28,7 +28,7 @@ from benchmarks.method import Descriptor
 from benchmarks.perceptual import trunk_state
 from benchmarks.settings import TrainingSettings
 from benchmarks.stored import load_stage
-from benchmarks.training import Stage, _Progress, _restore, _save
+from benchmarks.training import Stage, Progress, _restore, _save
 from tests.bad_input.doors import check_line, snapshot
 from tests.fuzz.documents import training
 
@@ -168,7 +168,7 @@ def restore(content: bytes, path: Path) -> list[Tensor | int]:
 
 @pytest.fixture(name="checkpoint")
 def saved_checkpoint(tmp_path: Path) -> bytes:
-    _save(Tiny(), {}, torch.Generator(), _Progress(3), tmp_path / "checkpoint.pt")
+    _save(Tiny(), {}, torch.Generator(), Progress(3), tmp_path / "checkpoint.pt")
     return (tmp_path / "checkpoint.pt").read_bytes()
 
 

@@ -1,0 +1,291 @@
+"""Training steps: ours beside the textbook's, the arithmetic they need, and what the machine can do at most."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.profile import Profile, load_profile
+from benchmarks.registry import get_stage, resolve
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from benchmarks.textbook import Textbook
+    from benchmarks.training import Stage, TrainedStage
+
+DATASET = "demo-photos"  # what is on the patches does not change how long a step takes
+DOMINANT = 3  # convolutions that the ceiling is measured on
+
+
+@dataclass(frozen=True)
+class StepFigure:
+    """One step of one stage: seconds, arithmetic (multiply-adds count twice) and memory, on one device.
+
+    ``seconds`` is None where the stage cannot be measured here; ``missing`` says why. ``ceiling`` is the best rate of the
+    step's dominant convolutions by themselves, forward and backward, in FLOP/s; ``megabytes`` the peak of the process, or on
+    a GPU of its memory.
+    """
+
+    stage: str
+    profile: str
+    precision: str
+    batch_size: int
+    patch_size: int
+    device: str
+    threads: int
+    seconds: float | None = None
+    textbook_seconds: float | None = None
+    flop: float | None = None
+    textbook_flop: float | None = None
+    ceiling: float | None = None
+    megabytes: float | None = None
+    missing: str = ""
+
+    @property
+    def images_per_second(self) -> float | None:
+        """LR patches of one domain."""
+        return self.batch_size / self.seconds if self.seconds else None
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times faster than the textbook's ours is."""
+        return self.textbook_seconds / self.seconds if self.seconds and self.textbook_seconds else None
+
+    @property
+    def fraction(self) -> float | None:
+        """What ours reaches of the ceiling."""
+        return self.flop / self.seconds / self.ceiling if self.seconds and self.flop and self.ceiling else None
+
+
+def measure_training(profile: Profile, stage: str, precision: str, repeat: int) -> StepFigure:
+    """Measure a stage's step in a process of its own, whose peak of memory is then the step's.
+
+    Args:
+        profile: sizes of networks and batches.
+        stage: of the registry; one with phases is measured in its last.
+        precision: of our forward passes; the textbook's are float32.
+        repeat: alternate measurements of both ways, of which each one's best counts.
+
+    Returns:
+        The figure; without seconds where published weights that a loss needs cannot be had.
+    """
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(_measure, profile.name, profile.changes, stage, precision, repeat).result()
+
+
+def _measure(profile_name: str, changes: Sequence[str], name: str, precision: str, repeat: int) -> StepFigure:
+    import torch
+
+    from benchmarks.errors import WeightsMissing
+    from benchmarks.training import effective_precision
+
+    profile = load_profile(profile_name, changes)
+    threads = min(profile.threads, os.cpu_count() or 1)
+    torch.set_num_threads(threads)
+    training = replace(profile.stages[name].training, precision=precision)
+    figure = StepFigure(
+        name, profile.name, effective_precision(training), training.batch_size, training.patch_size, _device(), threads
+    )
+    try:
+        ours = _OurLoop(_fresh(profile, name, precision))
+    except WeightsMissing as error:
+        return replace(figure, missing=str(error))
+    flop = _counted(ours.advance)
+    ceiling = _ceiling(_convolutions(ours))
+    ours.advance()
+    megabytes = _peak_megabytes()
+    textbook: Textbook = resolve(get_stage(name).textbook)(_fresh(profile, name, "float32"))
+    textbook_flop = _counted(lambda: textbook.advance(ours.index))
+    times = [(_seconds(ours.advance), _seconds(lambda: textbook.advance(ours.index))) for _ in range(repeat)]
+    seconds, textbook_seconds = (min(column) for column in zip(*times, strict=True))
+    return replace(
+        figure,
+        seconds=seconds,
+        textbook_seconds=textbook_seconds,
+        flop=flop,
+        textbook_flop=textbook_flop,
+        ceiling=ceiling,
+        megabytes=megabytes,
+    )
+
+
+def _fresh(profile: Profile, name: str, precision: str) -> Stage:
+    """The stage with fresh weights, and so what it needs."""
+    from benchmarks.data.cards import load_dataset_card
+    from benchmarks.data.images import DataSpec
+    from benchmarks.training import TrainedStage, make_stage
+
+    def needed(stage: str) -> TrainedStage:
+        made = fresh(stage)
+        return TrainedStage(profile.stages[stage], {key: net.state_dict() for key, net in made.networks.items()}, data.card.scale)
+
+    def fresh(stage: str) -> Stage:
+        settings = profile.stages[stage]
+        settings = replace(settings, training=replace(settings.training, precision=precision))
+        needs = {each: needed(each) for each in get_stage(stage).needs}
+        return make_stage(resolve(get_stage(stage).target), settings, data, needs, 0)[0]
+
+    data = DataSpec(load_dataset_card(DATASET), profile.degradation, profile.track2_like)
+    return fresh(name)
+
+
+class _OurLoop:
+    """The training loop's step, near the end of the training, where every stage does all that it does."""
+
+    def __init__(self, stage: Stage) -> None:
+        from benchmarks.training import made_ready
+
+        self.stage, self.averages = stage, made_ready(stage)
+        self.index = max(0, stage.training.steps - 2)  # the last but one: the last adds a point to the history
+
+    def advance(self) -> object:
+        from benchmarks.training import Progress, advance
+
+        return advance(self.stage, self.averages, Progress(step=self.index))
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def _counted(run: Callable[[], object]) -> float:
+    """Floating-point operations of the run's convolutions and matrix products."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return float(counter.get_total_flops())
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """What one call of a convolution works on."""
+
+    shape: tuple[int, ...]  # of its input
+    weight: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dtype: Any
+
+
+def _convolutions(ours: _OurLoop) -> Counter[Convolution]:
+    """The plain convolutions of one step, with how often each is called."""
+    import torch
+
+    found: Counter[Convolution] = Counter()
+
+    def note(module: nn.Conv2d, given: tuple[Any, ...], made: Any) -> None:
+        if isinstance(module.padding, tuple) and module.groups == 1:
+            shape, weight = tuple(given[0].shape), tuple(module.weight.shape)
+            found[Convolution(shape, weight, module.stride, module.padding, made.dtype)] += 1
+
+    modules = [module for network in ours.stage.networks.values() for module in network.modules()]
+    handles = [module.register_forward_hook(note) for module in modules if type(module) is torch.nn.Conv2d]
+    ours.advance()
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+def _ceiling(calls: Counter[Convolution]) -> float:
+    """The best FLOP/s, forward and backward, of the convolutions that cost most, each in the better of both layouts."""
+    import torch
+
+    costs = {call: convolution_flop(call) * count for call, count in calls.items()}
+    dominant = sorted(costs, key=lambda call: costs[call], reverse=True)[:DOMINANT]
+    layouts = (torch.channels_last, torch.contiguous_format)
+    return max(3 * convolution_flop(call) / _convolution_seconds(call, layout) for call in dominant for layout in layouts)
+
+
+def convolution_flop(call: Convolution) -> int:
+    """Floating-point operations of its forward pass."""
+    outputs, inputs, height, width = call.weight
+    across = [
+        (side + 2 * padding - kernel) // stride + 1
+        for side, padding, kernel, stride in zip(call.shape[2:], call.padding, (height, width), call.stride, strict=True)
+    ]
+    return 2 * call.shape[0] * across[0] * across[1] * outputs * inputs * height * width
+
+
+def _convolution_seconds(call: Convolution, layout: Any) -> float:
+    import torch
+
+    image, weight = (torch.randn(shape).to(call.dtype).contiguous(memory_format=layout) for shape in (call.shape, call.weight))
+
+    def run() -> None:
+        made = torch.conv2d(image, weight, None, call.stride, call.padding)
+        backward = torch.ops.aten.convolution_backward
+        backward(made, image, weight, None, call.stride, call.padding, (1, 1), False, (0, 0), 1, (True, True, False))
+
+    run()
+    return min(_seconds(run) for _ in range(3))
+
+
+def _device() -> str:
+    from benchmarks.provenance import environment
+
+    return str(environment()["processor"])
+
+
+def _peak_megabytes() -> float:
+    """Of this process. ``ru_maxrss`` would count what the process that started it had before."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return next(float(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1e3
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+COLUMNS: dict[str, Callable[[StepFigure], str]] = {
+    "stage": lambda figure: figure.stage,
+    "size": lambda figure: f"{figure.profile}, {figure.batch_size} x {figure.patch_size}",
+    "precision": lambda figure: figure.precision,
+    "s a step": lambda figure: _shown(figure.seconds, 3),
+    "images/s": lambda figure: _shown(figure.images_per_second, 1),
+    "textbook, s": lambda figure: _shown(figure.textbook_seconds, 3),
+    "times faster": lambda figure: _shown(figure.ratio, 2),
+    "GFLOP": lambda figure: _shown(figure.flop and figure.flop / 1e9, 0),
+    "textbook, GFLOP": lambda figure: _shown(figure.textbook_flop and figure.textbook_flop / 1e9, 0),
+    "ceiling, GFLOP/s": lambda figure: _shown(figure.ceiling and figure.ceiling / 1e9, 0),
+    "of it": lambda figure: f"{figure.fraction:.0%}" if figure.fraction else "",
+    "peak MB": lambda figure: _shown(figure.megabytes, 0),
+}
+
+
+def _shown(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def print_training(figures: Sequence[StepFigure], *, as_json: bool) -> None:
+    """Print figures as a table, or with all they say and what follows of it as JSON."""
+    if as_json:
+        from benchmarks.results import to_json
+
+        derived = ("images_per_second", "ratio", "fraction")
+        print(to_json([{**asdict(figure), **{key: getattr(figure, key) for key in derived}} for figure in figures]))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for number, column in enumerate(COLUMNS):
+        table.add_column(column, justify="left" if number < 3 else "right", no_wrap=number < 3)
+    for figure in figures:
+        table.add_row(*(show(figure) for show in COLUMNS.values()))
+    console = Console(width=max(Console().width, 170), highlight=False)
+    console.print(table)
+    for figure in figures:
+        if figure.missing:
+            console.print(f"{figure.stage}: {figure.missing}")
