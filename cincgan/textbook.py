@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.textbook import Textbook, noise_like, total
+from benchmarks.training import Stage
 from cincgan.inner import InnerStage, discriminator
 from cincgan.joint import JointStage
 from cincgan.losses import absolute, adversarial_loss, discriminator_loss, squared, total_variation
+from cincgan.networks import ScoreConv
 from cincgan.settings import LossSettings, Reduction
 
 
 class AdversarialTextbook(Textbook):
     """What steps with these discriminators share."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        for module in (module for network in self.networks.values() for module in network.modules()):
+            if isinstance(module, ScoreConv):
+                module.forward = partial(nn.Conv2d.forward, module)  # type: ignore[method-assign]
 
     def judge(self, name: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of real and fake images ``(N, 3, H, W)``, from one pass over both."""

@@ -9,7 +9,7 @@ from torch import nn
 from baselines.edsr import EDSRNetwork
 from baselines.settings import EDSRSettings
 from benchmarks.profile import load_profile
-from cincgan.networks import Discriminator, Generator, hr_discriminator, lr_discriminator
+from cincgan.networks import Discriminator, Generator, ScoreConv, hr_discriminator, lr_discriminator
 from cincgan.settings import DiscriminatorSettings, GeneratorSettings
 
 PAPER = load_profile("paper")
@@ -63,6 +63,17 @@ def test_receptive_fields(make: type[Discriminator], field: int, side: int) -> N
     assert image.grad is not None
     seen = image.grad.abs().sum(dim=(0, 1)) > 0
     assert int(seen.any(0).sum()) == int(seen.any(1).sum()) == field
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2])
+def test_scores_by_a_matrix_product_are_the_convolutions(padding: int) -> None:
+    layer, image = ScoreConv(5, 4, padding), torch.rand(2, 5, 7, 9, requires_grad=True)
+    expected = nn.functional.conv2d(image, layer.weight, layer.bias, padding=padding)
+    ours, right = (
+        torch.autograd.grad(scores.square().sum(), [image, *layer.parameters()]) for scores in (layer(image), expected)
+    )
+    for found, value in zip((layer(image), *ours), (expected, *right), strict=True):
+        torch.testing.assert_close(found, value)
 
 
 def test_shapes() -> None:
