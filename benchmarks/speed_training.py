@@ -6,8 +6,9 @@ import os
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -99,11 +100,13 @@ def _measure(profile_name: str, changes: Sequence[str], name: str, precision: st
         ours = _OurLoop(_fresh(profile, name, precision))
     except WeightsMissing as error:
         return replace(figure, missing=str(error))
-    flop = _counted(ours.advance)
-    ceiling = _ceiling(_convolutions(ours))
+    convolutions: Counter[Convolution] = Counter()
+    with _noted(ours, convolutions):
+        flop = _counted(ours.advance)
     ours.advance()
     megabytes = _peak_megabytes()
     textbook: Textbook = resolve(get_stage(name).textbook)(_fresh(profile, name, "float32"))
+    ceiling = _ceiling(convolutions)
     textbook_flop = _counted(lambda: textbook.advance(ours.index))
     times = [(_seconds(ours.advance), _seconds(lambda: textbook.advance(ours.index))) for _ in range(repeat)]
     seconds, textbook_seconds = (min(column) for column in zip(*times, strict=True))
@@ -179,23 +182,23 @@ class Convolution:
     dtype: Any
 
 
-def _convolutions(ours: _OurLoop) -> Counter[Convolution]:
-    """The plain convolutions of one step, with how often each is called."""
-    import torch
-
-    found: Counter[Convolution] = Counter()
+@contextmanager
+def _noted(ours: _OurLoop, calls: Counter[Convolution]) -> Iterator[None]:
+    """Note the plain convolutions that are called, and how often."""
+    from torch import nn
 
     def note(module: nn.Conv2d, given: tuple[Any, ...], made: Any) -> None:
         if isinstance(module.padding, tuple) and module.groups == 1:
             shape, weight = tuple(given[0].shape), tuple(module.weight.shape)
-            found[Convolution(shape, weight, module.stride, module.padding, made.dtype)] += 1
+            calls[Convolution(shape, weight, module.stride, module.padding, made.dtype)] += 1
 
     modules = [module for network in ours.stage.networks.values() for module in network.modules()]
-    handles = [module.register_forward_hook(note) for module in modules if type(module) is torch.nn.Conv2d]
-    ours.advance()
-    for handle in handles:
-        handle.remove()
-    return found
+    handles = [module.register_forward_hook(note) for module in modules if type(module) is nn.Conv2d]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _ceiling(calls: Counter[Convolution]) -> float:
