@@ -28,7 +28,7 @@ from benchmarks.method import Descriptor
 from benchmarks.perceptual import trunk_state
 from benchmarks.settings import TrainingSettings
 from benchmarks.stored import load_stage
-from benchmarks.training import Stage, Progress, _restore, _save
+from benchmarks.training import Progress, Stage, _restore, _save
 from tests.bad_input.doors import check_line, snapshot
 from tests.fuzz.documents import training
 
