@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from baselines.edsr import sr_network
 from baselines.pairs import NetworkMethod, clean_pairs
 from baselines.settings import PseudoSettings
+from benchmarks.parallel import noise_like
 from benchmarks.training import Context, Stage, TrainedStage, descend, detached, total
 from cincgan.inner import fool, update_discriminator
 from cincgan.losses import absolute
@@ -50,7 +51,7 @@ class PseudoStage(Stage):
         settings = self.settings
         x, (y, z) = self.x.draw(), self.pairs.draw_pairs()
         with self.mixed_precision():
-            degraded = self.networks["g_yx"](y + settings.input_noise * torch.randn_like(y)).float()
+            degraded = self.networks["g_yx"](y + settings.input_noise * noise_like(y)).float()
             clean, pseudo, same = self.networks["g_xy"](torch.cat([x, degraded, y])).float().chunk(3)
         self.last = x, clean
         judged = {

@@ -9,7 +9,8 @@ from torch.nn import functional
 from baselines.pairs import PairStage
 from baselines.pseudo import PseudoStage
 from baselines.srgan import SRGANStage, real_or_fake
-from benchmarks.textbook import Textbook, noise_like, total
+from benchmarks.parallel import noise_like
+from benchmarks.textbook import Textbook, total
 from cincgan.losses import absolute
 from cincgan.textbook import AdversarialTextbook
 
@@ -68,7 +69,7 @@ class PseudoTextbook(AdversarialTextbook):
         settings = self.stage.settings
         x, (y, z) = self.stage.x.draw(), self.stage.pairs.draw_pairs()
         x, y, z = x.contiguous(), y.contiguous(), z.contiguous()
-        noisy = y + settings.input_noise * noise_like(y)
+        noisy = y + settings.input_noise * noise_like(y).contiguous()
         g_xy, g_yx, sr = (self.networks[name] for name in ("g_xy", "g_yx", "sr"))
         judged = {
             "d_y": self.update_discriminator("d_y", y, g_xy(x)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -99,23 +100,35 @@ def _trained_on(cell: Cell) -> dict[str, str]:
     return {"trained_on": ", ".join(sorted(names))} if names else {}
 
 
+def follow(cells: Sequence[Cell], workspace: Workspace) -> None:
+    """In a process other than the first: take part in each training that it announces, and write nothing."""
+    import torch
+
+    from benchmarks.parallel import announced
+
+    by_id = {cell.id: cell for cell in cells}
+    while (cell_id := announced()) is not None:
+        torch.set_num_threads(by_id[cell_id].settings["threads"])
+        with suppress(TrainingCollapsed):  # the first says so
+            _trained(by_id[cell_id], workspace, lambda done, of, losses: None)
+
+
 def _train(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:
     from safetensors.torch import save
 
-    from benchmarks.data.weights import fetch, load_weight_card
-    from benchmarks.stored import load_stage, stage_settings
-    from benchmarks.training import effective_precision, make_stage, train
+    from benchmarks.parallel import announce, leave
+    from benchmarks.stored import stage_settings
+    from benchmarks.training import effective_precision
 
     settings = stage_settings(cell.label, cell.settings, str(cell))
-    assert cell.seed is not None
-    for name in cell.settings.get("weights", {}):
-        fetch(load_weight_card(name))  # now, for a loss may want them only after days
-    needs = {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()}
-    stage, generator = make_stage(resolve(get_stage(cell.label).target), settings, cell.data, needs, cell.seed)
-    steps = settings.training.steps
-    weights, history, seconds = train(
-        stage, generator, workspace.folder(cell) / "checkpoint.pt", lambda step, losses: report(step, steps, losses)
-    )
+    announce(cell.id)
+    try:
+        weights, history, seconds = _trained(cell, workspace, report)
+    except TrainingCollapsed:  # in all processes alike
+        raise
+    except BaseException:
+        leave()
+        raise
     flat = {f"{network}/{key}": tensor for network, tensors in weights.items() for key, tensor in tensors.items()}
     content = save(flat)
     write_atomically(workspace.folder(cell) / "weights.safetensors", lambda file: file.write(content))
@@ -125,6 +138,22 @@ def _train(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:
         "training_seconds": round(seconds, 3),
         "history": history,
     }
+
+
+def _trained(cell: Cell, workspace: Workspace, report: Report) -> tuple[dict[str, dict[str, Any]], list[dict[str, float]], float]:
+    """Weights, history and seconds, as ``benchmarks.training.train`` returns them."""
+    from benchmarks.data.weights import fetch, load_weight_card
+    from benchmarks.stored import load_stage, stage_settings
+    from benchmarks.training import make_stage, train
+
+    settings = stage_settings(cell.label, cell.settings, str(cell))
+    assert cell.seed is not None
+    for name in cell.settings.get("weights", {}):
+        fetch(load_weight_card(name))  # now, for a loss may want them only after days
+    needs = {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()}
+    stage, generator = make_stage(resolve(get_stage(cell.label).target), settings, cell.data, needs, cell.seed)
+    steps = settings.training.steps
+    return train(stage, generator, workspace.folder(cell) / "checkpoint.pt", lambda step, losses: report(step, steps, losses))
 
 
 def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,8 +15,10 @@ from benchmarks.command import Parser, go_offline_if_asked, named_path, run_comm
 from benchmarks.errors import UsageError
 
 if TYPE_CHECKING:
+    from benchmarks.invocation import Invocation
     from benchmarks.plan import Cell
     from benchmarks.profile import Profile
+    from benchmarks.workspace import Workspace
 
 EXAMPLES = """\
 examples:
@@ -32,6 +35,7 @@ examples:
   python -m benchmarks.run --methods bicubic edsr --data-dir photos     your own images: photos/train and photos/test
   python -m benchmarks.run --methods edsr --datasets set5 --train-on demo-photos
   python -m benchmarks.run --all --offline                after python -m benchmarks.prepare --profile demo
+  torchrun --nproc-per-node 2 -m benchmarks.run --methods cincgan     each training on two processes
   python -m benchmarks.run --list                         what there is to choose from
 
 exit codes: 0 all done, 1 something failed or diverged, 2 wrong use or something missing, 130 or 143 stopped by Ctrl-C or SIGTERM
@@ -117,7 +121,25 @@ def _dispatch(options: argparse.Namespace) -> int:
 
     from benchmarks.invocation import Invocation
 
-    return Invocation(profile, cells, related, workspace, force=options.force, as_json=options.json).run()
+    invocation = Invocation(profile, cells, related, workspace, force=options.force, as_json=options.json)
+    return _with_others(invocation, cells, workspace) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else invocation.run()
+
+
+def _with_others(invocation: Invocation, cells: Sequence[Cell], workspace: Workspace) -> int:
+    """One of several processes, started by torchrun: the first runs the plan, the others take part in its trainings."""
+    from benchmarks import parallel
+    from benchmarks.cells import follow
+
+    parallel.start()
+    try:
+        if parallel.rank():
+            follow(cells, workspace)
+            return 0
+        code = invocation.run()
+        parallel.announce(None)
+        return code
+    finally:
+        parallel.leave()
 
 
 def _related(profile: Profile, where: tuple[Any, ...]) -> list[Cell]:

@@ -75,8 +75,3 @@ def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
 def total(terms: Mapping[str, Tensor]) -> Tensor:
     """The sum of loss terms."""
     return torch.stack(list(terms.values())).sum()
-
-
-def noise_like(images: Tensor) -> Tensor:
-    """The normal random numbers that a stage draws for ``(N, 3, H, W)`` images: in the order of its own, channels last."""
-    return torch.randn_like(images.contiguous(memory_format=torch.channels_last)).contiguous()

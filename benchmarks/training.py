@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from benchmarks import parallel
 from benchmarks.data.decode import Image
 from benchmarks.data.images import DataSpec
 from benchmarks.data.sampler import PatchSampler
@@ -65,6 +66,7 @@ class Context:
             batch_size=training.batch_size,
             generator=self.generator,
             paired=paired,
+            share=parallel.own_share(training.batch_size),
         )
 
 
@@ -217,7 +219,7 @@ def advance(stage: Stage, averages: Mapping[str, AveragedModel], state: Progress
     for name, optimizer in stage.optimizers.items():
         for group in optimizer.param_groups:
             group["lr"] = stage.learning_rates[name] * decay
-    losses = {name: float(loss) for name, loss in stage.step(state.step).items()}
+    losses = parallel.mean_values(stage.step(state.step))
     for name, average in averages.items() if state.step >= stage.average_from else ():
         average.update_parameters(stage.networks[name])
     state.step += 1
@@ -230,7 +232,8 @@ def advance(stage: Stage, averages: Mapping[str, AveragedModel], state: Progress
     if state.step % max(1, settings.steps // HISTORY_POINTS) == 0 or state.step == settings.steps:
         state.history.append({"step": state.step, **_mean(state.pending)})
         state.pending.clear()
-        check_output(state.step, *stage.probe())
+        check_output(state.step, *map(parallel.joined, stage.probe()))
+        parallel.check_equal(stage.networks)
     return losses
 
 
@@ -238,6 +241,7 @@ def made_ready(stage: Stage) -> dict[str, AveragedModel]:
     """Lay a fresh stage's networks out as training wants them, and return the moving averages it asks for, by network."""
     for network in stage.networks.values():
         network.to(memory_format=torch.channels_last).train()
+    parallel.prepare(stage.networks, stage.optimizers)
     decay = stage.training.ema_decay
     average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
     return {name: AveragedModel(stage.networks[name], multi_avg_fn=average) for name in stage.averaged if decay}
@@ -261,6 +265,8 @@ def _save(
     stage: Stage, averages: Mapping[str, AveragedModel], generator: torch.Generator, state: Progress, checkpoint: Path
 ) -> None:
     """Everything that decides how training goes on: weights, optimisers, averages, random states, position."""
+    if parallel.rank():  # the others are in the same state
+        return
     content = {
         "networks": {name: network.state_dict() for name, network in stage.networks.items()},
         "optimizers": {name: optimizer.state_dict() for name, optimizer in stage.optimizers.items()},

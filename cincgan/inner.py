@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from benchmarks.parallel import noise_like
 from benchmarks.training import Context, Stage, descend, detached, frozen, total
 from cincgan.losses import absolute, adversarial_loss, discriminator_loss, squared, total_variation
 from cincgan.networks import Discriminator, inner_networks
@@ -22,7 +23,7 @@ def judge(discriminator: Discriminator, real: Tensor, fake: Tensor) -> tuple[Ten
     """
     images = torch.cat([real, fake])
     if discriminator.instance_noise:
-        images = images + discriminator.instance_noise * torch.randn_like(images)
+        images = images + discriminator.instance_noise * noise_like(images, parts=2)
     scores: Tensor = discriminator(images).float()
     return scores[: len(real)], scores[len(real) :]
 

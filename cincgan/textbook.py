@@ -7,7 +7,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from benchmarks.textbook import Textbook, noise_like, total
+from benchmarks.parallel import noise_like
+from benchmarks.textbook import Textbook, total
 from benchmarks.training import Stage
 from cincgan.inner import InnerStage, discriminator
 from cincgan.joint import JointStage
@@ -30,7 +31,7 @@ class AdversarialTextbook(Textbook):
         judging = discriminator(self.stage, name)
         images = torch.cat([real, fake])
         if judging.instance_noise:
-            images = images + judging.instance_noise * noise_like(images)
+            images = images + judging.instance_noise * noise_like(images, parts=2).contiguous()
         scores: Tensor = judging(images)
         return scores[: len(real)], scores[len(real) :]
 

@@ -24,6 +24,7 @@ class PatchSampler:
         batch_size: patches per batch.
         generator: the random state, owned by the training loop, which saves and restores it.
         paired: images ``scale`` times larger, cut at the same places; None for unpaired sampling.
+        share: the part of each batch to cut, where other processes cut the others; all draw the same places.
 
     Raises:
         UsageError: an image is smaller than a patch, or a pair's larger image smaller than ``scale`` times the other.
@@ -37,6 +38,7 @@ class PatchSampler:
         batch_size: int,
         generator: torch.Generator,
         paired: Sequence[NDArray[np.uint8]] | None = None,
+        share: slice = slice(None),
     ) -> None:
         smallest = min(min(image.shape[:2]) for image in images)
         if smallest < patch_size:
@@ -44,6 +46,7 @@ class PatchSampler:
         self._images, self._paired = list(images), list(paired) if paired is not None else None
         self._scale = self._paired[0].shape[0] // self._images[0].shape[0] if self._paired else 1
         self._patch_size, self._batch_size, self._generator = patch_size, batch_size, generator
+        self._share = share
         self._check_pairs()
 
     def draw(self) -> Tensor:
@@ -68,7 +71,7 @@ class PatchSampler:
     def _places(self) -> list[tuple[int, int, int, int]]:
         draws = torch.rand((self._batch_size, 4), generator=self._generator, dtype=torch.float64).tolist()
         places = []
-        for image, top, left, turn in draws:
+        for image, top, left, turn in draws[self._share]:
             index = int(image * len(self._images))
             height, width = self._images[index].shape[:2]
             span_y, span_x = height - self._patch_size + 1, width - self._patch_size + 1
