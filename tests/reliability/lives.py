@@ -118,7 +118,7 @@ class Chance:
             phase = self._rarest("report", "table", "mlflow")
             return self._moment(phase, 8.0), 1800.0
         behind = self.used / max(1, self.kills - self.last) - done  # positive: time that the work moves on
-        patience = 1 if behind < 0 else min(6.0, 1 + 40 * behind)
+        patience = 1 if behind < 0 else min(20.0, 1 + 60 * behind)  # the longest cell takes a minute
         latest = self.random.uniform(5, 8 + 6 * (patience - 1))
         if self.random.random() < 0.2:
             return {}, self.slowness * latest
