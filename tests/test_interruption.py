@@ -18,7 +18,7 @@ from tests.conftest import ROOT, mlflow_statuses
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 5.0  # that stopping may take
+SECONDS = 10.0  # that stopping may take: 5, and as much for a machine that is busy with other things
 TRAINING = [
     "--methods",
     "bicubic",

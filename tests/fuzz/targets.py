@@ -13,6 +13,7 @@ import pickle
 import tarfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def result_text(data: bytes, folder: Path) -> None:
 
 def result_mutated(data: bytes, folder: Path) -> None:
     """A run in which one result has something wrong, through everything that is made of results but figures."""
-    from benchmarks.tracking import cell_tags, collect_metrics, flatten
+    from benchmarks.mlflow_entry import make_entry
     from reports.claims import judge
     from reports.grids import tables, to_csv
     from reports.origin import origins
@@ -100,7 +101,8 @@ def result_mutated(data: bytes, folder: Path) -> None:
         changed = mutate(document, data[1:]) if data and data[0] % len(RESULTS) == place else document
         evidence.append(Evidence(read_result(_file(folder, "result.json", json.dumps(changed).encode())), None, ""))
     for each in evidence:
-        cell_tags(each.result), collect_metrics(each.result), flatten(each.result["settings"])
+        with suppress(ValueError):  # as it says of what is no result
+            make_entry(each.result)
     origins(evidence)
     with patch("benchmarks.statistics.RESAMPLES", 20):  # the statistics have their own tests
         for study in make_studies(evidence):
