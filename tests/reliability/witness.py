@@ -88,6 +88,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     ".db": _database,
     ".db-journal": lambda path: None,  # looked at with its database
     "": lambda path: None,  # locks and marks, which are empty
+    ".lock": lambda path: None,
 }
 
 

@@ -54,8 +54,10 @@ def phase_of(frame: FrameType | None) -> str:
         return "checkpoint" if "files.py" in names else "training"
     if names & {"evaluation.py", "scoring.py"}:
         return "evaluation"
-    if {"files.py", "invocation.py"} <= names and "workspace.py" not in names:
-        return "result" if "cells.py" in names else "table"
+    if {"files.py", "cells.py"} <= names:
+        return "result"
+    if {"files.py", "invocation.py"} <= names and "workspace.py" not in names:  # which writes a probe and a mark
+        return "table"
     return "start"
 
 
