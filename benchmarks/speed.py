@@ -67,6 +67,8 @@ def make_parser() -> Parser:
         default=["float32", "bfloat16"],
         help="of our forward passes (default: both; bfloat16 only where the device has it)",
     )
+    training.add_argument("--figures", nargs="+", type=named_path, metavar="FILE", help="show these, of --json; measure nothing")
+    training.add_argument("--markdown", action="store_true", help="print a Markdown table")
     training.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the profile")
     return parser
 
@@ -292,8 +294,13 @@ def _loading(options: argparse.Namespace) -> Iterable[Figure]:
 def _training(options: argparse.Namespace) -> int:
     from benchmarks.profile import load_profile
     from benchmarks.registry import get_stage
-    from benchmarks.speed_training import measure_training, print_training
+    from benchmarks.speed_figures import Form, print_training, read_figures
+    from benchmarks.speed_training import measure_training
 
+    form: Form = "markdown" if options.markdown else "json" if options.json else "table"
+    if options.figures:
+        print_training([figure for path in options.figures for figure in read_figures(path)], form)
+        return 0
     profile = load_profile(options.profile, options.set)
     stages = [get_stage(name).name for name in options.stages or profile.stages]
     figures = []
@@ -304,7 +311,7 @@ def _training(options: argparse.Namespace) -> int:
                 print(f"{stage}: {precision} would be slower than float32 on this device: left out", file=sys.stderr)
             else:
                 figures.append(figure)
-    print_training(figures, as_json=options.json)
+    print_training(figures, form)
     return 0
 
 

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.profile import Profile, load_profile
 from benchmarks.registry import get_stage, resolve
+from benchmarks.speed_figures import StepFigure
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,46 +26,6 @@ if TYPE_CHECKING:
 
 DATASET = "demo-photos"  # what is on the patches does not change how long a step takes
 DOMINANT = 3  # convolutions that the ceiling is measured on
-
-
-@dataclass(frozen=True)
-class StepFigure:
-    """One step of one stage: seconds, arithmetic (multiply-adds count twice) and memory, on one device.
-
-    ``seconds`` is None where the stage cannot be measured here; ``missing`` says why. ``ceiling`` is the best rate of the
-    step's dominant convolutions by themselves, forward and backward, in FLOP/s; ``megabytes`` the peak of the process, or on
-    a GPU of its memory.
-    """
-
-    stage: str
-    profile: str
-    precision: str
-    batch_size: int
-    patch_size: int
-    device: str
-    threads: int
-    seconds: float | None = None
-    textbook_seconds: float | None = None
-    flop: float | None = None
-    textbook_flop: float | None = None
-    ceiling: float | None = None
-    megabytes: float | None = None
-    missing: str = ""
-
-    @property
-    def images_per_second(self) -> float | None:
-        """LR patches of one domain."""
-        return self.batch_size / self.seconds if self.seconds else None
-
-    @property
-    def ratio(self) -> float | None:
-        """How many times faster than the textbook's ours is."""
-        return self.textbook_seconds / self.seconds if self.seconds and self.textbook_seconds else None
-
-    @property
-    def fraction(self) -> float | None:
-        """What ours reaches of the ceiling."""
-        return self.flop / self.seconds / self.ceiling if self.seconds and self.flop and self.ceiling else None
 
 
 def measure_training(profile: Profile, stage: str, precision: str, repeat: int) -> StepFigure:
@@ -248,47 +209,3 @@ def _peak_megabytes() -> float:
         return next(float(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1e3
     except (OSError, StopIteration):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-
-
-COLUMNS: dict[str, Callable[[StepFigure], str]] = {
-    "stage": lambda figure: figure.stage,
-    "size": lambda figure: f"{figure.profile}, {figure.batch_size} x {figure.patch_size}",
-    "precision": lambda figure: figure.precision,
-    "s a step": lambda figure: _shown(figure.seconds, 3),
-    "images/s": lambda figure: _shown(figure.images_per_second, 1),
-    "textbook, s": lambda figure: _shown(figure.textbook_seconds, 3),
-    "times faster": lambda figure: _shown(figure.ratio, 2),
-    "GFLOP": lambda figure: _shown(figure.flop and figure.flop / 1e9, 0),
-    "textbook, GFLOP": lambda figure: _shown(figure.textbook_flop and figure.textbook_flop / 1e9, 0),
-    "ceiling, GFLOP/s": lambda figure: _shown(figure.ceiling and figure.ceiling / 1e9, 0),
-    "of it": lambda figure: f"{figure.fraction:.0%}" if figure.fraction else "",
-    "peak MB": lambda figure: _shown(figure.megabytes, 0),
-}
-
-
-def _shown(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:,.{digits}f}"
-
-
-def print_training(figures: Sequence[StepFigure], *, as_json: bool) -> None:
-    """Print figures as a table, or with all they say and what follows of it as JSON."""
-    if as_json:
-        from benchmarks.results import to_json
-
-        derived = ("images_per_second", "ratio", "fraction")
-        print(to_json([{**asdict(figure), **{key: getattr(figure, key) for key in derived}} for figure in figures]))
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for number, column in enumerate(COLUMNS):
-        table.add_column(column, justify="left" if number < 3 else "right", no_wrap=number < 3)
-    for figure in figures:
-        table.add_row(*(show(figure) for show in COLUMNS.values()))
-    console = Console(width=max(Console().width, 170), highlight=False)
-    console.print(table)
-    for figure in figures:
-        if figure.missing:
-            console.print(f"{figure.stage}: {figure.missing}")

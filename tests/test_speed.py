@@ -121,6 +121,7 @@ def test_mistakes(small_images: Path) -> None:
         (("tiling", "--size", "90"), "--size 90: give width and height"),
         (("training", "--stages", "edrs"), "unknown training stage 'edrs'"),
         (("training", "--set", "tile"), "--set tile: write key=value"),
+        (("training", "--figures", str(small_images / "odd.png")), "no figures of python -m benchmarks.speed training --json"),
         (("evaluation", "--repeat", "0"), "--repeat 0: give 1 or more"),
         (("evaluation", "--hr", "/nowhere"), "no such folder"),
         (("everything",), "invalid choice"),
