@@ -29,6 +29,7 @@ examples:
   python -m benchmarks.speed training                         a step of every stage at demo size, beside a textbook's
   python -m benchmarks.speed training --profile paper --stages cincgan-inner cincgan-joint --json
   python -m benchmarks.speed training --profile paper --stages edsr --set stages.edsr.training.batch_size=2
+  python -m benchmarks.speed training --figures docs/performance.json --markdown      the table of docs/performance.md
 
 Each time is the best of --repeat. Run it on an idle machine, and compare ratios, not seconds.
 """

@@ -88,6 +88,14 @@ def test_arithmetic_is_counted_as_torch_does() -> None:
     assert convolution_flop(call) == counter.get_total_flops()
 
 
+def test_the_performance_page_shows_its_figures() -> None:
+    done = speed("training", "--figures", "docs/performance.json", "--markdown")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout in (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    done = speed("training", "--figures", "docs/performance.json", "--json")
+    assert json.loads(done.stdout) == json.loads((ROOT / "docs" / "performance.json").read_text(encoding="utf-8"))
+
+
 def test_both_ways_are_held_to_the_same_pixels(small_images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = basicsr_adapter.paired_image_dataset
 
