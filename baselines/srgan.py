@@ -18,7 +18,7 @@ from baselines.pairs import NetworkMethod, Pairs, PairStage, clean_pairs, degrad
 from baselines.settings import PairedSRGANSettings, SRGANSettings
 from baselines.vgg import VGGFeatures
 from benchmarks.basicsr_adapter import msrresnet, vgg_discriminator
-from benchmarks.training import Context, TrainedStage, descend, detached, frozen, total
+from benchmarks.training import Context, TrainedStage, descend, detached, device, frozen, total
 
 
 def real_or_fake(scores: Tensor, real: bool) -> Tensor:
@@ -46,7 +46,7 @@ class SRGANStage(PairStage):
     @cached_property
     def features(self) -> VGGFeatures:
         """Loaded with the first step that needs it."""
-        return VGGFeatures(self.settings.vgg, self.settings.vgg_layer)
+        return VGGFeatures(self.settings.vgg, self.settings.vgg_layer).to(device())
 
     def step(self, index: int) -> dict[str, Tensor]:
         """The generator's L1 loss alone for ``pixel_steps``; then the discriminator, then the generator on all its losses."""

@@ -14,6 +14,7 @@ Only the first process writes. All need the same folder of results and the same 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -29,6 +30,8 @@ PATIENCE = timedelta(days=7)  # of the others, while the first evaluates
 
 def start() -> None:
     """Join the group that ``torchrun`` describes in the environment."""
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group(timeout=PATIENCE)
 
 

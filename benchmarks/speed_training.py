@@ -118,8 +118,13 @@ class _OurLoop:
 
 
 def _seconds(run: Callable[[], object]) -> float:
+    """Of a run, and on a GPU of what it has queued there."""
+    import torch
+
     started = time.perf_counter()
     run()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter() - started
 
 
@@ -185,7 +190,12 @@ def convolution_flop(call: Convolution) -> int:
 def _convolution_seconds(call: Convolution, layout: Any) -> float:
     import torch
 
-    image, weight = (torch.randn(shape).to(call.dtype).contiguous(memory_format=layout) for shape in (call.shape, call.weight))
+    from benchmarks.training import device
+
+    def made_up(shape: tuple[int, ...]) -> torch.Tensor:
+        return torch.randn(shape).to(device(), call.dtype).contiguous(memory_format=layout)
+
+    image, weight = made_up(call.shape), made_up(call.weight)
 
     def run() -> None:
         made = torch.conv2d(image, weight, None, call.stride, call.padding)
@@ -197,13 +207,21 @@ def _convolution_seconds(call: Convolution, layout: Any) -> float:
 
 
 def _device() -> str:
+    import torch
+
     from benchmarks.provenance import environment
 
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
     return str(environment()["processor"])
 
 
 def _peak_megabytes() -> float:
-    """Of this process. ``ru_maxrss`` would count what the process that started it had before."""
+    """Of this process, or of its GPU's memory. ``ru_maxrss`` would count what the process that started it had before."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e6
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         return next(float(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1e3

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from benchmarks.training import Stage
+from benchmarks.training import Stage, device
 
 
 class Textbook(ABC):
@@ -29,7 +29,8 @@ class Textbook(ABC):
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.networks = {
-            name: network.to(memory_format=torch.contiguous_format).train() for name, network in stage.networks.items()
+            name: network.to(device()).to(memory_format=torch.contiguous_format).train()
+            for name, network in stage.networks.items()
         }
         self.optimizers = {name: self._adam(name) for name in stage.optimizers}
         decay = stage.training.ema_decay

@@ -6,6 +6,7 @@ schedule, moving averages, checkpoints, history, progress, and the check that tr
 
 from __future__ import annotations
 
+import os
 import pickle
 import time
 import zipfile
@@ -67,6 +68,7 @@ class Context:
             generator=self.generator,
             paired=paired,
             share=parallel.own_share(training.batch_size),
+            device=device(),
         )
 
 
@@ -103,7 +105,7 @@ class Stage(ABC):
 
     def mixed_precision(self) -> AbstractContextManager[Any]:
         """The context of forward passes: bfloat16 autocast where asked for and in hardware, or nothing."""
-        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=effective_precision(self.training) == "bfloat16")
+        return torch.autocast(device().type, dtype=torch.bfloat16, enabled=effective_precision(self.training) == "bfloat16")
 
     def adam(self, *networks: str, learning_rate: float) -> Optimizer:
         """Adam over the named networks with the stage's betas; eps 1e-8 as in the paper."""
@@ -111,9 +113,17 @@ class Stage(ABC):
         return torch.optim.Adam(parameters, learning_rate, (self.training.beta1, self.training.beta2), eps=1e-8, fused=True)
 
 
+def device() -> torch.device:
+    """Where this process trains: its own GPU where there is one, or the CPU. Random numbers are always the CPU's."""
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if torch.cuda.is_available() else torch.device("cpu")
+
+
 def effective_precision(training: TrainingSettings) -> str:
-    """What forward passes compute in: bfloat16 only where the processor has it, for elsewhere it is slower than float32."""
-    has_bfloat16 = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    """What forward passes compute in: bfloat16 only where the device has it, for elsewhere it is slower than float32."""
+    if device().type == "cuda":
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        has_bfloat16 = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
     return "bfloat16" if training.precision == "bfloat16" and has_bfloat16 else "float32"
 
 
@@ -238,9 +248,9 @@ def advance(stage: Stage, averages: Mapping[str, AveragedModel], state: Progress
 
 
 def made_ready(stage: Stage) -> dict[str, AveragedModel]:
-    """Lay a fresh stage's networks out as training wants them, and return the moving averages it asks for, by network."""
+    """Put a fresh stage's networks where they are trained, and return the moving averages it asks for, by network."""
     for network in stage.networks.values():
-        network.to(memory_format=torch.channels_last).train()
+        network.to(device()).to(memory_format=torch.channels_last).train()
     parallel.prepare(stage.networks, stage.optimizers)
     decay = stage.training.ema_decay
     average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
@@ -249,7 +259,7 @@ def made_ready(stage: Stage) -> dict[str, AveragedModel]:
 
 def _tensors(network: nn.Module) -> dict[str, Tensor]:
     inner = network.module if isinstance(network, AveragedModel) else network
-    return {key: tensor.contiguous() for key, tensor in inner.state_dict().items()}
+    return {key: tensor.cpu().contiguous() for key, tensor in inner.state_dict().items()}
 
 
 def _mean(records: list[dict[str, float]]) -> dict[str, float]:
@@ -285,7 +295,7 @@ def _restore(stage: Stage, averages: Mapping[str, AveragedModel], generator: tor
         with zipfile.ZipFile(checkpoint) as records:  # whose check sums torch writes, but does not look at
             if damaged := records.testzip():
                 raise ValueError(f"{damaged} has changed")
-        content = torch.load(checkpoint, weights_only=True)
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
         for name, network in stage.networks.items():
             network.load_state_dict(content["networks"][name])
         for name, optimizer in stage.optimizers.items():

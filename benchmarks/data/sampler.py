@@ -24,6 +24,7 @@ class PatchSampler:
         batch_size: patches per batch.
         generator: the random state, owned by the training loop, which saves and restores it.
         paired: images ``scale`` times larger, cut at the same places; None for unpaired sampling.
+        device: where batches are put; the CPU where None.
         share: the part of each batch to cut, where other processes cut the others; all draw the same places.
 
     Raises:
@@ -38,6 +39,7 @@ class PatchSampler:
         batch_size: int,
         generator: torch.Generator,
         paired: Sequence[NDArray[np.uint8]] | None = None,
+        device: torch.device | None = None,
         share: slice = slice(None),
     ) -> None:
         smallest = min(min(image.shape[:2]) for image in images)
@@ -46,7 +48,7 @@ class PatchSampler:
         self._images, self._paired = list(images), list(paired) if paired is not None else None
         self._scale = self._paired[0].shape[0] // self._images[0].shape[0] if self._paired else 1
         self._patch_size, self._batch_size, self._generator = patch_size, batch_size, generator
-        self._share = share
+        self._share, self._device = share, device or torch.device("cpu")
         self._check_pairs()
 
     def draw(self) -> Tensor:
@@ -86,7 +88,7 @@ class PatchSampler:
             # Turned after it is cut: columns of an image 2,048 pixels wide would all fall into the same few cache lines.
             _copy(target, _turned(np.ascontiguousarray(patch), turn))
         values = np.divide(batch, np.float32(255), dtype=np.float32)
-        return torch.from_numpy(values).permute(0, 3, 1, 2)
+        return torch.from_numpy(values).permute(0, 3, 1, 2).to(self._device)
 
 
 def _turned(patch: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
