@@ -116,9 +116,9 @@ def follow(cells: Sequence[Cell], workspace: Workspace) -> None:
 def _train(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:
     from safetensors.torch import save
 
-    from benchmarks.parallel import announce, leave
+    from benchmarks.parallel import announce, leave, size
     from benchmarks.stored import stage_settings
-    from benchmarks.training import effective_precision
+    from benchmarks.training import device, effective_precision
 
     settings = stage_settings(cell.label, cell.settings, str(cell))
     announce(cell.id)
@@ -135,6 +135,8 @@ def _train(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:
     return {
         "weights_digest": hashlib.sha256(content).hexdigest(),
         "precision": effective_precision(settings.training),
+        "device": device().type,
+        "processes": size(),
         "training_seconds": round(seconds, 3),
         "history": history,
     }

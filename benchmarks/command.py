@@ -86,7 +86,7 @@ def run_command(
         except OSError as error:
             return _cannot_print(error)
         except KeyboardInterrupt as stop:
-            _last_words(interrupted(options))
+            print(f"interrupted: {interrupted(options)}", file=sys.stderr)
             return stop.exit_code if isinstance(stop, Interrupted) else 130
 
 

@@ -29,10 +29,13 @@ PATIENCE = timedelta(days=7)  # of the others, while the first evaluates
 
 
 def start() -> None:
-    """Join the group that ``torchrun`` describes in the environment."""
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group(timeout=PATIENCE)
+    """Join the group that ``torchrun`` describes in the environment. Raises UsageError where it does not."""
+    try:
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group(timeout=PATIENCE)
+    except (ValueError, KeyError, RuntimeError) as error:
+        raise UsageError(f"WORLD_SIZE is set, but the processes do not meet ({error}): start them by torchrun") from error
 
 
 def size() -> int:

@@ -93,6 +93,8 @@ class Shape:
     missing: dict[Name, Text] = field(default_factory=dict)
     weights_digest: Text = ""
     precision: Text = ""
+    device: Text = ""
+    processes: Annotated[int, Meta(ge=1)] = 1
     training_seconds: Annotated[float, Meta(ge=0)] = 0.0
     history: tuple[dict[Name, Number], ...] = ()
 

@@ -122,7 +122,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.invocation import Invocation
 
     invocation = Invocation(profile, cells, related, workspace, force=options.force, as_json=options.json)
-    return _with_others(invocation, cells, workspace) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else invocation.run()
+    return _with_others(invocation, cells, workspace) if os.environ.get("WORLD_SIZE", "1") != "1" else invocation.run()
 
 
 def _with_others(invocation: Invocation, cells: Sequence[Cell], workspace: Workspace) -> int:

@@ -44,6 +44,7 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
         ("code", str(cell.get("code", ""))),
         ("data digest", str(data.get("digest", ""))),
         ("degradation", _degradation(data)),
+        ("trained in", _training(result)),
         ("weights digest", str(result.get("weights_digest", ""))),
         ("diverged", str(result.get("diagnosis", ""))),
         ("missing", "; ".join(f"{metric}: {why}" for metric, why in result.get("missing", {}).items())),
@@ -60,6 +61,12 @@ def commit(git: Mapping[str, Any]) -> str:
     if not git.get("commit"):
         return "unknown: no checkout"
     return f"{git['commit']}{' with uncommitted changes' if git.get('dirty') else ''}"
+
+
+def _training(result: Mapping[str, Any]) -> str:
+    """Precision, device and processes of a training; nothing of what was not trained."""
+    several = f", {result['processes']} processes" if result.get("processes", 1) > 1 else ""
+    return ", ".join(filter(None, (result.get("precision"), result.get("device")))) + several
 
 
 def _degradation(data: Mapping[str, Any]) -> str:

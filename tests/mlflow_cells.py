@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from benchmarks.mlflow_session import EXPERIMENT
-from benchmarks.results import SCHEMA, write_result
+from benchmarks.results import COMPLETE, SCHEMA, write_result
 from benchmarks.tracking import Tracker, tracking_uri
 
 INVOCATION = {"profile": "demo", "methods": ["bicubic", "cincgan"], "seeds": [0], "git": {"commit": "c0ffee"}}
@@ -32,14 +32,14 @@ def make_result(identity: str = "3f2a" * 4, **parts: Any) -> dict[str, Any]:
     cell = {"id": identity, "kind": "evaluate", "label": "cincgan/no-inner-cycle", "seed": 0, "dataset": "demo-photos"}
     return {
         "schema": SCHEMA,
+        "status": COMPLETE,
         "cell": {**cell, "needs": {"cincgan-inner": "beef" * 4}},
         "settings": {"adam": {"betas": [0.5, 0.999], "rate": 2e-4}, "steps": 10},
         "data": {"digest": "da7a", "scale": 4},
         "summary": {
-            "rgb": {"psnr": {"mean": 25.1, "low": 24.0, "high": 26.2}, "lpips": "weights missing"},
-            "ntire2018": {"ssim": {"mean": 0.7, "low": None, "high": None}},
+            "rgb": {"psnr": {"mean": 25.1, "low": 24.0, "high": 26.2}},
+            "ntire2018": {"ssim": {"mean": 0.7}},
         },
-        "weights_digest": None,
         "seconds": 12.5,
         "finished_at": "2026-11-24T12:00:00+00:00",
         "environment": {},
@@ -58,7 +58,8 @@ def write_cell(output: Path, result: dict[str, Any]) -> Path:
     folder = output / "cells" / f"evaluate-{result['cell']['id']}"
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     (folder / "samples" / "photo.png").write_bytes(b"pixels")
-    write_result(folder / "result.json", result)
+    settings = {"protocols": {"rgb": 1, "ntire2018": 1}, **result["settings"]}
+    write_result(folder / "result.json", {"scores": {}, **result, "settings": settings})
     return folder
 
 

@@ -95,7 +95,8 @@ def test_two_runs_on_one_database_and_two_on_one_workspace(tmp_path: Path, capsy
     assert len(results) == 2 and is_sound(database)
     client = MlflowClient(tracking_uri=uri)
     found = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
-    assert sorted(run.info.status for run in found) == ["FINISHED"] * 4, "two invocations with one cell each"
+    assert {run.info.status for run in found} == {"FINISHED"}
+    assert len(found) in (3, 4), "two invocations; the cell twice, or once where both finished it in the same second"
     assert {run.info.run_id for run in found if is_mirrored(run)} == {*notes(first).values(), *notes(other).values()}
     for output in (first, other):
         assert main(["--results", str(output), "--to", uri]) == 0
