@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 GIVE_UP_AFTER = 3  # failed cells in a row: the tracker is down
 PATIENCE = 120.0  # seconds that failures may cost one process in all, however MLflow fails; a new database alone takes ten
 CLOSING = 5.0  # seconds that closing the run may take, where patience is at an end
-CLOSING_INTERRUPTED = 2.0  # the same after Ctrl-C
+CLOSING_INTERRUPTED = 3.0  # the same after a signal, which leaves four in all
 
 T = TypeVar("T")
 

@@ -65,9 +65,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_training_goes_on_to_the_same_bits(number: signal.Signals, undisturbed: Path, tmp_path: Path) -> None:
-    output = tmp_path / "runs"
+def stop_in_training(output: Path, number: signal.Signals) -> str:
+    """Stop a run within its training; what is there then. Returns the command that goes on."""
     with start(["-m", "benchmarks.run", *TRAINING, "--output", str(output)]) as process:
         assert process.stderr is not None
         assert any("train edsr" in text and ": 50/200" in text for text in process.stderr)
@@ -79,10 +78,23 @@ def test_a_stopped_training_goes_on_to_the_same_bits(number: signal.Signals, und
     assert kept == f"interrupted: what is finished is kept in {output}"
     assert "| edsr (seed 0 not run yet)" in (output / "table-smoke.md").read_text(encoding="utf-8")
     assert mlflow_statuses(output) == {"FINISHED", "KILLED"}
-    done = torch.load(trained(output) / "checkpoint.pt", weights_only=True)["progress"]["step"]
-    assert 50 <= done < 200
+    assert 50 <= steps_kept(output) < 200
+    return resume
 
-    python, *rest = shlex.split(resume)
+
+def steps_kept(output: Path) -> int:
+    steps: int = torch.load(trained(output) / "checkpoint.pt", weights_only=True)["progress"]["step"]
+    return steps
+
+
+def test_ctrl_c_stops_a_training_and_keeps_it(tmp_path: Path) -> None:
+    stop_in_training(tmp_path / "runs", signal.SIGINT)
+
+
+def test_a_terminated_training_goes_on_to_the_same_bits(undisturbed: Path, tmp_path: Path) -> None:
+    output = tmp_path / "runs"
+    python, *rest = shlex.split(stop_in_training(output, signal.SIGTERM))
+    done = steps_kept(output)
     assert python == "python"
     with start(rest) as process:
         assert process.stderr is not None

@@ -91,7 +91,7 @@ def test_a_step_on_two_processes_is_one_on_the_joined_batch(tmp_path: Path) -> N
             assert off < TOLERANCE, f"{name}: {what}: {off:.1e}"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_torchrun_trains_as_one_process_does(tmp_path: Path, command: Run) -> None:
     options = ("--profile", "smoke", "--methods", "edsr", "--set", "stages.*.training.steps=3", "--set", "threads=1")
     options += ("--set", "stages.*.training.precision=float32", "--set", "metrics=['psnr']", "--json")
@@ -107,6 +107,7 @@ def test_torchrun_trains_as_one_process_does(tmp_path: Path, command: Run) -> No
     assert [folder.name for folder in folders[0]] == [folder.name for folder in folders[1]]
     for alone, shared in zip(*folders, strict=True):
         results = [json.loads((folder / "result.json").read_text()) for folder in (alone, shared)]
+        assert [result.get("processes", 1) for result in results] == [1, 2 if alone.name.startswith("train") else 1]
         for before, after in zip(*(result.get("history", []) for result in results), strict=True):
             assert after == pytest.approx(before, rel=0.02), alone.name
 
