@@ -203,7 +203,7 @@ def test_a_file_of_the_user_by_the_command(
     assert message.startswith(f"error: {tmp_path / 'any.name'}: its sha256 is ") and message.count("\n") == 1
     assert left_in_cache(tmp_path) == []
     assert command.main(["made-up", "--from-archive", str(tmp_path / "absent")]) == 2
-    assert "absent: no such file: check the path" in capsys.readouterr().err
+    assert "absent: cannot be read (No such file or directory): give the file trunk.pth" in capsys.readouterr().err
     (tmp_path / "any.name").write_bytes(TRUNK)
     assert command.main(["made-up", "--from-archive", str(tmp_path / "any.name")]) == 0
     assert capsys.readouterr().out == f"made-up/trunk: ready, {cache(tmp_path)}\n"
