@@ -1,4 +1,4 @@
-"""One invocation: compute what is missing, in order, in this process; mirror to MLflow; keep the table up to date."""
+"""One invocation: have what is missing computed; mirror to MLflow; keep the table up to date."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks import schedule
 from benchmarks.data.cards import UserFolder
 from benchmarks.errors import BenchmarkError, NotWritten, TrainingCollapsed, WeightsMissing, not_installed
+from benchmarks.executors import Ended, Executor
 from benchmarks.files import write_text
 from benchmarks.inputs import check_inputs
 from benchmarks.plan import Cell
 from benchmarks.profile import Profile
-from benchmarks.progress import CellProgress
+from benchmarks.progress import OneByOne
 from benchmarks.provenance import differences, environment, git
 from benchmarks.registry import METHODS, variants_of
 from benchmarks.results import COMPLETE, DIVERGED, Result
 from benchmarks.workspace import Workspace
 
 if TYPE_CHECKING:
+    from benchmarks.tracking import Tracker
     from reports.tables import Table
 
 
@@ -32,6 +35,7 @@ class Invocation:
         cells: in an order that respects their needs.
         related: of the same profile, not asked for, shown in the table where they are finished.
         workspace: where results are.
+        executor: computes the cells.
         force: compute again what is there.
         as_json: print plain data in place of the table.
     """
@@ -42,12 +46,13 @@ class Invocation:
         cells: Sequence[Cell],
         related: Sequence[Cell],
         workspace: Workspace,
+        executor: Executor,
         *,
         force: bool,
         as_json: bool,
     ) -> None:
         self.profile, self.cells, self.workspace = profile, cells, workspace
-        self.related = related
+        self.related, self.executor = related, executor
         self.force, self.as_json = force, as_json
         self.results: dict[str, Result] = {}
         self.diverged: dict[str, Result] = {}
@@ -133,26 +138,36 @@ class Invocation:
             for cell in self.cells:
                 if finished := self._result(cell):
                     tracker.mirror(finished, self.workspace.folder(cell))
-            for number, cell in enumerate(waiting, start=1):
-                if self._blocked(cell):
-                    continue
-                try:
-                    result = self._compute_one(cell, f"[{number}/{len(waiting)}] {cell}")
-                except NotWritten:  # no other cell's result could be written either
-                    raise
-                except Exception as error:  # whatever a cell raises, the others go on
-                    tracker.cell_failed = True
-                    self.failures[cell.id] = self._failure(cell, error)
-                    _say(f"{cell}: {self.failures[cell.id]}")
-                    continue
-                tracker.mirror(result, self.workspace.folder(cell))
-                if result["status"] == DIVERGED:
-                    tracker.cell_failed = True
-                    _say(f"{cell}: diverged: {result['diagnosis']}")
-                if cell.kind == "evaluate":
-                    self._write_tables()
-                for line in self._calibrations([cell]):
-                    _say(line)
+            if self.force:
+                for cell in waiting:
+                    self.workspace.discard_checkpoint(cell)
+            with self.executor as executor, OneByOne(waiting) as view:
+                for ended in schedule.run(waiting, executor, view):
+                    self._take(ended, tracker)
+
+    def _take(self, ended: Ended, tracker: Tracker) -> None:
+        """Keep and mirror what a cell has come to, and say what is to be said of it."""
+        cell, error = ended.cell, ended.error
+        if isinstance(error, NotWritten):  # no other cell's result could be written either
+            raise error
+        if error is not None:
+            tracker.cell_failed = True
+            self.failures[cell.id] = self.failures[ended.because.id] if ended.because else self._failure(cell, error)
+            _say(f"{cell}: not run, because {ended.because} failed" if ended.because else f"{cell}: {self.failures[cell.id]}")
+        elif ended.result is not None:
+            self._take_result(cell, ended.result, tracker)
+
+    def _take_result(self, cell: Cell, result: Result, tracker: Tracker) -> None:
+        self._keep(cell, result)
+        self.missing.update(result.get("missing", {}))
+        tracker.mirror(result, self.workspace.folder(cell))
+        if result["status"] == DIVERGED:
+            tracker.cell_failed = True
+            _say(f"{cell}: diverged: {result['diagnosis']}")
+        if cell.kind == "evaluate":
+            self._write_tables()
+        for line in self._calibrations([cell]):
+            _say(line)
 
     def _failure(self, cell: Cell, error: Exception) -> BenchmarkError:
         """A failure as one line; where it is not one of ours, the traceback goes into the cell's folder."""
@@ -163,26 +178,6 @@ class Invocation:
         path = self.workspace.folder(cell) / "error.txt"
         write_text(path, "".join(traceback.format_exception(error)))
         return BenchmarkError(f"failed unexpectedly ({type(error).__name__}: {error}): the traceback is in {path}")
-
-    def _blocked(self, cell: Cell) -> bool:
-        """Whether something that the cell needs has failed; then it has failed too."""
-        failed = next((needed for needed in cell.needs.values() if needed.id in self.failures), None)
-        if failed is not None:
-            self.failures[cell.id] = self.failures[failed.id]
-            _say(f"{cell}: not run, because {failed} failed")
-        return failed is not None
-
-    def _compute_one(self, cell: Cell, title: str) -> Result:
-        from benchmarks.cells import run_cell
-
-        if self.force:
-            self.workspace.discard_checkpoint(cell)
-        with CellProgress(title) as progress:
-            result = run_cell(cell, self.workspace, progress.update)
-            self._keep(cell, result)
-            progress.finish(result)
-        self.missing.update(result.get("missing", {}))
-        return result
 
     def _shown(self) -> list[Cell]:
         """What tables show: what was asked for, and what else of the profile is finished."""

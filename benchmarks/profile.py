@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,12 +30,30 @@ class CellEstimate:
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What an executor sets aside for one cell; no part of the cell's identity.
+
+    Attributes:
+        gpus: more than one: the cell is trained on as many processes.
+        cpus: cores; 0 for as many as the profile's threads.
+        memory_gb: of main memory.
+        hours: after which a scheduler may end it; it then goes on from its checkpoint.
+    """
+
+    gpus: Annotated[int, Meta(ge=0, le=1024)]
+    cpus: Annotated[int, Meta(ge=0, le=1024)]
+    memory_gb: Annotated[float, Meta(gt=0, le=1e6)]
+    hours: Annotated[float, Meta(gt=0, le=1e5)]
+
+
+@dataclass(frozen=True)
 class Profile:
     """Everything that a run can be told, besides where to put its results.
 
     ``protocols`` and ``metrics`` are computed, ``shown`` are the protocols that tables show; ``tile`` is LR pixels a side, 0
     for whole images. ``stages`` maps each training stage to its settings dataclass; ``estimates`` maps a stage, or
-    ``evaluate``, to its cost on ``machine``, for ``--dry-run``; ``changes`` are those made to the file's values.
+    ``evaluate``, to its cost on ``machine``, for ``--dry-run``; ``resources`` says what a cell gets from an executor, under the
+    stage's name, or else ``train`` or ``evaluate``; ``changes`` are those made to the file's values.
     """
 
     name: str
@@ -52,8 +70,16 @@ class Profile:
     track2_like: Track2Like
     machine: str
     estimates: dict[str, CellEstimate]
+    resources: dict[str, Resources]
     stages: dict[str, Any]
     changes: tuple[str, ...] = ()
+
+
+def resources_for(profile: Profile, kind: str, label: str) -> Resources:
+    """What a cell of the kind ``train`` or ``evaluate`` gets, with ``cpus`` settled."""
+    found = profile.resources.get(label) if kind == "train" else None
+    found = found or profile.resources[kind]
+    return replace(found, cpus=found.cpus or profile.threads)
 
 
 def profile_names() -> list[str]:
@@ -87,6 +113,10 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
         get_protocol(protocol)
     if not set(profile.shown) & set(profile.protocols):
         raise UsageError(f"{where}: shown: {', '.join(profile.shown)}: none of them is among the protocols: add one to shown")
+    for name in profile.resources.keys() - {"train", "evaluate"}:
+        get_stage(name)
+    for kind in {"train", "evaluate"} - profile.resources.keys():
+        raise UsageError(f"{where}: [resources] lacks {kind}: add what a cell gets, as the profile 'demo' does")
     for metric in profile.metrics:
         get_metric(metric)
     values = {field.name: getattr(profile, field.name) for field in fields(Profile)}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.results import COMPLETE
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+    from benchmarks.executors import Ended
+    from benchmarks.plan import Cell
 
 LINES = 4  # printed per cell where there is no terminal
 
@@ -62,6 +66,50 @@ class CellProgress:
         """Say how long the cell took, if it came to an end."""
         if result["status"] == COMPLETE:
             self.console.print(f"{self.title}: done in {result['seconds']:.1f} s", soft_wrap=True)
+
+
+class OneByOne:
+    """The view of a run that computes one cell at a time: a bar for the one that is under way, as a context manager.
+
+    Args:
+        cells: all that will be computed, in their order.
+    """
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._titles = {cell.id: f"[{number}/{len(cells)}] {cell}" for number, cell in enumerate(cells, start=1)}
+        self._progress: CellProgress | None = None
+
+    def __enter__(self) -> OneByOne:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def started(self, cell: Cell) -> None:
+        """Show its bar."""
+        self._close()
+        self._progress = CellProgress(self._titles[cell.id]).__enter__()
+
+    def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
+        """Show how far it is."""
+        if self._progress:
+            self._progress.update(done, of, losses)
+
+    def lost(self, cell: Cell, why: str) -> None:
+        """Say that it will be tried again."""
+        self._close()
+        print(f"{cell}: its process was lost ({why}): it goes on from its last checkpoint", file=sys.stderr)
+
+    def ended(self, ended: Ended) -> None:
+        """Say how long it took."""
+        if self._progress and ended.result:
+            self._progress.finish(ended.result)
+        self._close()
+
+    def _close(self) -> None:
+        if self._progress:
+            self._progress.__exit__()
+            self._progress = None
 
 
 class TransferProgress:

@@ -119,9 +119,10 @@ def _dispatch(options: argparse.Namespace) -> int:
         print_dry_run(cells, workspace, profile, force=options.force, as_json=options.json)
         return 0
 
+    from benchmarks.executors.serial import Serial
     from benchmarks.invocation import Invocation
 
-    invocation = Invocation(profile, cells, related, workspace, force=options.force, as_json=options.json)
+    invocation = Invocation(profile, cells, related, workspace, Serial(workspace), force=options.force, as_json=options.json)
     return _with_others(invocation, cells, workspace) if os.environ.get("WORLD_SIZE", "1") != "1" else invocation.run()
 
 

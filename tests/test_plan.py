@@ -47,6 +47,7 @@ def changed(*changes: str, seed: int = 0) -> set[str]:
         ("threads=1", ALL),
         ("description=other", set()),
         ("estimates.edsr.seconds=1", set()),
+        ("resources.train.hours=2", set()),
     ],
 )
 def test_a_changed_setting_changes_what_depends_on_it_and_nothing_else(change: str, expected: set[str]) -> None:

@@ -343,11 +343,12 @@ class Malicious:
 
 
 @pytest.mark.parametrize("is_zipped", [True, False])
-def test_a_malicious_state_is_refused_and_does_not_run(tmp_path: Path, is_zipped: bool) -> None:
+def test_a_malicious_state_is_refused_and_does_not_run(tmp_path: Path, is_zipped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     trap, path = tmp_path / "sprung", tmp_path / "trunk.pth"
     torch.save({"features.0.weight": Malicious(trap)}, path, _use_new_zipfile_serialization=is_zipped)
     with pytest.raises(UsageError, match=r"trunk.pth: holds no ImageNet trunk") as caught:
         trunk_state(path, LAYERS)
     assert str(caught.value).endswith("delete it to have it fetched again") and not trap.exists()
+    monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)  # which importing pyiqa sets for all of a process
     torch.load(path, weights_only=False)
     assert trap.exists(), "the trap does not work"
