@@ -29,7 +29,7 @@ class Bicubic:
         """``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""
         import torch
 
-        images = [imresize(image.permute(1, 2, 0).double().numpy(), self.scale) for image in lr]
+        images = [imresize(image.permute(1, 2, 0).cpu().double().numpy(), self.scale) for image in lr]
         return torch.stack([torch.from_numpy(image).permute(2, 0, 1) for image in images]).float()
 
     @classmethod

@@ -18,7 +18,8 @@ from baselines.pairs import NetworkMethod, Pairs, PairStage, clean_pairs, degrad
 from baselines.settings import PairedSRGANSettings, SRGANSettings
 from baselines.vgg import VGGFeatures
 from benchmarks.basicsr_adapter import msrresnet, vgg_discriminator
-from benchmarks.training import Context, TrainedStage, descend, detached, device, frozen, total
+from benchmarks.device import device
+from benchmarks.training import Context, TrainedStage, descend, detached, frozen, total
 
 
 def real_or_fake(scores: Tensor, real: bool) -> Tensor:

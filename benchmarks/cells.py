@@ -116,9 +116,10 @@ def follow(cells: Sequence[Cell], workspace: Workspace) -> None:
 def _train(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:
     from safetensors.torch import save
 
+    from benchmarks.device import device
     from benchmarks.parallel import announce, leave, size
     from benchmarks.stored import stage_settings
-    from benchmarks.training import device, effective_precision
+    from benchmarks.training import effective_precision
 
     settings = stage_settings(cell.label, cell.settings, str(cell))
     announce(cell.id)
@@ -159,12 +160,14 @@ def _trained(cell: Cell, workspace: Workspace, report: Report) -> tuple[dict[str
 
 
 def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any]:
+    from benchmarks.device import device
     from benchmarks.evaluation import evaluate
     from benchmarks.stored import load_stage
 
     stages = {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()}
-    method = resolve(get_method(cell.label).target).from_stages(stages, cell.data.card.scale)
-    found = evaluate(method, cell.data, cell.settings, lambda done, of: report(done, of, {}))
+    with device():  # where the networks are made
+        method = resolve(get_method(cell.label).target).from_stages(stages, cell.data.card.scale)
+    found = evaluate(method, cell.data, cell.settings, lambda done, of: report(done, of, {}), device())
     summary = {
         protocol: {metric: asdict(bootstrap_mean(list(values.values()))) for metric, values in metrics.items()}
         for protocol, metrics in found.scored.scores.items()
@@ -173,7 +176,13 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> dict[str, Any
     for name in names:
         _write_png(workspace.folder(cell) / "samples" / f"{name}.png", found.images[name])
     scored = found.scored
-    return {"scores": scored.scores, "shifts": scored.shifts, "summary": summary, "missing": scored.missing}
+    return {
+        "device": device().type,
+        "scores": scored.scores,
+        "shifts": scored.shifts,
+        "summary": summary,
+        "missing": scored.missing,
+    }
 
 
 def _write_png(path: Path, image: Any) -> None:

@@ -29,27 +29,35 @@ class Evaluation:
     images: dict[str, Image]
 
 
-def super_resolve(method: Method, lr: Image, tile: int = 0) -> Image:
+CPU = torch.device("cpu")
+
+
+def super_resolve(method: Method, lr: Image, tile: int = 0, device: torch.device = CPU) -> Image:
     """Run a method on one image: ``(h, w, 3)`` uint8 -> ``(scale * h, scale * w, 3)`` uint8, clipped and rounded.
 
     Args:
         method: what enlarges.
         lr: the LR image.
         tile: LR pixels a side of a tile; 0 for the whole image at once.
+        device: where the method's networks are.
 
     Raises:
         TrainingCollapsed: the output is not finite.
         UsageError: the tile is too small for the method.
     """
-    batch = torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1))).unsqueeze(0).float() / 255
-    sr = enlarge(method, batch, tile)[0].permute(1, 2, 0).double().numpy()
+    batch = torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1))).unsqueeze(0).to(device).float() / 255
+    sr = enlarge(method, batch, tile)[0].permute(1, 2, 0).cpu().double().numpy()
     if not np.isfinite(sr).all():
         raise TrainingCollapsed("the method's output is not finite: its training has diverged")
     return to_uint8(sr * 255)
 
 
 def evaluate(
-    method: Method, data: DataSpec, settings: Mapping[str, Any], report: Callable[[int, int], None] = lambda done, of: None
+    method: Method,
+    data: DataSpec,
+    settings: Mapping[str, Any],
+    report: Callable[[int, int], None] = lambda done, of: None,
+    device: torch.device = CPU,
 ) -> Evaluation:
     """Score every test image.
 
@@ -58,6 +66,7 @@ def evaluate(
         data: whose test split is used.
         settings: of the evaluation cell: ``protocols`` and ``metrics`` by name, ``tile``, ``threads``.
         report: called after every enlarged image with the number done and the number of all.
+        device: where the method's networks are; scores are always the CPU's.
 
     Returns:
         Scores and SR images; a metric without its weights is missing, never a number.
@@ -68,7 +77,7 @@ def evaluate(
     pairs = data.test_pairs()
     images: dict[str, Image] = {}
     for done, pair in enumerate(pairs, start=1):
-        images[pair.name] = super_resolve(method, pair.lr, settings["tile"])
+        images[pair.name] = super_resolve(method, pair.lr, settings["tile"], device)
         report(done, len(pairs))
     scored = score_pairs(
         [get_protocol(name) for name in settings["protocols"]],

@@ -88,6 +88,8 @@ def _command_line(arguments: Sequence[str] | None) -> str:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
+    if (options.list or options.dry_run) and os.environ.get("RANK", "0") != "0":  # the first process says it
+        return 0
     if options.list:
         return _list(as_json=options.json)
     if not (options.all or options.ablation or options.methods or options.cell):

@@ -190,7 +190,7 @@ def convolution_flop(call: Convolution) -> int:
 def _convolution_seconds(call: Convolution, layout: Any) -> float:
     import torch
 
-    from benchmarks.training import device
+    from benchmarks.device import device
 
     def made_up(shape: tuple[int, ...]) -> torch.Tensor:
         return torch.randn(shape).to(device(), call.dtype).contiguous(memory_format=layout)

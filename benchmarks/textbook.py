@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from benchmarks.training import Stage, device
+from benchmarks.device import device
+from benchmarks.training import Stage
 
 
 class Textbook(ABC):

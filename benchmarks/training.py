@@ -6,7 +6,6 @@ schedule, moving averages, checkpoints, history, progress, and the check that tr
 
 from __future__ import annotations
 
-import os
 import pickle
 import time
 import zipfile
@@ -14,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.checkpoint import checkpoint as recomputed
 
 from benchmarks import parallel
 from benchmarks.data.decode import Image
 from benchmarks.data.images import DataSpec
 from benchmarks.data.sampler import PatchSampler
+from benchmarks.device import device
 from benchmarks.errors import TrainingCollapsed, UsageError
 from benchmarks.files import write_atomically
 from benchmarks.health import WINDOW, check_discriminator, check_gradients, check_losses, check_output
@@ -111,11 +113,6 @@ class Stage(ABC):
         """Adam over the named networks with the stage's betas; eps 1e-8 as in the paper."""
         parameters = [parameter for name in networks for parameter in self.networks[name].parameters()]
         return torch.optim.Adam(parameters, learning_rate, (self.training.beta1, self.training.beta2), eps=1e-8, fused=True)
-
-
-def device() -> torch.device:
-    """Where this process trains: its own GPU where there is one, or the CPU. Random numbers are always the CPU's."""
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if torch.cuda.is_available() else torch.device("cpu")
 
 
 def effective_precision(training: TrainingSettings) -> str:
@@ -251,10 +248,19 @@ def made_ready(stage: Stage) -> dict[str, AveragedModel]:
     """Put a fresh stage's networks where they are trained, and return the moving averages it asks for, by network."""
     for network in stage.networks.values():
         network.to(device()).to(memory_format=torch.channels_last).train()
+        for block in residual_blocks(network) if stage.training.recompute else ():
+            block.forward = partial(recomputed, block.forward, use_reentrant=False, preserve_rng_state=False)
     parallel.prepare(stage.networks, stage.optimizers)
     decay = stage.training.ema_decay
     average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
     return {name: AveragedModel(stage.networks[name], multi_avg_fn=average) for name in stage.averaged if decay}
+
+
+def residual_blocks(network: nn.Module) -> list[nn.Module]:
+    """What stands in a row and is made of layers itself; without BatchNorm, which a second pass would show the batch twice."""
+    rows = (row for row in network.modules() if isinstance(row, nn.Sequential))
+    blocks = (block for row in rows for block in row if not isinstance(block, nn.Sequential) and list(block.children()))
+    return [block for block in blocks if not any(isinstance(layer, nn.BatchNorm2d) for layer in block.modules())]
 
 
 def _tensors(network: nn.Module) -> dict[str, Tensor]:

@@ -44,7 +44,7 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
         ("code", str(cell.get("code", ""))),
         ("data digest", str(data.get("digest", ""))),
         ("degradation", _degradation(data)),
-        ("trained in", _training(result)),
+        ("computed in", _computed(result)),
         ("weights digest", str(result.get("weights_digest", ""))),
         ("diverged", str(result.get("diagnosis", ""))),
         ("missing", "; ".join(f"{metric}: {why}" for metric, why in result.get("missing", {}).items())),
@@ -63,8 +63,8 @@ def commit(git: Mapping[str, Any]) -> str:
     return f"{git['commit']}{' with uncommitted changes' if git.get('dirty') else ''}"
 
 
-def _training(result: Mapping[str, Any]) -> str:
-    """Precision, device and processes of a training; nothing of what was not trained."""
+def _computed(result: Mapping[str, Any]) -> str:
+    """Precision, device and processes, of which old results may have none."""
     several = f", {result['processes']} processes" if result.get("processes", 1) > 1 else ""
     return ", ".join(filter(None, (result.get("precision"), result.get("device")))) + several
 

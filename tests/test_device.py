@@ -5,15 +5,18 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from baselines import srgan
 from benchmarks import training
-from benchmarks.registry import STAGES
+from benchmarks.evaluation import super_resolve
+from benchmarks.method import Descriptor
+from benchmarks.registry import STAGES, get_method, resolve
 from benchmarks.settings import TrainingSettings
 from tests.test_textbook import twin
-from tests.test_training import PROFILE
+from tests.test_training import PROFILE, trained
 
 META = torch.device("meta")  # works out shapes only, and refuses to meet tensors of the CPU
 
@@ -37,6 +40,32 @@ def test_a_step_stays_on_its_device(name: str) -> None:
     for network, module in stage.networks.items():
         for key, parameter in module.named_parameters():
             assert parameter.grad is not None and parameter.grad.device == META, f"{network}: {key}"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*from a non-meta parameter")
+@pytest.mark.parametrize("name", ["fsrcnn", "edsr", "srgan", "cincgan", "pseudo-supervision"])
+def test_a_method_made_on_a_device_enlarges_there(name: str) -> None:
+    method = get_method(name)
+    stages = {stage: trained(stage) for stage in method.stages}
+    with META:
+        made = resolve(method.target).from_stages(stages, 4)
+    image = torch.empty(1, 3, 20, 24, device=META)
+    sr = made(image)
+    assert (sr.device, sr.shape) == (META, (1, 3, 80, 96))
+
+
+def test_what_a_method_makes_is_fetched_from_its_device() -> None:
+    """As far as a CPU can show it: the input arrives on the device that was named."""
+    seen = []
+
+    def method(lr: torch.Tensor) -> torch.Tensor:
+        seen.append(lr.device)
+        return torch.zeros(1, 3, 80, 96)
+
+    method.descriptor = Descriptor(4, 1)  # type: ignore[attr-defined]
+    assert super_resolve(method, np.zeros((20, 24, 3), np.uint8), device=META).shape == (80, 96, 3)  # type: ignore[arg-type]
+    assert seen == [META]
 
 
 def test_a_gpu_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

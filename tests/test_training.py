@@ -18,7 +18,17 @@ from benchmarks.data.images import DataSpec
 from benchmarks.errors import TrainingCollapsed, UsageError
 from benchmarks.profile import load_profile
 from benchmarks.registry import STAGES, get_stage, resolve
-from benchmarks.training import Context, Stage, TrainedStage, descend, train
+from benchmarks.training import (
+    Context,
+    Progress,
+    Stage,
+    TrainedStage,
+    advance,
+    descend,
+    made_ready,
+    residual_blocks,
+    train,
+)
 
 PROFILE = load_profile("smoke")
 DATA = DataSpec(load_dataset_card("demo-photos"), PROFILE.degradation, PROFILE.track2_like)
@@ -197,6 +207,35 @@ def test_healthy_training_is_left_alone_and_the_rate_halves(tmp_path: Path) -> N
     assert toy.rates[:21] == [0.1] * 10 + [0.05] * 10 + [0.025]
     assert len(history) == 200
     assert all(point["d"] == pytest.approx(0.3) for point in history)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.network] * bool(s.weights_of)) for name, s in STAGES.items()]
+)
+def test_residual_blocks_computed_twice_give_the_same_bits(name: str) -> None:
+    """And less is kept for the backward pass, where the stage trains residual blocks at all."""
+    found = []
+    for recompute in (False, True):
+        stage = fresh(name, torch.Generator().manual_seed(1))
+        stage.training = replace(stage.training, recompute=recompute)
+        made_ready(stage)
+        kept: list[int] = []
+
+        def keep(tensor: Tensor, kept: list[int] = kept) -> Tensor:
+            kept.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            losses = [advance(stage, {}, Progress(step=step)) for step in range(2)]
+        found.append((losses, {key: network.state_dict() for key, network in stage.networks.items()}, sum(kept)))
+    (losses, weights, most), (same_losses, same_weights, less) = found
+    assert losses == same_losses
+    for network, tensors in weights.items():
+        for key, tensor in tensors.items():
+            assert torch.equal(tensor, same_weights[network][key]), f"{network}: {key}"
+    assert any(residual_blocks(network) for network in stage.networks.values()) == (name != "fsrcnn")
+    assert less < most or name == "fsrcnn"
 
 
 def test_moving_averages_are_what_is_saved(tmp_path: Path) -> None:
