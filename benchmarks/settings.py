@@ -26,7 +26,7 @@ class TrainingSettings:
     beta2: Annotated[float, Meta(ge=0, lt=1)]
     ema_decay: Annotated[float, Meta(ge=0, lt=1)]  # moving average of the weights that are evaluated; 0 is off
     precision: Literal["float32", "bfloat16"]  # of the forward passes
-    recompute: bool = False  # residual blocks once more in the backward pass: the same numbers in less memory, more slowly
+    recompute: bool = False  # residual blocks again in the backward pass: the same numbers in less memory. Old results lack it
 
 
 @dataclass(frozen=True)

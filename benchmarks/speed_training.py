@@ -35,7 +35,7 @@ def measure_training(profile: Profile, stage: str, precision: str, repeat: int) 
         profile: sizes of networks and batches.
         stage: of the registry; one with phases is measured in its last.
         precision: of our forward passes; the textbook's are float32.
-        repeat: alternate measurements of both ways, of which each one's best counts.
+        repeat: alternate measurements of both ways, of which each one's best counts; 0 for arithmetic and memory only.
 
     Returns:
         The figure; without seconds where published weights that a loss needs cannot be had.
@@ -66,6 +66,8 @@ def _measure(profile_name: str, changes: Sequence[str], name: str, precision: st
         flop = _counted(ours.advance)
     ours.advance()
     megabytes = _peak_megabytes()
+    if not repeat:
+        return replace(figure, flop=flop, megabytes=megabytes)
     textbook: Textbook = resolve(get_stage(name).textbook)(_fresh(profile, name, "float32"))
     ceiling = _ceiling(convolutions)
     textbook_flop = _counted(lambda: textbook.advance(ours.index))

@@ -27,6 +27,15 @@ def speed(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+def test_without_repetitions_memory_and_arithmetic_are_measured() -> None:
+    done = speed("training", "--profile", "smoke", "--stages", "edsr", "--precision", "float32", "--repeat", "0", "--json")
+    assert done.returncode == 0, done.stderr
+    (figure,) = json.loads(done.stdout)
+    assert figure["seconds"] is figure["textbook_seconds"] is None
+    assert figure["megabytes"] > 100 and figure["flop"] > 1e6
+
+
+@pytest.mark.slow
 @pytest.mark.network
 def test_evaluation() -> None:
     done = speed("evaluation", "--repeat", "1", "--json")
