@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,18 @@ def command(tmp_path: Path) -> Run:
         return subprocess.run(line, cwd=ROOT, env={**env, **environment}, capture_output=True, text=True, timeout=600)
 
     return run
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """Within, no file can grow beyond ``size`` bytes."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def mlflow_statuses(output: Path) -> set[str]:

@@ -17,8 +17,6 @@ import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -51,7 +49,7 @@ from tests.archive_makers import (
     tree,
     zip_of,
 )
-from tests.conftest import ROOT
+from tests.conftest import ROOT, file_size_limit
 
 
 def refused(folder: Path, content: bytes, limits: Limits = Limits(), inside: str = "") -> str:  # noqa: B008 (frozen)
@@ -66,18 +64,6 @@ def refused(folder: Path, content: bytes, limits: Limits = Limits(), inside: str
     assert caught.value.exit_code == 1
     assert message.isprintable() and message.startswith(f"{archive}: ")
     return message
-
-
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    """Within, no file can grow beyond ``size`` bytes."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +16,7 @@ from PIL import Image
 
 from benchmarks.errors import NotWritten
 from benchmarks.files import sweep, write_atomically
+from tests.conftest import file_size_limit
 
 NOISE = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
 WRITERS: dict[str, Callable[[IO[bytes]], object]] = {
@@ -28,22 +27,12 @@ WRITERS: dict[str, Callable[[IO[bytes]], object]] = {
 }
 
 
-@contextmanager
-def quota(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("size", [0, 50_000])
 def test_a_write_that_meets_a_quota_is_one_line_and_leaves_the_old_file(writer: str, size: int, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with quota(size), pytest.raises(NotWritten) as caught:
+    with file_size_limit(size), pytest.raises(NotWritten) as caught:
         write_atomically(path, WRITERS[writer])
     assert str(caught.value) == (
         f"{path}: cannot be written (File too large): raise the limit on the size of files (ulimit -f) and run again"

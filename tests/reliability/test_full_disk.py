@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.reliability.lives import SHORT, Command
 from tests.reliability.witness import TEMPORARY, complete, look_at_the_end, parse_all
 
@@ -115,6 +116,25 @@ def test_a_mirror_on_a_full_disk_costs_no_result(disk: Path, tmp_path: Path) -> 
     shell(undo)
     again = command.live({})
     assert again.status == 0 and "done in" not in again.errors, again
+
+
+@pytest.mark.long
+def test_a_quota_that_the_kernel_reports(tmp_path: Path) -> None:
+    """``EDQUOT`` itself, put by strace into the system calls that make a file last: no quota can be had in every test."""
+    if not shutil.which("strace"):
+        pytest.skip("no strace here")
+    bicubic = [word for word in SHORT if word != "fsrcnn"]
+    command = Command(bicubic, tmp_path / "runs")
+    for file, number in {".writable": 1, "samples/": 4, "result.json": 9, "report/": 15}.items():
+        inject = ["-e", "trace=fsync", "-e", f"inject=fsync:error=EDQUOT:when={number}"]
+        line = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", str(tmp_path / "trace"), *inject, *command.line]
+        done = subprocess.run(line, cwd=ROOT, env=command.environ(), capture_output=True, text=True, check=False)
+        (said,) = (text for text in done.stderr.splitlines() if text.startswith("error: "))
+        assert done.returncode == 2 and file in said, said
+        assert said.endswith("cannot be written (Disk quota exceeded): make room there or have the quota raised, and run again")
+        assert "Traceback" not in done.stderr and "INJECTED" in (tmp_path / "trace").read_text(encoding="utf-8")
+        parse_all(command.output, set())
+    assert command.undisturbed().returncode == 0
 
 
 @pytest.mark.long
