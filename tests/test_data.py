@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.data import photos
+from benchmarks.data import images, photos
 from benchmarks.data.cards import Archive, Box, ImageFolders, PackagedPhotos, dataset_names, load_dataset_card
 from benchmarks.data.degradation import bicubic_downscale
 from benchmarks.data.folders import Split
@@ -82,6 +82,19 @@ def test_y_is_the_bicubic_downscale_of_z_and_x_is_degraded() -> None:
     clean = replace(data, degradation="bicubic").x_images()[0]
     assert np.array_equal(clean, bicubic_downscale(hr, 4))
     assert np.abs(data.x_images()[0].astype(float) - clean).mean() > 5
+
+
+def test_a_split_is_degraded_once_for_each_degradation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path))
+    first, *_ = (photo for photo in demo_card().photos if photo.test)
+    small = demo(replace(demo_card(), photos=(first,)))
+    noisier = replace(small, track2=replace(small.track2, noise_gaussian=40.0))
+    made = {data: data.test_pairs() for data in (small, noisier)}
+    assert not np.array_equal(made[small][0].lr, made[noisier][0].lr)
+    monkeypatch.setattr(images, "track2_like", lambda *_: pytest.fail("degraded again"))
+    for data, pairs in made.items():
+        for pair, again in zip(pairs, data.test_pairs(), strict=True):
+            assert pair.name == again.name and np.array_equal(pair.lr, again.lr) and np.array_equal(pair.hr, again.hr)
 
 
 def test_a_changed_photograph_is_an_error() -> None:

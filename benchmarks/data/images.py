@@ -77,7 +77,7 @@ class DataSpec:
     def x_images(self) -> list[Image]:
         """Domain X: degraded LR images, for training without pairs."""
         if isinstance(self.card, PackagedPhotos):
-            return [self._degrade(hr, name) for name, hr in photos.regions(self.card, "x")]
+            return self._degraded_photos(self.card, "x")
         files = split_files(self.card, "x")
         return read(files.lr) if files.lr else self._degraded(files.hr)
 
@@ -104,7 +104,8 @@ class DataSpec:
 
     def _pairs(self, split: Literal["pairs", "test"]) -> list[Pair]:
         if isinstance(self.card, PackagedPhotos):
-            return [Pair(name, self._degrade(hr, name), hr) for name, hr in photos.regions(self.card, split)]
+            lr = self._degraded_photos(self.card, split)
+            return [Pair(name, image, hr) for image, (name, hr) in zip(lr, photos.regions(self.card, split), strict=True)]
         files = split_files(self.card, split)
         lr = read(files.lr) if files.lr else self._degraded(files.hr)
         pairs = [Pair(*each) for each in zip(files.hr.names, lr, self._cropped(files.hr), strict=True)]
@@ -131,6 +132,16 @@ class DataSpec:
             return bicubic_downscale(hr, self.card.scale)
         return track2_like(hr, self.card.scale, image_id, self.track2)
 
+    def _degraded_photos(self, card: PackagedPhotos, split: str) -> list[Image]:
+        """LR images of a split, made once for all times."""
+
+        def produce() -> Iterator[Image]:
+            for name, hr in photos.regions(card, split):
+                yield self._degrade(hr, name)
+
+        how = degradation_identity(self.degradation, self.track2)
+        return stack(digest([how, card.scale, _pixel_code(), photos.identity(card, (split,))]), produce)
+
     def _degraded(self, hr: ImageSet) -> list[Image]:
         return self._made(hr, degradation_identity(self.degradation, self.track2), self._degrade)
 
@@ -147,6 +158,10 @@ class DataSpec:
             for image, name in zip(self._cropped(hr), hr.names, strict=True):
                 yield make(image, name)
 
-        code = code_digest("benchmarks.data.decode", "benchmarks.data.degradation")
         names = hr.names if how["name"] != "bicubic" else None  # a random degradation draws by name
-        return stack(digest([how, self.card.scale, code, hr.hashes, names]), produce)
+        return stack(digest([how, self.card.scale, _pixel_code(), hr.hashes, names]), produce)
+
+
+def _pixel_code() -> str:
+    """Of what makes pixels."""
+    return code_digest("benchmarks.data.decode", "benchmarks.data.degradation")
