@@ -66,6 +66,16 @@ def make_parser() -> Parser:
     )
     how.add_argument("--offline", action="store_true", help="open no internet socket; say at once what is missing")
     how.add_argument("--output", type=named_path, default=Path("runs"), metavar="DIR", help="folder for results (default: runs)")
+    where = parser.add_argument_group("where")
+    where.add_argument(
+        "--executor", choices=("serial", "ray", "slurm"), default="serial", help="what computes the cells (default: this process)"
+    )
+    where.add_argument("--max-parallel", type=int, metavar="N", help="cells at a time (default: as many as the executor can)")
+    where.add_argument("--retries", type=int, default=3, metavar="N", help="of a cell whose process was lost (default: 3)")
+    where.add_argument(
+        "--address", metavar="HOST:PORT", help="of a running Ray cluster (default: one of its own, on this machine)"
+    )
+    where.add_argument("--slurm-partition", metavar="NAME", help="of SLURM's (default: the cluster's)")
     show = parser.add_argument_group("show")
     show.add_argument("--list", action="store_true", help="methods, data sets, profiles, protocols; run nothing")
     show.add_argument("--dry-run", action="store_true", help="cells, what is cached, estimated time and disk; run nothing")
@@ -121,10 +131,11 @@ def _dispatch(options: argparse.Namespace) -> int:
         print_dry_run(cells, workspace, profile, force=options.force, as_json=options.json)
         return 0
 
-    from benchmarks.executors.serial import Serial
+    from benchmarks.executors.choose import make_executor
     from benchmarks.invocation import Invocation
 
-    invocation = Invocation(profile, cells, related, workspace, Serial(workspace), force=options.force, as_json=options.json)
+    executor = make_executor(options.executor, workspace, profile, address=options.address, partition=options.slurm_partition)
+    invocation = Invocation(profile, cells, related, workspace, executor, force=options.force, as_json=options.json)
     return _with_others(invocation, cells, workspace) if os.environ.get("WORLD_SIZE", "1") != "1" else invocation.run()
 
 
