@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 PROJECT = ("baselines", "benchmarks", "cincgan", "reports")
@@ -39,6 +40,27 @@ class TrainingCollapsed(BenchmarkError):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.history: list[dict[str, float]] = []
+
+
+class Unexpected(BenchmarkError):
+    """An exception that is none of ours, which is a bug; it can be handed to another process.
+
+    Attributes:
+        traceback: as Python prints it.
+    """
+
+    def __init__(self, message: str, traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback
+
+
+def as_ours(error: Exception) -> BenchmarkError:
+    """What a cell raised, as one of the errors of this module. One of our own modules that is not there is raised again."""
+    if isinstance(error, BenchmarkError):
+        return error
+    if isinstance(error, ModuleNotFoundError):
+        return not_installed(error)
+    return Unexpected(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
 
 
 def not_installed(error: ModuleNotFoundError) -> UsageError:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks import schedule
 from benchmarks.data.cards import UserFolder
-from benchmarks.errors import BenchmarkError, NotWritten, TrainingCollapsed, WeightsMissing, not_installed
+from benchmarks.errors import BenchmarkError, NotWritten, TrainingCollapsed, Unexpected, WeightsMissing, as_ours
 from benchmarks.executors import Ended, Executor
 from benchmarks.files import write_text
 from benchmarks.inputs import check_inputs
@@ -171,13 +170,12 @@ class Invocation:
 
     def _failure(self, cell: Cell, error: Exception) -> BenchmarkError:
         """A failure as one line; where it is not one of ours, the traceback goes into the cell's folder."""
-        if isinstance(error, BenchmarkError):
-            return error
-        if isinstance(error, ModuleNotFoundError):
-            return not_installed(error)
+        found = as_ours(error)
+        if not isinstance(found, Unexpected):
+            return found
         path = self.workspace.folder(cell) / "error.txt"
-        write_text(path, "".join(traceback.format_exception(error)))
-        return BenchmarkError(f"failed unexpectedly ({type(error).__name__}: {error}): the traceback is in {path}")
+        write_text(path, found.traceback)
+        return BenchmarkError(f"failed unexpectedly ({found}): the traceback is in {path}")
 
     def _shown(self) -> list[Cell]:
         """What tables show: what was asked for, and what else of the profile is finished."""

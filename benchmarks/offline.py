@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from functools import cache
 from typing import Any
 
 from benchmarks.errors import UsageError
@@ -25,6 +26,11 @@ def go_offline() -> None:
     Processes that it starts inherit the variable, by which the commands of this project go offline too.
     """
     os.environ |= {VARIABLE: "1", "HF_HUB_OFFLINE": "1"}
+    _refuse_from_here_on()
+
+
+@cache
+def _refuse_from_here_on() -> None:
     sys.addaudithook(_refuse)
 
 

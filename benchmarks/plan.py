@@ -179,7 +179,7 @@ def _add_stage(profile: Profile, name: str, spec: DataSpec, seed: int, trained: 
         data=spec,
         settings={**_plain(asdict(profile.stages[name])), "threads": profile.threads, **_weights(published)},
         data_digest=spec.digest(*entry.reads),
-        code=f"{entry.target} {code_digest(entry.target.partition(':')[0], 'benchmarks.training')}",
+        code=code_of("train", name, {}),
         needs={needed: trained[needed] for needed in needs},
         splits=entry.reads,
     )
@@ -188,26 +188,36 @@ def _add_stage(profile: Profile, name: str, spec: DataSpec, seed: int, trained: 
 def _evaluate_cell(profile: Profile, method: MethodEntry, spec: DataSpec, seed: int, trained: Mapping[str, Cell]) -> Cell:
     protocols = {name: get_protocol(name).version for name in profile.protocols}
     metrics = [get_metric(name) for name in profile.metrics]
-    sources = [method.target, *(metric.target for metric in metrics if metric.target)]
-    modules = [source.partition(":")[0] for source in sources]
+    settings = {
+        "protocols": protocols,
+        "metrics": {m.name: {"target": m.target, **m.options, **_weights(m.weights)} for m in metrics},
+        "tile": profile.tile,
+        "threads": profile.threads,
+        **_weights(method.weights),
+    }
     return Cell(
         kind="evaluate",
         label=method.name,
         dataset=spec.card.name,
         seed=seed if method.stages else None,
         data=spec,
-        settings={
-            "protocols": protocols,
-            "metrics": {m.name: {"target": m.target, **m.options, **_weights(m.weights)} for m in metrics},
-            "tile": profile.tile,
-            "threads": profile.threads,
-            **_weights(method.weights),
-        },
+        settings=settings,
         data_digest=spec.digest("test"),
-        code=f"{method.target} {code_digest(*modules, 'benchmarks.evaluation', 'benchmarks.statistics')}",
+        code=code_of("evaluate", method.name, settings),
         needs={stage: trained[stage] for stage in method.stages},
         splits=("test",),
     )
+
+
+def code_of(kind: Kind, label: str, settings: Mapping[str, Any]) -> str:
+    """What computes such a cell: its name in the source, and the digest of the source that is here."""
+    if kind == "train":
+        target, others = get_stage(label).target, ["benchmarks.training"]
+    else:
+        target = get_method(label).target
+        metrics = [metric["target"].partition(":")[0] for metric in settings["metrics"].values() if metric["target"]]
+        others = [*metrics, "benchmarks.evaluation", "benchmarks.statistics"]
+    return f"{target} {code_digest(target.partition(':')[0], *others)}"
 
 
 def _weights(cards: Sequence[str]) -> dict[str, Any]:
