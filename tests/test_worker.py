@@ -1,0 +1,64 @@
+"""One cell where an executor has brought it: its errors as they arrive, its training on several processes."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.errors import Unexpected, UsageError
+from benchmarks.plan import Cell, make_plan
+from benchmarks.profile import Resources, load_profile
+from benchmarks.worker import compute
+from benchmarks.workspace import Workspace
+
+ONE, TWO = (Resources(gpus, 1, 1, 1) for gpus in (0, 2))
+CHANGES = ("threads=1", "stages.*.training.steps=4", "stages.*.training.precision=float32", "metrics=['psnr']")
+
+
+def cells(*changes: str, method: str = "fsrcnn") -> list[Cell]:
+    return make_plan(load_profile("smoke", (*CHANGES, *changes)), [method])
+
+
+@pytest.mark.slow
+def test_a_training_on_two_processes_tells_how_far_it_is(tmp_path: Path) -> None:
+    (train, evaluate), told = cells(), list[tuple[int, int]]()
+    result = compute(train, tmp_path / "two", TWO, lambda done, of, losses: told.append((done, of)))
+    assert result["processes"] == 2 and told == [(step, 4) for step in range(1, 5)]
+    alone = compute(train, tmp_path / "one", ONE, lambda *_: None)
+    for ours, theirs in zip(result["history"], alone["history"], strict=True):
+        assert ours == pytest.approx(theirs, rel=0.02)
+    assert compute(evaluate, tmp_path / "two", TWO, lambda *_: None)["scores"], "which is one process's work"
+
+
+@pytest.mark.slow
+def test_an_error_of_several_processes_is_the_first_ones(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="batch_size 3 cannot be shared out among 2 processes"):
+        compute(cells("stages.*.training.batch_size=3")[0], tmp_path, TWO, lambda *_: None)
+
+
+def test_a_bug_arrives_with_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr("benchmarks.cells.run_cell", broken)
+    with pytest.raises(Unexpected) as caught:
+        compute(cells(method="bicubic")[0], tmp_path, ONE, lambda *_: None)
+    arrived = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own
+    assert str(arrived) == "ValueError: a bug" and "in broken" in arrived.traceback
+
+
+def test_a_machine_with_other_code_refuses(tmp_path: Path) -> None:
+    cell = replace(cells(method="bicubic")[0], code="baselines.bicubic:Bicubic 0123456789abcdef")
+    with pytest.raises(UsageError, match="has another version of this project: install there the one"):
+        compute(cell, tmp_path, ONE, lambda *_: None)
+    assert not Workspace(tmp_path).folder(cell).exists()
+
+
+def test_a_machine_without_the_data_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path / "cache"))
+    cell = make_plan(load_profile("smoke"), ["bicubic"], ["set5"])[0]
+    with pytest.raises(UsageError, match=r"^on .*: data set 'set5' is not prepared .*: run python -m benchmarks.prepare set5"):
+        compute(cell, tmp_path, ONE, lambda *_: None)
