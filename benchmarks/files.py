@@ -6,15 +6,19 @@ import errno
 import hashlib
 import os
 import re
+import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import IO
 
 from benchmarks.errors import BenchmarkError, NotWritten
 
 BLOCK = 1 << 20  # bytes read at a time
-TEMPORARY = re.compile(r"\..+\.([0-9]+)\.tmp(-journal)?")  # the number is the writing process's; SQLite has journals
+TEMPORARY = re.compile(r"\..+?(?:\.([0-9a-f]{8}))?\.([0-9]+)\.tmp(-journal)?")  # who writes; SQLite has journals
+ABANDONED = 86400.0  # seconds after which a temporary of another machine, whose processes cannot be seen, is nobody's
 
 _MEND = {
     errno.ENOSPC: "make room there and run again",
@@ -82,19 +86,31 @@ def write_text(path: Path, text: str) -> None:
 
 def temporary_path(path: Path) -> Path:
     """Where this process writes what will be ``path``; hidden, and ``sweep`` knows it."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    return path.with_name(f".{path.name}.{_machine()}.{os.getpid()}.tmp")
+
+
+@cache
+def _machine() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
 def sweep(folder: Path) -> None:
-    """Remove what processes of this machine that are no more have left half-written in a folder and all below it.
+    """Remove what processes that are no more have left half-written in a folder and all below it.
 
-    The caller has not begun to write there: what bears its own number is an earlier process's.
+    The caller has not begun to write there: what bears its own number is an earlier process's. What processes of other
+    machines write there is left to them for a day.
     """
     for path in folder.rglob(".*.tmp*"):
         found = TEMPORARY.fullmatch(path.name)
-        if found and (int(found[1]) == os.getpid() or not is_alive(int(found[1]))):
-            with suppress(OSError):
+        with suppress(OSError):
+            if found and _is_left(path, found[1] or _machine(), int(found[2])):
                 path.unlink()
+
+
+def _is_left(path: Path, machine: str, process: int) -> bool:
+    if machine != _machine():
+        return time.time() - path.stat().st_mtime > ABANDONED
+    return process == os.getpid() or not is_alive(process)
 
 
 def is_alive(process: int) -> bool:

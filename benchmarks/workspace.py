@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from benchmarks.errors import UsageError
 from benchmarks.files import sweep, write_text
@@ -73,6 +74,15 @@ class Workspace:
     def _behind(self) -> Path:
         return self.root / ".behind"
 
+    @property
+    def holder(self) -> str:
+        """Which run holds the workspace, or was the last to: what computes for one that was killed can see that another began."""
+        return self._holder.read_text(encoding="utf-8") if self._holder.is_file() else ""
+
+    @property
+    def _holder(self) -> Path:
+        return self.root / ".holder"
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the workspace for one run, rid of what killed ones left. Raises UsageError where another one holds it."""
@@ -84,6 +94,7 @@ class Workspace:
         except Timeout:
             raise UsageError(f"{self.root}: another run is at work here: wait for it, or choose another --output") from None
         try:
+            write_text(self._holder, uuid4().hex)
             sweep(self.root)
             yield
         finally:

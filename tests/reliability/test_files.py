@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -15,7 +16,7 @@ import torch
 from PIL import Image
 
 from benchmarks.errors import NotWritten
-from benchmarks.files import sweep, write_atomically
+from benchmarks.files import sweep, temporary_path, write_atomically
 from tests.conftest import file_size_limit
 
 NOISE = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
@@ -71,3 +72,18 @@ def test_only_what_the_dead_left_is_swept(tmp_path: Path) -> None:
     sweep(tmp_path)
     assert {path.name for path in folder.iterdir()} == stays
     sweep(tmp_path / "absent")
+
+
+def test_what_another_machine_writes_is_left_to_it(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as dead:
+        pass
+    machine, process = temporary_path(tmp_path / "result.json").name.split(".")[-3:-1]
+    assert process == str(os.getpid())
+    other = "00000000" if machine != "00000000" else "00000001"
+    names = [f".{name}.{where}.{dead.pid}.tmp" for name in ("result.json", "old.json") for where in (machine, other)]
+    for name in names:
+        (tmp_path / name).write_text("")
+    two_days_ago = time.time() - 2 * 86400
+    os.utime(tmp_path / names[3], (two_days_ago, two_days_ago))
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [names[1]]

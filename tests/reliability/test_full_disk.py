@@ -31,7 +31,7 @@ KINDS = {
     "quota": ("prlimit --pid PID --fsize=100", "true", "(File too large): raise the limit on the size of files"),
 }
 
-MARKS = (".lock", ".mlflow.db.lock", ".behind", ".writable")
+MARKS = (".lock", ".holder", ".mlflow.db.lock", ".behind", ".writable")
 
 
 def shell(command: str) -> None:
