@@ -15,7 +15,7 @@ from benchmarks.files import write_text
 from benchmarks.inputs import check_inputs
 from benchmarks.plan import Cell
 from benchmarks.profile import Profile
-from benchmarks.progress import OneByOne
+from benchmarks.progress import OneByOne, PlainLines
 from benchmarks.provenance import differences, environment, git
 from benchmarks.registry import METHODS, variants_of
 from benchmarks.results import COMPLETE, DIVERGED, Result
@@ -35,6 +35,8 @@ class Invocation:
         related: of the same profile, not asked for, shown in the table where they are finished.
         workspace: where results are.
         executor: computes the cells.
+        max_parallel: cells at a time; None: as many as the executor takes.
+        retries: how often a cell whose process was lost is tried again.
         force: compute again what is there.
         as_json: print plain data in place of the table.
     """
@@ -47,11 +49,14 @@ class Invocation:
         workspace: Workspace,
         executor: Executor,
         *,
+        max_parallel: int | None,
+        retries: int,
         force: bool,
         as_json: bool,
     ) -> None:
         self.profile, self.cells, self.workspace = profile, cells, workspace
         self.related, self.executor = related, executor
+        self.max_parallel, self.retries = max_parallel, retries
         self.force, self.as_json = force, as_json
         self.results: dict[str, Result] = {}
         self.diverged: dict[str, Result] = {}
@@ -140,8 +145,9 @@ class Invocation:
             if self.force:
                 for cell in waiting:
                     self.workspace.discard_checkpoint(cell)
-            with self.executor as executor, OneByOne(waiting) as view:
-                for ended in schedule.run(waiting, executor, view):
+            one_by_one = 1 in (self.executor.at_once, self.max_parallel)
+            with self.executor as executor, OneByOne(waiting) if one_by_one else PlainLines(waiting) as view:
+                for ended in schedule.run(waiting, executor, view, at_most=self.max_parallel, retries=self.retries):
                     self._take(ended, tracker)
 
     def _take(self, ended: Ended, tracker: Tracker) -> None:

@@ -36,6 +36,8 @@ examples:
   python -m benchmarks.run --methods edsr --datasets set5 --train-on demo-photos
   python -m benchmarks.run --all --offline                after python -m benchmarks.prepare --profile demo
   torchrun --nproc-per-node 2 -m benchmarks.run --methods cincgan     each training on two processes
+  python -m benchmarks.run --all --executor ray --max-parallel 2      two cells at a time on this machine
+  python -m benchmarks.run --all --executor ray --address 10.0.0.1:6379   on a Ray cluster: docs/scaling.md
   python -m benchmarks.run --list                         what there is to choose from
 
 exit codes: 0 all done, 1 something failed or diverged, 2 wrong use or something missing, 130 or 143 stopped by Ctrl-C or SIGTERM
@@ -107,6 +109,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.methods and (options.all or options.ablation):
         raise UsageError("--methods excludes --all and --ablation: give one of them")
 
+    _check_where(options)
     go_offline_if_asked(options)
 
     from benchmarks.plan import find_cell, make_plan
@@ -135,8 +138,33 @@ def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.invocation import Invocation
 
     executor = make_executor(options.executor, workspace, profile, address=options.address, partition=options.slurm_partition)
-    invocation = Invocation(profile, cells, related, workspace, executor, force=options.force, as_json=options.json)
-    return _with_others(invocation, cells, workspace) if os.environ.get("WORLD_SIZE", "1") != "1" else invocation.run()
+    parallel = {"max_parallel": options.max_parallel, "retries": options.retries}
+    show = {"force": options.force, "as_json": options.json}
+    invocation = Invocation(profile, cells, related, workspace, executor, **parallel, **show)
+    return _with_others(invocation, cells, workspace) if _is_one_of_several() else invocation.run()
+
+
+def _check_where(options: argparse.Namespace) -> None:
+    """Raise UsageError where options that say where cells are computed do not go together."""
+    if options.max_parallel is not None and options.max_parallel < 1:
+        raise UsageError(f"--max-parallel {options.max_parallel}: cells at a time are 1 or more")
+    if options.retries < 0:
+        raise UsageError(f"--retries {options.retries}: 0 or more")
+    for option, value, executor in (
+        ("--address", options.address, "ray"),
+        ("--slurm-partition", options.slurm_partition, "slurm"),
+    ):
+        if value is not None and options.executor != executor:
+            raise UsageError(f"{option} {value}: only with --executor {executor}")
+    if options.executor != "serial" and _is_one_of_several():
+        raise UsageError(
+            f"--executor {options.executor} under torchrun: start it without, "
+            "for it starts the processes of a training itself (gpus in the profile's resources)"
+        )
+
+
+def _is_one_of_several() -> bool:
+    return os.environ.get("WORLD_SIZE", "1") != "1"
 
 
 def _with_others(invocation: Invocation, cells: Sequence[Cell], workspace: Workspace) -> int:
