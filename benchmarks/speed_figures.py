@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from benchmarks.errors import UsageError
+from benchmarks.strict import build, parse_json
 
 Form = Literal["table", "json", "markdown"]
+Size = Annotated[int, Meta(ge=1, le=10**9)]
+Seconds = Annotated[float, Meta(gt=0, le=1e9)]
 DERIVED = ("images_per_second", "ratio", "fraction")  # what JSON has besides the fields
 
 
@@ -26,12 +30,12 @@ class StepFigure:
     stage: str
     profile: str
     precision: str
-    batch_size: int
-    patch_size: int
+    batch_size: Size
+    patch_size: Size
     device: str
     threads: int
-    seconds: float | None = None
-    textbook_seconds: float | None = None
+    seconds: Seconds | None = None
+    textbook_seconds: Seconds | None = None
     flop: float | None = None
     textbook_flop: float | None = None
     ceiling: float | None = None
@@ -77,9 +81,10 @@ def _shown(value: float | None, digits: int) -> str:
 def read_figures(path: Path) -> list[StepFigure]:
     """Figures as ``--json`` prints them. Raises UsageError where the file holds anything else."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return [StepFigure(**{key: value for key, value in each.items() if key not in DERIVED}) for each in found]
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        found = parse_json(path.read_text(encoding="utf-8"))
+        fields = [{key: value for key, value in each.items() if key not in DERIVED} for each in found]
+        return [build(StepFigure, each, f"figure {number}") for number, each in enumerate(fields, start=1)]
+    except (OSError, ValueError, TypeError, AttributeError, UsageError) as error:
         raise UsageError(f"{path}: no figures of python -m benchmarks.speed training --json ({error})") from error
 
 
