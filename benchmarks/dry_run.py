@@ -4,45 +4,146 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
+from benchmarks.costs import Costs, estimated, measured
 from benchmarks.inputs import missing_archives
 from benchmarks.plan import Cell
 from benchmarks.profile import Profile
+from benchmarks.simulation import Outlook, Run, outlook
 from benchmarks.untrained import count_parameters
 from benchmarks.workspace import Workspace
 
+Form = Literal["text", "json", "markdown"]
 
-def print_dry_run(cells: Sequence[Cell], workspace: Workspace, profile: Profile, *, force: bool, as_json: bool) -> None:
-    """Print one line per cell and the sums; nothing is computed or written."""
-    parameters = count_parameters(cells)
-    rows = [_row(cell, workspace, profile, force) | {"parameters": parameters.get(cell.id)} for cell in cells]
-    waiting = [row for row in rows if not row["cached"]]
-    seconds, megabytes = (sum(row[what] or 0 for row in waiting) for what in ("seconds", "megabytes"))
+
+def print_dry_run(
+    cells: Sequence[Cell],
+    workspace: Workspace,
+    profile: Profile,
+    *,
+    force: bool,
+    form: Form,
+    at_most: int | None = None,
+    step_times: Path | None = None,
+) -> None:
+    """Print one line per cell, the sums, and how long it takes on how many workers; nothing is computed or written.
+
+    Args:
+        cells: of the run.
+        workspace: where finished ones are.
+        profile: of the cells.
+        force: compute again what is there.
+        form: as Markdown, only the times on several workers.
+        at_most: cells at a time.
+        step_times: measured, instead of the profile's estimates.
+
+    Raises:
+        UsageError: ``step_times`` does not hold what the cells need, or a result is corrupt.
+    """
+    costs = measured(cells, profile, step_times) if step_times else estimated(cells, profile)
+    waiting = [cell for cell in cells if force or workspace.finished(cell) is None]
+    plan = outlook(waiting, costs, at_most)
+    if form == "markdown":
+        print("\n".join(_markdown(plan)))
+        return
+    parameters, to_do = count_parameters(cells), {cell.id for cell in waiting}
+    rows = [_row(cell, profile, costs, cell.id not in to_do) | {"parameters": parameters.get(cell.id)} for cell in cells]
+    seconds, megabytes = (sum(row[what] or 0 for row in rows if not row["cached"]) for what in ("seconds", "megabytes"))
     lacking = list(missing_archives(cells))
-    if as_json:
-        print(json.dumps({"cells": rows, "seconds": seconds, "megabytes": megabytes, "not_prepared": lacking}, indent=1))
+    if form == "json":
+        sums = {"seconds": seconds, "megabytes": megabytes, "not_prepared": lacking}
+        print(json.dumps({"cells": rows, **sums, "schedule": _plain(plan)}, indent=1))
         return
     print("\n".join(line.rstrip() for line in _lines(rows)))
-    cost = f"about {_duration(seconds)} on {profile.machine}, {_size(megabytes)} in {workspace.root}"
+    cost = f"about {_duration(seconds)} on {costs.worker}, {_size(megabytes)} in {workspace.root}"
     print(f"{len(rows)} cells, {len(waiting)} to do: {cost}")
+    if waiting:
+        print("\n".join(_outlook(plan)))
     if lacking:
         names = " ".join(lacking)
         print(f"not prepared: {names}: run python -m benchmarks.prepare {names}, which gives their cells other ids")
 
 
-def _row(cell: Cell, workspace: Workspace, profile: Profile, force: bool) -> dict[str, Any]:
+def _row(cell: Cell, profile: Profile, costs: Costs, cached: bool) -> dict[str, Any]:
     estimate = profile.estimates.get(cell.label if cell.kind == "train" else "evaluate")
-    needed = {other.id for other in cell.needs.values()}
     return {
         "id": cell.id,
-        "needs": sorted(needed),
+        "needs": sorted({other.id for other in cell.needs.values()}),
         "steps": cell.settings["training"]["steps"] if cell.kind == "train" else None,
         "cell": str(cell),
-        "cached": not force and workspace.finished(cell) is not None,
-        "seconds": estimate.seconds if estimate else None,
+        "cached": cached,
+        "seconds": costs.of[cell.id].seconds,
         "megabytes": estimate.megabytes if estimate else None,
     }
+
+
+def _outlook(plan: Outlook) -> list[str]:
+    """The critical path, and wall times, in lines."""
+    path = ", ".join(f"{cell} ({_duration(plan.costs.of[cell.id].wall)})" for cell in plan.path)
+    numbers = ", ".join(str(wall.workers) for wall in plan.walls)
+    times = ", ".join(_duration(wall.run.seconds) for wall in plan.walls)
+    unit = plan.costs.unit
+    hours = f"GPU time: {_duration(plan.gpu_seconds)}; " if unit == "GPU" else ""
+    each = "" if unit == "GPU" else f", each {plan.costs.worker}"
+    lines = [f"critical path: {_duration(plan.path_seconds)}: {path}", f"{hours}wall time on {numbers} {unit}s{each}: {times}"]
+    return lines + [f"without {plan.unknown} cells of unknown time"] * bool(plan.unknown)
+
+
+def _plain(plan: Outlook) -> dict[str, Any]:
+    return {
+        "unit": plan.costs.unit,
+        "worker": plan.costs.worker,
+        "unknown_cells": plan.unknown,
+        "hours": plan.seconds / 3600,
+        "gpu_hours": plan.gpu_seconds / 3600,
+        "critical_path": {"cells": [cell.id for cell in plan.path], "hours": plan.path_seconds / 3600},
+        "walls": [
+            {
+                "workers": wall.workers,
+                **_run_hours("", wall.run),
+                **_run_hours("queued_", wall.queued),
+                **_run_hours("longest_first_", wall.longest_first),
+                "bound_hours": wall.bound / 3600,
+                "busy": wall.busy,
+            }
+            for wall in plan.walls
+        ],
+    }
+
+
+def _run_hours(prefix: str, run: Run) -> dict[str, float]:
+    return {f"{prefix}hours": run.seconds / 3600, f"{prefix}row_hours": run.row_seconds / 3600}
+
+
+def _markdown(plan: Outlook) -> list[str]:
+    """What is simulated, and a table of wall times in hours."""
+    path = ", ".join(f"{cell} ({_hours(plan.costs.of[cell.id].wall)})" for cell in plan.path)
+    gpu = f", {_hours(plan.gpu_seconds)} of it on GPUs" if plan.costs.unit == "GPU" else ""
+    orders = ("wall time", "mean row", "all queued: wall time", "mean row", "longest first: wall time", "mean row")
+    header = [f"{plan.costs.unit}s", "lower bound", "busy", *orders]
+    rows = [
+        [
+            *(str(wall.workers), _hours(wall.bound), f"{wall.busy:.0%}"),
+            *(
+                _hours(seconds)
+                for run in (wall.run, wall.queued, wall.longest_first)
+                for seconds in (run.seconds, run.row_seconds)
+            ),
+        ]
+        for wall in plan.walls
+    ]
+    return [
+        f"{plan.cells} cells, {_hours(plan.seconds)} on {plan.costs.worker}{gpu}.",
+        f"Critical path: {_hours(plan.path_seconds)}: {path}.",
+        "",
+        *(f"| {' | '.join(row)} |" for row in (header, ["---:"] * len(header), *rows)),
+    ]
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:,.1f} h"
 
 
 def _lines(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -31,6 +31,7 @@ examples:
   python -m benchmarks.run --all --dry-run                what would run, what is there already, how long it takes
   python -m benchmarks.run --all --set stages.edsr.training.steps=100
   python -m benchmarks.run --all --profile paper --dry-run
+  python -m benchmarks.run --all --profile paper --dry-run --step-times FILE      by steps that benchmarks.speed has measured
   python -m benchmarks.run --all --profile paper --datasets demo-photos --set 'stages.*.training.steps=2'
   python -m benchmarks.run --methods bicubic edsr --data-dir photos     your own images: photos/train and photos/test
   python -m benchmarks.run --methods edsr --datasets set5 --train-on demo-photos
@@ -80,8 +81,19 @@ def make_parser() -> Parser:
     where.add_argument("--slurm-partition", metavar="NAME", help="of SLURM's (default: the cluster's)")
     show = parser.add_argument_group("show")
     show.add_argument("--list", action="store_true", help="methods, data sets, profiles, protocols; run nothing")
-    show.add_argument("--dry-run", action="store_true", help="cells, what is cached, estimated time and disk; run nothing")
+    show.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="cells, what is cached, estimated time and disk, wall time on several GPUs or machines; run nothing",
+    )
     show.add_argument("--json", action="store_true", help="print machine-readable results instead of the table")
+    show.add_argument("--markdown", action="store_true", help="with --dry-run: wall times as a Markdown table")
+    show.add_argument(
+        "--step-times",
+        type=named_path,
+        metavar="FILE",
+        help="with --dry-run: of python -m benchmarks.speed training --json, instead of the profile's estimates",
+    )
     return parser
 
 
@@ -108,6 +120,10 @@ def _dispatch(options: argparse.Namespace) -> int:
         raise UsageError("nothing to run: give --all, --ablation, --methods NAME … or --cell ID (--help shows examples)")
     if options.methods and (options.all or options.ablation):
         raise UsageError("--methods excludes --all and --ablation: give one of them")
+    if options.max_parallel is not None and options.max_parallel < 1:
+        raise UsageError(f"--max-parallel {options.max_parallel}: give 1 or more")
+    if (options.markdown or options.step_times) and not options.dry_run:
+        raise UsageError(f"{'--markdown' if options.markdown else '--step-times'} is of --dry-run: add that")
 
     _check_where(options)
     go_offline_if_asked(options)
@@ -131,7 +147,15 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.dry_run:
         from benchmarks.dry_run import print_dry_run
 
-        print_dry_run(cells, workspace, profile, force=options.force, as_json=options.json)
+        print_dry_run(
+            cells,
+            workspace,
+            profile,
+            force=options.force,
+            form="markdown" if options.markdown else "json" if options.json else "text",
+            at_most=options.max_parallel,
+            step_times=options.step_times,
+        )
         return 0
 
     from benchmarks.executors.choose import make_executor

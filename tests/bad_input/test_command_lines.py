@@ -57,6 +57,12 @@ RUN: list[tuple[tuple[str, ...], str]] = [
     (("--all", *SMOKE, "--output", "x" * 300), "is no path"),
     (("--methods", "bicubic", "--profile", "smoke", "--output", "file"), "cannot be written"),
     (("--methods", "bicubic", "--profile", "smoke", "--output", "/dev/null/x"), "cannot be written"),
+    (("--all", *SMOKE, "--max-parallel", "0"), "1 or more"),
+    (("--all", *SMOKE, "--step-times", "nowhere"), "no figures of"),
+    (("--all", *SMOKE, "--step-times", "file"), "no figures of"),
+    (("--all", *SMOKE, "--step-times", ""), "is empty"),
+    (("--all", "--markdown"), "is of --dry-run"),
+    (("--all", "--step-times", "file"), "is of --dry-run"),
 ]
 SET: list[tuple[str, str]] = [
     ("", "write key=value"),
