@@ -13,9 +13,10 @@ from benchmarks.errors import BenchmarkError, NotWritten, TrainingCollapsed, Une
 from benchmarks.executors import Ended, Executor
 from benchmarks.files import write_text
 from benchmarks.inputs import check_inputs
+from benchmarks.matrix_progress import Matrix
 from benchmarks.plan import Cell
 from benchmarks.profile import Profile
-from benchmarks.progress import OneByOne, PlainLines
+from benchmarks.progress import OneByOne
 from benchmarks.provenance import differences, environment, git
 from benchmarks.registry import METHODS, variants_of
 from benchmarks.results import COMPLETE, DIVERGED, Result
@@ -146,7 +147,7 @@ class Invocation:
                 for cell in waiting:
                     self.workspace.discard_checkpoint(cell)
             one_by_one = 1 in (self.executor.at_once, self.max_parallel)
-            with self.executor as executor, OneByOne(waiting) if one_by_one else PlainLines(waiting) as view:
+            with self.executor as executor, OneByOne(waiting) if one_by_one else Matrix(waiting) as view:
                 for ended in schedule.run(waiting, executor, view, at_most=self.max_parallel, retries=self.retries):
                     self._take(ended, tracker)
 

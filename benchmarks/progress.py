@@ -76,7 +76,7 @@ class OneByOne:
     """
 
     def __init__(self, cells: Sequence[Cell]) -> None:
-        self._titles = _titles(cells)
+        self._titles = {cell.id: f"[{number}/{len(cells)}] {cell}" for number, cell in enumerate(cells, start=1)}
         self._progress: CellProgress | None = None
 
     def __enter__(self) -> OneByOne:
@@ -98,7 +98,7 @@ class OneByOne:
     def lost(self, cell: Cell, why: str) -> None:
         """Say that it will be tried again."""
         self._close()
-        _say_lost(cell, why)
+        print(f"{cell}: its process was lost ({why}): it goes on from its last checkpoint", file=sys.stderr)
 
     def ended(self, ended: Ended) -> None:
         """Say how long it took."""
@@ -110,51 +110,6 @@ class OneByOne:
         if self._progress:
             self._progress.__exit__()
             self._progress = None
-
-
-class PlainLines:
-    """The view of a run that computes several cells at a time: a few lines for each, as a context manager.
-
-    Args:
-        cells: all that will be computed, in their order.
-    """
-
-    def __init__(self, cells: Sequence[Cell]) -> None:
-        self._titles = _titles(cells)
-        self._printed: dict[str, int] = {}
-
-    def __enter__(self) -> PlainLines:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def started(self, cell: Cell) -> None:
-        """Nothing: where the executor has a queue, it may begin much later."""
-
-    def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
-        """Say how far a training is, a few times in all."""
-        if losses and done * LINES // of > self._printed.get(cell.id, 0):
-            self._printed[cell.id] = done * LINES // of
-            text = " ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
-            print(f"{self._titles[cell.id]}: {done}/{of} {text}", file=sys.stderr)
-
-    def lost(self, cell: Cell, why: str) -> None:
-        """Say that it will be tried again."""
-        _say_lost(cell, why)
-
-    def ended(self, ended: Ended) -> None:
-        """Say how long it took."""
-        if ended.result and ended.result["status"] == COMPLETE:
-            print(f"{self._titles[ended.cell.id]}: done in {ended.result['seconds']:.1f} s", file=sys.stderr)
-
-
-def _titles(cells: Sequence[Cell]) -> dict[str, str]:
-    return {cell.id: f"[{number}/{len(cells)}] {cell}" for number, cell in enumerate(cells, start=1)}
-
-
-def _say_lost(cell: Cell, why: str) -> None:
-    print(f"{cell}: its process was lost ({why}): it goes on from its last checkpoint", file=sys.stderr)
 
 
 class TransferProgress:

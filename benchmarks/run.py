@@ -120,8 +120,6 @@ def _dispatch(options: argparse.Namespace) -> int:
         raise UsageError("nothing to run: give --all, --ablation, --methods NAME … or --cell ID (--help shows examples)")
     if options.methods and (options.all or options.ablation):
         raise UsageError("--methods excludes --all and --ablation: give one of them")
-    if options.max_parallel is not None and options.max_parallel < 1:
-        raise UsageError(f"--max-parallel {options.max_parallel}: give 1 or more")
     if (options.markdown or options.step_times) and not options.dry_run:
         raise UsageError(f"{'--markdown' if options.markdown else '--step-times'} is of --dry-run: add that")
 
