@@ -1,0 +1,163 @@
+"""A SLURM cluster of one node on this machine: real daemons on ports of their own, with all their files in one folder."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+DAEMONS = ("munged", "slurmctld", "slurmd")
+MEMORY = 16_000  # megabytes, whatever the machine has
+CONFIGURATION = """\
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={ports[0]}
+SlurmdPort={ports[1]}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+CredType=cred/munge
+AuthInfo=socket={folder}/munge.socket
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+ProctrackType=proctrack/pgid
+TaskPlugin=task/none
+MpiDefault=none
+SchedulerType=sched/builtin
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SlurmdParameters=config_overrides
+ReturnToService=2
+KillWait=20
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory}
+PartitionName=work Nodes={host} Default=YES PriorityTier=1
+PartitionName=urgent Nodes={host} PriorityTier=2
+"""
+
+
+class Cluster:
+    """A running cluster.
+
+    Attributes:
+        environment: what its commands, and commands that use them, need beside this process's environment.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.environment = {"SLURM_CONF": str(folder / "slurm.conf")}
+
+    def call(self, *command: str) -> str:
+        """What one of SLURM's commands prints."""
+        environment = {**os.environ, **self.environment}
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout
+
+    def jobs(self) -> dict[str, str]:
+        """The state of every job by its number, those that have ended included."""
+        return dict(line.split("|") for line in self.call("squeue", "--states=all", "--noheader", "--format=%i|%T").splitlines())
+
+    def wait_for(self, job: str, *states: str, seconds: float = 60) -> None:
+        """Until a job is in one of the states."""
+        end = time.monotonic() + seconds
+        while self.jobs().get(job) not in states:
+            assert time.monotonic() < end, f"job {job} did not become {' or '.join(states)}: {self.jobs()}"
+            time.sleep(0.2)
+
+    def end_all(self, *options: str) -> None:
+        """Cancel all jobs and wait until none is left."""
+        end = time.monotonic() + 60
+        while self.call("squeue", "--noheader") and time.monotonic() < end:
+            self.call("scancel", *options, "--user=root")
+            time.sleep(0.5)
+
+
+@contextmanager
+def started_cluster(cpus: int = 4) -> Iterator[Cluster]:
+    """Start a cluster and stop it again, with all its jobs. Skips the test where it cannot be: no SLURM, or no root."""
+    missing = [name for name in (*DAEMONS, "sbatch") if _program(name) is None]
+    if missing or os.geteuid():
+        pytest.skip(f"no SLURM cluster here: {', '.join(missing)} not installed" if missing else "only root can start a cluster")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True)))
+        _write_files(folder, cpus)
+        munge = [f"--{name}={folder}/munge.{name.partition('-')[0]}" for name in ("key-file", "socket", "pid-file", "log-file")]
+        stack.enter_context(_daemon(folder, "munged", ["--foreground", *munge, f"--seed-file={folder}/munge.seed"]))
+        _wait_until((folder / "munge.socket").exists, folder)
+        stack.enter_context(_daemon(folder, "slurmctld", ["-D", "-f", str(folder / "slurm.conf")]))
+        stack.enter_context(_daemon(folder, "slurmd", ["-D", "-f", str(folder / "slurm.conf")]))
+        cluster = Cluster(folder)
+        _wait_until(lambda: _is_idle(cluster), folder)
+        stack.callback(cluster.end_all, "--signal=KILL", "--full")
+        yield cluster
+
+
+def _write_files(folder: Path, cpus: int) -> None:
+    folder.chmod(0o755)  # or munged will not have its socket there
+    key = folder / "munge.key"
+    key.write_bytes(secrets.token_bytes(128))
+    key.chmod(0o400)
+    for name in ("state", "spool"):
+        (folder / name).mkdir()
+    values = {"host": socket.gethostname().partition(".")[0], "folder": folder, "cpus": cpus, "memory": MEMORY}
+    (folder / "slurm.conf").write_text(CONFIGURATION.format(ports=_free_ports(2), **values))
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@contextmanager
+def _daemon(folder: Path, name: str, options: Sequence[str]) -> Iterator[None]:
+    """In the foreground, so that it is this process's to end."""
+    program = _program(name)
+    assert program
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen([program, *options], stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _program(name: str) -> str | None:
+    """Where a program is; daemons are in folders that not every user's path has."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+
+
+def _is_idle(cluster: Cluster) -> bool:
+    """Whether the node waits for jobs; not while the daemons are starting."""
+    try:
+        return "idle" in cluster.call("sinfo", "--noheader", "--format=%T")
+    except subprocess.CalledProcessError:
+        return False
+
+
+def _wait_until(ready: Callable[[], bool], folder: Path, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            pytest.fail("\n".join(f"{log.name}: {log.read_text(errors='replace')[-2000:]}" for log in folder.glob("*.log")))
+        time.sleep(0.1)
