@@ -60,6 +60,26 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self.environment = {"SLURM_CONF": str(folder / "slurm.conf")}
+        self._folder = folder
+        self._controller = ExitStack()
+
+    def start_controller(self) -> None:
+        """The daemon that answers all commands."""
+        self._controller.enter_context(_daemon(self._folder, "slurmctld", ["-D", "-f", self.environment["SLURM_CONF"]]))
+
+    def stop_controller(self) -> None:
+        """Jobs go on without it."""
+        self._controller.close()
+
+    @contextmanager
+    def without_controller(self) -> Iterator[None]:
+        """A block in which SLURM does not answer."""
+        self.stop_controller()
+        try:
+            yield
+        finally:
+            self.start_controller()
+            self.wait_until_ready()
 
     def call(self, *command: str) -> str:
         """What one of SLURM's commands prints."""
@@ -77,6 +97,16 @@ class Cluster:
             assert time.monotonic() < end, f"job {job} did not become {' or '.join(states)}: {self.jobs()}"
             time.sleep(0.2)
 
+    def wait_until_ready(self) -> None:
+        """Until the node takes jobs."""
+        _wait_until(self._is_ready, self._folder)
+
+    def _is_ready(self) -> bool:
+        try:
+            return any(state in self.call("sinfo", "--noheader", "--format=%T") for state in ("idle", "mixed", "allocated"))
+        except subprocess.CalledProcessError:  # it is still starting
+            return False
+
     def end_all(self, *options: str) -> None:
         """Cancel all jobs and wait until none is left."""
         end = time.monotonic() + 60
@@ -88,7 +118,7 @@ class Cluster:
 @contextmanager
 def started_cluster(cpus: int = 4) -> Iterator[Cluster]:
     """Start a cluster and stop it again, with all its jobs. Skips the test where it cannot be: no SLURM, or no root."""
-    missing = [name for name in (*DAEMONS, "sbatch") if _program(name) is None]
+    missing = [name for name in (*DAEMONS, "sbatch", "setpriv") if _program(name) is None]
     if missing or os.geteuid():
         pytest.skip(f"no SLURM cluster here: {', '.join(missing)} not installed" if missing else "only root can start a cluster")
     with ExitStack() as stack:
@@ -97,10 +127,11 @@ def started_cluster(cpus: int = 4) -> Iterator[Cluster]:
         munge = [f"--{name}={folder}/munge.{name.partition('-')[0]}" for name in ("key-file", "socket", "pid-file", "log-file")]
         stack.enter_context(_daemon(folder, "munged", ["--foreground", *munge, f"--seed-file={folder}/munge.seed"]))
         _wait_until((folder / "munge.socket").exists, folder)
-        stack.enter_context(_daemon(folder, "slurmctld", ["-D", "-f", str(folder / "slurm.conf")]))
-        stack.enter_context(_daemon(folder, "slurmd", ["-D", "-f", str(folder / "slurm.conf")]))
         cluster = Cluster(folder)
-        _wait_until(lambda: _is_idle(cluster), folder)
+        stack.callback(cluster.stop_controller)
+        cluster.start_controller()
+        stack.enter_context(_daemon(folder, "slurmd", ["-D", "-f", str(folder / "slurm.conf")]))
+        cluster.wait_until_ready()
         stack.callback(cluster.end_all, "--signal=KILL", "--full")
         yield cluster
 
@@ -126,11 +157,12 @@ def _free_ports(count: int) -> list[int]:
 
 @contextmanager
 def _daemon(folder: Path, name: str, options: Sequence[str]) -> Iterator[None]:
-    """In the foreground, so that it is this process's to end."""
+    """In the foreground, so that it is this process's to end, and ends with it where it is killed."""
     program = _program(name)
     assert program
-    with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen([program, *options], stdout=log, stderr=log, start_new_session=True)
+    line = ["setpriv", "--pdeathsig", "TERM", program, *options]
+    with (folder / f"{name}.log").open("ab") as log:
+        process = subprocess.Popen(line, stdout=log, stderr=log, start_new_session=True)
     try:
         yield
     finally:
@@ -145,14 +177,6 @@ def _daemon(folder: Path, name: str, options: Sequence[str]) -> Iterator[None]:
 def _program(name: str) -> str | None:
     """Where a program is; daemons are in folders that not every user's path has."""
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
-
-
-def _is_idle(cluster: Cluster) -> bool:
-    """Whether the node waits for jobs; not while the daemons are starting."""
-    try:
-        return "idle" in cluster.call("sinfo", "--noheader", "--format=%T")
-    except subprocess.CalledProcessError:
-        return False
 
 
 def _wait_until(ready: Callable[[], bool], folder: Path, seconds: float = 60) -> None:

@@ -10,8 +10,9 @@ import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -101,7 +102,8 @@ class Queue(ABC):
     def _submit(self, cluster: str, cell: Cell, resources: Resources, parameters: Mapping[str, Any], **made_with: Any) -> str:
         executor = self._executor(folder=self.folder, cluster=cluster, **made_with)
         executor.update_parameters(gpus_per_node=resources.gpus or None, stderr_to_stdout=True, **parameters)
-        number: str = executor.submit(slurm_job.run, cell, self._root, resources).job_id
+        with redirect_stderr(StringIO()):  # submitit prints what its error says too
+            number: str = executor.submit(slurm_job.run, cell, self._root, resources).job_id
         return number
 
 
@@ -146,7 +148,7 @@ class Slurm(Queue):
             # exec, so that the signal is not the shell's, who would not pass it on
             return self._submit("slurm", cell, resources, parameters, slurm_python=f"exec {quote(sys.executable)}")
         except (RuntimeError, OSError) as error:
-            raise Refused(f"sbatch: {one_line(str(error))}") from error
+            raise Refused(one_line(str(error))) from error
 
     def jobs(self) -> Mapping[str, Job]:
         """By one call of squeue, whatever their number."""
