@@ -13,6 +13,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Thread
+from types import FrameType
 from typing import Any
 
 from benchmarks.data.folders import Split
@@ -139,6 +140,7 @@ def _one_of_several(cell: Cell, root: Path, said: Connection) -> None:
         signal.signal(number, signal.default_int_handler if first else signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     with interruptible(lambda: None):
+        _heed_one_signal()
         try:
             parallel.start()
             if first:
@@ -152,6 +154,19 @@ def _one_of_several(cell: Cell, root: Path, said: Connection) -> None:
             raise
         finally:
             parallel.leave()
+
+
+def _heed_one_signal() -> None:
+    """Where a scheduler signals every process, the launcher passes on its own: the second would cut off the checkpoint."""
+
+    def heed(number: int, frame: FrameType | None) -> None:
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        handlers[number](number, frame)
+
+    handlers: dict[int, Any] = {number: handler for number in SIGNALS if callable(handler := signal.getsignal(number))}
+    for number in handlers:
+        signal.signal(number, heed)
 
 
 def _end_with(parent: int) -> None:
