@@ -39,6 +39,7 @@ examples:
   torchrun --nproc-per-node 2 -m benchmarks.run --methods cincgan     each training on two processes
   python -m benchmarks.run --all --executor ray --max-parallel 2      two cells at a time on this machine
   python -m benchmarks.run --all --executor ray --address 10.0.0.1:6379   on a Ray cluster: docs/scaling.md
+  python -m benchmarks.run --all --profile paper --executor slurm --slurm-partition gpu     a job for each cell: docs/scaling.md
   python -m benchmarks.run --list                         what there is to choose from
 
 exit codes: 0 all done, 1 something failed or diverged, 2 wrong use or something missing, 130 or 143 stopped by Ctrl-C or SIGTERM

@@ -45,7 +45,8 @@ AccountingStorageType=accounting_storage/none
 SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=20
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory}
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:2
 PartitionName=work Nodes={host} Default=YES PriorityTier=1
 PartitionName=urgent Nodes={host} PriorityTier=2
 """
@@ -144,6 +145,7 @@ def _write_files(folder: Path, cpus: int) -> None:
     for name in ("state", "spool"):
         (folder / name).mkdir()
     values = {"host": socket.gethostname().partition(".")[0], "folder": folder, "cpus": cpus, "memory": MEMORY}
+    (folder / "gres.conf").write_text("Name=gpu File=/dev/null\nName=gpu File=/dev/zero\n")  # GPUs in name only
     (folder / "slurm.conf").write_text(CONFIGURATION.format(ports=_free_ports(2), **values))
 
 

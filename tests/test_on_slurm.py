@@ -297,6 +297,24 @@ def test_a_preempted_job(slurm: Cluster, tmp_path: Path, alone: Callable[..., di
 
 
 @pytest.mark.long
+def test_a_cancelled_job_of_two_processes(slurm: Cluster, tmp_path: Path) -> None:
+    """SLURM signals all of them."""
+    changes, before = (*LONGER, "resources.train.gpus=2"), set(slurm.jobs())
+    cell = plan(*changes)[0]
+
+    def cancel() -> None:
+        (job,) = slurm.jobs().keys() - before
+        assert "gres:gpu:2" in slurm.call("scontrol", "show", "job", job)
+        slurm.call("scancel", job)
+
+    view = View(at=100, act=cancel)
+    found = computed([cell], executor(tmp_path, *changes), view)
+    first, again = starts(tmp_path)
+    assert first == 1 and again > 100
+    assert found[cell.id]["processes"] == 2
+
+
+@pytest.mark.long
 def test_a_job_whose_time_is_over(slurm: Cluster, tmp_path: Path) -> None:
     changes = (*SHORT, "stages.edsr.training.steps=6000", "resources.train.hours=0.01")
     cell = plan(*changes)[0]

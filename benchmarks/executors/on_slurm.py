@@ -76,7 +76,8 @@ class OnSlurm(Executor):
             self._running[cell.id] = _Running(cell, job.number, time.monotonic())
         else:
             self._held.append(cell)
-            self._submit()
+            if len(self._held) == 1:
+                self._submit()
 
     def poll(self, report: Report) -> Sequence[Ended]:
         """Wait a second; look at what jobs have left in the workspace, and every few seconds ask the queue."""

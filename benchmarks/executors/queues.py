@@ -191,7 +191,7 @@ class Local(Queue):
 
     def jobs(self) -> Mapping[str, Job]:
         """Those whose process is there."""
-        files = [path for path in self.folder.glob("*.cell") if self._runs(int(path.stem))]
+        files = [path for path in self.folder.glob("*.cell") if path.stem.isdecimal() and self._runs(int(path.stem))]
         return {path.stem: Job(path.stem, path.read_text(encoding="utf-8"), "RUNNING") for path in files}
 
     def cancel(self, numbers: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from benchmarks.interruption import Interrupted
 from benchmarks.plan import Cell
 from benchmarks.profile import Resources
 from benchmarks.strict import parse_json
+from benchmarks.worker import compute
 from benchmarks.workspace import Workspace
 
 EVERY = 1.0  # seconds between two words of progress
@@ -26,8 +27,6 @@ def run(cell: Cell, root: Path, resources: Resources) -> None:
     A signal ends the process with a checkpoint and without a word: whoever sent it (the time limit, a preemption, a user) has
     the job started again, or its driver has.
     """
-    from benchmarks.worker import compute
-
     folder = Workspace(root).folder(cell)
     said: dict[str, str] = {}
     try:
