@@ -8,6 +8,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -63,15 +64,19 @@ def _check_place(cell: Cell) -> None:
     if cell.code != code_of(cell.kind, cell.label, cell.settings):
         raise UsageError(f"{host} has another version of this project: install there the one that the run was started with")
     try:
-        _check_data(cell.data, cell.splits)
+        digest = _data_digest(cell.data, cell.splits)
     except UsageError as error:
         raise UsageError(f"on {host}: {error}") from None
+    if digest != cell.data_digest:
+        raise UsageError(f"{host} has other images of data set '{cell.dataset}': bring there those that the run was started with")
 
 
 @cache
-def _check_data(data: DataSpec, splits: Sequence[Split]) -> None:
-    """Once in the life of a process, for thousands of files are looked at."""
-    data.verify(splits)
+def _data_digest(data: DataSpec, splits: Sequence[Split]) -> str:
+    """Of what is here; once in the life of a process, for thousands of files are looked at."""
+    here = replace(data)  # the one that was brought remembers the digests of where it was planned
+    here.verify(splits)
+    return here.digest(*splits)
 
 
 def _here(cell: Cell, root: Path, report: Report) -> Result:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.errors import Unexpected, UsageError
+from benchmarks.interruption import Interrupted
 from benchmarks.plan import Cell, make_plan
 from benchmarks.profile import Resources, load_profile
 from benchmarks.worker import compute
@@ -39,6 +43,16 @@ def test_an_error_of_several_processes_is_the_first_ones(tmp_path: Path) -> None
         compute(cells("stages.*.training.batch_size=3")[0], tmp_path, TWO, lambda *_: None)
 
 
+@pytest.mark.slow
+def test_a_signal_stops_several_processes_with_their_checkpoint(tmp_path: Path) -> None:
+    cell = cells("stages.*.training.steps=5000")[0]
+    with pytest.raises(Interrupted) as caught:
+        compute(cell, tmp_path, TWO, lambda done, of, losses: os.kill(os.getpid(), signal.SIGINT) if done == 5 else None)
+    assert caught.value.exit_code == 130
+    kept = torch.load(Workspace(tmp_path).folder(cell) / "checkpoint.pt", weights_only=True)["progress"]["step"]
+    assert 5 <= kept < 5000
+
+
 def test_a_bug_arrives_with_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ValueError("a bug")
@@ -55,6 +69,12 @@ def test_a_machine_with_other_code_refuses(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has another version of this project: install there the one"):
         compute(cell, tmp_path, ONE, lambda *_: None)
     assert not Workspace(tmp_path).folder(cell).exists()
+
+
+def test_a_machine_with_other_images_refuses(tmp_path: Path) -> None:
+    cell = replace(cells(method="bicubic")[0], data_digest="0123456789abcdef")
+    with pytest.raises(UsageError, match="has other images of data set 'demo-photos': bring there those"):
+        compute(cell, tmp_path, ONE, lambda *_: None)
 
 
 def test_a_machine_without_the_data_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,7 @@ def _connect(address: tuple[str, int] | None) -> None:
     before = signal.getsignal(signal.SIGTERM)
     worker.print_to_stdstream = lambda *_, **__: None  # what Ray says of lost workers, we say
     try:
-        if address is not None:
+        if address is not None and not is_offline():
             socket.create_connection(address, CONNECT_SECONDS).close()  # Ray would try for minutes
         ray.init(where, include_dashboard=False if address is None else None, log_to_driver=False, logging_level="ERROR")
     except (OSError, ValueError, RuntimeError) as error:

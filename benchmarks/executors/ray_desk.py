@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks.errors import BenchmarkError, as_ours
+from benchmarks.errors import BenchmarkError, NotWritten, UsageError, as_ours
 from benchmarks.executors import Ended
 from benchmarks.files import is_alive, write_atomically
 from benchmarks.interruption import Interrupted, unhurried
@@ -112,6 +112,10 @@ def work(desk: Any, cell: Cell, attempt: int, resources: Resources, offline: boo
     try:
         with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-", ignore_cleanup_errors=True) as scratch:
             return _Courier(desk, cell, attempt, Path(scratch).resolve()).compute(resources)
+    except NotWritten as error:
+        if tempfile.gettempdir() not in str(error):
+            return Ended(cell, error=error)  # on the driver's disk, which ends the run
+        return Ended(cell, error=UsageError(f"on {socket.gethostname()}: {error}"))
     except Interrupted as stop:
         return Ended(cell, lost=f"{socket.gethostname()} was told to stop: {stop}")
     except Exception as error:
