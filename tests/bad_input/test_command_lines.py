@@ -55,6 +55,13 @@ RUN: list[tuple[tuple[str, ...], str]] = [
     (("--all", *SMOKE, "--output", "a\x00b"), "is no path"),
     (("--all", *SMOKE, "--output", LONG), "is no path"),
     (("--all", *SMOKE, "--output", "x" * 300), "is no path"),
+    (("--all", *SMOKE, "--executor", "dask"), "invalid choice"),
+    (("--all", *SMOKE, "--address", "127.0.0.1:6379"), "only with --executor ray"),
+    (("--all", *SMOKE, "--executor", "slurm", "--address", ""), "only with --executor ray"),
+    (("--all", *SMOKE, "--executor", "ray", "--slurm-partition", "gpu"), "only with --executor slurm"),
+    (("--all", *SMOKE, "--max-parallel", "0"), "--max-parallel 0: cells at a time are 1 or more"),
+    (("--all", *SMOKE, "--max-parallel", "two"), "invalid int value"),
+    (("--all", *SMOKE, "--retries", "-1"), "--retries -1: 0 or more"),
     (("--methods", "bicubic", "--profile", "smoke", "--output", "file"), "cannot be written"),
     (("--methods", "bicubic", "--profile", "smoke", "--output", "/dev/null/x"), "cannot be written"),
     (("--all", *SMOKE, "--max-parallel", "0"), "1 or more"),
@@ -64,6 +71,7 @@ RUN: list[tuple[tuple[str, ...], str]] = [
     (("--all", "--markdown"), "is of --dry-run"),
     (("--all", "--step-times", "file"), "is of --dry-run"),
 ]
+ADDRESSES = ["", "nowhere", "ray://127.0.0.1:10001", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:٣", ":1", f"x:{DIGITS}"]
 SET: list[tuple[str, str]] = [
     ("", "write key=value"),
     ("tile", "write key=value"),
@@ -190,6 +198,19 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("arguments", "message"), RUN, ids=lambda value: ascii(value)[:50])
 def test_run(arguments: tuple[str, ...], message: str, refused: Refused) -> None:  # noqa: F811
     refused("run", *arguments, message=message)
+
+
+@pytest.mark.parametrize("executor", ["ray", "slurm"])
+def test_an_executor_under_torchrun(executor: str, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    refused("run", "--all", *SMOKE, "--executor", executor, message=f"--executor {executor} under torchrun: start it without")
+
+
+@pytest.mark.parametrize("address", ADDRESSES, ids=lambda value: ascii(value)[:40])
+def test_no_address(address: str, refused: Refused) -> None:  # noqa: F811
+    pytest.importorskip("ray")
+    run = ("run", "--methods", "bicubic", "--profile", "smoke", "--executor", "ray")
+    refused(*run, "--address", address, message="give HOST:PORT of the cluster's head")
 
 
 @pytest.mark.parametrize(("change", "message"), SET, ids=lambda value: ascii(value)[:50])
