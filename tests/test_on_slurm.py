@@ -18,7 +18,7 @@ import pytest
 
 from benchmarks import schedule
 from benchmarks.cells import run_cell
-from benchmarks.errors import UsageError
+from benchmarks.errors import BenchmarkError, UsageError
 from benchmarks.executors import Ended
 from benchmarks.executors.choose import make_executor
 from benchmarks.executors.on_slurm import OnSlurm
@@ -325,7 +325,9 @@ def test_a_job_whose_time_is_over(slurm: Cluster, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_slurm_does_not_answer_for_a_while(slurm: Cluster, tmp_path: Path, alone: Callable[..., dict[str, Result]]) -> None:
+def test_slurm_does_not_answer_for_a_while(
+    slurm: Cluster, tmp_path: Path, alone: Callable[..., dict[str, Result]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     cells, by = plan(*SHORT), executor(tmp_path, *SHORT)
     with by:
         with slurm.without_controller():
@@ -333,6 +335,10 @@ def test_slurm_does_not_answer_for_a_while(slurm: Cluster, tmp_path: Path, alone
             assert by.poll(lambda *_: None) == []
             with pytest.raises(UsageError, match=r"^--executor slurm: squeue: .*Unable to contact slurm controller"):
                 executor(tmp_path)
+            with monkeypatch.context() as patch, pytest.raises(BenchmarkError, match="jobs may go on; the same command"):
+                patch.setattr("benchmarks.executors.on_slurm.SILENCE", 0.0)
+                for _ in range(20):
+                    by.poll(lambda *_: None)
         found: list[Ended] = []
         while not found:
             found += by.poll(lambda *_: None)

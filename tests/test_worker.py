@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from benchmarks.plan import Cell, make_plan
 from benchmarks.profile import Resources, load_profile
 from benchmarks.worker import compute
 from benchmarks.workspace import Workspace
+from tests.conftest import ROOT
 
 ONE, TWO = (Resources(gpus, 1, 1, 1) for gpus in (0, 2))
 CHANGES = ("threads=1", "stages.*.training.steps=4", "stages.*.training.precision=float32", "metrics=['psnr']")
@@ -51,6 +55,31 @@ def test_a_signal_stops_several_processes_with_their_checkpoint(tmp_path: Path) 
     assert caught.value.exit_code == 130
     kept = torch.load(Workspace(tmp_path).folder(cell) / "checkpoint.pt", weights_only=True)["progress"]["step"]
     assert 5 <= kept < 5000
+
+
+STOPPED = """
+import sys
+from pathlib import Path
+from benchmarks.worker import compute
+from tests.test_worker import TWO, cells
+compute(cells("stages.*.training.steps=100000")[0], Path(sys.argv[1]), TWO, lambda *said: print(*said, flush=True))
+"""
+
+
+@pytest.mark.slow
+def test_a_training_on_two_processes_that_hears_of_its_end_twice(tmp_path: Path) -> None:
+    """A scheduler signals every process, and the launcher signals its own."""
+    line = [sys.executable, "-c", STOPPED, str(tmp_path)]
+    with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for _ in range(2):
+            for child in children:
+                os.kill(int(child), signal.SIGTERM)
+            time.sleep(0.005)
+        process.terminate()
+        process.communicate(timeout=120)
+    assert list(tmp_path.glob("cells/*/checkpoint.pt"))
 
 
 def test_a_bug_arrives_with_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,8 @@ class OnSlurm(Executor):
 
     def _look(self, running: _Running, report: Report) -> Ended | None:
         cell, folder, now = running.cell, self._workspace.folder(running.cell), time.monotonic()
+        if running.ended is not None:
+            slurm_job.look_anew(folder)
         if (errors := slurm_job.outcome(folder)) is not None and (ended := self._take(cell, errors)):
             slurm_job.clear(folder)
             return ended

@@ -100,10 +100,13 @@ class Queue(ABC):
         """Have jobs told to stop, which gives them time for a checkpoint, and return at once."""
 
     def _submit(self, cluster: str, cell: Cell, resources: Resources, parameters: Mapping[str, Any], **made_with: Any) -> str:
-        executor = self._executor(folder=self.folder, cluster=cluster, **made_with)
-        executor.update_parameters(gpus_per_node=resources.gpus or None, stderr_to_stdout=True, **parameters)
-        with redirect_stderr(StringIO()):  # submitit prints what its error says too
-            number: str = executor.submit(slurm_job.run, cell, self._root, resources).job_id
+        try:
+            executor = self._executor(folder=self.folder, cluster=cluster, **made_with)
+            executor.update_parameters(gpus_per_node=resources.gpus or None, stderr_to_stdout=True, **parameters)
+            with redirect_stderr(StringIO()):  # submitit prints what its error says too
+                number: str = executor.submit(slurm_job.run, cell, self._root, resources).job_id
+        except (RuntimeError, OSError) as error:
+            raise Refused(one_line(str(error))) from error
         return number
 
 
@@ -117,7 +120,7 @@ class Slurm(Queue):
     name = "SLURM"
     at_once = None
     seconds = 5.0
-    shown_after = 10.0
+    shown_after = 15.0
 
     def __init__(self, workspace: Workspace, partition: str | None) -> None:
         super().__init__(workspace)
@@ -135,7 +138,7 @@ class Slurm(Queue):
             "name": cell.folder,
             "timeout_min": minutes,
             "cpus_per_task": resources.cpus,
-            "mem_gb": resources.memory_gb,
+            "mem_gb": max(resources.memory_gb, 0.001),  # 0 MB would be all of a node's
             "slurm_partition": self._partition,
             "slurm_use_srun": False,
             "slurm_additional_parameters": {
@@ -144,11 +147,8 @@ class Slurm(Queue):
                 "comment": str(self._root),
             },
         }
-        try:
-            # exec, so that the signal is not the shell's, who would not pass it on
-            return self._submit("slurm", cell, resources, parameters, slurm_python=f"exec {quote(sys.executable)}")
-        except (RuntimeError, OSError) as error:
-            raise Refused(one_line(str(error))) from error
+        # exec, so that the signal is not the shell's, who would not pass it on
+        return self._submit("slurm", cell, resources, parameters, slurm_python=f"exec {quote(sys.executable)}")
 
     def jobs(self) -> Mapping[str, Job]:
         """By one call of squeue, whatever their number."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,10 @@ def run(cell: Cell, root: Path, resources: Resources) -> None:
     A signal ends the process with a checkpoint and without a word: whoever sent it (the time limit, a preemption, a user) has
     the job started again, or its driver has.
     """
-    folder = Workspace(root).folder(cell)
+    workspace = Workspace(root)
+    for each in (cell, *cell.needs.values()):
+        look_anew(workspace.folder(each))
+    folder = workspace.folder(cell)
     said: dict[str, str] = {}
     try:
         compute(cell, root, resources, _Progress(cell, folder))
@@ -50,7 +54,8 @@ class _Progress:
             print(f"{self._cell}: the first after this start is {done} of {of}", flush=True)
         if time.monotonic() - self._told > EVERY:
             self._told = time.monotonic()
-            write_text(self._path, json.dumps([done, of, losses]))
+            with suppress(NotWritten):  # what must be written will say so
+                write_text(self._path, json.dumps([done, of, losses]))
 
 
 def progress(folder: Path) -> tuple[int, int, dict[str, float]] | None:
@@ -81,6 +86,12 @@ def clear(folder: Path) -> None:
     """Forget what an earlier job has said."""
     for name in ("outcome.json", "progress.json"):
         (folder / name).unlink(missing_ok=True)
+
+
+def look_anew(folder: Path) -> None:
+    """Have a network file system ask its server what is in a folder: for up to a minute it may go by what it knew."""
+    with suppress(OSError):
+        folder.chmod(folder.stat().st_mode)
 
 
 def _read(path: Path) -> Any:
