@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import signal
 import socket
@@ -23,11 +24,6 @@ from benchmarks.workspace import Workspace
 
 STOP_SECONDS = 30.0  # that workers get to write their checkpoints
 CONNECT_SECONDS = 5.0
-SWITCHES = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or Ray says at each start that this will be so one day
-    "RAY_BACKEND_LOG_LEVEL": "error",
-}
 
 
 class OnRay(Executor):
@@ -46,7 +42,7 @@ class OnRay(Executor):
     at_once = None
 
     def __init__(self, workspace: Workspace, profile: Profile, address: str | None) -> None:
-        os.environ |= {**SWITCHES, **os.environ}
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         import ray  # noqa: F401 - now, for it may not be there
 
         self._workspace, self._profile = workspace, profile
@@ -158,8 +154,8 @@ def _connect(address: tuple[str, int] | None) -> None:
     try:
         if address is not None and not is_offline():
             socket.create_connection(address, CONNECT_SECONDS).close()  # Ray would try for minutes
-        ray.init(where, include_dashboard=False if address is None else None, log_to_driver=False, logging_level="ERROR")
-    except (OSError, ValueError, RuntimeError) as error:
+        ray.init(where, include_dashboard=False if address is None else None, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         reason, mend = " ".join(str(error).split()), "ray start --head starts one on its first machine"
         if "AuthenticationError" in str(error.__cause__):  # Ray's to present on request only: the address may be anybody's
             reason, mend = "it wants a token", "if it is yours, set RAY_AUTH_MODE=token"

@@ -41,7 +41,8 @@ class Node:
         """All of its own processes; workers follow their node."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.communicate()
+        self.process.stdout.close()
+        self.process.wait()
 
 
 class Cluster:
