@@ -138,7 +138,7 @@ class OnRay(Executor):
 def _split(address: str) -> tuple[str, int]:
     """Host and port. Raises UsageError where it is no address."""
     host, _, port = address.rpartition(":")
-    if not host or "/" in host or not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+    if not host or "/" in host or not (port.isascii() and port.isdecimal() and len(port) < 6 and 0 < int(port) < 65536):
         raise UsageError(f"--address {address}: give HOST:PORT of the cluster's head, as ray start --head prints it")
     return host, int(port)
 
