@@ -207,7 +207,7 @@ def test_gpus_of_a_cell_are_counted_and_shared(capsys: pytest.CaptureFixture[str
     some = ("--profile", "paper", "--methods", "edsr", "--dry-run", "--output", str(tmp_path), "--set", "resources.train.gpus=3")
     found = json.loads(run(capsys, *some, "--json"))["schedule"]
     assert (found["unit"], [wall["workers"] for wall in found["walls"]]) == ("GPU", [4, 16, 64])
-    assert found["gpu_hours"] == pytest.approx(111000 / 3600)
+    assert found["gpu_hours"] == pytest.approx((111000 + 900) / 3600)
     assert found["walls"][0]["hours"] == pytest.approx((111000 / 3 + 900) / 3600)
     assert "GPU time: 31 h; wall time on 3 GPUs: 11 h\n" in run(capsys, *some, "--max-parallel", "1")
 
