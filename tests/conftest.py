@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+# Or torch's threads would wait busily, each process's for its own, and two processes side by side take ten times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 pytest.register_assert_rewrite(

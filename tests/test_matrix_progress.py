@@ -123,7 +123,8 @@ def in_terminal(columns: int, lines: int, seeds: int) -> tuple[list[str], pyte.S
     ours, theirs = pty.openpty()
     ioctl(theirs, TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     line = [sys.executable, "-m", "tests.matrix_run", str(seeds)]
-    environment = {**os.environ, "TERM": "xterm-256color"}
+    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+    environment |= {"TERM": "xterm-256color"}
     process = subprocess.Popen(line, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
     found = pyte.HistoryScreen(columns, lines, history=10_000, ratio=0.5)
