@@ -102,7 +102,7 @@ def one_line(error: BaseException) -> str:
 
 def remove_parts(target: Path) -> None:
     """Remove a target's partial files: also those of mirrors no longer named, and what a killed process left of a note."""
-    ours = re.compile(rf"\.?\.{re.escape(target.name)}\.[0-9a-f]{{12}}\.(part|json)((\.[0-9a-f]{8})?\.[0-9]+\.tmp)?")
+    ours = re.compile(rf"\.?\.{re.escape(target.name)}\.[0-9a-f]{{12}}\.(part|json)((\.[0-9a-f]{{8}})?\.[0-9]+\.tmp)?")
     with suppress(OSError):
         for path in target.parent.iterdir():
             if ours.fullmatch(path.name):
