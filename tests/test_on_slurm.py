@@ -263,7 +263,6 @@ def test_every_method_through_sbatch(cluster: Cluster, command: Run, tmp_path: P
     assert numbers(stored(tmp_path / "runs")) == numbers(stored(tmp_path / "serial"))
 
 
-@pytest.mark.long
 def test_a_cancelled_job(slurm: Cluster, tmp_path: Path, alone: Callable[..., dict[str, Result]]) -> None:
     cell, before = plan(*LONGER)[0], set(slurm.jobs())
 
@@ -345,8 +344,7 @@ def test_slurm_does_not_answer_for_a_while(
     assert numbers({cells[0].id: found[0].result or {}}) == numbers(alone(cells[:1]))
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("place", ["local", "slurm"])
+@pytest.mark.parametrize("place", [pytest.param("local", marks=pytest.mark.long), "slurm"])
 def test_a_killed_driver(
     place: str, request: pytest.FixtureRequest, tmp_path: Path, alone: Callable[..., dict[str, Result]]
 ) -> None:
