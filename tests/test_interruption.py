@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from benchmarks.results import read_result
-from tests.conftest import ROOT, mlflow_statuses
+from tests.conftest import ROOT, heed_interrupts, mlflow_statuses
 
 pytestmark = pytest.mark.slow
 
@@ -30,11 +30,6 @@ TRAINING = [
     "--set",
     "stages.edsr.training.steps=200",
 ]
-
-
-def heed_interrupts() -> None:
-    """A test run in the background is told to ignore SIGINT, and its children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def start(line: list[str]) -> subprocess.Popen[str]:

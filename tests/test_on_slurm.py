@@ -26,7 +26,7 @@ from benchmarks.plan import Cell, make_plan
 from benchmarks.profile import load_profile
 from benchmarks.results import Result, read_result
 from benchmarks.workspace import Workspace
-from tests.conftest import ROOT, Run
+from tests.conftest import ROOT, Run, heed_interrupts
 from tests.slurm_cluster import Cluster, started_cluster
 
 pytestmark = pytest.mark.slow
@@ -154,8 +154,8 @@ def driver(line: Sequence[str], **environment: str) -> Iterator[subprocess.Popen
     """The command in the background, as a terminal would have it: a signal may be sent to its group."""
     env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"} | environment
     words = [sys.executable, "-m", "benchmarks.run", *line]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(words, cwd=ROOT, env=env, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
+    how: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    with subprocess.Popen(words, cwd=ROOT, env=env, preexec_fn=heed_interrupts, **how) as process:
         try:
             yield process
         finally:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.conftest import ROOT, Run, mlflow_statuses
+from tests.conftest import ROOT, Run, heed_interrupts, mlflow_statuses
 from tests.executors.clusters import Cluster, can_hide, cluster
 from tests.reliability.witness import complete, look_at_the_end
 
@@ -55,11 +55,6 @@ def drive(output: Path, environment: dict[str, str], *more: str) -> subprocess.P
     env = {key: value for key, value in environment.items() if key != "MLFLOW_TRACKING_URI"}
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(line, cwd=ROOT, env=env, process_group=0, preexec_fn=heed_interrupts, **streams)  # type: ignore[call-overload]
-
-
-def heed_interrupts() -> None:
-    """A test run in the background is told to ignore SIGINT, and its children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(output: Path, environment: dict[str, str], *more: str) -> str:
