@@ -46,9 +46,9 @@ def one(name: str, options: argparse.Namespace) -> int:
     count = executions[-1] if executions else "?"
     print(f"{name}: {time.monotonic() - started:.0f} s, {count} executions, {len(findings)} findings")
     print("".join(f"  {finding}\n" for finding in findings), end="", flush=True)
-    if not executions:  # it crashed, or hung, or ran out of memory
+    if done.returncode:  # it crashed, or hung, or ran out of memory
         print(done.stdout[-2000:])
-    return 1 if findings or not executions else 0
+    return 1 if findings or done.returncode else 0
 
 
 def fuzz(name: str, seconds: int, findings: Path) -> int:
@@ -81,7 +81,15 @@ def fuzz(name: str, seconds: int, findings: Path) -> int:
 
         for sound in seeds(name):
             test_one_input(sound)  # what it imports is not to count as a hang
-        limits = ["-print_final_stats=1", "-timeout=60", "-rss_limit_mb=4096", "-max_len=20000", "-verbosity=1"]
+        findings.mkdir(parents=True, exist_ok=True)
+        limits = [
+            f"-artifact_prefix={findings}/",
+            "-print_final_stats=1",
+            "-timeout=60",
+            "-rss_limit_mb=4096",
+            "-max_len=20000",
+            "-verbosity=1",
+        ]
         atheris.Setup([sys.argv[0], corpus, f"-max_total_time={seconds}", *limits], test_one_input)
         atheris.Fuzz()
     return 0
