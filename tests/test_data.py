@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from benchmarks.data import images, photos
-from benchmarks.data.cards import Archive, Box, ImageFolders, PackagedPhotos, dataset_names, load_dataset_card
+from benchmarks.data.cards import Archive, Box, FileSet, ImageFolders, PackagedPhotos, dataset_names, load_dataset_card
 from benchmarks.data.degradation import bicubic_downscale
 from benchmarks.data.folders import Split
 from benchmarks.data.images import DataSpec
 from benchmarks.data.sampler import PatchSampler
 from benchmarks.errors import UsageError
 from benchmarks.profile import load_profile
+from benchmarks.strict import build
 from tests.conftest import ROOT
 
 PROFILE = load_profile("demo")
@@ -95,6 +96,19 @@ def test_a_split_is_degraded_once_for_each_degradation(tmp_path: Path, monkeypat
     for data, pairs in made.items():
         for pair, again in zip(pairs, data.test_pairs(), strict=True):
             assert pair.name == again.name and np.array_equal(pair.lr, again.lr) and np.array_equal(pair.hr, again.hr)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"pattern": "{}.png", "first": 1, "last": 2**63}, "10,000,000 files at most"),
+        ({"pattern": "{}.png", "first": 1, "last": 2, "variants": 10**7}, "10,000,000 files at most"),
+        ({"pattern": "{:0999999999d}.png", "first": 1, "last": 2}, "a width of 99 at most"),
+    ],
+)
+def test_a_card_that_would_take_all_memory_is_refused(files: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        build(FileSet, {"archive": "a", **files}, "card")
 
 
 def test_a_changed_photograph_is_an_error() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from benchmarks.errors import UsageError, unknown
 from benchmarks.strict import build, read_toml
 
 CARDS = Path(__file__).resolve().parents[2] / "datasets"
+MOST_FILES = 10_000_000  # of a split: whoever reads a card makes a list of their names
 
 Box = tuple[int, int, int, int]  # top, left, height, width in HR pixels
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # of a folder or file that we make
@@ -83,6 +85,8 @@ class FileSet:
     variants: Annotated[int, Meta(ge=1)] = 1  # files of each number; where the pattern has no place for it, the same one again
 
     def __post_init__(self) -> None:
+        if re.search(r"\{[^}]*[0-9]{3}", self.pattern):
+            raise ValueError(f"pattern {self.pattern}: a width of 99 at most")
         try:
             names = {self.pattern.format(number, variant) for number in (1, 2) for variant in (1, 2)}
         except (IndexError, KeyError, ValueError) as error:
@@ -91,6 +95,8 @@ class FileSet:
             raise ValueError(f"pattern {self.pattern}: a file name with the number in braces, such as {{:04d}}.png")
         if self.last < self.first:
             raise ValueError(f"last {self.last} is below first {self.first}")
+        if (self.last - self.first + 1) * self.variants > MOST_FILES:
+            raise ValueError(f"first, last and variants: {MOST_FILES:,} files at most")
 
     @property
     def names(self) -> list[str]:
