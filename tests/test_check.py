@@ -304,7 +304,7 @@ def test_a_diverged_training_is_no_measurement(project: Project) -> None:
 
 def test_tolerances_are_measured_from_variations_and_kept(project: Project, tmp_path: Path) -> None:
     varied = tmp_path / "varied"
-    line = ("--methods", "fsrcnn", "--set", "threads=1", "--set", "stages.fsrcnn.training.precision=float32")
+    line = ("--methods", "fsrcnn", "--set", "stages.fsrcnn.training.learning_rate=1.001e-3")  # differs on every processor
     done = project.python("benchmarks.run", *line, "--output", varied)
     assert done.returncode == 0, done.stderr
     done = project.check("--update", "--reason", "tolerances", "--variation", varied)
