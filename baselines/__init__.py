@@ -1,1 +1,1 @@
-"""Rival methods, one file each."""
+"""Rival methods, a folder for each: declaration, settings, network, stages, method, settings by profile, reference step."""

@@ -11,29 +11,29 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.command import Parser, named_path, run_command
-from benchmarks.errors import BenchmarkError, UsageError
+from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.errors import BenchmarkError, UsageError
 
 if TYPE_CHECKING:
-    from benchmarks.baseline import Baseline
-    from benchmarks.check_report import Report
-    from benchmarks.plan import Cell
-    from benchmarks.results import Result
-    from benchmarks.workspace import Workspace
+    from benchmarks.execution.workspace import Workspace
+    from benchmarks.planning.cells import Cell
+    from benchmarks.regression.reference import Baseline
+    from benchmarks.regression.report import Report
+    from benchmarks.results.record import EvaluationResult
 
-    Measured = Mapping[tuple[str, str, int | None], Result | str]
+    Measured = Mapping[tuple[str, str, int | None], EvaluationResult | str]
 
 EXAMPLES = """\
 examples:
   python -m benchmarks.check                              run the smoke profile (two minutes), compare it with its baseline
   python -m benchmarks.check --results runs               the same with what python -m benchmarks.run left in runs
   python -m benchmarks.check --junit gate.xml --summary gate.md
-  python -m benchmarks.check --update --reason "EDSR: residual scaling" && git add benchmarks/baselines
+  python -m benchmarks.check --update --reason "EDSR: residual scaling" && git add benchmarks/regression/reference_scores
   python -m benchmarks.check --update --reason "new machine" --results runs --variation runs-float32 --variation runs-threads1
   python -m benchmarks.check --update --reason "an AMD EPYC" --keep-scores --variation runs-from-there
 
@@ -47,7 +47,9 @@ def make_parser() -> Parser:
     parser = Parser("python -m benchmarks.check", "Compare a profile's scores with its committed baseline.", EXAMPLES)
     parser.add_argument("--profile", default="smoke", metavar="NAME", help="what to measure (default: smoke)")
     parser.add_argument("--results", type=named_path, metavar="DIR", help="take this workspace's finished cells; run nothing")
-    parser.add_argument("--baseline", type=named_path, metavar="FILE", help="default: benchmarks/baselines/<profile>.json")
+    parser.add_argument(
+        "--baseline", type=named_path, metavar="FILE", help="default: benchmarks/regression/reference_scores/<profile>.json"
+    )
     show = parser.add_argument_group("show")
     show.add_argument("--verbose", action="store_true", help="every column, not only those that have moved")
     show.add_argument(
@@ -109,7 +111,7 @@ def _say_kept(kept: Sequence[Path]) -> None:
 
 
 def _judge(options: argparse.Namespace, kept: list[Path]) -> int:
-    from benchmarks.check_report import Report
+    from benchmarks.regression.report import Report
 
     path = _baseline_path(options)
     try:
@@ -137,7 +139,7 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
 
 def _check_writable(path: Path) -> None:
     """Before anything is measured: a file that cannot be written must not hide the verdict."""
-    from benchmarks.files import write_text
+    from benchmarks.core.files import write_text
 
     if path.is_dir():
         raise UsageError(f"{path}: is a folder: name a file")
@@ -147,15 +149,15 @@ def _check_writable(path: Path) -> None:
 
 
 def _baseline_path(options: argparse.Namespace) -> Path:
-    from benchmarks.baseline import default_path
+    from benchmarks.regression.reference import default_path
 
     return options.baseline or default_path(options.profile)
 
 
 def _check(options: argparse.Namespace, path: Path, kept: list[Path]) -> Report:
-    from benchmarks.baseline import mismatches, read_baseline
-    from benchmarks.check_report import Report
-    from benchmarks.verdicts import judge
+    from benchmarks.regression.reference import mismatches, read_baseline
+    from benchmarks.regression.report import Report
+    from benchmarks.regression.verdicts import judge
 
     cells = _evaluations(options.profile)
     baseline = read_baseline(path, options.profile)
@@ -170,15 +172,15 @@ def _check(options: argparse.Namespace, path: Path, kept: list[Path]) -> Report:
 
 
 def _evaluations(profile: str) -> list[Cell]:
-    from benchmarks.plan import make_plan
-    from benchmarks.profile import load_profile
+    from benchmarks.catalog.profiles import load_profile
+    from benchmarks.planning.plan import make_plan
 
     return [cell for cell in make_plan(load_profile(profile)) if cell.kind == "evaluate"]
 
 
 def _measure(options: argparse.Namespace, cells: Sequence[Cell], kept: list[Path]) -> Measured:
     """By method, data set and seed the result of this very code, or why there is none."""
-    from benchmarks.workspace import Workspace
+    from benchmarks.execution.workspace import Workspace
 
     root, failures = options.results, dict[str, str]()
     if root is None:
@@ -191,7 +193,7 @@ def _measure(options: argparse.Namespace, cells: Sequence[Cell], kept: list[Path
 
 def _run(profile: str, root: Path) -> dict[str, str]:
     """Run a profile in a process of its own, so that not even a crash is taken for a verdict. Returns failures by cell."""
-    from benchmarks.registry import ROOT
+    from benchmarks.core.paths import ROOT
 
     line = [sys.executable, "-m", "benchmarks.run", "--all", "--profile", profile, "--output", str(root), "--json"]
     env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}  # a check is no experiment
@@ -204,19 +206,19 @@ def _run(profile: str, root: Path) -> dict[str, str]:
     return failures
 
 
-def _result(cell: Cell, workspace: Workspace, failures: Mapping[str, str]) -> Result | str:
-    from benchmarks.results import DIVERGED
+def _result(cell: Cell, workspace: Workspace, failures: Mapping[str, str]) -> EvaluationResult | str:
+    from benchmarks.results.layout import CELLS, RESULT, cell_folder_name
+    from benchmarks.results.record import EvaluationResult
 
     try:
         result = workspace.read(cell)
     except UsageError as error:
         return str(error)
-    if result is not None:
-        return f"diverged: {result['diagnosis']}" if result["status"] == DIVERGED else result
+    if isinstance(result, EvaluationResult):
+        return f"diverged: {result.diagnosis}" if result.has_diverged else result
     if cell.id in failures:
         return failures[cell.id]
-    folder = workspace.root / "cells"
-    others = any(folder.glob(f"evaluate-{cell.label.replace('/', '.')}-{cell.dataset}-*/result.json"))
+    others = any(workspace.root.glob(f"{CELLS}/{cell_folder_name(cell.kind, cell.label, cell.dataset, None, '*')}/{RESULT}"))
     return f"{'only results of other code or settings' if others else 'no finished result'} in {workspace.root}"
 
 
@@ -229,20 +231,20 @@ def _new(baseline: Baseline, measured: Measured) -> list[str]:
 
 def _elsewhere(baseline: Baseline, measured: Measured) -> list[str]:
     """How the environment differs from the baseline's."""
-    from benchmarks.provenance import differences
+    from benchmarks.results.provenance import differences
 
     results = [result for result in measured.values() if not isinstance(result, str)]
     if not results:
         return []
-    new = max(results, key=lambda result: str(result["finished_at"]))["environment"]
-    found = differences(asdict(baseline.environment), new)
+    new = max(results, key=lambda result: result.finished_at).environment
+    found = differences(baseline.environment, new)
     return [f"another environment than the baseline's: {', '.join(found)}"] if found else []
 
 
 def _print(report: Report, *, everything: bool) -> None:
     from rich.console import Console
 
-    from benchmarks.check_report import advice, to_rich, unmeasured
+    from benchmarks.regression.report import advice, to_rich, unmeasured
 
     console = Console(width=max(Console().width, 150), highlight=False, markup=False, emoji=False)
     table = to_rich(report, everything=everything)
@@ -253,8 +255,8 @@ def _print(report: Report, *, everything: bool) -> None:
 
 
 def _write_files(options: argparse.Namespace, report: Report) -> None:
-    from benchmarks.check_report import to_junit, to_markdown
-    from benchmarks.files import write_text
+    from benchmarks.core.files import write_text
+    from benchmarks.regression.report import to_junit, to_markdown
 
     if options.junit:
         write_text(options.junit, to_junit(report))
@@ -269,8 +271,8 @@ def _write_files(options: argparse.Namespace, report: Report) -> None:
 
 
 def _update(options: argparse.Namespace, kept: list[Path]) -> int:
-    from benchmarks.baseline import keep_tolerances, make_baseline, measure_tolerances, read_baseline
-    from benchmarks.verdicts import judge
+    from benchmarks.regression.reference import keep_tolerances, make_baseline, measure_tolerances, read_baseline
+    from benchmarks.regression.verdicts import judge
 
     path = _baseline_path(options)
     if options.keep_scores:
@@ -290,7 +292,7 @@ def _update(options: argparse.Namespace, kept: list[Path]) -> int:
 
 
 def _widen(options: argparse.Namespace, path: Path) -> int:
-    from benchmarks.baseline import measure_tolerances, read_baseline
+    from benchmarks.regression.reference import measure_tolerances, read_baseline
 
     old = read_baseline(path, options.profile)
     reason = f"{old.reason}; tolerances {_today()}: {options.reason.strip()}"
@@ -303,7 +305,7 @@ def _today() -> str:
 
 def _write(path: Path, old: Baseline | None, new: Baseline) -> int:
     """Write a baseline and say what it changes."""
-    from benchmarks.baseline import changes, write_baseline
+    from benchmarks.regression.reference import changes, write_baseline
 
     write_baseline(path, new)
     for line in changes(old, new) if old else []:
@@ -312,9 +314,9 @@ def _write(path: Path, old: Baseline | None, new: Baseline) -> int:
     return 0
 
 
-def _complete(cell: Cell, result: Result | str) -> Result:
+def _complete(cell: Cell, result: EvaluationResult | str) -> EvaluationResult:
     """The result with all its metrics. Raises UsageError where it has not: a baseline has no holes."""
-    missing = result if isinstance(result, str) else "; ".join(result.get("missing", {}).values())
+    missing = result if isinstance(result, str) else "; ".join(result.missing.values())
     if isinstance(result, str) or missing:
         raise UsageError(f"{cell}: {missing}: the baseline is left as it was")
     return result

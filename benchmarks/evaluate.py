@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.command import Parser, named_path, run_command
-from benchmarks.errors import UsageError, WeightsMissing
+from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.errors import UsageError, WeightsMissing
 
 if TYPE_CHECKING:
-    from benchmarks.data.decode import Image
-    from benchmarks.protocols import Protocol
-    from benchmarks.registry import MetricEntry
+    from benchmarks.api.entries import MetricEntry
+    from benchmarks.api.image import Image
+    from benchmarks.scoring.protocol import Protocol
     from reports.scores import MethodScores
 
 EXAMPLES = """\
@@ -73,8 +73,8 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.threads < 1:
         raise UsageError(f"--threads {options.threads}: give 1 or more")
 
+    from benchmarks.catalog.protocols import get_protocol
     from benchmarks.data.matching import match
-    from benchmarks.protocols import get_protocol
 
     protocol = get_protocol(options.protocol)
     metrics = _metrics(options.metrics, protocol)
@@ -87,7 +87,7 @@ def _dispatch(options: argparse.Namespace) -> int:
 
 
 def _metrics(text: str, protocol: Protocol) -> list[MetricEntry]:
-    from benchmarks.registry import get_metric
+    from benchmarks.catalog.metrics import get_metric
 
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
@@ -120,7 +120,7 @@ def _dry_run(pairs: dict[str, Paths], protocol: Protocol, metrics: Sequence[Metr
 
 
 def _score(options: argparse.Namespace, pairs: dict[str, Paths], protocol: Protocol, metrics: Sequence[MetricEntry]) -> int:
-    from benchmarks.files import write_text
+    from benchmarks.core.files import write_text
     from reports.scores import ScoreSheet, print_sheet, to_csv, to_json
 
     missing: dict[str, str] = {}
@@ -144,12 +144,12 @@ def _score(options: argparse.Namespace, pairs: dict[str, Paths], protocol: Proto
 def _score_folder(
     name: str, paths: Paths, protocol: Protocol, metrics: Sequence[MetricEntry], threads: int, missing: dict[str, str]
 ) -> MethodScores:
-    from benchmarks.progress import CellProgress
-    from benchmarks.scoring import score_pairs
+    from benchmarks.core.step_progress import StepProgress
+    from benchmarks.scoring.pairs import score_pairs
     from reports.scores import MethodScores
 
     wanted = [metric for metric in metrics if metric.name not in missing]
-    with CellProgress(f"score {name}") as progress:
+    with StepProgress(f"score {name}") as progress:
         found = score_pairs(
             [protocol],
             wanted,
@@ -162,17 +162,17 @@ def _score_folder(
 
 
 def _load(sr: Path, hr: Path) -> tuple[Image, Image]:
-    from benchmarks.data.decode import decode
+    from benchmarks.data.pixels.decode import decode
 
     return decode(sr, "result", "write it again"), decode(hr, "ground truth", "get it again")
 
 
 def _list() -> int:
-    from benchmarks.protocols import PROTOCOLS
-    from benchmarks.registry import METRICS
+    from benchmarks.catalog.metrics import METRICS
+    from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
 
     print("protocols:")
-    for protocol in PROTOCOLS.values():
+    for protocol in map(get_protocol, PROTOCOLS):
         print(f"  {protocol.name:<{max(map(len, PROTOCOLS))}} v{protocol.version} {protocol.title}")
     print(f"metrics:\n  {', '.join(METRICS)}; and pyiqa's by name, such as dists, niqe, ms_ssim (it downloads the weights)")
     return 0

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.command import Parser, go_offline_if_asked, named_path, run_command
-from benchmarks.errors import BenchmarkError, UsageError, one_line
+from benchmarks.core.command import Parser, go_offline_if_asked, named_path, run_command
+from benchmarks.core.errors import BenchmarkError, UsageError, one_line
 
 if TYPE_CHECKING:
-    from benchmarks.inventory import Item
+    from benchmarks.data.acquisition.items import Item
 
 EXAMPLES = """\
 examples:
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(options: argparse.Namespace) -> int:
     go_offline_if_asked(options)
 
-    from benchmarks.inventory import items
+    from benchmarks.data.inventory import items
 
     chosen = items(_names(options))
     if options.list:
@@ -83,7 +83,7 @@ def _names(options: argparse.Namespace) -> list[str] | None:
     if options.names and (options.all or options.profile):
         raise UsageError("give names, --all or --profile: one of them")
     if options.profile:
-        from benchmarks.inventory import names_of_profile
+        from benchmarks.planning.inputs import names_of_profile
 
         return names_of_profile(options.profile)
     if options.names:
@@ -122,12 +122,12 @@ def _verify(chosen: Sequence[Item], *, everything: bool) -> int:
     Returns:
         1 where something is damaged, 2 where something that was named is not here at all.
     """
-    from benchmarks.data import pixels
+    from benchmarks.data import cache
 
     here = [item for item in chosen if item.is_begun()]
     problems = [problem for item in here for problem in item.damaged()]
     if everything:
-        problems += [f"{path}: changed: remove it, and it is made anew" for path, intact in pixels.verify() if not intact]
+        problems += [f"{path}: changed: remove it, and it is made anew" for path, intact in cache.verify() if not intact]
     absent = [] if everything else [item.name for item in chosen if not item.is_begun()]
     for line in [*problems, *(f"{name}: not prepared" for name in absent)]:
         print(line, file=sys.stderr)
@@ -161,7 +161,7 @@ def _check_room(waiting: Sequence[Item], given: Mapping[str, Path]) -> None:
     """Refuse to start what has no room to end: everything unpacked, and the largest archive beside it."""
     import shutil
 
-    from benchmarks.files import existing
+    from benchmarks.core.files import existing
 
     try:
         disks = {item.name: existing(item.folder).stat().st_dev for item in waiting}
@@ -180,7 +180,7 @@ def _check_room(waiting: Sequence[Item], given: Mapping[str, Path]) -> None:
 
 def _prepare(chosen: Sequence[Item], given: dict[str, Path]) -> int:
     """Get one after the other; what fails does not stop the rest."""
-    from benchmarks.progress import TransferProgress
+    from benchmarks.core.transfer_progress import TransferProgress
 
     codes = [0]
     for item in chosen:

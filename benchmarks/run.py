@@ -7,18 +7,23 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from benchmarks.command import Parser, go_offline_if_asked, named_path, run_command
-from benchmarks.errors import UsageError
+from benchmarks.catalog.executors import EXECUTORS
+from benchmarks.core.command import Parser, go_offline_if_asked, named_path, run_command
+from benchmarks.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from benchmarks.invocation import Invocation
-    from benchmarks.plan import Cell
-    from benchmarks.profile import Profile
-    from benchmarks.workspace import Workspace
+    from benchmarks.catalog.profiles import Profile
+    from benchmarks.execution.executors.executor import Executor, ExecutorOptions
+    from benchmarks.execution.outcome import Outcome
+    from benchmarks.execution.workspace import Workspace
+    from benchmarks.planning.cells import Cell
+    from reports.presentation import Presentation
+
+    Where = tuple[list[str] | None, list[int] | None, str | None, Path | None]
 
 EXAMPLES = """\
 examples:
@@ -72,7 +77,7 @@ def make_parser() -> Parser:
     how.add_argument("--output", type=named_path, default=Path("runs"), metavar="DIR", help="folder for results (default: runs)")
     where = parser.add_argument_group("where")
     where.add_argument(
-        "--executor", choices=("serial", "ray", "slurm"), default="serial", help="what computes the cells (default: this process)"
+        "--executor", choices=tuple(EXECUTORS), default="serial", help="what computes the cells (default: this process)"
     )
     where.add_argument("--max-parallel", type=int, metavar="N", help="cells at a time (default: as many as the executor can)")
     where.add_argument("--retries", type=int, default=3, metavar="N", help="of a cell whose process was lost (default: 3)")
@@ -117,26 +122,16 @@ def _dispatch(options: argparse.Namespace) -> int:
         return 0
     if options.list:
         return _list(as_json=options.json)
-    if not (options.all or options.ablation or options.methods or options.cell):
-        raise UsageError("nothing to run: give --all, --ablation, --methods NAME … or --cell ID (--help shows examples)")
-    if options.methods and (options.all or options.ablation):
-        raise UsageError("--methods excludes --all and --ablation: give one of them")
-    if (options.markdown or options.step_times) and not options.dry_run:
-        raise UsageError(f"{'--markdown' if options.markdown else '--step-times'} is of --dry-run: add that")
-
-    _check_where(options)
+    _check_options(options)
     go_offline_if_asked(options)
 
-    from benchmarks.plan import find_cell, make_plan
-    from benchmarks.profile import load_profile
-    from benchmarks.workspace import Workspace
+    from benchmarks.catalog.profiles import load_profile
+    from benchmarks.execution.workspace import Workspace
+    from benchmarks.planning.cells import find_cell
+    from benchmarks.planning.plan import make_plan
 
     profile = load_profile(options.profile, options.changes)
-    seeds = _seeds(options.seeds)
-    datasets = options.datasets or (["folder"] if options.data_dir else None)
-    if options.data_dir and "folder" not in (*(datasets or ()), options.train_on):
-        raise UsageError(f"--data-dir {options.data_dir}: nothing uses it: add folder to --datasets, or give --train-on folder")
-    where = (datasets, seeds, options.train_on, options.data_dir)
+    where = _where(options)
     methods = _methods(options, profile)
     cells = make_plan(profile, methods, *where)
     related = cells if methods == list(profile.methods) else _related(profile, where)
@@ -144,41 +139,98 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.cell:
         cells = [find_cell(cells, options.cell)]
     if options.dry_run:
-        from benchmarks.dry_run import print_dry_run
-
-        print_dry_run(
-            cells,
-            workspace,
-            profile,
-            force=options.force,
-            form="markdown" if options.markdown else "json" if options.json else "text",
-            at_most=options.max_parallel,
-            step_times=options.step_times,
-        )
-        return 0
-
-    from benchmarks.executors.choose import make_executor
-    from benchmarks.invocation import Invocation
-
-    executor = make_executor(options.executor, workspace, profile, address=options.address, partition=options.slurm_partition)
-    parallel = {"max_parallel": options.max_parallel, "retries": options.retries}
-    show = {"force": options.force, "as_json": options.json}
-    invocation = Invocation(profile, cells, related, workspace, executor, **parallel, **show)
-    return _with_others(invocation, cells, workspace) if _is_one_of_several() else invocation.run()
+        return _dry_run(options, cells, workspace, profile)
+    if not _is_one_of_several():
+        return _run(options, profile, cells, related, workspace)
+    return _with_others(cells, workspace, lambda: _run(options, profile, cells, related, workspace))
 
 
-def _check_where(options: argparse.Namespace) -> None:
-    """Raise UsageError where options that say where cells are computed do not go together."""
+def _run(
+    options: argparse.Namespace, profile: Profile, cells: Sequence[Cell], related: Sequence[Cell], workspace: Workspace
+) -> int:
+    """Compute the cells that lack results, mirror and present them, and return the exit code."""
+    from benchmarks.execution.executors.selection import make_executor
+    from benchmarks.execution.outcome import Outcome, say
+    from benchmarks.planning.inputs import check_inputs
+    from reports.presentation import Presentation
+
+    executor = make_executor(options.executor, workspace, profile, _executor_options(options))
+    outcome = Outcome(cells, related, workspace)
+    presentation = Presentation(profile, outcome)
+    workspace.check_writable()
+    with workspace.locked():
+        outcome.read_finished(force=options.force)
+        waiting = outcome.waiting()
+        check_inputs(waiting)
+        if waiting or workspace.is_stale:
+            workspace.mark_stale()
+            _compute(options, profile, outcome, waiting, executor, presentation)
+            presentation.build_report()
+            workspace.mark_synced()
+        presentation.show(as_json=options.json)
+    for reason in outcome.missing:
+        say(reason)
+    return outcome.exit_code
+
+
+def _compute(
+    options: argparse.Namespace,
+    profile: Profile,
+    outcome: Outcome,
+    waiting: Sequence[Cell],
+    executor: Executor,
+    presentation: Presentation,
+) -> None:
+    """Have the waiting cells computed; mirror and present each as it ends."""
+    from benchmarks.execution import schedule
+    from benchmarks.execution.cell_progress import OneByOne
+    from benchmarks.execution.matrix_progress import Matrix
+    from benchmarks.execution.mirroring import Mirror
+
+    one_by_one = 1 in (executor.capacity, options.max_parallel)
+    with Mirror(profile.name, outcome, len(waiting)) as mirror:
+        mirror.add_finished()
+        if options.force:
+            for cell in waiting:
+                outcome.workspace.discard_checkpoint(cell)
+        with executor, OneByOne(waiting) if one_by_one else Matrix(waiting) as view:
+            parallel = {"max_parallel": options.max_parallel, "retries": options.retries}
+            for ended in schedule.run(waiting, executor, view, **parallel):
+                outcome.take(ended)
+                mirror.add(ended)
+                presentation.update(ended.cell)
+
+
+def _dry_run(options: argparse.Namespace, cells: Sequence[Cell], workspace: Workspace, profile: Profile) -> int:
+    from benchmarks.execution.dry_run import print_dry_run
+
+    print_dry_run(
+        cells,
+        workspace,
+        profile,
+        force=options.force,
+        form="markdown" if options.markdown else "json" if options.json else "text",
+        max_parallel=options.max_parallel,
+        step_times=options.step_times,
+    )
+    return 0
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Raise UsageError where options do not go together."""
+    from benchmarks.execution.executors.selection import check_options
+
+    if not (options.all or options.ablation or options.methods or options.cell):
+        raise UsageError("nothing to run: give --all, --ablation, --methods NAME … or --cell ID (--help shows examples)")
+    if options.methods and (options.all or options.ablation):
+        raise UsageError("--methods excludes --all and --ablation: give one of them")
+    if (options.markdown or options.step_times) and not options.dry_run:
+        raise UsageError(f"{'--markdown' if options.markdown else '--step-times'} needs --dry-run")
     if options.max_parallel is not None and options.max_parallel < 1:
         raise UsageError(f"--max-parallel {options.max_parallel}: cells at a time are 1 or more")
     if options.retries < 0:
         raise UsageError(f"--retries {options.retries}: 0 or more")
-    for option, value, executor in (
-        ("--address", options.address, "ray"),
-        ("--slurm-partition", options.slurm_partition, "slurm"),
-    ):
-        if value is not None and options.executor != executor:
-            raise UsageError(f"{option} {value}: only with --executor {executor}")
+    check_options(options.executor, _executor_options(options))
     if options.executor != "serial" and _is_one_of_several():
         raise UsageError(
             f"--executor {options.executor} under torchrun: start it without, "
@@ -186,30 +238,44 @@ def _check_where(options: argparse.Namespace) -> None:
         )
 
 
+def _executor_options(options: argparse.Namespace) -> ExecutorOptions:
+    from benchmarks.execution.executors.executor import ExecutorOptions
+
+    return ExecutorOptions(options.address, options.slurm_partition)
+
+
 def _is_one_of_several() -> bool:
     return os.environ.get("WORLD_SIZE", "1") != "1"
 
 
-def _with_others(invocation: Invocation, cells: Sequence[Cell], workspace: Workspace) -> int:
+def _with_others(cells: Sequence[Cell], workspace: Workspace, run: Callable[[], int]) -> int:
     """One of several processes, started by torchrun: the first runs the plan, the others take part in its trainings."""
-    from benchmarks import parallel
-    from benchmarks.cells import follow
+    from benchmarks.execution.compute import follow
+    from benchmarks.training import distributed
 
-    parallel.start()
+    distributed.start()
     try:
-        if parallel.rank():
+        if distributed.rank():
             follow(cells, workspace)
             return 0
-        code = invocation.run()
-        parallel.announce(None)
+        code = run()
+        distributed.announce(None)
         return code
     finally:
-        parallel.leave()
+        distributed.leave()
 
 
-def _related(profile: Profile, where: tuple[Any, ...]) -> list[Cell]:
-    """What tables show besides what is asked for; nothing where the data have not all that other methods need."""
-    from benchmarks.plan import make_plan
+def _where(options: argparse.Namespace) -> Where:
+    """Data sets, seeds, training data and folder of the plan. Raises UsageError where ``--data-dir`` is of no use."""
+    datasets = options.datasets or (["folder"] if options.data_dir else None)
+    if options.data_dir and "folder" not in (*(datasets or ()), options.train_on):
+        raise UsageError(f"--data-dir {options.data_dir}: nothing uses it: add folder to --datasets, or give --train-on folder")
+    return datasets, _seeds(options.seeds), options.train_on, options.data_dir
+
+
+def _related(profile: Profile, where: Where) -> list[Cell]:
+    """Cells that tables show besides those that are asked for; none where the data lack what other methods need."""
+    from benchmarks.planning.plan import make_plan
 
     try:
         return make_plan(profile, None, *where)
@@ -218,17 +284,16 @@ def _related(profile: Profile, where: tuple[Any, ...]) -> list[Cell]:
 
 
 def _methods(options: argparse.Namespace, profile: Profile) -> list[str]:
-    """What is asked for by name; a variant comes after its method, whose trainings it may share."""
-    from benchmarks.registry import METHODS, variants_of
+    """Methods that are asked for; a variant comes after its method, whose trainings it may share."""
+    from benchmarks.catalog.methods import methods, variants_of
 
     if options.methods:
         bases = [name.partition("/")[0] for name in options.methods if "/" in name]
         return list(dict.fromkeys((*bases, *options.methods)))
     wanted = list(profile.methods) if options.all or not options.ablation else []
     if options.ablation or options.cell:
-        for base in METHODS:
-            variants = [entry.name for entry in variants_of(base)]
-            wanted += [base, *variants] if variants else []
+        for base in methods():
+            wanted += [base, *variants_of(base)] if variants_of(base) else []
     return list(dict.fromkeys(wanted))
 
 
@@ -242,17 +307,20 @@ def _seeds(given: Sequence[str] | None) -> list[int] | None:
 
 
 def _list(*, as_json: bool) -> int:
+    from benchmarks.catalog.degradations import DEGRADATIONS
+    from benchmarks.catalog.methods import methods, variants_of
+    from benchmarks.catalog.profiles import load_profile, profile_names
+    from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
+    from benchmarks.core.lazy import resolve
     from benchmarks.data.cards import dataset_names, load_dataset_card
-    from benchmarks.profile import load_profile, profile_names
-    from benchmarks.protocols import PROTOCOLS
-    from benchmarks.registry import METHODS, variants_of
 
-    found: dict[str, dict[str, Any]] = {
-        "methods": {method.name: method.title for method in METHODS.values()},
-        "variants": {variant.name: variant.title for name in METHODS for variant in variants_of(name)},
+    found: dict[str, dict[str, str]] = {
+        "methods": {name: method.title for name, method in methods().items()},
+        "variants": {variant.name: variant.title for name in methods() for variant in variants_of(name).values()},
         "datasets": {name: load_dataset_card(name).title for name in dataset_names()},
+        "degradations": {name: _first_line(resolve(entry.target)) for name, entry in DEGRADATIONS.items()},
         "profiles": {name: load_profile(name).description for name in profile_names()},
-        "protocols": {protocol.name: protocol.title for protocol in PROTOCOLS.values()},
+        "protocols": {name: get_protocol(name).title for name in PROTOCOLS},
     }
     if as_json:
         print(json.dumps(found, indent=1))
@@ -262,6 +330,10 @@ def _list(*, as_json: bool) -> int:
         for name, title in entries.items():
             print(f"  {name:<{max(map(len, entries))}} {title}")
     return 0
+
+
+def _first_line(cls: type) -> str:
+    return (cls.__doc__ or "").partition("\n")[0].rstrip(".")
 
 
 if __name__ == "__main__":

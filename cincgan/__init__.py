@@ -4,7 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.api.entries import MethodEntry, StageEntry
+
 __all__ = ["CinCGAN"]
+
+METHODS = (
+    MethodEntry(
+        "cincgan",
+        "CinCGAN, trained without pairs",
+        "cincgan.method:CinCGAN",
+        trains=(
+            StageEntry(
+                "cincgan-inner",
+                "cincgan.inner:InnerStage",
+                "cincgan.settings:InnerSettings",
+                reads=("x", "z"),
+                reference_step="cincgan.reference_step:InnerReferenceStep",
+            ),
+            StageEntry(
+                "cincgan-joint",
+                "cincgan.joint:JointStage",
+                "cincgan.settings:JointSettings",
+                reads=("x", "z"),
+                needs=("edsr", "cincgan-inner"),
+                reference_step="cincgan.reference_step:JointReferenceStep",
+            ),
+        ),
+        uses=("edsr",),
+        variants="cincgan/ablation.toml",
+    ),
+)
 
 
 def __getattr__(name: str) -> Any:

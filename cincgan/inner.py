@@ -1,4 +1,4 @@
-"""Stage 1, the inner cycle (paper, section 3.1): G1 cleans LR images, G2 takes them back, D1 judges.
+"""Stage 1, the inner cycle (paper, section 3.1): G1 cleans LR images, G2 takes them back, D1 tells clean from cleaned.
 
 The LR half of every step is here, so that the joint stage does the same.
 """
@@ -8,54 +8,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmarks.parallel import noise_like
-from benchmarks.training import Context, Stage, descend, detached, frozen, total
-from cincgan.losses import absolute, adversarial_loss, discriminator_loss, squared, total_variation
-from cincgan.networks import Discriminator, inner_networks
-from cincgan.settings import InnerSettings, LossSettings, Reduction
-
-
-def judge(discriminator: Discriminator, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores of real and fake images ``(N, 3, H, W)``, from one pass over both.
-
-    One pass, because BatchNorm that sees them apart normalises away what tells them apart. Instance noise, where the
-    discriminator has any, keeps it from winning by details that no generator could learn from.
-    """
-    images = torch.cat([real, fake])
-    if discriminator.instance_noise:
-        images = images + discriminator.instance_noise * noise_like(images, parts=2)
-    scores: Tensor = discriminator(images).float()
-    return scores[: len(real)], scores[len(real) :]
-
-
-def discriminator(stage: Stage, name: str) -> Discriminator:
-    """The stage's network ``name``, which is one."""
-    network = stage.networks[name]
-    assert isinstance(network, Discriminator)
-    return network
-
-
-def update_discriminator(stage: Stage, name: str, real: Tensor, fake: Tensor) -> Tensor:
-    """One least-squares step of discriminator ``name`` on detached images; returns its loss."""
-    with stage.mixed_precision():
-        scores = judge(discriminator(stage, name), real, fake.detach())
-    loss = discriminator_loss(*scores)
-    descend(stage.optimizers[name], loss)
-    return loss.detach()
-
-
-def fool(stage: Stage, name: str, real: Tensor, fake: Tensor, reduction: Reduction) -> Tensor:
-    """The generator's adversarial loss under discriminator ``name``, whose own weights get no gradient."""
-    judging = discriminator(stage, name)
-    with frozen(judging), stage.mixed_precision():
-        _, scores = judge(judging, real, fake)
-    return adversarial_loss(scores, reduction)
+from benchmarks.training.least_squares_gan import adversarial_loss, update_discriminator
+from benchmarks.training.losses import absolute, squared
+from benchmarks.training.stage import Context, Stage, descend, detached, total
+from cincgan.assembly import inner_networks
+from cincgan.losses import total_variation
+from cincgan.settings import InnerSettings, LossSettings
 
 
 def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
     """D1's update, then the total LR loss of G1 and G2 (paper, equation of the inner cycle).
 
-    A term of weight 0 is left out, and with it the update of the network that only it has.
+    A term of weight 0 is left out, and with it the update of the network that has no other term.
 
     Args:
         stage: holds ``g1``, ``g2``, ``d1`` and D1's optimiser.
@@ -68,10 +32,10 @@ def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[
     """
     with stage.mixed_precision():
         clean, same = stage.networks["g1"](torch.cat([x, y])).float().chunk(2)
-    judged, terms = dict[str, Tensor](), dict[str, Tensor]()
+    discriminator_losses, terms = dict[str, Tensor](), dict[str, Tensor]()
     if losses.adversarial:
-        judged["d1"] = update_discriminator(stage, "d1", y, clean)
-        terms["lr_adversarial"] = losses.adversarial * fool(stage, "d1", y, clean, losses.adversarial_reduction)
+        discriminator_losses["d1"] = update_discriminator(stage, "d1", y, clean)
+        terms["lr_adversarial"] = losses.adversarial * adversarial_loss(stage, "d1", y, clean, losses.adversarial_reduction)
     if losses.cycle:
         with stage.mixed_precision():
             back = stage.networks["g2"](clean).float()
@@ -80,7 +44,7 @@ def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[
         terms["lr_identity"] = losses.identity * absolute(same - y, losses.identity_reduction)
     if losses.tv:
         terms["lr_tv"] = losses.tv * total_variation(clean, losses.tv_reduction)
-    return clean, judged, terms
+    return clean, discriminator_losses, terms
 
 
 class InnerStage(Stage):
@@ -98,16 +62,16 @@ class InnerStage(Stage):
             "generators": self.adam("g1", "g2", learning_rate=self.learning_rates["generators"]),
             "d1": self.adam("d1", learning_rate=self.learning_rates["d1"]),
         }
-        self.x = context.sampler(settings.training, context.data.x_images())
-        self.y = context.sampler(settings.training, context.data.y_images())
+        self.x = context.sampler(settings.training, context.data.x())
+        self.y = context.sampler(settings.training, context.data.y())
 
     def step(self, index: int) -> dict[str, Tensor]:
         """Update D1, then G1 and G2."""
         x, y = self.x.draw(), self.y.draw()
-        clean, judged, terms = lr_terms(self, x, y, self.losses)
+        clean, discriminator_losses, terms = lr_terms(self, x, y, self.losses)
         descend(self.optimizers["generators"], total(terms))
         self.last = x, clean
-        return {**judged, **detached(terms)}
+        return {**discriminator_losses, **detached(terms)}
 
     def probe(self) -> tuple[Tensor, Tensor]:
         """The last x and G1(x)."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from baselines.edsr import sr_network
-from baselines.pairs import clean_pairs
-from benchmarks.training import Context, Stage, descend, detached, total
-from cincgan.inner import fool, lr_terms, update_discriminator
-from cincgan.losses import squared, total_variation
-from cincgan.networks import inner_networks, outer_networks
+from benchmarks.training.least_squares_gan import adversarial_loss, update_discriminator
+from benchmarks.training.losses import squared
+from benchmarks.training.networks.edsr import trained_edsr
+from benchmarks.training.pairs import clean_pairs
+from benchmarks.training.stage import Context, Stage, descend, detached, total
+from cincgan.assembly import inner_networks, outer_networks
+from cincgan.inner import lr_terms
+from cincgan.losses import total_variation
 from cincgan.settings import JointSettings
 
 
@@ -30,7 +32,7 @@ class JointStage(Stage):
         self.networks = {
             **(inner_networks(self.inner.settings) if self.inner else {"g1": nn.Identity()}),
             **outer_networks(settings, context.scale),
-            "sr": sr_network(context.needs["edsr"]),
+            "sr": trained_edsr(context.needs["edsr"]),
         }
         for name, weights in (self.inner.weights if self.inner else {}).items():
             self.networks[name].load_state_dict(weights)
@@ -47,7 +49,7 @@ class JointStage(Stage):
                 "lr": self.adam("g1", "g2", learning_rate=rate),
                 "d1": self.adam("d1", learning_rate=rate_d),
             }
-        self.x = context.sampler(settings.training, context.data.x_images())
+        self.x = context.sampler(settings.training, context.data.x())
         self.pairs = context.sampler(settings.training, *clean_pairs(context.data))
 
     def step(self, index: int) -> dict[str, Tensor]:
@@ -55,12 +57,12 @@ class JointStage(Stage):
         x, (y, z) = self.x.draw(), self.pairs.draw_pairs()
         if index < self.settings.warmup_steps:
             return self._warm_up(x, z)
-        done: dict[str, Tensor] = {}
+        losses: dict[str, Tensor] = {}
         if self.inner:
-            _, done, terms = lr_terms(self, x, y, self.settings.lr_losses)
+            _, losses, terms = lr_terms(self, x, y, self.settings.lr_losses)
             descend(self.optimizers["lr"], total(terms))
-            done |= detached(terms)
-        return {**done, **self._hr_step(x, y, z)}
+            losses |= detached(terms)
+        return {**losses, **self._hr_step(x, y, z)}
 
     def _enlarge(self, x: Tensor) -> Tensor:
         """SR(G1(x)): ``(N, 3, P, P)`` -> ``(N, 3, scale * P, scale * P)``."""
@@ -76,16 +78,16 @@ class JointStage(Stage):
         return losses.cycle * squared(back - x, losses.cycle_reduction)
 
     def _warm_up(self, x: Tensor, z: Tensor) -> dict[str, Tensor]:
-        losses, done = self.settings.hr_losses, dict[str, Tensor]()
+        settings, losses = self.settings.hr_losses, dict[str, Tensor]()
         with torch.no_grad():
             sr = self._enlarge(x)
-        if losses.adversarial:
-            done["d2"] = update_discriminator(self, "d2", z, sr)
-        if losses.cycle:
+        if settings.adversarial:
+            losses["d2"] = update_discriminator(self, "d2", z, sr)
+        if settings.cycle:
             cycle = self._hr_cycle(sr, x)
             descend(self.optimizers["g3"], cycle)
-            done["hr_cycle"] = cycle.detach()
-        return done
+            losses["hr_cycle"] = cycle.detach()
+        return losses
 
     def _hr_step(self, x: Tensor, y: Tensor, z: Tensor) -> dict[str, Tensor]:
         """D2's update, then the total HR loss; x, y ``(N, 3, P, P)``, z ``(N, 3, scale * P, scale * P)``.
@@ -93,11 +95,11 @@ class JointStage(Stage):
         As in the LR half, a term of weight 0 is left out.
         """
         losses = self.settings.hr_losses
-        judged, terms = dict[str, Tensor](), dict[str, Tensor]()
+        discriminator_losses, terms = dict[str, Tensor](), dict[str, Tensor]()
         sr = self._enlarge(x)
         if losses.adversarial:
-            judged["d2"] = update_discriminator(self, "d2", z, sr)
-            terms["hr_adversarial"] = losses.adversarial * fool(self, "d2", z, sr, losses.adversarial_reduction)
+            discriminator_losses["d2"] = update_discriminator(self, "d2", z, sr)
+            terms["hr_adversarial"] = losses.adversarial * adversarial_loss(self, "d2", z, sr, losses.adversarial_reduction)
         if losses.cycle:
             terms["hr_cycle"] = self._hr_cycle(sr, x)
         if losses.identity:
@@ -107,7 +109,7 @@ class JointStage(Stage):
         if losses.tv:
             terms["hr_tv"] = losses.tv * total_variation(sr, losses.tv_reduction)
         self._descend_hr(total(terms))
-        return {**judged, **detached(terms)}
+        return {**discriminator_losses, **detached(terms)}
 
     def _descend_hr(self, loss: Tensor) -> None:
         """One step of G1 and SR, and of G3 at its own rate, down the same loss."""

@@ -1,41 +1,21 @@
-"""The loss terms of CinCGAN and the ways to reduce them.
-
-The paper's formulas leave the reduction open, and it decides the balance of the terms (``docs/reproduction-notes.md``).
-All terms take ``(N, C, H, W)`` tensors and return a scalar.
-"""
+"""Loss terms of CinCGAN beside those that other methods share (``benchmarks.training.losses``)."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from cincgan.settings import Reduction
-
-
-def squared(difference: Tensor, reduction: Reduction) -> Tensor:
-    """Squared error: mean over everything; or sum per image, or its root (the L2 norm) per image, averaged over the batch."""
-    if reduction == "mean":
-        return difference.square().mean()
-    per_image = difference.square().flatten(1).sum(1)
-    return (per_image if reduction == "sum" else (per_image + 1e-12).sqrt()).mean()
-
-
-def absolute(difference: Tensor, reduction: Reduction) -> Tensor:
-    """L1 error: mean over everything; ``sum`` and ``norm`` are both the L1 norm per image, averaged over the batch."""
-    if reduction == "mean":
-        return difference.abs().mean()
-    return difference.abs().flatten(1).sum(1).mean()
+from benchmarks.api.settings import Reduction
+from benchmarks.training.losses import squared
 
 
 def total_variation(image: Tensor, reduction: Reduction) -> Tensor:
-    """Squared horizontal plus squared vertical differences of neighbouring pixels, each reduced by itself."""
+    """Squared horizontal plus squared vertical differences of neighbouring pixels, each reduced by itself.
+
+    Args:
+        image: ``(N, C, H, W)``.
+        reduction: of both sums.
+
+    Returns:
+        A scalar.
+    """
     return squared(image.diff(dim=-1), reduction) + squared(image.diff(dim=-2), reduction)
-
-
-def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Least squares: ``(D(real) - 1)^2 + D(fake)^2``, squared per patch score, then the mean."""
-    return squared(real - 1, "mean") + squared(fake, "mean")
-
-
-def adversarial_loss(fake: Tensor, reduction: Reduction) -> Tensor:
-    """Least squares: ``(D(fake) - 1)^2``, squared per patch score and then reduced."""
-    return squared(fake - 1, reduction)

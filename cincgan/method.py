@@ -1,4 +1,4 @@
-"""The trained method: SR after G1."""
+"""CinCGAN as a method: SR after G1."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from baselines.edsr import EDSRNetwork
-from benchmarks.method import Descriptor
-from benchmarks.stored import stages_of_run
-from benchmarks.tiling import receptive_field
-from benchmarks.training import TrainedStage
-from cincgan.networks import Discriminator, Generator, inner_networks, outer_networks
+from benchmarks.api.method import Descriptor, TrainedStage
+from benchmarks.results.trained import stages_of_run
+from benchmarks.scoring.receptive_field import receptive_field
+from benchmarks.training.networks.edsr import EDSRNetwork
+from cincgan.assembly import inner_networks, outer_networks
+from cincgan.networks.discriminator import Discriminator
+from cincgan.networks.generator import Generator
 
 
 class CinCGAN:
@@ -23,8 +24,8 @@ class CinCGAN:
         g1: X to Y, LR to LR.
         g2: Y to X, LR to LR.
         g3: HR to X.
-        d1: judges clean LR images.
-        d2: judges HR images.
+        d1: discriminator of clean LR images.
+        d2: discriminator of HR images.
         sr: Y to Z, fine-tuned from EDSR.
 
     Example:
@@ -46,7 +47,7 @@ class CinCGAN:
 
     @property
     def descriptor(self) -> Descriptor:
-        """SR sees what G1 made of its surroundings: their receptive fields add up."""
+        """The receptive fields of G1 and SR add up."""
         return Descriptor(self.scale, receptive_field(self.g1, self.sr))
 
     @torch.inference_mode()
@@ -72,7 +73,7 @@ class CinCGAN:
 
     @classmethod
     def from_run(cls, path: str | Path, seed: int = 0) -> CinCGAN:
-        """Load what a run trained.
+        """Load the networks that a run trained.
 
         Args:
             path: the run's output folder, for example ``runs``; where it holds several, the last finished one is taken.

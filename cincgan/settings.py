@@ -1,45 +1,27 @@
-"""Every choice that CinCGAN's training has, as frozen dataclasses without torch. Profiles fill them in."""
+"""Settings of both stages of CinCGAN."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
-from msgspec import Meta
-
-from benchmarks.settings import Positive, Rate, Steps, TrainingSettings, Weight
-
-Reduction = Literal["mean", "sum", "norm"]
-Window = Literal[0, 3, 5, 7, 9]  # pixels
-
-
-@dataclass(frozen=True)
-class GeneratorSettings:
-    """G1, G2, G3 (paper, figure 3a: 64 channels, 6 blocks, no global skip)."""
-
-    channels: Positive
-    blocks: Positive
-    global_skip: bool  # deviation for small budgets: add the input, start with a zero last layer
-    residual_window: Window  # deviation for small budgets: change nothing but what this high-pass keeps; 0 is off
-
-    def __post_init__(self) -> None:
-        if self.residual_window and not self.global_skip:
-            raise ValueError("residual_window needs global_skip = true: without the input nothing would carry brightness")
-
-
-@dataclass(frozen=True)
-class DiscriminatorSettings:
-    """D1, D2 (paper, figure 3b: 64 channels in the first layer)."""
-
-    channels: Positive
-    padding: Annotated[int, Meta(ge=0, le=2)]  # open in the paper
-    instance_noise: Annotated[float, Meta(ge=0, le=1)]  # deviation for small budgets: noise on all it judges, std in [0, 1]
-    highpass_window: Window  # deviation for small budgets: judge the image less its local mean; 0 is off
+from benchmarks.api.settings import Rate, Reduction, Steps, TrainingSettings, Weight
+from cincgan.networks.settings import DiscriminatorSettings, GeneratorSettings
 
 
 @dataclass(frozen=True)
 class LossSettings:
-    """Weight and reduction of one total loss: L_GAN + cycle L_cyc + identity L_idt + tv L_TV."""
+    """Weight and reduction of each term of a total loss: L_GAN + cycle L_cyc + identity L_idt + tv L_TV.
+
+    Attributes:
+        adversarial: weight of the least-squares GAN loss. A term of weight 0 is left out.
+        cycle: weight of the cycle-consistency loss.
+        identity: weight of the identity loss.
+        tv: weight of the total variation.
+        adversarial_reduction: reduction of the GAN loss; the reductions are open in the paper.
+        cycle_reduction: reduction of the cycle-consistency loss.
+        identity_reduction: reduction of the identity loss.
+        tv_reduction: reduction of the total variation.
+    """
 
     adversarial: Weight
     cycle: Weight
@@ -57,7 +39,15 @@ class LossSettings:
 
 @dataclass(frozen=True)
 class InnerSettings:
-    """Stage 1: G1, G2 and D1 learn to clean LR images."""
+    """Settings of stage 1, in which G1, G2 and D1 learn to clean LR images.
+
+    Attributes:
+        training: the schedule.
+        discriminator_learning_rate: of D1.
+        generator: of G1 and G2.
+        discriminator: of D1.
+        losses: the total LR loss.
+    """
 
     training: TrainingSettings
     discriminator_learning_rate: Rate
@@ -68,12 +58,23 @@ class InnerSettings:
 
 @dataclass(frozen=True)
 class JointSettings:
-    """Stage 2: all networks together; those that start here are D2 and G3."""
+    """Settings of stage 2, in which all networks learn together. D2 and G3 start here.
+
+    Attributes:
+        training: the schedule.
+        discriminator_learning_rate: of D1 and D2.
+        g3_learning_rate: of G3, which starts from nothing; the paper has one rate for all.
+        warmup_steps: steps in which only D2 and G3 learn, before the others join; paper: 0.
+        g3: size of G3.
+        d2: size of D2.
+        lr_losses: the total LR loss.
+        hr_losses: the total HR loss.
+    """
 
     training: TrainingSettings
     discriminator_learning_rate: Rate
-    g3_learning_rate: Rate  # G3 starts from nothing; the paper has one rate for all
-    warmup_steps: Steps  # steps in which only D2 and G3 learn, before the others join; paper: 0
+    g3_learning_rate: Rate
+    warmup_steps: Steps
     g3: GeneratorSettings
     d2: DiscriminatorSettings
     lr_losses: LossSettings

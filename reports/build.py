@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.command import Parser, named_path, run_command
-from benchmarks.errors import UsageError
+from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.errors import UsageError
 
 if TYPE_CHECKING:
     from reports.page import Chapter
@@ -98,7 +98,7 @@ def build(evidence: Sequence[Evidence], output: Path) -> list[str]:
     Raises:
         UsageError: there is no evaluation, or the folder cannot be written.
     """
-    from benchmarks.files import write_text
+    from benchmarks.core.files import write_text
     from reports.grid import to_html, to_latex, to_markdown
     from reports.grids import tables, to_csv
     from reports.page import write_page

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.registry import get_metric
-from benchmarks.statistics import Comparison, Estimate, compare
+from benchmarks.catalog.metrics import get_metric
+from benchmarks.scoring.statistics import Comparison, Estimate, compare
 from reports.reported import Claim, Paper
 from reports.studies import Study
 from reports.tables import image_means
@@ -41,7 +41,7 @@ def judge(paper: Paper, study: Study) -> list[Judgement]:
 
     A claim is reproduced where every comparison is, not reproduced where one is contradicted, not run where one could not be
     made, and else not distinguishable. Two methods differ where the Holm-corrected Wilcoxon test over all pairs that the claim
-    needs *and* the bootstrap interval of their paired difference say so (``benchmarks.statistics.compare``).
+    needs *and* the bootstrap interval of their paired difference say so (``benchmarks.scoring.statistics.compare``).
     """
     means = {method: image_means(results) for method, results in study.results.items()}
     return [_judge(claim, paper.protocol, means) for claim in paper.claims]

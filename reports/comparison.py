@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.command import Parser, named_path, run_command
-from benchmarks.errors import UsageError, unknown
+from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.errors import UsageError, unknown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

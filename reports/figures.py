@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.errors import UsageError
-from benchmarks.registry import get_method, get_metric
-from benchmarks.statistics import Estimate
+from benchmarks.catalog.methods import get_method
+from benchmarks.catalog.metrics import get_metric
+from benchmarks.core.errors import UsageError
+from benchmarks.core.text import number
+from benchmarks.results.record import TrainingResult
+from benchmarks.scoring.statistics import Estimate
 from reports.labels import Span, place_labels
-from reports.tables import Table, image_means, number
+from reports.tables import Table, image_means
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -309,7 +312,9 @@ LINES = [
 
 def draw_training(method: str, stages: Mapping[str, Evidence]) -> Drawing | None:
     """The losses of a method's own training stages, a panel each; None without histories."""
-    histories = {name: _history(found.result.get("history") or ()) for name, found in stages.items()}
+    histories = {
+        name: _history(found.result.history if isinstance(found.result, TrainingResult) else ()) for name, found in stages.items()
+    }
     shown = {name: curves for name, curves in histories.items() if curves}
     if not shown:
         return None

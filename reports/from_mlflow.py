@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.errors import UsageError
-from benchmarks.mlflow_session import EXPERIMENT, connect, is_mirrored, quiet, sqlite_file
-from benchmarks.results import read_result
-from benchmarks.tracking import reason, tracking_uri, without_password
+from benchmarks.core.errors import UsageError
+from benchmarks.results.files import read_result
+from benchmarks.tracking.session import EXPERIMENT, connect, is_mirrored, quiet, sqlite_file
+from benchmarks.tracking.tracker import reason, tracking_uri, without_password
 from reports.studies import Evidence
 
 if TYPE_CHECKING:

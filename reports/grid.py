@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.escaping import markdown
+from benchmarks.core.text import markdown
 
 Mark = Literal["", "best", "second"]
 

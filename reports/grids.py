@@ -6,17 +6,18 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from benchmarks.errors import UsageError
-from benchmarks.profile import load_profile
-from benchmarks.registry import METHODS, get_method, get_metric, variants_of
-from benchmarks.statistics import Estimate
+from benchmarks.catalog.methods import get_method, methods, variants_of
+from benchmarks.catalog.metrics import get_metric
+from benchmarks.catalog.profiles import load_profile
+from benchmarks.core.errors import UsageError
+from benchmarks.core.text import csv_text, number
+from benchmarks.scoring.statistics import Estimate
 from reports.claims import Finding, Judgement
-from reports.escaping import csv_text
 from reports.grid import Entry, Grid, Mark, Section, marks
 from reports.reported import Paper, Reported
 from reports.scores import p_value
 from reports.studies import Evidence, Study
-from reports.tables import REFERENCE, Row, Table, caption, gain_protocols, headers, interval, make_table, number
+from reports.tables import REFERENCE, Row, Table, caption, gain_protocols, headers, interval, make_table
 
 Column = tuple[str, str]  # protocol, metric
 
@@ -25,9 +26,9 @@ def tables(study: Study) -> dict[str, Table]:
     """By kind, the tables of a study: ``methods`` beside bicubic, ``ablation`` beside the full model where variants were run."""
     shown = _shown(study.profile)
     there = study.methods.keys() | study.diverged.keys()
-    found = {"methods": _table(study, [name for name in METHODS if name in there], REFERENCE, shown)}
-    for base in METHODS:
-        variants = [entry.name for entry in variants_of(base) if entry.name in there]
+    found = {"methods": _table(study, [name for name in methods() if name in there], REFERENCE, shown)}
+    for base in methods():
+        variants = [entry.name for entry in variants_of(base).values() if entry.name in there]
         if variants:
             found["ablation"] = _table(study, [base, *variants], base, shown)
     return found
@@ -51,7 +52,7 @@ def _note(evidence: Sequence[Evidence], diverged: Sequence[Evidence]) -> str:
     """What must stand beside a method's name."""
     if not evidence and not diverged:
         return "not run"
-    missing = {metric for each in evidence for metric in each.result.get("missing", {})}
+    missing = {metric for each in evidence for metric in each.evaluation.missing}
     changes = dict.fromkeys(change for each in (*evidence, *diverged) for change in each.changes)
     lacking = f"{', '.join(sorted(missing))}: weights missing" if missing else ""
     lost = f"seed {', '.join(str(each.seed) for each in diverged)} diverged" if diverged else ""

@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.files import write_text
-from benchmarks.registry import METHODS, get_metric
+from benchmarks.catalog.methods import methods
+from benchmarks.catalog.metrics import get_metric
+from benchmarks.core.files import write_text
+from benchmarks.core.text import number
 from reports.claims import Judgement, Verdict, summary
 from reports.figures import Drawing, draw_ablation, draw_distribution, draw_plane, draw_training
 from reports.grid import Grid, to_html
@@ -23,7 +25,7 @@ from reports.origin import commit, origins, title
 from reports.pictures import HR, LR, Sample, cut, load_samples, view_box, write_webp
 from reports.reported import Paper
 from reports.studies import Evidence, Study
-from reports.tables import Table, number
+from reports.tables import Table
 from reports.visual import caption_protocol, draw_sample
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -199,9 +201,9 @@ def _heading(study: Study) -> str:
 def _facts(chapter: Chapter) -> list[tuple[str, str]]:
     evidence = [each for found in chapter.study.methods.values() for each in found]
     seeds = sorted({each.seed for each in evidence if each.seed is not None})
-    commits = sorted({commit(each.result["git"])[:10] for each in evidence})
-    changed = any(each.result["git"].get("dirty") for each in evidence)
-    days = sorted({str(each.result["finished_at"])[:10] for each in evidence})
+    commits = sorted({commit(each.result.git)[:10] for each in evidence})
+    changed = any(each.result.git.dirty for each in evidence)
+    days = sorted({each.result.finished_at[:10] for each in evidence})
     return [
         ("test images", str(max((row.images for row in chapter.tables["methods"].rows), default=0))),
         ("methods", str(len(chapter.methods))),
@@ -214,7 +216,7 @@ def _facts(chapter: Chapter) -> list[tuple[str, str]]:
 
 def _diverged(study: Study) -> Iterator[str]:
     for each in (each for found in study.diverged.values() for each in found):
-        yield f"{title(each)} ({each.id}) has no scores: {each.result['diagnosis']}."
+        yield f"{title(each)} ({each.id}) has no scores: {each.result.diagnosis}."
 
 
 def _scope(study: Study, paper: Paper) -> Iterator[str]:
@@ -267,8 +269,8 @@ def _figures(chapter: Chapter, paper: Paper, cells: Mapping[str, Evidence]) -> l
 
 def _own_stages(evaluation: Evidence, method: str, cells: Mapping[str, Evidence]) -> dict[str, Evidence]:
     """The training cells of a method's own stages that an evaluation was built on, in the order of training."""
-    needs = evaluation.result["cell"].get("needs") or {}
-    own = (stage.name for stage in METHODS[method].trains)
+    needs = evaluation.result.cell.needs
+    own = (stage.name for stage in methods()[method].trains)
     return {stage: cells[needs[stage]] for stage in own if needs.get(stage) in cells}
 
 

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks.data.cards import PackagedPhotos, UserFolder, load_dataset_card
-from benchmarks.data.decode import Image, decode
-from benchmarks.data.degradation import Track2Like
-from benchmarks.data.images import DataSpec, Pair
-from benchmarks.errors import BenchmarkError, UsageError
-from benchmarks.files import write_atomically
-from benchmarks.metrics import luma
-from benchmarks.strict import build
+from benchmarks.api.image import Image, Pair
+from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.core.files import write_atomically
+from benchmarks.data.cards import load_dataset_card
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.pixels.decode import decode
+from benchmarks.results.record import EvaluationResult
+from benchmarks.scoring.metrics import luma
 from reports.studies import Evidence, Study
 
 LR, HR = "LR", "HR"
 LARGEST = 384  # pixels a side that the page shows: larger images are cut around their region
 SMALLEST_REGION = 32
-NO_DEGRADATION = Track2Like(1, 1, 0, 0, 0, 0, 0)  # for data sets that bring their own LR images
 
 Box = tuple[int, int, int, int]  # top, left, height, width in HR pixels
 
@@ -49,7 +47,7 @@ class Sample:
     def scores(self, method: str, protocol: str) -> dict[str, float]:
         """The image's scores under a protocol, by metric; none for LR and HR."""
         found = self.origin.get(method)
-        metrics = found.result["scores"].get(protocol, {}) if found else {}
+        metrics = found.evaluation.scores.get(protocol, {}) if found else {}
         return {metric: values[self.name] for metric, values in metrics.items() if self.name in values}
 
 
@@ -67,7 +65,7 @@ def load_samples(study: Study) -> tuple[list[Sample], list[str]]:
         return [], ["There are no sample images beside these results, so none are shown."]
     notes: list[str] = []
     try:
-        pairs = scored_pairs(next(iter(first.values())).result, wanted)
+        pairs = scored_pairs(next(iter(first.values())).evaluation, wanted)
     except (BenchmarkError, OSError) as error:
         pairs = {}
         notes.append(f"LR and HR images are left out, for the data set is not at hand here: {' '.join(str(error).split())}.")
@@ -88,40 +86,25 @@ def _files(evidence: Evidence) -> dict[str, Path]:
 
 def _order(evidence: Iterable[Evidence]) -> list[str]:
     """Names of the images as the first scores have them."""
-    names = (list(values) for each in evidence for metrics in each.result["scores"].values() for values in metrics.values())
-    return next(names, [])
+    return next((each.evaluation.images for each in evidence if each.evaluation.images), [])
 
 
-def scored_pairs(result: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Pair]:
+def scored_pairs(result: EvaluationResult, wanted: Collection[str]) -> dict[str, Pair]:
     """LR and HR of an evaluation's test images, by name; those that are not wanted may be missing.
 
     Raises:
         UsageError: the data set is not on this machine, or its images are not those that were scored.
     """
-    data = result["data"]
-    card = load_dataset_card(str(data.get("dataset", "")))
-    if isinstance(card, UserFolder):
-        if not data.get("directory"):
+    data = result.data
+    card = load_dataset_card(data.dataset or "")
+    if not card.is_located:
+        if not data.directory:
             raise UsageError("give the folder of its images with --data-dir")
-        card = replace(card, directory=data["directory"])
-    if "parameters" in data:
-        spec = DataSpec(card, data["degradation"], build(Track2Like, dict(data["parameters"]), "the result's degradation"))
-    else:
-        spec = DataSpec(card, "track2-like", NO_DEGRADATION)
-    if spec.digest("test") != data["digest"]:
+        card = card.located_in(Path(data.directory))
+    dataset = Dataset.recorded(card, data.degradation, data.parameters)
+    if dataset.digest("test") != data.digest:
         raise UsageError(f"the test images of '{card.name}' here are not those that were scored")
-    if isinstance(card, PackagedPhotos):
-        spec = replace(spec, card=_only(card, wanted))
-    return {pair.name: pair for pair in spec.test_pairs()}
-
-
-def _only(card: PackagedPhotos, wanted: Collection[str]) -> PackagedPhotos:
-    """The card with the wanted test regions alone, for degrading the others takes most of the time."""
-    photos = []
-    for photo in card.photos:
-        boxes = tuple(box for box in photo.test if f"{photo.name}-{box[0]}-{box[1]}" in wanted)
-        photos.append(replace(photo, test=boxes))
-    return replace(card, photos=tuple(photos))
+    return {pair.name: pair for pair in dataset.images.pairs("test", only=wanted)}
 
 
 def _sample(
@@ -133,7 +116,7 @@ def _sample(
             made[method] = decode(path, f"sample '{name}' of {method}", "recompute the cell with --force")
         except UsageError as error:
             notes.append(f"Left out: {' '.join(str(error).split())}.")
-    scale = int(next(iter(first.values())).result["data"]["scale"])
+    scale = next(iter(first.values())).result.data.scale
     for method in [method for method, image in made.items() if min(image.shape[:2]) < scale]:
         notes.append(f"Left out: sample '{name}' of {method} is smaller than the scale {scale}.")
         del made[method]

@@ -1,4 +1,4 @@
-"""What papers report and claim, as data: ``reports/paper/<name>.toml``."""
+"""What papers report and claim, as data: ``reports/papers/<name>.toml``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from benchmarks.errors import unknown
-from benchmarks.registry import get_method, get_metric
-from benchmarks.strict import build, read_toml
+from benchmarks.catalog.methods import get_method
+from benchmarks.catalog.metrics import get_metric
+from benchmarks.core.errors import unknown
+from benchmarks.core.strict import build, read_toml
 
-FOLDER = Path(__file__).parent / "paper"
+FOLDER = Path(__file__).parent / "papers"
 
 Relation = Literal["above", "reaches"]
 
@@ -65,6 +66,7 @@ class Paper:
     Attributes:
         dataset: that its numbers are of.
         protocol: under which its claims are looked at here.
+        calibration: a method without training, by whose number the paper's protocol can be told.
         ablation_of: the method whose variants its ablation compares.
     """
 
@@ -74,6 +76,7 @@ class Paper:
     dataset: str
     protocol: str
     ablation_of: str
+    calibration: str
     reported: tuple[Reported, ...]
     claims: tuple[Claim, ...]
 
@@ -83,7 +86,7 @@ class Paper:
 
 
 def load_paper(name: str = "cincgan") -> Paper:
-    """Read and check ``reports/paper/<name>.toml``. Raises UsageError where it is unknown or invalid, or names what is not."""
+    """Read and check ``reports/papers/<name>.toml``. Raises UsageError where it is unknown or invalid, or names what is not."""
     papers = {path.stem: path for path in FOLDER.glob("*.toml")}
     if name not in papers:
         raise unknown("paper", name, papers)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.protocols import Protocol
-from benchmarks.registry import get_metric
-from benchmarks.results import to_json as as_json
-from benchmarks.statistics import Comparison, bootstrap_mean, compare
-from reports.escaping import csv_text
-from reports.tables import interval, metric_heading, number
+from benchmarks.catalog.metrics import get_metric
+from benchmarks.core.text import csv_text, number
+from benchmarks.results.files import to_json as as_json
+from benchmarks.scoring.protocol import Protocol
+from benchmarks.scoring.statistics import Comparison, bootstrap_mean, compare
+from reports.tables import interval, metric_heading
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable

@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from benchmarks.errors import UsageError
-from benchmarks.registry import METHODS, variants_of
-from benchmarks.results import COMPLETE, DIVERGED, Result, read_result
+from benchmarks.catalog.methods import every_method
+from benchmarks.core.errors import UsageError
+from benchmarks.results.files import read_result
+from benchmarks.results.layout import MIRROR_NOTE, result_files
+from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result
 
 UNKNOWN = "unknown profile"  # of results from before they said it
 
@@ -29,24 +30,29 @@ class Evidence:
     @property
     def label(self) -> str:
         """The method's or the stage's name."""
-        return str(self.result["cell"]["label"])
+        return self.result.cell.label
 
     @property
     def seed(self) -> int | None:
         """Of training; None where nothing was trained."""
-        seed: int | None = self.result["cell"]["seed"]
-        return seed
+        return self.result.cell.seed
 
     @property
     def id(self) -> str:
         """The cell's id."""
-        return str(self.result["cell"]["id"])
+        return self.result.cell.id
+
+    @property
+    def evaluation(self) -> EvaluationResult:
+        """The result of an evaluation cell. Raises TypeError for a training cell."""
+        if not isinstance(self.result, EvaluationResult):
+            raise TypeError(f"{self.label} ({self.id}) is no evaluation")
+        return self.result
 
     @property
     def changes(self) -> tuple[str, ...]:
         """What was changed in the profile, as far as it can have counted."""
-        changes = [str(change) for change in self.result.get("changes", ())]
-        return tuple(change for change in changes if self.seed is not None or not change.startswith("stages."))
+        return tuple(change for change in self.result.changes if self.seed is not None or not change.startswith("stages."))
 
 
 @dataclass(frozen=True)
@@ -72,9 +78,9 @@ class Study:
     distinct: str = ""
 
     @property
-    def results(self) -> dict[str, list[Result]]:
-        """By method, its result files."""
-        return {method: [each.result for each in found] for method, found in self.methods.items()}
+    def results(self) -> dict[str, list[EvaluationResult]]:
+        """Results of each method, one per seed."""
+        return {method: [each.evaluation for each in evidence] for method, evidence in self.methods.items()}
 
     @property
     def name(self) -> str:
@@ -94,14 +100,21 @@ def load_evidence(root: Path, directories: Collection[str] = ()) -> list[Evidenc
     Raises:
         UsageError: there is none, or a file is corrupt.
     """
-    paths = sorted(root.glob("cells/*/result.json"), key=lambda path: path.parent.name)
+    paths = result_files(root)
     if not paths:
         raise UsageError(f"{root}: no results here: give the folder of a run, or run python -m benchmarks.run --all first")
-    found = [Evidence(read_result(path), path.parent, _mlflow_run(path.with_name("mlflow.json"))) for path in paths]
-    for each in found:
-        if each.result["data"].get("directory") not in directories:
-            each.result["data"].pop("directory", None)
+    found = [
+        Evidence(_without_strange_folder(read_result(path), directories), path.parent, _mlflow_run(path.with_name(MIRROR_NOTE)))
+        for path in paths
+    ]
     return sorted(found, key=lambda each: each.id)
+
+
+def _without_strange_folder(result: Result, directories: Collection[str]) -> Result:
+    """The result without the folder of a user's images, unless it is one of these."""
+    if result.data.directory in directories:
+        return result
+    return replace(result, data=replace(result.data, directory=""))
 
 
 def _mlflow_run(path: Path) -> str:
@@ -117,17 +130,17 @@ def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
     """Sort evaluations into studies; their order is that of their names, whatever that of the evidence."""
     groups: dict[tuple[str, ...], list[Evidence]] = {}
     known = _known_methods()
-    for each in (each for each in evidence if each.result["cell"]["kind"] == "evaluate" and each.label in known):
-        groups.setdefault(_images_of(each.result), []).append(each)
+    for each in (each for each in evidence if isinstance(each.result, EvaluationResult) and each.label in known):
+        groups.setdefault(_images_of(each.evaluation), []).append(each)
     for group in groups.values():
         _refuse_other_images(group)
     studies = []
     for (profile, dataset, *_), group in groups.items():
-        untrained = [each for each in group if not each.result["cell"]["needs"]]
+        untrained = [each for each in group if not each.result.cell.needs]
         trained: dict[str, list[Evidence]] = {}
         for each in group:
             if each not in untrained:
-                trained.setdefault(each.result["data"].get("trained_on") or dataset, []).append(each)
+                trained.setdefault(each.result.data.trained_on or dataset, []).append(each)
         for trained_on, methods in (trained or {dataset: []}).items():
             studies.append(_study(profile, dataset, trained_on, [*untrained, *methods]))
     return _distinct([study for study in studies if study.methods])
@@ -137,8 +150,8 @@ def _refuse_other_images(group: Iterable[Evidence]) -> None:
     """Raise UsageError where results say that they are of the same images and have scores of others."""
     first: tuple[Evidence, set[str]] | None = None
     for each in group:
-        images = next((set(values) for metrics in each.result["scores"].values() for values in metrics.values()), None)
-        if images is None:
+        images = set(each.evaluation.images)
+        if not images:
             continue
         first = first or (each, images)
         if images != first[1]:
@@ -154,14 +167,14 @@ def _distinct(studies: Sequence[Study]) -> list[Study]:
 
 
 def _about(study: Study) -> str:
-    result = next(iter(study.methods.values()))[0].result
+    result = next(iter(study.methods.values()))[0].evaluation
     return hashlib.sha256("".join(_images_of(result)).encode()).hexdigest()[:6]
 
 
-def _images_of(result: Mapping[str, Any]) -> tuple[str, ...]:
+def _images_of(result: EvaluationResult) -> tuple[str, ...]:
     """What two evaluations must share to be compared image by image: pixels and protocols."""
-    data, protocols = result["data"], result["settings"]["protocols"]
-    return (result.get("profile") or UNKNOWN, result["cell"]["dataset"], data["digest"], json.dumps(protocols, sort_keys=True))
+    protocols = json.dumps(result.settings.protocols, sort_keys=True)
+    return (result.profile or UNKNOWN, result.cell.dataset, result.data.digest, protocols)
 
 
 def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[Evidence]) -> Study:
@@ -173,7 +186,7 @@ def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[Evide
             left_out.append(chosen[place])
         chosen[place] = each
     complete, diverged = (
-        _by_method(each for each in chosen.values() if each.result["status"] == status) for status in (COMPLETE, DIVERGED)
+        _by_method(each for each in chosen.values() if each.result.status == status) for status in (COMPLETE, DIVERGED)
     )
     return Study(profile, dataset, trained_on, complete, tuple(sorted(left_out, key=lambda each: each.id)), diverged)
 
@@ -187,8 +200,8 @@ def _by_method(evidence: Iterable[Evidence]) -> dict[str, tuple[Evidence, ...]]:
 
 def _rank(each: Evidence) -> tuple[bool, str, str]:
     """The last stands for all of its method and seed: unchanged settings before changed ones, then the latest."""
-    return (not each.changes, str(each.result["finished_at"]), each.id)
+    return (not each.changes, each.result.finished_at, each.id)
 
 
 def _known_methods() -> list[str]:
-    return [name for base in METHODS for name in (base, *(entry.name for entry in variants_of(base)))]
+    return [method.name for method in every_method()]

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.registry import get_method, get_metric
-from benchmarks.statistics import Estimate, bootstrap_mean
-from reports.escaping import csv_text, markdown
+from benchmarks.catalog.methods import get_method
+from benchmarks.catalog.metrics import get_metric
+from benchmarks.core.text import csv_text, markdown, number
+from benchmarks.results.record import EvaluationResult
+from benchmarks.scoring.statistics import Estimate, bootstrap_mean
 from reports.grid import markdown_lines
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ class Table:
 def make_table(
     dataset: str,
     profile: str,
-    results: Mapping[str, Sequence[Mapping[str, Any]]],
+    results: Mapping[str, Sequence[EvaluationResult]],
     notes: Mapping[str, str],
     reference: str = REFERENCE,
     shown: Sequence[str] | None = None,
@@ -100,16 +102,16 @@ def make_table(
         _row(method, found, {} if method == reference else base, notes.get(method, "")) for method, found in results.items()
     )
     columns = dict.fromkeys(column for row in rows for column in row.scores)
-    seen = {str(result["data"].get("trained_on", "")) for found in results.values() for result in found} - {""}
+    seen = {result.data.trained_on for found in results.values() for result in found} - {""}
     shown_columns = tuple(c for c in columns if shown is None or c[0] in shown)
     return Table(dataset, profile, shown_columns, rows, reference, ", ".join(sorted(seen)))
 
 
-def image_means(results: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, float]]:
+def image_means(results: Sequence[EvaluationResult]) -> dict[tuple[str, str], dict[str, float]]:
     """By (protocol, metric) that all seeds have: every image's mean over seeds."""
     if not results:
         return {}
-    first, *others = [result["scores"] for result in results]
+    first, *others = [result.scores for result in results]
     return {
         (protocol, metric): {
             image: sum(scores[protocol][metric][image] for scores in (first, *others)) / len(results) for image in values
@@ -121,7 +123,7 @@ def image_means(results: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], d
 
 
 def _row(
-    method: str, results: Sequence[Mapping[str, Any]], reference: Mapping[tuple[str, str], Mapping[str, float]], note: str
+    method: str, results: Sequence[EvaluationResult], reference: Mapping[tuple[str, str], Mapping[str, float]], note: str
 ) -> Row:
     means = image_means(results)
     gains = {
@@ -131,18 +133,13 @@ def _row(
     }
     return Row(
         method=method,
-        seeds=tuple(result["cell"]["seed"] for result in results if result["cell"]["seed"] is not None),
+        seeds=tuple(result.cell.seed for result in results if result.cell.seed is not None),
         images=len(next(iter(means.values()), {})),
         scores={column: bootstrap_mean(list(values.values())) for column, values in means.items()},
         gains=gains,
-        cells=tuple(result["cell"]["id"] for result in results),
+        cells=tuple(result.cell.id for result in results),
         note=note,
     )
-
-
-def number(value: float, digits: int, sign: str = "") -> str:
-    """A number as tables print it; ∞ for PSNR of identical images."""
-    return f"{value:{sign}.{digits}f}".replace("inf", "∞").replace("nan", "–")
 
 
 def interval(estimate: Estimate, digits: int, sign: str = "") -> tuple[str, str]:

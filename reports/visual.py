@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks.core.text import number
 from reports.figures import INK, MUTED, VERMILLION, Drawing, make_figure, style, to_svg
 from reports.pictures import HR, LR, Sample, cut, shrunk
-from reports.tables import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +71,7 @@ def comparison(sample: Sample, methods: Sequence[str], protocol: str) -> Figure:
 
 def caption_protocol(study: Study, paper: Paper) -> str:
     """The paper's protocol where a study has it, or else the first one that it has."""
-    scores = next(iter(study.methods.values()))[0].result["scores"]
+    scores = next(iter(study.methods.values()))[0].evaluation.scores
     return paper.protocol if paper.protocol in scores else next(iter(scores), "")
 
 

@@ -17,9 +17,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 ROOT = Path(__file__).resolve().parents[1]
 
-pytest.register_assert_rewrite(
-    "tests.downloads", "tests.flaky_server", "tests.mlflow_cells", "tests.tiny_archives", "tests.weight_cards"
-)
+pytest.register_assert_rewrite("tests.helpers")
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -74,7 +72,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with MLflow's tables: creating them takes seconds, copying them does not."""
-    from benchmarks.mlflow_session import connect, quiet
+    from benchmarks.tracking.session import connect, quiet
 
     folder = tmp_path_factory.mktemp("fresh")
     with quiet():

@@ -1,1 +1,1 @@
-"""From dataset cards to pixels: cards, photographs, degradations, patches."""
+"""Data sets on this machine: cards and kinds, downloads, decoded images, training patches."""

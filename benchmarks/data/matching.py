@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.data.decode import SUFFIXES
-from benchmarks.errors import UsageError
+from benchmarks.core.errors import UsageError
+from benchmarks.data.pixels.decode import SUFFIXES
 
 NAMED = 3  # files that an error names
 LONGEST = 200  # bytes of a name, so that there is room for endings

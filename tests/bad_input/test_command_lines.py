@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.bad_input.doors import Refused, check_line, process, refused, snapshot  # noqa: F401 - a fixture
+from tests.helpers.doors import Refused, check_line, process, refused, snapshot  # noqa: F401 - a fixture
 
 LONG = "x" * 5000
 DIGITS = "9" * 5000

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.data import cards, weights
-from benchmarks.errors import UsageError, not_installed, one_line
-from benchmarks.registry import variants_of
+from benchmarks.catalog.methods import variants_of
+from benchmarks.core.errors import UsageError, not_installed, one_line
+from benchmarks.data import cards
+from benchmarks.data.acquisition import weights
 from reports import reported
-from tests.bad_input.doors import Refused, check_line, process, refused, snapshot  # noqa: F401 - a fixture
 from tests.conftest import ROOT
+from tests.helpers.doors import Refused, check_line, process, refused, snapshot  # noqa: F401 - a fixture
 
 BROKEN: dict[str, tuple[str | bytes | None, str]] = {
     "empty": ("", "missing|unknown kind"),
@@ -42,9 +43,9 @@ def doors(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     for module in ("cards", "weights"):
         monkeypatch.setattr(f"benchmarks.data.{module}.CARDS", tmp_path / "datasets")
     monkeypatch.setattr("reports.reported.FOLDER", tmp_path / "paper")
-    monkeypatch.setattr("benchmarks.profile.FOLDER", tmp_path / "profiles")
-    monkeypatch.setattr("benchmarks.registry.ROOT", tmp_path)
-    from benchmarks.profile import load_profile
+    monkeypatch.setattr("benchmarks.catalog.profile.FOLDER", tmp_path / "profiles")
+    monkeypatch.setattr("benchmarks.catalog.registry.ROOT", tmp_path)
+    from benchmarks.catalog.profiles import load_profile
 
     variants_of.cache_clear()
     request.addfinalizer(variants_of.cache_clear)

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.data.decode import decode
-from tests.bad_input.doors import Refused, check_line, process, refused, snapshot  # noqa: F401 - a fixture
+from benchmarks.data.pixels.decode import decode
+from tests.helpers.doors import Refused, check_line, process, refused, snapshot  # noqa: F401 - a fixture
 
 Make = Callable[[Path], object]
 
@@ -120,11 +120,11 @@ def test_kinds(command: str, kind: str, folders: Path, refused: Refused) -> None
 
 def refused_run(folders: Path) -> str:
     """Of ``run``, which makes its folder and fills its cache before it decodes, but must leave the images and no result."""
-    from benchmarks.data.user_folder import _files
-    from benchmarks.errors import UsageError
-    from benchmarks.inputs import check_inputs
-    from benchmarks.plan import make_plan
-    from benchmarks.profile import load_profile
+    from benchmarks.catalog.profiles import load_profile
+    from benchmarks.core.errors import UsageError
+    from benchmarks.data.kinds.user_folder import _files
+    from benchmarks.planning.inputs import check_inputs
+    from benchmarks.planning.plan import make_plan
 
     _files.cache_clear()
     before = snapshot(folders / "sr")

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.bad_input.doors import Refused, refused  # noqa: F401 - a fixture
 from tests.fuzz.documents import RESULTS, evaluation
 from tests.fuzz.mutation import places
+from tests.helpers.doors import Refused, refused  # noqa: F401 - a fixture
 
 SOUND = json.dumps(RESULTS[0])
 DEEP = 2000
@@ -134,7 +134,7 @@ def test_what_is_no_file(make: Callable[[Path], object], tmp_path: Path, refused
 
 
 def test_a_file_of_gigabytes(tmp_path: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    monkeypatch.setattr("benchmarks.results.LARGEST", 100)
+    monkeypatch.setattr("benchmarks.results.files.LARGEST", 100)
     write(tmp_path / "run", RESULTS[0])
     refused("build", "--results", "run", message="larger than 100 bytes")
 

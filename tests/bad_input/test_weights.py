@@ -21,16 +21,17 @@ from safetensors.numpy import save
 from torch import Tensor, nn
 
 from benchmarks import prepare
-from benchmarks.data.weights import cached_path, load_weight_card
-from benchmarks.errors import BenchmarkError, TrainingCollapsed, UsageError, one_line
-from benchmarks.evaluation import super_resolve
-from benchmarks.method import Descriptor
-from benchmarks.perceptual import trunk_state
-from benchmarks.settings import TrainingSettings
-from benchmarks.stored import load_stage
-from benchmarks.training import Progress, Stage, _restore, _save
-from tests.bad_input.doors import check_line, snapshot
+from benchmarks.api.method import Descriptor
+from benchmarks.api.settings import TrainingSettings
+from benchmarks.core.errors import BenchmarkError, TrainingCollapsed, UsageError, one_line
+from benchmarks.data.acquisition.weights import cached_path, load_weight_card
+from benchmarks.results.trained import load_stage
+from benchmarks.scoring.evaluation import super_resolve
+from benchmarks.scoring.trunks import trunk_state
+from benchmarks.training.checkpoints import Progress, restore, save
+from benchmarks.training.stage import Stage
 from tests.fuzz.documents import training
+from tests.helpers.doors import check_line, snapshot
 
 SOUND = bytes(save({"sr/weight": np.ones((4, 4), np.float32)}))
 
@@ -162,13 +163,13 @@ def restore(content: bytes, path: Path) -> list[Tensor | int]:
     """All that a checkpoint decides: weights, random states, the step."""
     path.write_bytes(content)
     stage, generator = Tiny(), torch.Generator()
-    progress = _restore(stage, {}, generator, path)
+    progress = restore(stage, {}, generator, path)
     return [*stage.networks["sr"].state_dict().values(), generator.get_state(), torch.get_rng_state(), progress.step]
 
 
 @pytest.fixture(name="checkpoint")
 def saved_checkpoint(tmp_path: Path) -> bytes:
-    _save(Tiny(), {}, torch.Generator(), Progress(3), tmp_path / "checkpoint.pt")
+    save(Tiny(), {}, torch.Generator(), Progress(3), tmp_path / "checkpoint.pt")
     return (tmp_path / "checkpoint.pt").read_bytes()
 
 
@@ -196,7 +197,7 @@ def test_checkpoints_cut_off_anywhere_and_with_any_byte_changed(checkpoint: byte
 def test_a_checkpoint_that_would_run_a_command_does_not(tmp_path: Path) -> None:
     torch.save({"networks": Runs(tmp_path / "ran")}, tmp_path / "checkpoint.pt")
     with pytest.raises(UsageError, match="corrupt checkpoint") as caught:
-        _restore(Tiny(), {}, torch.Generator(), tmp_path / "checkpoint.pt")
+        restore(Tiny(), {}, torch.Generator(), tmp_path / "checkpoint.pt")
     tell(caught.value)
     assert not (tmp_path / "ran").exists()
 

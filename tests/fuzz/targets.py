@@ -22,20 +22,21 @@ from unittest.mock import patch
 import numpy as np
 from PIL import Image
 
-from baselines.ncnn import read_convolutions, read_graph
-from benchmarks.baseline import read_baseline
-from benchmarks.data import package_index
-from benchmarks.data.cards import CARDS, KINDS
-from benchmarks.data.decode import decode
+from baselines.rrdbnet.ncnn import read_convolutions, read_graph
+from benchmarks.catalog.dataset_kinds import KINDS
+from benchmarks.catalog.methods import Variant
+from benchmarks.catalog.profiles import FOLDER, Profile, load_profile
+from benchmarks.core.errors import BenchmarkError
+from benchmarks.core.paths import CARDS
+from benchmarks.core.strict import build, parse_toml
+from benchmarks.data.acquisition import package_index
+from benchmarks.data.acquisition.members import Inspection, Limits, open_archive, wanted_files
+from benchmarks.data.acquisition.weights import WeightCard
 from benchmarks.data.matching import match
-from benchmarks.data.members import Inspection, Limits, open_archive, wanted_files
-from benchmarks.data.weights import WeightCard
-from benchmarks.errors import BenchmarkError
-from benchmarks.perceptual import trunk_state
-from benchmarks.profile import FOLDER, Profile, load_profile
-from benchmarks.registry import Variant
-from benchmarks.results import read_result
-from benchmarks.strict import build, parse_toml
+from benchmarks.data.pixels.decode import decode
+from benchmarks.regression.reference import read_baseline
+from benchmarks.results.files import read_result
+from benchmarks.scoring.trunks import trunk_state
 from reports.reported import Paper
 from tests.fuzz.documents import GRAPH, RESULTS, weights_of
 from tests.fuzz.mutation import mutate
@@ -78,7 +79,7 @@ def _documents() -> tuple[tuple[type[Any], Any], ...]:
 def setting(data: bytes, folder: Path) -> None:
     """``--set`` with any text, beginning with a key that there is or not."""
     keys = ("", "tile=", "seeds=", "metrics=", "stages.*.training.steps=", "stages.edsr.training.learning_rate=", "track2_like.")
-    with patch("benchmarks.profile.read_toml", lambda path: copy.deepcopy(_documents()[0][1])):  # parsed once
+    with patch("benchmarks.catalog.profile.read_toml", lambda path: copy.deepcopy(_documents()[0][1])):  # parsed once
         load_profile("smoke", [keys[data[0] % len(keys)] + data[1:].decode("utf-8", "surrogateescape")] if data else [])
 
 
@@ -89,7 +90,7 @@ def result_text(data: bytes, folder: Path) -> None:
 
 def result_mutated(data: bytes, folder: Path) -> None:
     """A run in which one result has something wrong, through everything that is made of results but figures."""
-    from benchmarks.mlflow_entry import make_entry
+    from benchmarks.tracking.entry import make_entry
     from reports.claims import judge
     from reports.grids import tables, to_csv
     from reports.origin import origins
@@ -104,7 +105,7 @@ def result_mutated(data: bytes, folder: Path) -> None:
         with suppress(ValueError):  # as it says of what is no result
             make_entry(each.result)
     origins(evidence)
-    with patch("benchmarks.statistics.RESAMPLES", 20):  # the statistics have their own tests
+    with patch("benchmarks.scoring.statistics.RESAMPLES", 20):  # the statistics have their own tests
         for study in make_studies(evidence):
             to_csv([(study, tables(study))])
             judge(load_paper(), study)
@@ -117,10 +118,10 @@ def baseline_text(data: bytes, folder: Path) -> None:
 
 def baseline_mutated(data: bytes, folder: Path) -> None:
     """The committed baseline with something wrong, up to the verdicts."""
-    from benchmarks.verdicts import judge
+    from benchmarks.regression.verdicts import judge
 
     path = _file(folder, "baseline.json", json.dumps(mutate(_baseline(), data)).encode())
-    with patch("benchmarks.statistics.RESAMPLES", 20):
+    with patch("benchmarks.scoring.statistics.RESAMPLES", 20):
         judge(read_baseline(path, "smoke"), {})
 
 
@@ -185,7 +186,7 @@ def names(data: bytes, folder: Path) -> None:
 
 def weights(data: bytes, folder: Path) -> None:
     """Any bytes as the weights of a trained stage, with a result that has their digest."""
-    from benchmarks.stored import load_stage
+    from benchmarks.results.trained import load_stage
 
     document = json.loads(json.dumps(RESULTS[-1]))
     document["weights_digest"] = hashlib.sha256(data).hexdigest()

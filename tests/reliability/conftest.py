@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.lives import SHORT, Command
+from tests.helpers.lives import SHORT, Command
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.errors import NotWritten
-from benchmarks.files import sweep, temporary_path, write_atomically
+from benchmarks.core.errors import NotWritten
+from benchmarks.core.files import sweep, temporary_path, write_atomically
 from tests.conftest import file_size_limit
 
 NOISE = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.reliability.lives import SHORT, Command
-from tests.reliability.witness import TEMPORARY, complete, look_at_the_end, parse_all
+from tests.helpers.lives import SHORT, Command
+from tests.helpers.witness import TEMPORARY, complete, look_at_the_end, parse_all
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.train
 
 MEGABYTES = 64
 # What is being opened for writing when it happens, for the how-manieth time

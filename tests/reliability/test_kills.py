@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.reliability.lives import PHASES, SHORT, Chance, Command
-from tests.reliability.witness import complete, look_at_the_end, parse_all
+from tests.helpers.lives import PHASES, SHORT, Chance, Command
+from tests.helpers.witness import complete, look_at_the_end, parse_all
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.train
 
 WHOLE = ("--all", "--profile", "smoke")
 KILLS = int(os.environ.get("CINCGAN_KILLS", "60"))

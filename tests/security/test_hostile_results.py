@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.errors import UsageError
+from benchmarks.core.errors import UsageError
+from benchmarks.core.text import csv_text, markdown
 from reports.build import build, main
-from reports.escaping import csv_text, markdown
 from reports.grid import Entry, Grid, Section, escape, to_html, to_latex, to_markdown
 from reports.studies import load_evidence
-from tests.bad_input.doors import check_line, snapshot
-from tests.report_results import IMAGES, make_results
+from tests.helpers.doors import check_line, snapshot
+from tests.helpers.report_results import IMAGES, make_results
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -162,7 +162,7 @@ def test_a_folder_that_a_result_names_is_not_looked_into(runs: Path, tmp_path: P
         result["data"] |= {"dataset": "folder", "directory": str(tmp_path / "private")}
         path.write_text(json.dumps(result))
     looked: list[Path] = []
-    monkeypatch.setattr("benchmarks.data.user_folder._files", lambda folder, role: looked.append(folder))
+    monkeypatch.setattr("benchmarks.data.kinds.user_folder._files", lambda folder, role: looked.append(folder))
     build(load_evidence(root), tmp_path / "report")
     assert looked == []
     assert "--data-dir" in (tmp_path / "report" / "index.html").read_text()

@@ -22,7 +22,7 @@ CALLS = {
 }
 METHODS = {"extractall", "extract_all"}  # of archives, whose members could lead anywhere
 PROCESSES = {"run", "call", "check_call", "check_output", "Popen"}
-UNPICKLERS = {("benchmarks/perceptual.py", "_ArraysOnly")}  # allows numpy's arrays and nothing else: tests/test_perceptual.py
+UNPICKLERS = {("benchmarks/scoring/lpips.py", "_ArraysOnly")}  # allows numpy's arrays and nothing else: tests/test_perceptual.py
 
 
 def dotted(node: ast.expr) -> str:

@@ -1,0 +1,18 @@
+"""EDSR and EDSR+ as methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmarks.api.method import TrainedStage
+from benchmarks.scoring.network_method import NetworkMethod
+from benchmarks.training.networks.edsr import trained_edsr
+
+
+class EDSR(NetworkMethod):
+    """A trained EDSR, or EDSR+."""
+
+    @classmethod
+    def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> EDSR:
+        """The network of the last stage given, with the size that ``edsr`` has."""
+        return cls(trained_edsr(stages["edsr"], stages.get("edsr-paired", stages["edsr"]).weights["sr"]), scale)

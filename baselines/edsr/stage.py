@@ -1,0 +1,15 @@
+"""Training of EDSR on clean bicubic pairs. CinCGAN's SR network starts from its weights."""
+
+from __future__ import annotations
+
+from benchmarks.training.networks.edsr import EDSRNetwork
+from benchmarks.training.networks.settings import EDSRSettings
+from benchmarks.training.pairs import PairStage, clean_pairs
+from benchmarks.training.stage import Context
+
+
+class EDSRStage(PairStage):
+    """Pre-training on Y -> Z with the L1 loss, as published."""
+
+    def __init__(self, settings: EDSRSettings, context: Context) -> None:
+        super().__init__(settings.training, EDSRNetwork(settings, context.scale), clean_pairs(context.data), context)

@@ -1,0 +1,103 @@
+"""Entries of the catalog: declarations of methods, training stages, metrics, protocols, degradations, data sets, executors.
+
+Code is named by lazy strings ``module:Name``, so that listing the catalog imports no heavy package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Split = Literal["x", "z", "pairs", "validation", "test"]
+Group = Literal["rival", "supervised", "released"]
+
+
+@dataclass(frozen=True)
+class StageEntry:
+    """A training stage: one training cell that methods and later stages build on.
+
+    Attributes:
+        name: also the name of its settings in profiles, ``[stages.<name>]``.
+        target: ``module:Class``, a ``benchmarks.training.stage.Stage``.
+        settings: ``module:Class``, the frozen dataclass of its settings.
+        reads: training splits that the stage sees; its identity depends on no other.
+        needs: stages whose weights it starts from.
+        weights_of: the stage whose settings have the property ``weights``: names of the published weights that losses use.
+        reference_step: ``module:Class``, a ``benchmarks.measuring.reference_step.ReferenceStep``: the same step written plainly,
+            which tests and speed figures compare with. Optional.
+    """
+
+    name: str
+    target: str
+    settings: str
+    reads: tuple[Split, ...]
+    needs: tuple[str, ...] = ()
+    weights_of: str = ""
+    reference_step: str = ""
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """A method or a variant of a method.
+
+    Attributes:
+        name: on the command line and in tables; ``<method>/<variant>`` is a variant.
+        title: a line for lists.
+        target: ``module:Class``, a ``benchmarks.api.method.Method``.
+        trains: the method's own training stages.
+        uses: stages of other methods that the method is built from.
+        weights: cards of published weights that the method consists of.
+        group: ``rival``; ``supervised``: saw *pairs* of degraded LR and HR images, an upper reference and no fair rival;
+            ``released``: trained elsewhere on other data.
+        variants: package and file of the declared variants, ``package/file.toml``.
+        changes: settings that a variant changes, as for ``--set``.
+        without: stages that a variant leaves out.
+    """
+
+    name: str
+    title: str
+    target: str
+    trains: tuple[StageEntry, ...] = ()
+    uses: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    group: Group = "rival"
+    variants: str = ""
+    changes: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the trained stages that the method is built from; none for an untrained method."""
+        return tuple(name for name in (*self.uses, *(stage.name for stage in self.trains)) if name not in self.without)
+
+
+@dataclass(frozen=True)
+class MetricEntry:
+    """A metric.
+
+    Attributes:
+        name: on the command line, in profiles and in result files.
+        label: heading of columns.
+        higher_is_better: whether larger numbers are better.
+        digits: decimals in tables.
+        target: ``module:Class``, a ``benchmarks.api.metric.Metric``; empty for PSNR and SSIM, which a protocol computes.
+        options: keyword arguments of the class.
+        weights: cards of published weights that the metric uses.
+    """
+
+    name: str
+    label: str
+    higher_is_better: bool = True
+    digits: int = 3
+    target: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    weights: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A protocol, a degradation, a kind of data set or an executor: a name and the object or class that it stands for."""
+
+    name: str
+    target: str

@@ -1,0 +1,20 @@
+"""Types of images as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]  # (H, W, 3) RGB
+FloatImage = NDArray[np.float64]  # (H, W, 3) RGB, 0 to 255, not rounded
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A LR image ``(h, w, 3)`` and its ground truth ``(scale * h, scale * w, 3)``, uint8 RGB, under their common name."""
+
+    name: str
+    lr: Image
+    hr: Image

@@ -1,0 +1,46 @@
+"""Degradations, each an operator with its settings in a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.api.entries import Entry
+from benchmarks.core.lazy import resolve
+from benchmarks.core.registry import Registry
+from benchmarks.core.strict import build
+
+if TYPE_CHECKING:
+    from benchmarks.degradations.operator import Degradation
+
+DEGRADATIONS = Registry(
+    "degradation",
+    (
+        Entry("bicubic", "benchmarks.degradations.bicubic:Bicubic"),
+        Entry("track2-like", "benchmarks.degradations.track2_like:Track2Like"),
+    ),
+)
+CLEAN = "bicubic"  # makes Y, the clean LR images, of Z
+
+
+def make_degradation(names: str | tuple[str, ...], settings: Mapping[str, Mapping[str, Any]], where: str) -> Degradation:
+    """The degradation of a name, or the pipeline of several, one after the other.
+
+    Args:
+        names: in the catalog.
+        settings: by name, the fields of each one's settings; defaults where a name is left out.
+        where: the source of the settings, for errors.
+
+    Raises:
+        UsageError: an unknown name, or settings that do not fit.
+    """
+    operators = [_make(name, settings.get(name, {}), where) for name in ([names] if isinstance(names, str) else names)]
+    if len(operators) == 1:
+        return operators[0]
+    pipeline: Degradation = resolve("benchmarks.degradations.operator:Pipeline")(tuple(operators))
+    return pipeline
+
+
+def _make(name: str, settings: Mapping[str, Any], where: str) -> Degradation:
+    operator: type[Degradation] = resolve(DEGRADATIONS.look_up(name).target)
+    return build(operator, settings, f"{where}: degradations.{name}")

@@ -1,0 +1,31 @@
+"""Metrics: those of this project, and pyiqa's by their names there."""
+
+from __future__ import annotations
+
+from benchmarks.api.entries import MetricEntry
+from benchmarks.core.errors import unknown
+from benchmarks.core.lazy import resolve
+from benchmarks.core.registry import Registry
+
+PYIQA = "benchmarks.scoring.pyiqa_metrics"
+
+METRICS = Registry(
+    "metric",
+    (
+        MetricEntry("psnr", "PSNR", digits=2),
+        MetricEntry("ssim", "SSIM"),
+        MetricEntry("lpips", "LPIPS", False, 3, "benchmarks.scoring.lpips:LPIPS", {"net": "alex"}, ("lpips-alex",)),
+        MetricEntry("lpips-vgg", "LPIPS-VGG", False, 3, "benchmarks.scoring.lpips:LPIPS", {"net": "vgg"}, ("lpips-vgg",)),
+    ),
+)
+
+
+def get_metric(name: str) -> MetricEntry:
+    """The metric of a name, pyiqa's included. Raises UsageError, with the nearest name, where there is none."""
+    if name in METRICS:
+        return METRICS[name]
+    names = resolve(f"{PYIQA}:metric_names")()
+    if name not in names:
+        raise unknown("metric", name, {*METRICS, *names})
+    higher_is_better = resolve(f"{PYIQA}:higher_is_better")(name)
+    return MetricEntry(name, name.upper(), higher_is_better, 3, f"{PYIQA}:PyiqaMetric", {"name": name})

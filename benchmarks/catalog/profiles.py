@@ -1,0 +1,267 @@
+"""Profiles: sizes and schedules of a whole run.
+
+A profile is the file ``benchmarks/catalog/profiles/<name>.toml``, with the tables under its name in the files ``profiles.toml``
+of methods' folders. A profile that ``extends`` another says only what it changes. Estimates of costs, which are of one machine,
+are not inherited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
+
+from benchmarks.catalog.degradations import DEGRADATIONS, make_degradation
+from benchmarks.catalog.methods import get_method, get_stage, profile_files
+from benchmarks.catalog.metrics import get_metric
+from benchmarks.catalog.protocols import PROTOCOLS
+from benchmarks.core.errors import UsageError, unknown
+from benchmarks.core.lazy import resolve
+from benchmarks.core.strict import build, parse_toml, read_toml
+from benchmarks.core.values import with_defaults
+
+if TYPE_CHECKING:
+    from benchmarks.degradations.operator import Degradation
+
+FOLDER = Path(__file__).parent / "profiles"
+NOT_INHERITED = ("name", "description", "estimates")
+
+Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+
+@dataclass(frozen=True)
+class CellEstimate:
+    """Cost of a cell on the profile's ``machine``."""
+
+    seconds: Annotated[float, Meta(ge=0, le=1e12)]
+    megabytes: Annotated[float, Meta(ge=0, le=1e12)]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What an executor sets aside for one cell; no part of the cell's identity.
+
+    Attributes:
+        gpus: more than one: the cell is trained on as many processes.
+        cpus: cores; 0 for as many as the profile's threads.
+        memory_gb: of main memory.
+        hours: after which a scheduler may end the cell, which then goes on from its checkpoint.
+    """
+
+    gpus: Annotated[int, Meta(ge=0, le=1024)]
+    cpus: Annotated[int, Meta(ge=0, le=1024)]
+    memory_gb: Annotated[float, Meta(gt=0, le=1e6)]
+    hours: Annotated[float, Meta(gt=0, le=1e5)]
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Fields of a profile's file, beside ``degradation``, ``degradations`` and ``stages``.
+
+    Attributes:
+        name: the file's name without its ending.
+        description: a line for lists.
+        methods: run by ``--all``.
+        datasets: tested on, and trained on where they have training splits.
+        seeds: of training.
+        protocols: computed.
+        shown: protocols with columns in tables.
+        metrics: computed.
+        tile: LR pixels a side of a tile in evaluations; 0 for whole images.
+        threads: of torch on a CPU.
+        machine: the machine of the estimates.
+        estimates: cost of a training cell under its stage's name, of an evaluation cell under ``evaluate``; for ``--dry-run``.
+        resources: for cells of the kinds ``train`` and ``evaluate``, or under a stage's name.
+    """
+
+    name: str
+    description: str
+    methods: Annotated[tuple[str, ...], Meta(min_length=1)]
+    datasets: Annotated[tuple[str, ...], Meta(min_length=1)]
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1)]
+    protocols: Annotated[tuple[str, ...], Meta(min_length=1)]
+    shown: Annotated[tuple[str, ...], Meta(min_length=1)]
+    metrics: Annotated[tuple[str, ...], Meta(min_length=1)]
+    tile: Annotated[int, Meta(ge=0, le=10**9)]
+    threads: Annotated[int, Meta(ge=1, le=1024)]
+    machine: str
+    resources: dict[str, Resources]
+    estimates: dict[str, CellEstimate]
+
+
+@dataclass(frozen=True)
+class Profile(Fields):
+    """A profile, parsed and checked.
+
+    Attributes:
+        degradation: makes LR images where a data set has none.
+        stages: settings of each training stage, instances of their dataclasses.
+        changes: made to the files' values, as ``key=value``.
+    """
+
+    degradation: Degradation
+    stages: Mapping[str, Any]
+    changes: tuple[str, ...] = ()
+
+    def stage(self, name: str) -> Any:
+        """Settings of a stage. Raises UsageError where the profile has none."""
+        if name not in self.stages:
+            raise UsageError(f"profile '{self.name}' has no settings [stages.{name}], which training it needs: add them")
+        return self.stages[name]
+
+    def resources_for(self, kind: str, label: str) -> Resources:
+        """Resources of a cell of the kind ``train`` or ``evaluate``, with ``cpus`` settled."""
+        own = self.resources.get(label) if kind == "train" else None
+        resources = own or self.resources[kind]
+        return replace(resources, cpus=resources.cpus or self.threads)
+
+
+def profile_names() -> list[str]:
+    """Names of all profiles."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
+    """Load a profile and apply ``key=value`` changes, for example ``stages.edsr.training.steps=100``; ``*`` is every key.
+
+    Raises:
+        UsageError: unknown profile, key, method or protocol; a value of the wrong type or out of range.
+    """
+    data = deepcopy(_merged(name))
+    where = f"profile '{name}'"
+    for change in changes:
+        _apply(data, change)
+        where = f"profile '{name}' with --set {' --set '.join(changes)}"
+    degradation = _degradation(data.pop("degradation", None), data.pop("degradations", {}), where)
+    sections = data.pop("stages", {})
+    profile = build(Fields, data, where)
+    if profile.name != name:  # files are called by it
+        raise UsageError(f"{where}: name is {profile.name!a}: it must be the file's, '{name}'")
+    if not isinstance(sections, dict):
+        raise UsageError(f"{where}: stages: a table for each stage is needed")
+    stages = {
+        stage: build(resolve(get_stage(stage).settings), section, f"{where}: stages.{stage}")
+        for stage, section in sections.items()
+    }
+    _check_names(profile, where)
+    values = {field.name: getattr(profile, field.name) for field in fields(Fields)}
+    return Profile(**values, degradation=degradation, stages=stages, changes=tuple(changes))
+
+
+def changed(profile: Profile, changes: Sequence[str]) -> Profile:
+    """The profile with further changes on top of its own. Raises UsageError as ``load_profile`` does."""
+    return load_profile(profile.name, (*profile.changes, *changes)) if changes else profile
+
+
+def _check_names(profile: Fields, where: str) -> None:
+    """Raise UsageError for unknown methods, protocols, metrics and stages, and for tables without columns or resources."""
+    for method in profile.methods:
+        get_method(method)
+    for protocol in profile.protocols:
+        PROTOCOLS.look_up(protocol)
+    for metric in profile.metrics:
+        get_metric(metric)
+    if not set(profile.shown) & set(profile.protocols):
+        raise UsageError(f"{where}: shown: {', '.join(profile.shown)}: none of them is among the protocols: add one to shown")
+    for stage in profile.resources.keys() - {"train", "evaluate"}:
+        get_stage(stage)
+    for kind in {"train", "evaluate"} - profile.resources.keys():
+        raise UsageError(f"{where}: [resources] lacks {kind}: add what a cell gets, as the profile 'demo' does")
+
+
+def _degradation(names: Any, settings: Any, where: str) -> Degradation:
+    if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
+        names = tuple(names)
+    if not isinstance(names, str | tuple) or not isinstance(settings, dict):
+        raise UsageError(f"{where}: degradation: a name, or a list of names, each with its settings under [degradations.NAME]")
+    for name in settings:
+        DEGRADATIONS.look_up(name)
+    return make_degradation(names, settings, where)
+
+
+@cache
+def _merged(name: str) -> dict[str, Any]:
+    """A profile's data, with those of the profiles that it extends, and with the defaults of settings."""
+    data: dict[str, Any] = {}
+    for part in _chain(name):
+        data = {key: value for key, value in data.items() if key not in NOT_INHERITED}
+        for tables in _tables(part):
+            _merge(data, tables)
+    degradations, stages = data.setdefault("degradations", {}), data.setdefault("stages", {})
+    for degradation, entry in DEGRADATIONS.items():
+        degradations[degradation] = with_defaults(resolve(entry.target), degradations.get(degradation, {}))
+    for stage, settings in stages.items():
+        stages[stage] = with_defaults(resolve(get_stage(stage).settings), settings)
+    return data
+
+
+def _chain(name: str) -> list[str]:
+    """A profile and those that it extends, the most general first. Raises UsageError where one is unknown or extends itself."""
+    chain = [name]
+    while True:
+        if chain[0] not in profile_names():
+            raise unknown("profile", chain[0], profile_names())
+        base = read_toml(FOLDER / f"{chain[0]}.toml").get("extends")
+        if base is None:
+            return chain
+        if base in chain:
+            raise UsageError(f"profile '{name}': it extends itself, through {', '.join(chain)}: name another")
+        chain.insert(0, base)
+
+
+def _tables(name: str) -> Iterator[dict[str, Any]]:
+    """A profile's own file, and its tables in the folders of methods. Raises UsageError where these name no profile."""
+    yield {key: value for key, value in read_toml(FOLDER / f"{name}.toml").items() if key != "extends"}
+    for path in profile_files():
+        tables = read_toml(path)
+        for other in tables:
+            if other not in profile_names():
+                raise UsageError(f"{path}: {unknown('profile', other, profile_names())}")
+        yield tables.get(name, {})
+
+
+def _merge(data: dict[str, Any], tables: Mapping[str, Any]) -> None:
+    """Put tables over data: tables within tables are merged, other values are replaced."""
+    for key, value in tables.items():
+        if isinstance(value, dict) and isinstance(data.get(key), dict):
+            _merge(data[key], value)
+        else:
+            data[key] = deepcopy(value)
+
+
+def _apply(data: dict[str, Any], change: str) -> None:
+    if any("\ud800" <= character <= "\udfff" for character in change):  # what the command line makes of other bytes
+        raise UsageError(f"--set {change!a}: no valid UTF-8")
+    key, equals, text = change.partition("=")
+    if not equals:
+        raise UsageError(f"--set {change}: write key=value, for example --set stages.edsr.training.steps=100")
+    _assign(data, key.strip().split("."), _value(text.strip(), change), change)
+
+
+def _assign(section: Any, path: Sequence[str], value: Any, change: str) -> None:
+    """Set the value at the path, where ``*`` stands for every key that leads on to it."""
+    name, *rest = path
+    if not isinstance(section, dict) or not section or (name != "*" and name not in section):
+        raise UsageError(f"--set {change}: {unknown('key', name, section if isinstance(section, dict) else ())}")
+    for key in section if name == "*" else [name]:
+        if rest:
+            _assign(section[key], rest, value, change)
+        else:
+            section[key] = value
+
+
+def _value(text: str, change: str) -> Any:
+    try:
+        found = parse_toml(f"value = {text}")
+        if len(found) > 1:
+            raise ValueError
+        return found["value"]
+    except ValueError:
+        if any(mark in text for mark in "\"'[]{}=\n"):
+            raise UsageError(f"--set {change}: the value is not valid TOML") from None
+        return text

@@ -1,0 +1,104 @@
+"""Digests of source code: what identifies the code that decided a number.
+
+A number is decided in the *deciding rooms* and in the folders of methods. Everything else (commands, downloads, schedules,
+checks, settings, names) cannot move a number and is no part of any digest. The rule is about folders and two file names; there is
+no list of modules:
+
+- a module of ``benchmarks`` counts if it lies in one of ``DECIDING_ROOMS``;
+- a module outside of ``benchmarks`` and ``reports`` (``cincgan``, ``baselines``, an installed plug-in) counts;
+- a module called ``settings`` does not count, for an identity has the values of settings; nor does a package's ``__init__``,
+  which declares names and titles.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from benchmarks.core.paths import ROOT
+
+DECIDING_ROOMS = ("benchmarks.training", "benchmarks.scoring", "benchmarks.degradations", "benchmarks.data.pixels")
+HARNESS = ("benchmarks", "reports")
+UNCOUNTED = ("settings.py", "__init__.py")
+
+
+def decides(module: str) -> bool:
+    """Whether the code of a module can move a number."""
+    path = source_file(module)
+    if path is None or path.name in UNCOUNTED:
+        return False
+    return module.split(".")[0] not in HARNESS or module.startswith(tuple(f"{room}." for room in DECIDING_ROOMS))
+
+
+@cache
+def code_digest(*modules: str) -> str:
+    """Digest of the source of modules and of all deciding modules that they import, directly or not.
+
+    Comments, docstrings and imports for type checkers do not count. Imports are followed from one deciding module to another, so
+    that what a deciding module needs of the rest of the project (files, errors, locks) is left out.
+
+    Args:
+        modules: dotted names; those that decide nothing are left out.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    digests = [(name, _module(name)[0]) for name in sorted(deciding_modules(*modules))]
+    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()[:16]
+
+
+@cache
+def deciding_modules(*modules: str) -> frozenset[str]:
+    """Names of the modules whose source ``code_digest`` hashes: of the given ones, and of what they import."""
+    waiting, names = list(modules), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name not in names and decides(name):
+            names.add(name)
+            waiting += _module(name)[1]
+    return frozenset(names)
+
+
+class _Bare(ast.NodeTransformer):
+    """Removes docstrings and blocks under ``TYPE_CHECKING``."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text else node
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return None
+        return self.generic_visit(node)
+
+
+@cache
+def _module(name: str) -> tuple[str, tuple[str, ...]]:
+    """SHA-256 of a module's bare source, and the modules that it imports."""
+    path = source_file(name)
+    tree = _Bare().visit(ast.parse(path.read_bytes() if path else b""))
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), tuple(_imports(tree))
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@cache
+def source_file(module: str) -> Path | None:
+    """The source of a module of the project or of a plug-in; None for other modules and for names that are no module."""
+    parts = module.split(".")
+    if not (ROOT / parts[0]).is_dir():
+        return None
+    path = ROOT.joinpath(*parts)
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return path if path.is_file() else None

@@ -1,0 +1,55 @@
+"""Registries: named entries, unique, looked up with a suggestion for a misspelt name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Generic, Protocol, TypeVar
+
+from benchmarks.core.errors import unknown
+
+
+class Named(Protocol):
+    """An entry of a registry."""
+
+    @property
+    def name(self) -> str:
+        """The name that it is looked up by."""
+        ...
+
+
+E = TypeVar("E", bound=Named)
+
+
+class Registry(Mapping[str, E], Generic[E]):
+    """Entries by name, in the order in which they were declared.
+
+    Args:
+        kind: what the entries are, for errors: ``method``, ``protocol`` …
+        entries: with different names.
+
+    Raises:
+        ValueError: two entries have one name.
+    """
+
+    def __init__(self, kind: str, entries: Iterable[E]) -> None:
+        self.kind = kind
+        self._entries: dict[str, E] = {}
+        for entry in entries:
+            if entry.name in self._entries:
+                raise ValueError(f"two entries of the registry of {kind}s are called '{entry.name}': rename one of them")
+            self._entries[entry.name] = entry
+
+    def __getitem__(self, name: str) -> E:
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def look_up(self, name: str) -> E:
+        """The entry of a name. Raises UsageError, with the nearest name, where there is none."""
+        if name not in self._entries:
+            raise unknown(self.kind, name, self._entries)
+        return self._entries[name]

@@ -1,0 +1,107 @@
+"""TOML to frozen dataclasses, strictly: an unknown key is an error with a suggestion, never ignored."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+from benchmarks.core.errors import UsageError, unknown
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+T = TypeVar("T")
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML text. Raises ValueError where it is malformed."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON text. Raises ValueError where it is malformed, or where readers differ: NaN, infinite numbers, a key twice."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"the number {text[:40]} is out of range")
+    return number
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)[:40]!a} is there twice")
+    return found
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse a TOML file. Raises UsageError with file and line where it is unreadable or malformed."""
+    try:
+        return parse_toml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}): check the path and its permissions") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from error
+
+
+def build(cls: type[T], data: Mapping[str, Any], where: str) -> T:
+    """Make ``cls`` (a dataclass, nested ones included) from plain data.
+
+    Raises:
+        UsageError: unknown key (with the nearest known one), missing key, wrong type, value out of range.
+    """
+    try:
+        _refuse_unknown_keys(cls, data, where)
+        return msgspec.convert(data, cls)
+    except RecursionError as error:
+        raise UsageError(f"{where}: nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{where}: a text is no valid UTF-8") from error
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: {str(error).replace(' - at `$', ' at `')}") from error
+
+
+def _refuse_unknown_keys(annotation: Any, data: Any, where: str) -> None:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type) and isinstance(data, Mapping):
+        hints = typing.get_type_hints(annotation, include_extras=True)
+        for key, value in data.items():
+            if key not in hints:
+                raise UsageError(f"{where}: {unknown('key', str(key), hints)}")
+            _refuse_unknown_keys(hints[key], value, f"{where}: {key}")
+    elif origin is tuple and isinstance(data, list | tuple):
+        for index, value in enumerate(data):
+            _refuse_unknown_keys(arguments[0], value, f"{where}[{index}]")
+    elif origin is dict and isinstance(data, Mapping):
+        for key, value in data.items():
+            _refuse_unknown_keys(arguments[1], value, f"{where}: {key}")
+    elif origin is typing.Annotated:
+        _refuse_unknown_keys(arguments[0], data, where)
+    elif origin in (typing.Union, types.UnionType):
+        for argument in arguments:
+            _refuse_unknown_keys(argument, data, where)

@@ -1,0 +1,1 @@
+"""Downloads: archives, single files and published weights, fetched, verified and unpacked."""

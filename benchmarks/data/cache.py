@@ -1,0 +1,194 @@
+"""Decoded images kept in files that are mapped into memory: decoded once, shared by all processes, larger than memory.
+
+A **stack** is a file in the folder ``pixels`` of the cache: the pixels of all its images back to back, then the index (JSON:
+heights and widths, sha256 of the pixels), then a tail of fixed size (length and sha256 of the index). The index comes last
+because sizes are known only when the images have been made. A stack is written beside its place and renamed, so it is there
+whole or not at all.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import mmap
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Annotated
+
+import msgspec
+import numpy as np
+
+from benchmarks.api.image import Image
+from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.core.files import cache_root, write_atomically
+
+TAIL = struct.Struct("<Q32s")  # length of the index in bytes, its sha256
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+PIECE = 1 << 24  # bytes hashed at a time
+MEND = "set CINCGAN_CACHE to another folder"
+
+Length = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a stack holds: heights and widths in the order of the images, and the sha256 of all pixels."""
+
+    sizes: list[tuple[Length, Length]]
+    sha256: str
+
+
+def stack(key: str, produce: Callable[[], Iterable[Image]]) -> list[Image]:
+    """Images as views of one mapped file; what the cache lacks is made first, one image in memory at a time.
+
+    Of several processes that lack the same stack one makes it and the others wait. A file that is cut off or has a
+    damaged index is made anew. Damaged pixels are found by ``verify`` only: hashing gigabytes at every start would cost
+    what the cache saves.
+
+    Args:
+        key: hex digest of what decides the pixels.
+        produce: makes the images, ``(H, W, 3)`` uint8 of any sizes; called only where the cache has no such stack.
+
+    Returns:
+        Read-only ``(H, W, 3)`` uint8 arrays. They hold the mapping, and it holds one open file.
+
+    Raises:
+        UsageError: the cache folder cannot be read or written, or has no room for the images; the message tells how much
+            they need.
+        BenchmarkError: what was written does not read back.
+    """
+    path = _folder() / f"{key}.pixels"
+    images = _map(path)
+    if images is not None:
+        return images
+    with _locked(path):
+        if _map(path) is None:  # another process may have made it while this one waited
+            _make(path, produce)
+    images = _map(path)
+    if images is None:
+        raise BenchmarkError(f"{path}: reads back other than it was written: check the disk, or {MEND}")
+    return images
+
+
+def verify() -> Iterator[tuple[Path, bool]]:
+    """Every stack in the cache, and whether its pixels still have the hash that they were written with.
+
+    A damaged one is mended by removing the file: ``stack`` makes it anew. A stack that another process removes meanwhile
+    counts as damaged.
+    """
+    for path in sorted(_folder().glob("*.pixels")):
+        yield path, _is_intact(path)
+
+
+def _folder() -> Path:
+    return cache_root() / "pixels"
+
+
+def _map(path: Path) -> list[Image] | None:
+    """The images of a stack, or None where it is missing or its size and index do not fit."""
+    try:
+        with path.open("rb") as file:
+            index = _read_index(file)
+            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if index else None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}): check permissions and limits, or {MEND}") from error
+    if index is None or mapping is None:
+        return None
+    pixels, offset, images = np.frombuffer(mapping, np.uint8), 0, []
+    for height, width in index.sizes:
+        images.append(pixels[offset : offset + height * width * 3].reshape(height, width, 3))
+        offset += height * width * 3
+    return images
+
+
+def _read_index(file: IO[bytes]) -> _Index | None:
+    """The index of an open stack, or None where it is damaged or the file has another size than it says."""
+    size = file.seek(0, 2)
+    if size < TAIL.size:
+        return None
+    file.seek(size - TAIL.size)
+    length, sha256 = TAIL.unpack(file.read(TAIL.size))
+    if length > size - TAIL.size:
+        return None
+    file.seek(size - TAIL.size - length)
+    encoded = file.read(length)
+    if hashlib.sha256(encoded).digest() != sha256:
+        return None
+    try:
+        index = msgspec.json.decode(encoded, type=_Index)
+    except msgspec.MsgspecError:
+        return None
+    return index if _bytes(index.sizes) + length + TAIL.size == size else None
+
+
+def _bytes(sizes: Iterable[tuple[int, int]]) -> int:
+    return sum(height * width * 3 for height, width in sizes)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a stack, whose folder is made. Raises UsageError where that cannot be."""
+    from filelock import FileLock
+
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:  # the second: a file system without locks
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path.parent}: cannot be written ({reason}): {MEND}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _make(path: Path, produce: Callable[[], Iterable[Image]]) -> None:
+    """Write a stack. The caller holds its lock, so whatever is half-written belongs to a process that was killed."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        with suppress(OSError):
+            leftover.unlink()
+    images = iter(produce())
+    sizes: list[tuple[int, int]] = []
+    try:
+        write_atomically(path, lambda file: _write(file, images, sizes))
+    except UsageError as error:
+        if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in FULL:
+            raise
+        needed = _bytes(sizes) + sum(image.nbytes for image in images)
+        message = f"no room for decoded images, which need {needed / 1e6:,.1f} MB: free that much, or {MEND}"
+        raise UsageError(f"{path.parent}: {message}") from error
+
+
+def _write(file: IO[bytes], images: Iterable[Image], sizes: list[tuple[int, int]]) -> None:
+    digest = hashlib.sha256()
+    for image in images:
+        sizes.append((image.shape[0], image.shape[1]))
+        content = np.ascontiguousarray(image).reshape(-1).data
+        file.write(content)
+        digest.update(content)
+    encoded = msgspec.json.encode(_Index(sizes, digest.hexdigest()))
+    file.write(encoded)
+    file.write(TAIL.pack(len(encoded), hashlib.sha256(encoded).digest()))
+
+
+def _is_intact(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            index = _read_index(file)
+            if index is None:
+                return False
+            file.seek(0)
+            digest, left = hashlib.sha256(), _bytes(index.sizes)
+            while left:
+                piece = file.read(min(left, PIECE))
+                if not piece:
+                    return False
+                digest.update(piece)
+                left -= len(piece)
+    except OSError:
+        return False
+    return digest.hexdigest() == index.sha256

@@ -1,0 +1,102 @@
+"""A data set under a degradation: which images a cell sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.api.entries import Split
+from benchmarks.catalog.degradations import CLEAN, make_degradation
+from benchmarks.data.cards import DatasetCard
+from benchmarks.data.sources import digest
+from benchmarks.degradations.operator import JOINED, Degradation, label
+
+if TYPE_CHECKING:
+    from benchmarks.data.pixels.images import DatasetImages
+
+OWN_LR = "the data set's own LR images"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A card and a degradation, which together decide the pixels that a cell sees.
+
+    Attributes:
+        card: names the images.
+        degradation: makes LR images where the card has none.
+    """
+
+    card: DatasetCard
+    degradation: Degradation
+
+    @classmethod
+    def recorded(cls, card: DatasetCard, degradation: str, parameters: Mapping[str, Any] | None) -> Dataset:
+        """The data set that a result file records.
+
+        Args:
+            card: of the data set.
+            degradation: names of the operators, as ``describe`` has them.
+            parameters: their settings; None where nothing was degraded.
+
+        Raises:
+            UsageError: the degradation is unknown here, or its settings do not fit.
+        """
+        names = tuple(degradation.split(JOINED)) if parameters is not None else (CLEAN,)
+        settings: dict[str, dict[str, Any]] = {name: {} for name in names}
+        for key, value in (parameters or {}).items():
+            name, _, setting = key.rpartition(".")
+            settings.setdefault(name or names[0], {})[setting] = value
+        return cls(card, make_degradation(names, settings, "the result's degradation"))
+
+    @property
+    def images(self) -> DatasetImages:
+        """The images, decoded and degraded when they are asked for."""
+        from benchmarks.data.pixels.images import DatasetImages
+
+        return DatasetImages(self.card.name, self.card.scale, self.card.sources, self.degradation, self._clean)
+
+    def digest(self, *splits: Split) -> str:
+        """SHA-256 of what decides the pixels of the splits: files by their hashes, regions, degradation; no image is decoded.
+
+        Where nothing is degraded it does not depend on the degradation: Y is always the bicubic downscale of Z. Of a data set
+        that is not prepared it hashes what the card says.
+        """
+        if splits not in self._digests:
+            degradation = self.degradation.identity if self.degrades(splits) else None
+            self._digests[splits] = digest([self.card.name, self.card.scale, self.card.content(splits), degradation])
+        return self._digests[splits]
+
+    @cached_property
+    def _digests(self) -> dict[tuple[Split, ...], str]:
+        """Digests that were asked for: of thousands of files, for dozens of cells."""
+        return {}
+
+    def degrades(self, splits: Sequence[Split]) -> bool:
+        """Whether LR images of the splits are made by the degradation, not read."""
+        return any(self.card.makes_lr(split) for split in splits)
+
+    def modules(self, splits: Sequence[Split]) -> tuple[str, ...]:
+        """Modules with the code of the degradations that make images of the splits: Y, which goes with Z, included."""
+        return (
+            *(self.degradation.modules if self.degrades(splits) else ()),
+            *(self._clean.modules if "z" in splits else ()),
+        )
+
+    def describe(self, splits: Sequence[Split]) -> dict[str, object]:
+        """Data set and degradation of the splits, for result files."""
+        if not self.degrades(splits):
+            return {"dataset": self.card.name, **self.card.location, "degradation": OWN_LR}
+        made = {"degradation": label(self.degradation), "parameters": self.degradation.parameters}
+        return {"dataset": self.card.name, **self.card.location, **made}
+
+    def verify(self, splits: Sequence[Split]) -> None:
+        """Raise UsageError, before any training, where an image is missing or has changed, or a test image does not suit."""
+        self.card.verify(splits)
+        if "test" in splits:
+            self.images.pairs("test")  # decoded now, for it is needed only after the training
+
+    @cached_property
+    def _clean(self) -> Degradation:
+        return make_degradation(CLEAN, {}, "the catalog")

@@ -1,0 +1,1 @@
+"""Pixels: files to decoded images, to LR and HR images, to training patches."""

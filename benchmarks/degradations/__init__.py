@@ -1,0 +1,1 @@
+"""Degradations: seeded HR -> LR operators, one in each file."""

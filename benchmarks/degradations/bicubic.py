@@ -1,0 +1,22 @@
+"""Bicubic downscaling, the field's clean degradation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from benchmarks.api.image import FloatImage
+from benchmarks.degradations.imresize import imresize
+from benchmarks.degradations.operator import Degradation
+
+
+@dataclass(frozen=True)
+class Bicubic(Degradation):
+    """MATLAB's bicubic downscaling with antialiasing. It makes Y, the clean LR images, of Z."""
+
+    name: ClassVar[str] = "bicubic"
+    random: ClassVar[bool] = False
+
+    def apply(self, image: FloatImage, scale: int, stream: str) -> FloatImage:
+        """``(H, W, 3)`` -> ``(H / scale, W / scale, 3)``."""
+        return imresize(image, 1 / scale)

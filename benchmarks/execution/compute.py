@@ -1,0 +1,227 @@
+"""``run_cell``: compute a cell in a workspace. The seam between what is computed and who computes it when."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.api.image import Image
+from benchmarks.api.method import TrainedStage
+from benchmarks.catalog.methods import get_method, get_stage
+from benchmarks.catalog.metrics import get_metric
+from benchmarks.catalog.protocols import get_protocol
+from benchmarks.core.errors import TrainingCollapsed, UsageError
+from benchmarks.core.files import write_atomically
+from benchmarks.core.lazy import resolve
+from benchmarks.execution.workspace import Workspace
+from benchmarks.planning.cells import Cell, StageSettings
+from benchmarks.results.files import SCHEMA
+from benchmarks.results.layout import CHECKPOINT, SAMPLES, WEIGHTS
+from benchmarks.results.provenance import environment, git
+from benchmarks.results.record import (
+    COMPLETE,
+    DIVERGED,
+    DataRecord,
+    EvaluationResult,
+    EvaluationSettings,
+    Interval,
+    Result,
+    TrainingResult,
+)
+
+if TYPE_CHECKING:
+    from benchmarks.training.loop import Training
+
+SAMPLE_IMAGES = 6  # SR images that are kept of an evaluation
+
+Report = Callable[[int, int, dict[str, float]], None]  # units done, units in all, latest losses
+
+
+def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of, losses: None) -> Result:
+    """Compute a cell and store its result.
+
+    A training that comes to nothing, and whatever needs it, has a result too: its status is ``diverged``, and a diagnosis
+    stands in place of numbers. Its last checkpoint, if it lived to write one, is kept.
+
+    Args:
+        cell: a cell whose needs are finished in the workspace.
+        workspace: where to read from and write to.
+        report: called with units done, units in all and the latest losses.
+
+    Returns:
+        The result as stored.
+
+    Raises:
+        UsageError: a needed cell is not finished, or files are missing or corrupt.
+    """
+    started = time.monotonic()
+    try:
+        _check_needs(cell, workspace)
+        result = _train(cell, workspace, report) if cell.kind == "train" else _evaluate(cell, workspace, report)
+    except TrainingCollapsed as error:
+        result = _diverged(cell, error)
+    finished_at = datetime.now(timezone.utc).isoformat(timespec="microseconds")
+    result = replace(result, seconds=round(time.monotonic() - started, 3), finished_at=finished_at)
+    workspace.write(cell, result)
+    if result.status == COMPLETE:
+        workspace.discard_checkpoint(cell)
+    return result
+
+
+def follow(cells: Sequence[Cell], workspace: Workspace) -> None:
+    """Take part, in a process other than the first, in each training that the first announces; nothing is written."""
+    from benchmarks.training.distributed import announced
+
+    by_id = {cell.id: cell for cell in cells}
+    while (cell_id := announced()) is not None:
+        with suppress(TrainingCollapsed):  # the first process says so
+            _trained(by_id[cell_id], workspace, lambda done, of, losses: None)
+
+
+def _check_needs(cell: Cell, workspace: Workspace) -> None:
+    """Raise UsageError where a needed cell is not finished, TrainingCollapsed where it has diverged."""
+    for needed in cell.needs.values():
+        result = workspace.read(needed)
+        if result is None:
+            raise UsageError(f"{cell}: needs cell {needed.id} ({needed}), which is not complete: run it first")
+        if result.has_diverged:
+            raise TrainingCollapsed(f"{needed} has diverged: {result.diagnosis}")
+
+
+def _common(cell: Cell) -> dict[str, Any]:
+    """Fields of a result that do not depend on its outcome; time is filled in at the end."""
+    return {
+        "schema": SCHEMA,
+        "status": COMPLETE,
+        "cell": cell.record,
+        "profile": cell.profile or None,
+        "changes": cell.changes,
+        "data": _data_record(cell),
+        "seconds": 0.0,
+        "finished_at": "",
+        "environment": environment(),
+        "git": git(),
+    }
+
+
+def _data_record(cell: Cell) -> DataRecord:
+    described: dict[str, Any] = cell.data.describe(cell.splits)
+    others = {needed.dataset for needed in cell.needs.values()} - {cell.dataset} if cell.kind == "evaluate" else set()
+    trained_on = ", ".join(sorted(others))
+    return DataRecord(digest=cell.data_digest, scale=cell.data.card.scale, trained_on=trained_on, **described)
+
+
+def _settings(cell: Cell) -> dict[str, Any]:
+    return {"settings": cell.settings.record if isinstance(cell.settings, StageSettings) else cell.settings}
+
+
+def _diverged(cell: Cell, error: TrainingCollapsed) -> Result:
+    """A result with a diagnosis in place of numbers."""
+    fields = {**_common(cell), **_settings(cell), "status": DIVERGED, "diagnosis": " ".join(str(error).split())}
+    if cell.kind == "train":
+        return TrainingResult(**fields, history=tuple(error.history))
+    return EvaluationResult(**fields, scores={})
+
+
+def _train(cell: Cell, workspace: Workspace, report: Report) -> Result:
+    from benchmarks.core.device import device
+    from benchmarks.results.trained import pack_weights
+    from benchmarks.training.distributed import announce, leave, size
+    from benchmarks.training.stage import effective_precision
+
+    announce(cell.id)
+    try:
+        training = _trained(cell, workspace, report)
+    except TrainingCollapsed:  # in all processes alike
+        raise
+    except BaseException:
+        leave()
+        raise
+    content = pack_weights(training.weights)
+    write_atomically(workspace.folder(cell) / WEIGHTS, lambda file: file.write(content))
+    return TrainingResult(
+        **_common(cell),
+        **_settings(cell),
+        weights_digest=hashlib.sha256(content).hexdigest(),
+        precision=effective_precision(cell.stage_settings.training),
+        device=device().type,
+        processes=size(),
+        training_seconds=round(training.seconds, 3),
+        history=tuple(training.history),
+    )
+
+
+def _trained(cell: Cell, workspace: Workspace, report: Report) -> Training:
+    """Train the stage of a cell, in each of the processes that take part."""
+    from benchmarks.data.acquisition.weights import fetch, load_weight_card
+    from benchmarks.training.cell import train_stage
+
+    if cell.seed is None:
+        raise TypeError(f"{cell}: a training needs a seed")
+    for name in cell.settings.weights:
+        fetch(load_weight_card(name))  # now, for a loss may want them only after days
+    steps = cell.steps or 0
+    return train_stage(
+        resolve(get_stage(cell.label).target),
+        cell.stage_settings,
+        cell.data.images,
+        _needed_stages(cell, workspace),
+        seed=cell.seed,
+        threads=cell.settings.threads,
+        checkpoint=workspace.folder(cell) / CHECKPOINT,
+        report=lambda step, losses: report(step, steps, losses),
+    )
+
+
+def _needed_stages(cell: Cell, workspace: Workspace) -> Mapping[str, TrainedStage]:
+    from benchmarks.results.trained import load_stage
+
+    return {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()}
+
+
+def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Result:
+    from benchmarks.core.device import device
+    from benchmarks.scoring.cell import evaluate_method
+
+    settings = cell.settings
+    if not isinstance(settings, EvaluationSettings):
+        raise TypeError(f"{cell}: settings of an evaluation are needed")
+    evaluation = evaluate_method(
+        resolve(get_method(cell.label).target),
+        _needed_stages(cell, workspace),
+        cell.data.images,
+        [get_protocol(name) for name in settings.protocols],
+        [get_metric(name) for name in settings.metrics],
+        tile=settings.tile,
+        threads=settings.threads,
+        report=lambda done, of: report(done, of, {}),
+    )
+    names = list(evaluation.images)
+    for name in names[:: max(1, len(names) // SAMPLE_IMAGES)][:SAMPLE_IMAGES]:
+        _write_png(workspace.folder(cell) / SAMPLES / f"{name}.png", evaluation.images[name])
+    summary = {
+        protocol: {metric: Interval(mean.mean, mean.low, mean.high) for metric, mean in metrics.items()}
+        for protocol, metrics in evaluation.summary.items()
+    }
+    scored = evaluation.scored
+    return EvaluationResult(
+        **_common(cell),
+        **_settings(cell),
+        device=device().type,
+        scores=scored.scores,
+        shifts=scored.shifts,
+        summary=summary,
+        missing=scored.missing,
+    )
+
+
+def _write_png(path: Path, image: Image) -> None:
+    from PIL import Image as PillowImage
+
+    write_atomically(path, lambda file: PillowImage.fromarray(image).save(file, format="PNG"))

@@ -1,0 +1,177 @@
+"""``--dry-run``: the cells of a run, which are there already, and what the rest will cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks.catalog.profiles import Profile
+from benchmarks.execution.simulation import Outlook, Run, outlook
+from benchmarks.execution.workspace import Workspace
+from benchmarks.planning.cells import Cell
+from benchmarks.planning.costs import Costs, estimated, measured
+from benchmarks.planning.inputs import missing_archives
+from benchmarks.planning.untrained import count_parameters
+
+Form = Literal["text", "json", "markdown"]
+
+
+def print_dry_run(
+    cells: Sequence[Cell],
+    workspace: Workspace,
+    profile: Profile,
+    *,
+    force: bool,
+    form: Form,
+    max_parallel: int | None = None,
+    step_times: Path | None = None,
+) -> None:
+    """Print one line per cell, the sums, and how long it takes on how many workers; nothing is computed or written.
+
+    Args:
+        cells: of the run.
+        workspace: where finished ones are.
+        profile: of the cells.
+        force: compute again what is there.
+        form: as Markdown, only the times on several workers.
+        max_parallel: cells at a time.
+        step_times: measured, instead of the profile's estimates.
+
+    Raises:
+        UsageError: ``step_times`` does not hold what the cells need, or a result is corrupt.
+    """
+    costs = measured(cells, profile, step_times) if step_times else estimated(cells, profile)
+    waiting = [cell for cell in cells if force or workspace.finished(cell) is None]
+    plan = outlook(waiting, costs, max_parallel)
+    if form == "markdown":
+        print("\n".join(_markdown(plan)))
+        return
+    parameters, to_do = count_parameters(cells), {cell.id for cell in waiting}
+    rows = [_row(cell, profile, costs, cell.id not in to_do) | {"parameters": parameters.get(cell.id)} for cell in cells]
+    seconds, megabytes = (sum(row[what] or 0 for row in rows if not row["cached"]) for what in ("seconds", "megabytes"))
+    lacking = list(missing_archives(cells))
+    if form == "json":
+        sums = {"seconds": seconds, "megabytes": megabytes, "not_prepared": lacking}
+        print(json.dumps({"cells": rows, **sums, "schedule": _plain(plan)}, indent=1))
+        return
+    print("\n".join(line.rstrip() for line in _lines(rows)))
+    cost = f"about {_duration(seconds)} on {costs.worker}, {_size(megabytes)} in {workspace.root}"
+    print(f"{len(rows)} cells, {len(waiting)} to do: {cost}")
+    if waiting:
+        print("\n".join(_outlook(plan)))
+    if lacking:
+        names = " ".join(lacking)
+        print(f"not prepared: {names}: run python -m benchmarks.prepare {names}, which gives their cells other ids")
+
+
+def _row(cell: Cell, profile: Profile, costs: Costs, cached: bool) -> dict[str, Any]:
+    estimate = profile.estimates.get(cell.label if cell.kind == "train" else "evaluate")
+    return {
+        "id": cell.id,
+        "needs": sorted({other.id for other in cell.needs.values()}),
+        "steps": cell.steps,
+        "cell": str(cell),
+        "cached": cached,
+        "seconds": costs.of[cell.id].seconds,
+        "megabytes": estimate.megabytes if estimate else None,
+    }
+
+
+def _outlook(plan: Outlook) -> list[str]:
+    """The critical path, and wall times, in lines."""
+    path = ", ".join(f"{cell} ({_duration(plan.costs.of[cell.id].wall)})" for cell in plan.path)
+    numbers = ", ".join(str(wall.workers) for wall in plan.walls)
+    times = ", ".join(_duration(wall.run.seconds) for wall in plan.walls)
+    unit = plan.costs.unit
+    hours = f"GPU time: {_duration(plan.gpu_seconds)}; " if unit == "GPU" else ""
+    each = "" if unit == "GPU" else f", each {plan.costs.worker}"
+    lines = [f"critical path: {_duration(plan.path_seconds)}: {path}", f"{hours}wall time on {numbers} {unit}s{each}: {times}"]
+    return lines + [f"without {plan.unknown} cells of unknown time"] * bool(plan.unknown)
+
+
+def _plain(plan: Outlook) -> dict[str, Any]:
+    return {
+        "unit": plan.costs.unit,
+        "worker": plan.costs.worker,
+        "unknown_cells": plan.unknown,
+        "hours": plan.seconds / 3600,
+        "gpu_hours": plan.gpu_seconds / 3600,
+        "critical_path": {"cells": [cell.id for cell in plan.path], "hours": plan.path_seconds / 3600},
+        "walls": [
+            {
+                "workers": wall.workers,
+                **_run_hours("", wall.run),
+                **_run_hours("queued_", wall.queued),
+                **_run_hours("longest_first_", wall.longest_first),
+                "bound_hours": wall.bound / 3600,
+                "busy": wall.busy,
+            }
+            for wall in plan.walls
+        ],
+    }
+
+
+def _run_hours(prefix: str, run: Run) -> dict[str, float]:
+    return {f"{prefix}hours": run.seconds / 3600, f"{prefix}row_hours": run.row_seconds / 3600}
+
+
+def _markdown(plan: Outlook) -> list[str]:
+    """What is simulated, and a table of wall times in hours."""
+    path = ", ".join(f"{cell} ({_hours(plan.costs.of[cell.id].wall)})" for cell in plan.path)
+    gpu = f", {_hours(plan.gpu_seconds)} of it on GPUs" if plan.costs.unit == "GPU" else ""
+    orders = ("wall time", "mean row", "all queued: wall time", "mean row", "longest first: wall time", "mean row")
+    header = [f"{plan.costs.unit}s", "lower bound", "busy", *orders]
+    rows = [
+        [
+            *(str(wall.workers), _hours(wall.bound), f"{wall.busy:.0%}"),
+            *(
+                _hours(seconds)
+                for run in (wall.run, wall.queued, wall.longest_first)
+                for seconds in (run.seconds, run.row_seconds)
+            ),
+        ]
+        for wall in plan.walls
+    ]
+    return [
+        f"{plan.cells} cells, {_hours(plan.seconds)} on {plan.costs.worker}{gpu}.",
+        f"Critical path: {_hours(plan.path_seconds)}: {path}.",
+        "",
+        *(f"| {' | '.join(row)} |" for row in (header, ["---:"] * len(header), *rows)),
+    ]
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:,.1f} h"
+
+
+def _lines(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The graph of cells: each below what it needs, named by the first digits of their ids."""
+    lines = [["id", "cell", "needs", "steps", "parameters", ""]]
+    for row in rows:
+        counts = [f"{row[what]:,}" if row[what] is not None else "" for what in ("steps", "parameters")]
+        cost = "for an unknown time" if row["seconds"] is None else f"about {_duration(row['seconds'])}"
+        needs = " ".join(needed[:4] for needed in row["needs"])
+        lines.append([row["id"], row["cell"], needs, *counts, "done" if row["cached"] else f"to do, {cost}"])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    numbers = (3, 4)
+    return [
+        "  ".join(
+            text.rjust(width) if i in numbers else text.ljust(width)
+            for i, (text, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h"
+
+
+def _size(megabytes: float) -> str:
+    return f"{megabytes:.0f} MB" if megabytes < 10_000 else f"{megabytes / 1000:.0f} GB"

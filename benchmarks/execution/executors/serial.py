@@ -1,0 +1,43 @@
+"""One cell after another, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.catalog.profiles import Profile
+from benchmarks.execution.executors.executor import Ended, ExecutorOptions, NamedExecutor, Report
+from benchmarks.execution.workspace import Workspace
+from benchmarks.planning.cells import Cell
+
+
+class Serial(NamedExecutor):
+    """The default: ``poll`` computes the cell that was started."""
+
+    capacity = 1
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._started: list[Cell] = []
+
+    @classmethod
+    def make(cls, workspace: Workspace, profile: Profile, options: ExecutorOptions) -> Serial:
+        """Nothing is needed but the workspace."""
+        return cls(workspace)
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def start(self, cell: Cell) -> None:
+        """Remember the cell for ``poll``."""
+        self._started.append(cell)
+
+    def poll(self, report: Report) -> Sequence[Ended]:
+        """Compute the cell."""
+        from benchmarks.execution.compute import run_cell
+
+        cell = self._started.pop()
+        try:
+            result = run_cell(cell, self._workspace, lambda done, of, losses: report(cell, done, of, losses))
+        except Exception as error:  # whatever a cell raises, the others go on
+            return [Ended(cell, error=error)]
+        return [Ended(cell, result)]

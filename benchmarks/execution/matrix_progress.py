@@ -1,0 +1,209 @@
+"""Progress of cells that run beside each other: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from benchmarks.core.errors import one_line
+from benchmarks.core.step_progress import LINES
+from benchmarks.results.record import COMPLETE
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
+    from rich.table import Table
+
+    from benchmarks.execution.executors.executor import Ended
+    from benchmarks.planning.cells import Cell
+
+# The states of a cell, the most worth seeing first: where not all fit on the screen, the later ones are only counted.
+STATES = ("running", "failed", "lost", "queued", "waiting", "done", "not run")
+RUNNING, FAILED, LOST, QUEUED, WAITING, DONE, NOT_RUN = STATES
+ENDED = (FAILED, DONE, NOT_RUN)
+COLUMNS = ("cell", "", "step", "speed", "left", "")
+SPARE = 4  # lines of the screen besides the cells': the columns' names, two of counts, and one below
+
+
+@dataclass(frozen=True)
+class _Row:
+    """How far a cell is.
+
+    Attributes:
+        state: one of ``STATES``; with the executor it is ``queued`` until it reports.
+        note: what there is to say besides.
+        begun: of this attempt, when it first reported, in seconds of the monotonic clock, and what was done by then.
+        done: units, of ``of``.
+        of: in all.
+        speed: units a second, in this attempt.
+        losses: the latest.
+        lines: of progress, that were printed.
+        times_lost: how often its process was lost.
+    """
+
+    state: str = WAITING
+    note: str = ""
+    begun: tuple[float, int] | None = None
+    done: int = 0
+    of: int = 0
+    speed: float = 0.0
+    losses: str = ""
+    lines: int = 0
+    times_lost: int = 0
+
+    def reported(self, done: int, of: int, losses: Mapping[str, float]) -> _Row:
+        """With what a running cell says of itself."""
+        now = time.monotonic()
+        begun = self.begun or (now, done)
+        speed = (done - begun[1]) / (now - begun[0]) if now > begun[0] else 0.0
+        text = " ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
+        return replace(self, state=RUNNING, begun=begun, done=done, of=of, speed=speed, losses=text)
+
+    def columns(self) -> list[str]:
+        """State, units, speed, time left, and losses or what else there is to say."""
+        if self.state != RUNNING:
+            return [self.state, "", "", "", self.note]
+        again = f"lost {self.times_lost} times " if self.times_lost > 1 else "lost once " * self.times_lost
+        speed, left = "", ""
+        if self.speed > 0:
+            speed, left = f"{self.speed:.1f}/s", str(timedelta(seconds=round((self.of - self.done) / self.speed)))
+        return [self.state, f"{self.done:,}/{self.of:,}", speed, left, again + self.losses]
+
+
+class Matrix:
+    """The view of a run that computes several cells at a time, as a context manager; writes to standard error.
+
+    Args:
+        cells: all that will be computed, in the plan's order.
+        console: to write to.
+    """
+
+    def __init__(self, cells: Sequence[Cell], console: Console | None = None) -> None:
+        from rich.console import Console
+
+        self._console = console or Console(stderr=True, highlight=False, markup=False)
+        self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._titles = {cell.id: one_line(str(cell)) for cell in cells}
+        self._rows = {cell.id: _Row() for cell in cells}  # whose keys stay: the table is drawn by another thread
+        self._started = time.monotonic()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Matrix:
+        if self._is_live:
+            from rich.live import Live
+
+            live = Live(self, console=self._console, redirect_stdout=sys.stdout.isatty(), refresh_per_second=4)
+            before = sys.stderr
+            self._stack.enter_context(live)
+            self._stack.enter_context(_logging_follows(before))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def started(self, cell: Cell) -> None:
+        """It is with the executor, which may begin much later."""
+        self._change(cell, state=QUEUED, note="", begun=None)
+
+    def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
+        """Show how far it is."""
+        before = self._rows[cell.id]
+        if before.state not in (QUEUED, RUNNING):  # a late report
+            return
+        if before.state == QUEUED:
+            self._line(cell, "started")
+        row = before.reported(done, of, losses)
+        if losses and done * LINES // of > row.lines:
+            row = replace(row, lines=done * LINES // of)
+            self._line(cell, " ".join(f"{done}/{of} {row.speed:.1f}/s {row.losses}".split()))
+        self._rows[cell.id] = row
+
+    def lost(self, cell: Cell, why: str) -> None:
+        """It will be tried again."""
+        self._change(cell, state=LOST, note=one_line(why), times_lost=self._rows[cell.id].times_lost + 1)
+        self._line(cell, f"its process was lost ({one_line(why)}): it goes on from its last checkpoint")
+
+    def ended(self, ended: Ended) -> None:
+        """Show what it has come to."""
+        state, note = _outcome(ended)
+        self._change(ended.cell, state=state, note=note)
+        self._line(ended.cell, f"done {note}" if state == DONE else state)  # what is wrong, the run says
+
+    def _change(self, cell: Cell, **values: object) -> None:
+        self._rows[cell.id] = replace(self._rows[cell.id], **values)  # type: ignore[arg-type]
+
+    def _line(self, cell: Cell, text: str) -> None:
+        """What has happened, where there is no terminal, after the number of cells that have ended."""
+        if not self._is_live:
+            ended = sum(row.state in ENDED for row in self._rows.values())
+            self._console.print(f"[{ended}/{len(self._rows)}] {self._titles[cell.id]}: {text}", soft_wrap=True)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.text import Text
+
+        rows = dict(self._rows)
+        shown = self._chosen(rows, console.height - SPARE)
+        yield self._table(rows, shown)
+        counts = Counter(row.state for row in rows.values())
+        elapsed = timedelta(seconds=round(time.monotonic() - self._started))
+        ended = sum(counts[state] for state in ENDED)
+        yield Text(f"[{ended}/{len(rows)}] {elapsed}: {_counted(counts)}", no_wrap=True, overflow="ellipsis")
+        if hidden := Counter(rows[cell].state for cell in rows.keys() - shown):
+            yield Text(f"not shown: {_counted(hidden)}", no_wrap=True, overflow="ellipsis")
+
+    def _chosen(self, rows: Mapping[str, _Row], most: int) -> list[str]:
+        """Cells of which there is room for a line, in the plan's order."""
+        first = set(sorted(rows, key=lambda cell: STATES.index(rows[cell].state))[: max(0, most)])
+        return [cell for cell in rows if cell in first]
+
+    def _table(self, rows: Mapping[str, _Row], shown: Sequence[str]) -> Table:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for number, name in enumerate(COLUMNS):
+            most = None if number else max(20, self._console.width * 2 // 5)
+            justify: JustifyMethod = "right" if name in ("step", "speed", "left") else "left"
+            last = number == len(COLUMNS) - 1  # gives way where the screen is narrow
+            table.add_column(name, justify=justify, no_wrap=not last, max_width=most)
+        for cell in shown:
+            style = {RUNNING: "bold", FAILED: "red", LOST: "yellow"}.get(rows[cell].state, "dim")
+            texts = (self._titles[cell], *rows[cell].columns())
+            table.add_row(*(Text(text, no_wrap=True, overflow="ellipsis") for text in texts), style=style)
+        return table
+
+
+def _outcome(ended: Ended) -> tuple[str, str]:
+    """The state that a cell has come to, and what to say of it."""
+    if ended.because is not None:
+        return NOT_RUN, f"{ended.because} failed"
+    if ended.error is not None:
+        return FAILED, one_line(str(ended.error))
+    if ended.result is None or ended.result.status != COMPLETE:
+        return FAILED, "diverged"
+    return DONE, f"in {ended.result.seconds:.1f} s"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+
+
+@contextmanager
+def _logging_follows(before: object) -> Iterator[None]:
+    """Loggers that hold standard error write to what has taken its place, above the table and not into it."""
+    loggers = [logging.root, *(each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger))]
+    handlers = {handler for logger in loggers for handler in logger.handlers if isinstance(handler, logging.StreamHandler)}
+    moved = [handler for handler in handlers if handler.stream is before]
+    for handler in moved:
+        handler.setStream(sys.stderr)
+    try:
+        yield
+    finally:
+        for handler in moved:
+            handler.setStream(before)

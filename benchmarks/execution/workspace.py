@@ -1,0 +1,110 @@
+"""The workspace: a results folder with a folder for each cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from benchmarks.core.errors import UsageError
+from benchmarks.core.files import sweep, write_text
+from benchmarks.planning.cells import Cell
+from benchmarks.results.files import read_result, write_result
+from benchmarks.results.layout import CELLS, CHECKPOINT, RESULT, WEIGHTS
+from benchmarks.results.record import COMPLETE, EvaluationResult, Result
+
+
+class Workspace:
+    """A folder of results, ``runs/`` by default."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+
+    def folder(self, cell: Cell) -> Path:
+        """The folder of a cell's result, weights, checkpoint and samples."""
+        return self.root / CELLS / cell.folder
+
+    def read(self, cell: Cell) -> Result | None:
+        """The cell's result, complete or diverged, or None where there is none yet.
+
+        Raises:
+            UsageError: the file is corrupt, of a newer schema, or another cell's.
+        """
+        path = self.folder(cell) / RESULT
+        if not path.is_file():
+            return None
+        result = read_result(path)
+        if result.cell.id != cell.id:
+            raise UsageError(f"{path}: holds another cell ({result.cell.id}): move it away, or recompute with --force")
+        trained = cell.kind == "train" and result.status == COMPLETE
+        return None if trained and not (self.folder(cell) / WEIGHTS).is_file() else result
+
+    def finished(self, cell: Cell) -> Result | None:
+        """The cell's result where nothing is left to do for it: no metric is missing for lack of weights."""
+        result = self.read(cell)
+        return None if isinstance(result, EvaluationResult) and result.missing else result
+
+    def write(self, cell: Cell, result: Result) -> None:
+        """Store a finished cell's result."""
+        write_result(self.folder(cell) / RESULT, result)
+
+    def discard_checkpoint(self, cell: Cell) -> None:
+        """Make the cell's training start anew; a finished result stays until the new one replaces it."""
+        (self.folder(cell) / CHECKPOINT).unlink(missing_ok=True)
+
+    def check_writable(self) -> None:
+        """Raise UsageError, before anything is computed, where the workspace cannot be written."""
+        probe = self.root / ".writable"
+        write_text(probe, " " * 4096)  # a full disk still takes an empty file
+        probe.unlink()
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether an earlier run ended before report and mirror had all of its results."""
+        return self._stale.exists()
+
+    def mark_stale(self) -> None:
+        """Note that report and mirror lack results, until ``mark_synced``, whatever ends this process."""
+        write_text(self._stale, "")
+
+    def mark_synced(self) -> None:
+        """Note that report and mirror have all results."""
+        self._stale.unlink(missing_ok=True)
+
+    @property
+    def _stale(self) -> Path:
+        return self.root / ".stale"
+
+    @property
+    def holder(self) -> str:
+        """Id of the run that holds, or last held, the lock.
+
+        A worker whose run was killed compares it with its own id and stops.
+        """
+        return self._holder.read_text(encoding="utf-8") if self._holder.is_file() else ""
+
+    @property
+    def _holder(self) -> Path:
+        return self.root / ".holder"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock for one run, and remove half-written files of killed runs.
+
+        Raises:
+            UsageError: another run holds it.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.root / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UsageError(f"{self.root}: another run is at work here: wait for it, or choose another --output") from None
+        try:
+            write_text(self._holder, uuid4().hex)
+            sweep(self.root)
+            yield
+        finally:
+            lock.release()

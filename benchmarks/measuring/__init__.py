@@ -1,0 +1,1 @@
+"""Speed figures, and what they are measured against: reference steps, direct loops, BasicSR."""

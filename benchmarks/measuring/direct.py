@@ -1,0 +1,55 @@
+"""The slow, obvious way to compute what the harness computes fast: to measure against, in tests and in time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from benchmarks.api.image import Image
+from benchmarks.scoring.alignment import REACH, WINDOW, Shift
+from benchmarks.scoring.metrics import Array
+from benchmarks.scoring.protocols.ntire2018 import BORDER, SCALE
+
+
+def _cut(sr: Image, hr: Image) -> tuple[Array, Array, int, int]:
+    """Steps 1 and 2 of the challenge's scorer: the result less its border, the target, and the target's corner."""
+    height, width = (side // SCALE * SCALE for side in hr.shape[:2])
+    result, truth = (image[BORDER : height - BORDER, BORDER : width - BORDER] / 255.0 for image in (sr, hr))
+    top, left = (truth.shape[0] - WINDOW) // 2, (truth.shape[1] - WINDOW) // 2
+    return result, truth[top : top + WINDOW, left : left + WINDOW], top, left
+
+
+def ntire2018_psnr(sr: Image, hr: Image, *, rescale: bool = True) -> tuple[float, Shift]:
+    """The scorer's PSNR in dB and its shift, from all 6,561 windows in turn; images as for the protocol."""
+    result, target, top, left = _cut(sr, hr)
+    best, at = -math.inf, (0, 0)
+    for dy in range(-REACH, REACH + 1):
+        for dx in range(-REACH, REACH + 1):
+            window = result[top + dy : top + dy + WINDOW, left + dx : left + dx + WINDOW]
+            if rescale and window.any():
+                window = window * (target.mean() / window.mean())
+            error = float(np.mean((window - target) ** 2))
+            value = math.inf if error == 0 else -10 * math.log10(error)
+            if value > best:
+                best, at = value, (dy, dx)
+    return best, at
+
+
+def ntire2018_ssim(sr: Image, hr: Image) -> tuple[float, Shift]:
+    """The scorer's SSIM and its shift, from all 1,681 windows at even shifts in turn, by scikit-image."""
+    from skimage.metrics import structural_similarity
+
+    result, target, top, left = _cut(sr, hr)
+    best, at = -math.inf, (0, 0)
+    for dy in range(-REACH, REACH + 1, 2):
+        for dx in range(-REACH, REACH + 1, 2):
+            window = result[top + dy : top + dy + WINDOW, left + dx : left + dx + WINDOW]
+            value = float(
+                structural_similarity(  # type: ignore[no-untyped-call]
+                    target, window, data_range=1.0, gaussian_weights=True, use_sample_covariance=False, channel_axis=2
+                )
+            )
+            if value > best:
+                best, at = value, (dy, dx)
+    return best, at

@@ -1,0 +1,130 @@
+"""Training steps written plainly, as references: the same mathematics as a stage's step, and nothing done to be fast.
+
+float32, contiguous memory, a forward pass for each loss term, no activation used twice, no weights kept from gradients that are
+thrown away, Adam as a loop over parameters, losses read one by one. Some things stay the same by definition: the order of
+updates, one pass of a discriminator over reals and fakes together where BatchNorm must see both (``training.least_squares_gan``),
+the random numbers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from copy import deepcopy
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from benchmarks.api.settings import Reduction
+from benchmarks.core.device import device
+from benchmarks.training.distributed import noise_like
+from benchmarks.training.losses import least_squares_discriminator_loss, least_squares_generator_loss
+from benchmarks.training.pairs import PairStage
+from benchmarks.training.stage import Stage
+
+
+class ReferenceStep(ABC):
+    """The loop around the plain step of one kind of stage.
+
+    Args:
+        stage: a fresh stage, whose networks, samplers and settings are used from here on; its own step is not.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.networks = {
+            name: network.to(device()).to(memory_format=torch.contiguous_format).train()
+            for name, network in stage.networks.items()
+        }
+        self.optimizers = {name: self._adam(name) for name in stage.optimizers}
+        decay = stage.training.ema_decay
+        self.averages = {name: deepcopy(self.networks[name]) for name in stage.averaged if decay}
+
+    @abstractmethod
+    def step(self, index: int) -> dict[str, Tensor]:
+        """Do one optimisation step and return its loss terms."""
+
+    def advance(self, index: int) -> dict[str, float]:
+        """One step with its learning rates and moving averages. Returns its losses."""
+        training = self.stage.training
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self.stage.learning_rates[name] * 0.5 ** (index // training.halve_every)
+        losses = {name: loss.item() for name, loss in self.step(index).items()}
+        if index >= self.stage.average_from:
+            for name, average in self.averages.items():
+                _average(average, self.networks[name], training.ema_decay)
+        return losses
+
+    def descend(self, loss: Tensor, *optimizers: str) -> None:
+        """One step of the named optimisers down the gradient of ``loss``."""
+        for name in optimizers:
+            self.optimizers[name].zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for name in optimizers:
+            self.optimizers[name].step()
+
+    def _adam(self, name: str) -> Adam:
+        training = self.stage.training
+        parameters = [parameter for group in self.stage.optimizers[name].param_groups for parameter in group["params"]]
+        rate, betas = self.stage.learning_rates[name], (training.beta1, training.beta2)
+        return Adam(parameters, rate, betas, eps=1e-8, foreach=False, fused=False)
+
+
+class PairReferenceStep(ReferenceStep):
+    """SR on a pixel loss."""
+
+    stage: PairStage
+
+    def pixel_step(self) -> dict[str, Tensor]:
+        """SR on the stage's pixel loss."""
+        lr, hr = self.stage.sampler.draw_pairs()
+        terms = self.stage.loss(self.networks["sr"](lr.contiguous()), hr.contiguous())
+        self.descend(total(terms), "sr")
+        return terms
+
+    def step(self, index: int) -> dict[str, Tensor]:
+        """As ``PairStage.step``."""
+        return self.pixel_step()
+
+
+class AdversarialReferenceStep(ReferenceStep):
+    """Steps with least-squares discriminators. Convolutions with a forward pass of their own get ``nn.Conv2d``'s back."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        for module in (module for network in self.networks.values() for module in network.modules()):
+            if isinstance(module, nn.Conv2d):
+                module.forward = partial(nn.Conv2d.forward, module)  # type: ignore[method-assign]
+
+    def discriminator_scores(self, name: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of real and fake images ``(N, 3, H, W)``, from one pass over both."""
+        discriminator = self.networks[name]
+        images = torch.cat([real, fake])
+        if instance_noise := getattr(discriminator, "instance_noise", 0.0):
+            images = images + instance_noise * noise_like(images, parts=2).contiguous()
+        scores: Tensor = discriminator(images)
+        return scores[: len(real)], scores[len(real) :]
+
+    def update_discriminator(self, name: str, real: Tensor, fake: Tensor) -> Tensor:
+        """One step of discriminator ``name``; returns its loss."""
+        loss = least_squares_discriminator_loss(*self.discriminator_scores(name, real, fake.detach()))
+        self.descend(loss, name)
+        return loss
+
+    def adversarial_loss(self, name: str, real: Tensor, fake: Tensor, reduction: Reduction) -> Tensor:
+        """The generator's adversarial loss."""
+        return least_squares_generator_loss(self.discriminator_scores(name, real, fake)[1], reduction)
+
+
+@torch.no_grad()
+def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    for mean, weight in zip(average.parameters(), network.parameters(), strict=True):
+        mean.mul_(decay).add_(weight, alpha=1 - decay)
+
+
+def total(terms: Mapping[str, Tensor]) -> Tensor:
+    """The sum of loss terms."""
+    return torch.stack(list(terms.values())).sum()

@@ -1,0 +1,1 @@
+"""Plans: cells and their identities, costs, inputs."""

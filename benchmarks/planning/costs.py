@@ -1,0 +1,106 @@
+"""What cells cost: time, and how many GPUs of it, from measured steps or from a profile's estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.catalog.profiles import Profile, load_profile
+from benchmarks.core.errors import UsageError
+from benchmarks.planning.cells import Cell
+from benchmarks.planning.step_times import StepFigure, read_figures
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a cell costs on one worker, and what it takes.
+
+    Attributes:
+        seconds: None where nothing is known.
+        gpus: that it is given. On several it is assumed to need as many times less time.
+    """
+
+    seconds: float | None
+    gpus: int
+
+    @property
+    def workers(self) -> int:
+        """How many it holds. A worker is a GPU with the cores that a cell gets, or those cores alone: one holds any cell."""
+        return max(1, self.gpus)
+
+    @property
+    def wall(self) -> float:
+        """Seconds from its start to its end; 0 where nothing is known."""
+        return (self.seconds or 0.0) / self.workers
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The costs of a plan.
+
+    Attributes:
+        worker: what one is, for example ``two CPU cores``.
+        unit: what workers are called, ``GPU`` or ``worker``.
+        of: the costs, by the cell's id.
+    """
+
+    worker: str
+    unit: str
+    of: Mapping[str, Cost]
+
+
+def estimated(cells: Sequence[Cell], profile: Profile) -> Costs:
+    """By the profile's estimates, which are for the steps that its file says: a training of other steps costs accordingly."""
+    file = load_profile(profile.name)
+
+    def seconds(cell: Cell) -> float | None:
+        estimate = profile.estimates.get(cell.label if cell.kind == "train" else "evaluate")
+        if estimate is None:
+            return None
+        if cell.steps is None:
+            return estimate.seconds
+        return estimate.seconds * float(cell.steps / file.stages[cell.label].training.steps)
+
+    of = {cell.id: Cost(seconds(cell), _gpus(cell, profile)) for cell in cells}
+    return Costs(profile.machine, "GPU" if any(cost.gpus for cost in of.values()) else "worker", of)
+
+
+def measured(cells: Sequence[Cell], profile: Profile, path: Path) -> Costs:
+    """By measured steps, in proportion to the pixels of a batch; evaluations by the profile's estimate.
+
+    Args:
+        cells: of the profile.
+        profile: whose steps were measured.
+        path: figures, as ``python -m benchmarks.speed training --json`` prints them.
+
+    Raises:
+        UsageError: no such file; figures of several devices; a stage that was not measured.
+    """
+    figures = [figure for figure in read_figures(path) if figure.profile == profile.name and figure.seconds]
+    devices = sorted({f"{figure.device} ({figure.threads} threads)" for figure in figures})
+    if len(devices) > 1:
+        raise UsageError(f"{path}: its figures are of several devices ({'; '.join(devices)}): give those of one")
+
+    def seconds(cell: Cell) -> float | None:
+        training = cell.stage_settings.training
+        figure = _figure(figures, cell.label, training.precision)
+        if figure is None:
+            again = f"python -m benchmarks.speed training --profile {profile.name} --stages {cell.label} --json"
+            raise UsageError(f"{path}: no step of {cell.label} in profile {profile.name}: measure it with {again}")
+        pixels = training.batch_size * training.patch_size**2 / (figure.batch_size * figure.patch_size**2)
+        return float(training.steps * pixels * (figure.seconds or 0))
+
+    costs = estimated(cells, profile)
+    trained = {cell.id: Cost(seconds(cell), costs.of[cell.id].gpus) for cell in cells if cell.kind == "train"}
+    return Costs(devices[0] if devices else costs.worker, "worker", {**costs.of, **trained})
+
+
+def _figure(figures: Sequence[StepFigure], stage: str, precision: str) -> StepFigure | None:
+    """In the training's precision, or else in float32, which a device without bfloat16 trains in."""
+    found = {figure.precision: figure for figure in figures if figure.stage == stage}
+    return found.get(precision, found.get("float32"))
+
+
+def _gpus(cell: Cell, profile: Profile) -> int:
+    return profile.resources_for(cell.kind, cell.label).gpus

@@ -1,0 +1,64 @@
+"""Inputs of cells from outside, images and published weights, and whether they are here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from benchmarks.catalog.profiles import load_profile
+from benchmarks.core.errors import UsageError
+from benchmarks.core.offline import is_offline
+from benchmarks.data.acquisition import store
+from benchmarks.data.acquisition.weights import cached, cached_path, load_weight_card
+from benchmarks.planning.cells import Cell
+from benchmarks.planning.plan import make_plan
+from benchmarks.results.record import EvaluationSettings
+
+
+def check_inputs(cells: Sequence[Cell]) -> None:
+    """Raise UsageError, before anything is computed, where the cells' images are not here or have changed.
+
+    Offline, published weights are looked for too, and all missing files are named at once; else weights are fetched by the
+    cells that need them.
+    """
+    if is_offline():
+        _refuse_missing(cells)
+    for data, splits in {(cell.data, cell.splits) for cell in cells}:
+        data.verify(splits)
+
+
+def weights_of(cells: Iterable[Cell]) -> list[str]:
+    """Cards of the published weights that the cells use."""
+    names = dict[str, None]()
+    for cell in cells:
+        names |= dict.fromkeys(cell.settings.weights)
+        for metric in cell.settings.metrics.values() if isinstance(cell.settings, EvaluationSettings) else ():
+            names |= dict.fromkeys(metric["weights"])
+    return list(names)
+
+
+def names_of_profile(name: str) -> list[str]:
+    """Names of the data sets and weights that ``--all`` of a profile uses."""
+    profile = load_profile(name)
+    return [*profile.datasets, *weights_of(make_plan(profile))]
+
+
+def missing_archives(cells: Iterable[Cell]) -> dict[str, list[str]]:
+    """By data set that the cells use, the archives that are not here; where all are, it is left out."""
+    missing = {cell.data.card.name: cell.data.card.missing() for cell in cells}
+    return {name: archives for name, archives in missing.items() if archives}
+
+
+def _refuse_missing(cells: Sequence[Cell]) -> None:
+    missing = {
+        name: [str(store.data_root() / archive) for archive in archives] for name, archives in missing_archives(cells).items()
+    }
+    for name in weights_of(cells):
+        files = load_weight_card(name).alternatives()
+        missing[name] = [str(cached_path(files[role][-1])) for role, path in cached(load_weight_card(name)).items() if not path]
+    names = [name for name, paths in missing.items() if paths]
+    if names:
+        paths = [path for name in names for path in missing[name]]
+        raise UsageError(
+            f"offline, and {len(paths)} files are missing ({', '.join(paths)}): "
+            f"run python -m benchmarks.prepare {' '.join(names)} where there is a network"
+        )

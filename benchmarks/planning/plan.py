@@ -1,0 +1,134 @@
+"""The plan: cells of a run, in an order that respects their needs.
+
+No torch here: planning, ``--list`` and ``--dry-run`` answer at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.api.entries import MethodEntry
+from benchmarks.catalog.methods import get_method, get_stage
+from benchmarks.catalog.metrics import get_metric
+from benchmarks.catalog.profiles import Profile, changed
+from benchmarks.catalog.protocols import get_protocol
+from benchmarks.core.errors import UsageError
+from benchmarks.data.acquisition.weights import card_digest
+from benchmarks.data.cards import DatasetCard, load_dataset_card
+from benchmarks.data.dataset import Dataset
+from benchmarks.planning.cells import Cell, StageSettings
+from benchmarks.planning.identity import evaluation_code, training_code
+from benchmarks.results.record import EvaluationSettings
+
+
+def make_plan(
+    profile: Profile,
+    methods: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    train_on: str | None = None,
+    data_dir: Path | None = None,
+) -> list[Cell]:
+    """All cells of a run, each after the cells that it needs, method by method, so that cheap rows appear early.
+
+    Args:
+        profile: sizes and schedules.
+        methods: names; the profile's where None.
+        datasets: names; the profile's where None.
+        seeds: of training; the profile's where None.
+        train_on: name of the data set that all methods are trained on. Where None, each data set with training splits trains
+            its own, and the others are scored with the methods that the profile's first data set trains.
+        data_dir: the folder of the data set ``folder``.
+
+    Raises:
+        UsageError: an unknown name, a data set without the splits that it is asked for, or a stage without settings in the
+            profile.
+    """
+    cells: dict[str, Cell] = {}
+    shared: dict[Dataset, Dataset] = {}  # one object of each, which remembers its digests
+    cards = [_cards(profile, name, train_on, data_dir) for name in datasets or profile.datasets]
+    for method in [get_method(name) for name in methods or profile.methods]:
+        varied = changed(profile, method.changes)
+        for test_card, training_card in cards:
+            data = [Dataset(card, varied.degradation) for card in (test_card, training_card)]
+            test, training = (shared.setdefault(dataset, dataset) for dataset in data)
+            for seed in seeds if seeds is not None else profile.seeds:
+                for cell in _method_cells(varied, method, test, training, seed):
+                    variant = method.name.partition("/")[2] if cell.kind == "train" else ""
+                    cells.setdefault(cell.id, replace(cell, variant=variant, profile=profile.name, changes=profile.changes))
+    return list(cells.values())
+
+
+def _cards(profile: Profile, name: str, train_on: str | None, data_dir: Path | None) -> tuple[DatasetCard, DatasetCard]:
+    """The card of a data set that is tested on, and of the data set that its methods are trained on."""
+    card = load_dataset_card(name).located_in(data_dir)
+    if train_on is None and card.trains:
+        return card, card
+    training = load_dataset_card(train_on or profile.datasets[0]).located_in(data_dir)
+    if not training.trains and not training.location:
+        raise UsageError(f"data set '{training.name}' has no training images: name another with --train-on")
+    if training == card and not card.trains:
+        raise UsageError(f"--data-dir {data_dir}: it would be tested on what it was trained on: sort it into train and test")
+    return card, training
+
+
+def _method_cells(profile: Profile, method: MethodEntry, test: Dataset, training: Dataset, seed: int) -> list[Cell]:
+    trained: dict[str, Cell] = {}
+    for stage in method.stages:
+        _add_stage(profile, stage, training, seed, trained, method.without)
+    return [*trained.values(), _evaluation(profile, method, test, seed, trained)]
+
+
+def _add_stage(profile: Profile, name: str, data: Dataset, seed: int, trained: dict[str, Cell], without: Sequence[str]) -> None:
+    """Add the training cell of a stage, and before it those of the stages that it needs."""
+    if name in trained:
+        return
+    entry = get_stage(name)
+    needs = [needed for needed in entry.needs if needed not in without]
+    for needed in needs:
+        _add_stage(profile, needed, data, seed, trained, without)
+    published = profile.stage(entry.weights_of).weights if entry.weights_of else ()
+    trained[name] = Cell(
+        kind="train",
+        label=name,
+        dataset=data.card.name,
+        seed=seed,
+        data=data,
+        settings=StageSettings(profile.stage(name), profile.threads, _digests(published)),
+        data_digest=data.digest(*entry.reads),
+        code=training_code(name, data, entry.reads),
+        needs={needed: trained[needed] for needed in needs},
+        splits=entry.reads,
+    )
+
+
+def _evaluation(profile: Profile, method: MethodEntry, data: Dataset, seed: int, trained: Mapping[str, Cell]) -> Cell:
+    settings = EvaluationSettings(
+        protocols={name: get_protocol(name).version for name in profile.protocols},
+        metrics={
+            metric.name: {"target": metric.target, **metric.options, "weights": _digests(metric.weights)}
+            for metric in map(get_metric, profile.metrics)
+        },
+        threads=profile.threads,
+        tile=profile.tile,
+        weights=_digests(method.weights),
+    )
+    return Cell(
+        kind="evaluate",
+        label=method.name,
+        dataset=data.card.name,
+        seed=seed if method.stages else None,
+        data=data,
+        settings=settings,
+        data_digest=data.digest("test"),
+        code=evaluation_code(method.name, settings, data),
+        needs={stage: trained[stage] for stage in method.stages},
+        splits=("test",),
+    )
+
+
+def _digests(cards: Sequence[str]) -> dict[str, str]:
+    """Digests of published weights, by card."""
+    return {name: card_digest(name) for name in cards}

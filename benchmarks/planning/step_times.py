@@ -1,0 +1,124 @@
+"""Figures of training steps: what they say, and the forms they are shown in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from benchmarks.core.errors import UsageError
+from benchmarks.core.strict import build, parse_json
+
+Form = Literal["table", "json", "markdown"]
+Size = Annotated[int, Meta(ge=1, le=10**9)]
+Seconds = Annotated[float, Meta(gt=0, le=1e9)]
+DERIVED = ("images_per_second", "ratio", "fraction")  # what JSON has besides the fields
+
+
+@dataclass(frozen=True)
+class StepFigure:
+    """One step of one stage: seconds, arithmetic (multiply-adds count twice) and memory, on one device.
+
+    ``seconds`` is None where the stage cannot be measured here; ``missing`` says why. ``ceiling`` is the best rate of the
+    step's dominant convolutions by themselves, forward and backward, in FLOP/s; ``megabytes`` the peak of the process, or on
+    a GPU of its memory.
+    """
+
+    stage: str
+    profile: str
+    precision: str
+    batch_size: Size
+    patch_size: Size
+    device: str
+    threads: int
+    seconds: Seconds | None = None
+    reference_seconds: Seconds | None = None
+    flop: float | None = None
+    reference_flop: float | None = None
+    ceiling: float | None = None
+    megabytes: float | None = None
+    missing: str = ""
+
+    @property
+    def images_per_second(self) -> float | None:
+        """LR patches of one domain."""
+        return self.batch_size / self.seconds if self.seconds else None
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times faster than the reference step's ours is."""
+        return self.reference_seconds / self.seconds if self.seconds and self.reference_seconds else None
+
+    @property
+    def fraction(self) -> float | None:
+        """What ours reaches of the ceiling."""
+        return self.flop / self.seconds / self.ceiling if self.seconds and self.flop and self.ceiling else None
+
+
+COLUMNS: dict[str, Callable[[StepFigure], str]] = {
+    "stage": lambda figure: figure.stage,
+    "size": lambda figure: f"{figure.profile}, {figure.batch_size} x {figure.patch_size}",
+    "precision": lambda figure: figure.precision,
+    "s a step": lambda figure: _shown(figure.seconds, 3),
+    "images/s": lambda figure: _shown(figure.images_per_second, 1),
+    "reference, s": lambda figure: _shown(figure.reference_seconds, 3),
+    "times faster": lambda figure: _shown(figure.ratio, 2),
+    "GFLOP": lambda figure: _shown(figure.flop and figure.flop / 1e9, 0),
+    "reference, GFLOP": lambda figure: _shown(figure.reference_flop and figure.reference_flop / 1e9, 0),
+    "ceiling, GFLOP/s": lambda figure: _shown(figure.ceiling and figure.ceiling / 1e9, 0),
+    "of it": lambda figure: f"{figure.fraction:.0%}" if figure.fraction else "",
+    "peak MB": lambda figure: _shown(figure.megabytes, 0),
+}
+
+
+def _shown(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def read_figures(path: Path) -> list[StepFigure]:
+    """Figures as ``--json`` prints them. Raises UsageError where the file holds anything else."""
+    try:
+        found = parse_json(path.read_text(encoding="utf-8"))
+        fields = [{key: value for key, value in each.items() if key not in DERIVED} for each in found]
+        return [build(StepFigure, each, f"figure {number}") for number, each in enumerate(fields, start=1)]
+    except (OSError, ValueError, TypeError, AttributeError, UsageError) as error:
+        raise UsageError(f"{path}: no figures of python -m benchmarks.speed training --json ({error})") from error
+
+
+def print_training(figures: Sequence[StepFigure], form: Form) -> None:
+    """Print figures as a table, or with all they say and what follows of it as JSON, or as a Markdown table."""
+    if form == "json":
+        from benchmarks.results.files import to_json
+
+        print(to_json([{**asdict(figure), **{key: getattr(figure, key) for key in DERIVED}} for figure in figures]))
+    elif form == "markdown":
+        print(to_markdown(figures))
+    else:
+        _print_table(figures)
+
+
+def to_markdown(figures: Sequence[StepFigure]) -> str:
+    """A table, in the order of the figures."""
+    rows = [list(COLUMNS), ["---" if number < 3 else "---:" for number in range(len(COLUMNS))]]
+    rows += [[show(figure) for show in COLUMNS.values()] for figure in figures]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _print_table(figures: Sequence[StepFigure]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for number, column in enumerate(COLUMNS):
+        table.add_column(column, justify="left" if number < 3 else "right", no_wrap=number < 3)
+    for figure in figures:
+        table.add_row(*(show(figure) for show in COLUMNS.values()))
+    console = Console(width=max(Console().width, 170), highlight=False)
+    console.print(table)
+    for figure in figures:
+        if figure.missing:
+            console.print(f"{figure.stage}: {figure.missing}")

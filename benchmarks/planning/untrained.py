@@ -1,0 +1,79 @@
+"""Networks of a profile's sizes, freshly initialised: to count their parameters, and to measure without training."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from benchmarks.api.entries import Split
+from benchmarks.api.image import Image, Pair
+from benchmarks.api.method import Method, TrainedStage
+from benchmarks.catalog.methods import get_method, get_stage
+from benchmarks.catalog.profiles import Profile
+from benchmarks.core.lazy import resolve
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.pixels.images import DatasetImages
+from benchmarks.planning.cells import Cell
+from benchmarks.planning.plan import make_plan
+
+if TYPE_CHECKING:
+    from benchmarks.training.stage import Stage
+
+
+class _BlankImages(DatasetImages):
+    """One black image of the least size in every split: networks can be built where the data set is not at hand."""
+
+    def __init__(self, data: Dataset, side: int) -> None:
+        super().__init__(data.card.name, data.card.scale, data.card.sources, data.degradation, data.degradation)
+        self._side = side
+
+    def _black(self, scale: int) -> Image:
+        import numpy as np
+
+        return np.zeros((self._side * scale, self._side * scale, 3), np.uint8)
+
+    def x(self) -> list[Image]:
+        return [self._black(1)]
+
+    def z(self) -> list[Image]:
+        return [self._black(self.scale)]
+
+    def y(self) -> list[Image]:
+        return [self._black(1)]
+
+    def pairs(self, split: Split, only: Collection[str] | None = None) -> list[Pair]:
+        return [Pair("black", self._black(1), self._black(self.scale))]
+
+
+def _fresh_stages(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Stage, TrainedStage]]:
+    """Every training cell with its stage on blank images, and with that stage as if it had been trained for no step."""
+    import torch
+
+    from benchmarks.training.stage import Context
+
+    built: dict[str, TrainedStage] = {}
+    for cell in (cell for cell in cells if cell.kind == "train"):
+        settings = cell.stage_settings
+        needs = {name: built[needed.id] for name, needed in cell.needs.items()}
+        blank = _BlankImages(cell.data, settings.training.patch_size)
+        stage: Stage = resolve(get_stage(cell.label).target)(settings, Context(blank, torch.Generator(), needs))
+        weights = {name: network.state_dict() for name, network in stage.networks.items()}
+        built[cell.id] = TrainedStage(settings, weights, cell.data.card.scale)
+        yield cell, stage, built[cell.id]
+
+
+def count_parameters(cells: Sequence[Cell]) -> dict[str, int]:
+    """Parameters of all networks of every training cell, by its id."""
+    return {
+        cell.id: sum(parameter.numel() for network in stage.networks.values() for parameter in network.parameters())
+        for cell, stage, _ in _fresh_stages(cells)
+    }
+
+
+def untrained_method(name: str, profile: Profile) -> Method:
+    """A method with the profile's sizes and fresh weights (released ones are loaded). Raises UsageError for an unknown name."""
+    entry = get_method(name)
+    cells = make_plan(profile, [name], profile.datasets[:1], profile.seeds[:1])
+    stages = {cell.label: stage for cell, _, stage in _fresh_stages(cells) if cell.label in entry.stages}
+    method: Method = resolve(entry.target).from_stages(stages, cells[0].data.card.scale)
+    return method

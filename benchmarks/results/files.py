@@ -1,0 +1,126 @@
+"""Result files: one ``result.json`` per cell. They are the truth; everything else is made from them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.core.errors import UsageError
+from benchmarks.core.files import write_text
+from benchmarks.core.strict import parse_json
+from benchmarks.results.record import COMPLETE, EvaluationResult, Result, TrainingResult, refuse_contradictions
+
+SCHEMA = 3
+LARGEST = 1 << 26  # bytes of a file; the paper profile's have less than one million
+KINDS: dict[str, type[TrainingResult] | type[EvaluationResult]] = {"train": TrainingResult, "evaluate": EvaluationResult}
+NUMBERS = ("scores", "summary", "history")  # fields in which infinite numbers can be
+REQUIRED = ("schema", "status", "cell", "settings", "data", "seconds", "finished_at", "environment", "git")
+
+MEND = "move it away, or recompute the cell with --force"
+
+
+def write_result(path: Path, result: Result) -> None:
+    """Write a result atomically."""
+    write_text(path, to_json(asdict(result)) + "\n")
+
+
+def read_result(path: Path) -> TrainingResult | EvaluationResult:
+    """Read a ``result.json``. A file of an older schema is upgraded in memory and left as it is.
+
+    Raises:
+        UsageError: the file is corrupt, contradicts itself, or is of a schema that this version does not know.
+    """
+    try:
+        return to_result(_upgraded(_parse(path), path))
+    except (ValueError, OSError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path}: corrupt result file ({reason}): {MEND}") from error
+
+
+def to_result(data: Any) -> TrainingResult | EvaluationResult:
+    """Plain data of the present schema as a record. Raises ValueError where it is none."""
+    missing = [key for key in REQUIRED if not isinstance(data, dict) or key not in data]
+    if missing:
+        raise ValueError(f"no {', '.join(missing)}")
+    kind = data["cell"].get("kind") if isinstance(data["cell"], dict) else None
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f"cell.kind is {kind!a:.40}, neither of {', '.join(KINDS)}")
+    numbers = {key: _with_infinity(data[key]) for key in NUMBERS if key in data}
+    try:
+        result = msgspec.convert({**data, **numbers}, KINDS[kind])
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error).replace(" - at `$.", " - at `")) from error
+    refuse_contradictions(result)
+    return result
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of result files, of both kinds. Infinite numbers stand in files as the texts ``inf`` and ``-inf``."""
+    schemas, components = msgspec.json.schema_components(KINDS.values(), ref_template="#/$defs/{name}")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "anyOf": list(schemas), "$defs": components}
+
+
+def _parse(path: Path) -> Any:
+    if path.exists() and not path.is_file():
+        raise ValueError("no regular file")
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"larger than {LARGEST:,} bytes")
+    return parse_json(path.read_text(encoding="utf-8"))
+
+
+def _from_1(result: dict[str, Any]) -> dict[str, Any]:
+    """Before schema 2 only complete cells had a file."""
+    return {**result, "schema": 2, "status": COMPLETE}
+
+
+def _from_2(result: dict[str, Any]) -> dict[str, Any]:
+    """Before schema 3 the settings of a stage stood beside threads and weights; bicubic had the parameters of track2-like."""
+    upgraded = {**result, "schema": 3}
+    settings, cell, data = (result.get(key) for key in ("settings", "cell", "data"))
+    if isinstance(cell, Mapping) and cell.get("kind") == "train" and isinstance(settings, Mapping):
+        stage = {key: value for key, value in settings.items() if key not in ("threads", "weights")}
+        upgraded["settings"] = {**{key: settings[key] for key in settings if key not in stage}, "stage": stage}
+    if isinstance(data, Mapping) and data.get("degradation") == "bicubic":
+        upgraded["data"] = {**data, "parameters": {}}
+    return upgraded
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
+
+
+def _upgraded(result: Any, path: Path) -> Any:
+    """The result in the present schema; data without a schema are left for ``to_result`` to refuse."""
+    schema = result.get("schema") if isinstance(result, dict) else None
+    while type(schema) is int and schema in UPGRADES:
+        result = UPGRADES[schema](result)
+        schema = result["schema"]
+    if schema is not None and schema != SCHEMA:
+        raise UsageError(f"{path}: schema {schema!a:.40}, this version reads 1 to {SCHEMA}: use the version that wrote it")
+    return result
+
+
+def to_json(value: Any) -> str:
+    """JSON text; infinite numbers, which JSON lacks, as the texts ``inf`` and ``-inf``. Raises ValueError for NaN."""
+    return json.dumps(_without_infinity(value), indent=1, allow_nan=False)
+
+
+def _without_infinity(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_infinity(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_infinity(item) for item in value]
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
+
+
+def _with_infinity(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_infinity(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_infinity(item) for item in value]
+    return float(value) if value in ("inf", "-inf") else value

@@ -1,0 +1,27 @@
+"""Names of files and folders in a results folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CELLS = "cells"  # a folder for each cell
+
+# In a cell's folder:
+RESULT = "result.json"
+WEIGHTS = "weights.safetensors"
+CHECKPOINT = "checkpoint.pt"  # while a training runs
+SAMPLES = "samples"  # PNG files of SR images
+MIRROR_NOTE = "mlflow.json"  # names the MLflow run that has the result
+ERROR = "error.txt"  # the traceback of an unexpected error
+
+
+def result_files(root: Path, kind: str = "*") -> list[Path]:
+    """Result files in a results folder, sorted by the names of their cells; of one kind of cell where it is given."""
+    pattern = f"{CELLS}/{kind if kind == '*' else f'{kind}-*'}/{RESULT}"
+    return sorted(root.glob(pattern), key=lambda path: path.parent.name)
+
+
+def cell_folder_name(kind: str, label: str, dataset: str, seed: int | None, cell_id: str) -> str:
+    """Name of a cell's folder: ``<kind>-<label>-<dataset>-seed<N>-<id>``."""
+    seeded = "" if seed is None else f"-seed{seed}"
+    return f"{kind}-{label.replace('/', '.')}-{dataset}{seeded}-{cell_id}"

@@ -1,0 +1,250 @@
+"""Records of results: the typed, validated content of a ``result.json``, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+Text = Annotated[str, Meta(max_length=10_000)]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(ge=0)]
+Column = Annotated[dict[Name, float], Meta(min_length=1)]  # a number for each image
+Parameter = float | bool | Text | list[float]
+
+COMPLETE, DIVERGED = "complete", "diverged"
+LARGEST_STEP = 1e12
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """The cell that was computed.
+
+    Attributes:
+        id: hash of the identity.
+        kind: ``train`` or ``evaluate``.
+        label: name of the stage or of the method.
+        dataset: name of the data set.
+        seed: of training; None where nothing is random.
+        needs: ids of the cells that it started from, by stage.
+        code: the code's name and digest.
+    """
+
+    id: Name
+    kind: Literal["train", "evaluate"]
+    label: Name
+    dataset: Name
+    seed: Seed | None
+    needs: dict[Name, Name]
+    code: Text = ""
+
+
+@dataclass(frozen=True)
+class TrainingSettingsRecord:
+    """Settings of a training cell.
+
+    Attributes:
+        stage: fields of the stage's settings, as plain data.
+        threads: of torch on a CPU.
+        weights: digests of the published weights that losses use, by card.
+    """
+
+    stage: dict[str, Any]
+    threads: int = 1
+    weights: dict[Name, Text] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Settings of an evaluation cell.
+
+    Attributes:
+        protocols: versions by name.
+        metrics: by name the code, options and digests of weights of a metric.
+        threads: of torch on a CPU.
+        tile: LR pixels a side of a tile; 0 for whole images.
+        weights: digests of the published weights that the method consists of, by card.
+    """
+
+    protocols: dict[Name, int]
+    metrics: dict[Name, dict[str, Any]] = field(default_factory=dict)
+    threads: int = 1
+    tile: int = 0
+    weights: dict[Name, Text] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """The images that a cell saw.
+
+    Attributes:
+        digest: of what decides their pixels.
+        scale: HR pixels per LR pixel.
+        dataset: name of the data set.
+        degradation: names of the operators that made LR images.
+        parameters: their settings; None where nothing was degraded.
+        directory: folder of a user's own images.
+        trained_on: data set of an evaluated method's training, where it is another one.
+    """
+
+    digest: Text
+    scale: Annotated[int, Meta(ge=1, le=64)]
+    dataset: Name | None = None
+    degradation: Text = ""
+    parameters: dict[Name, Parameter] | None = None
+    directory: Text = ""
+    trained_on: Text = ""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Machine and versions of packages."""
+
+    python: Text = ""
+    platform: Text = ""
+    processor: Text = ""
+    host: Text = ""
+    versions: dict[Name, Text] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Git:
+    """The code's commit, and whether the work tree differed from it; None where that is not known."""
+
+    commit: Text | None = None
+    dirty: bool | None = None
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over images and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What every result has.
+
+    Attributes:
+        schema: of the file.
+        status: ``complete``, or ``diverged``: the training came to nothing.
+        cell: the cell that was computed.
+        data: the images that it saw.
+        seconds: that it took.
+        finished_at: ISO 8601 with time zone.
+        environment: machine and versions.
+        git: commit of the code.
+        profile: that the cell was planned for; None in files that do not say it.
+        changes: made to the profile's values on the command line.
+        diagnosis: of what has diverged.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    schema: Literal[3]
+    status: Literal["complete", "diverged"]
+    cell: CellRecord
+    data: DataRecord
+    seconds: Seconds
+    finished_at: Text
+    environment: Environment
+    git: Git
+    profile: Name | None = None
+    changes: tuple[Text, ...] = ()
+    diagnosis: Text = ""
+    device: Text = ""
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether the training, or one that the cell needs, came to nothing."""
+        return self.status == DIVERGED
+
+    def texts(self) -> Iterator[str | None]:
+        """Names and texts that tables show."""
+        yield from (self.cell.id, self.cell.label, self.cell.dataset, self.cell.code)
+        yield from (self.profile, self.diagnosis, self.data.dataset, *self.changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult(Result):
+    """Result of a training cell.
+
+    Attributes:
+        settings: of the stage.
+        weights_digest: SHA-256 of ``weights.safetensors``.
+        precision: of the forward passes.
+        processes: that trained together.
+        training_seconds: spent in the loop, resumed parts included.
+        history: losses by step.
+    """
+
+    settings: TrainingSettingsRecord
+    weights_digest: Text = ""
+    precision: Text = ""
+    processes: Count = 1
+    training_seconds: Seconds = 0.0
+    history: tuple[dict[Name, float], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationResult(Result):
+    """Result of an evaluation cell.
+
+    Attributes:
+        settings: of the evaluation.
+        scores: by protocol, metric and image.
+        shifts: by protocol that aligns, and image: ``(dy, dx)``.
+        summary: by protocol and metric, mean and interval over images.
+        missing: metrics that could not be computed, with the reason.
+    """
+
+    settings: EvaluationSettings
+    scores: dict[Name, dict[Name, Column]]
+    shifts: dict[Name, dict[Name, tuple[int, int]]] = field(default_factory=dict)
+    summary: dict[Name, dict[Name, Interval]] = field(default_factory=dict)
+    missing: dict[Name, Text] = field(default_factory=dict)
+
+    @property
+    def images(self) -> list[str]:
+        """Names of the images, in the order of all scores; none where nothing was scored."""
+        columns = (column for metrics in self.scores.values() for column in metrics.values())
+        return list(next(columns, ()))
+
+    def texts(self) -> Iterator[str | None]:
+        """Names and texts that tables show: those of metrics and images too."""
+        yield from super().texts()
+        for protocol, metrics in self.scores.items():
+            yield protocol
+            for metric, column in metrics.items():
+                yield from (metric, *column)
+
+
+def refuse_contradictions(result: Result) -> None:
+    """Raise ValueError where fields contradict each other, or a text has characters that cannot be printed."""
+    for text in result.texts():
+        if text is not None and not text.isprintable():
+            raise ValueError(f"{text[:40]!a} has characters that cannot be printed")
+    has_scores = isinstance(result, EvaluationResult) and bool(result.scores)
+    if result.has_diverged != bool(result.diagnosis) or (result.diagnosis and has_scores):
+        raise ValueError("what has diverged has a diagnosis and no scores, and nothing else has")
+    if isinstance(result, EvaluationResult):
+        _refuse_different_images(result.scores.values())
+        if not result.settings.protocols:
+            raise ValueError("an evaluation without settings.protocols or scores")
+    if isinstance(result, TrainingResult) and any(not _has_step(point) for point in result.history):
+        raise ValueError("an entry of history without its step, a number")
+
+
+def _refuse_different_images(scores: Iterable[Mapping[str, Mapping[str, float]]]) -> None:
+    if len({frozenset(column) for metrics in scores for column in metrics.values()}) > 1:
+        raise ValueError("scores of different images under different protocols or metrics")
+
+
+def _has_step(point: Mapping[str, float]) -> bool:
+    return "step" in point and 0 <= point["step"] <= LARGEST_STEP

@@ -1,0 +1,1 @@
+"""Scores: metrics, protocols, alignment, statistics, and inference of the images that are scored."""

@@ -1,0 +1,48 @@
+"""The computation of an evaluation cell: threads, the method, its SR images and their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+
+from benchmarks.api.entries import MetricEntry
+from benchmarks.api.method import Method, TrainedStage
+from benchmarks.core.device import device
+from benchmarks.data.pixels.images import DatasetImages
+from benchmarks.scoring.evaluation import Evaluation, evaluate
+from benchmarks.scoring.protocol import Protocol
+
+
+def evaluate_method(
+    cls: type[Method],
+    stages: Mapping[str, TrainedStage],
+    data: DatasetImages,
+    protocols: Sequence[Protocol],
+    metrics: Sequence[MetricEntry],
+    *,
+    tile: int,
+    threads: int,
+    report: Callable[[int, int], None] = lambda done, of: None,
+) -> Evaluation:
+    """Build a method from its trained stages and score it on the test split.
+
+    Args:
+        cls: the method's class.
+        stages: its trained stages by name; none for an untrained method.
+        data: images of the data set.
+        protocols: under which images are compared.
+        metrics: numbers that are kept.
+        tile: LR pixels a side of a tile; 0 for whole images.
+        threads: of torch on a CPU, and pairs scored at a time.
+        report: called after every enlarged image with the number done and the number of all.
+
+    Raises:
+        TrainingCollapsed: an output is not finite.
+        UsageError: weights are missing, or an image does not suit a protocol or the method.
+    """
+    torch.set_num_threads(threads)
+    with device():  # networks are made there
+        method = cls.from_stages(stages, data.scale)
+    pairs = data.pairs("test")
+    return evaluate(method, pairs, protocols, metrics, tile=tile, threads=threads, report=report, device=device())

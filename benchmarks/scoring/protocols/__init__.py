@@ -1,0 +1,1 @@
+"""Protocols of comparison, one in each file. ``docs/protocols.md`` has formulas, sources and traps."""

@@ -1,0 +1,17 @@
+"""The NTIRE 2018 scorer without matching the mean."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from benchmarks.scoring.protocol import Protocol
+from benchmarks.scoring.protocols.ntire2018 import SMALLEST, compare_windows
+
+NTIRE2018_NORESCALE = Protocol(
+    name="ntire2018-norescale",
+    title="the same, mean not matched",
+    version=1,
+    smallest=SMALLEST,
+    compare=partial(compare_windows, rescale=False),
+    view=None,
+)

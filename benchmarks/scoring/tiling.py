@@ -1,0 +1,92 @@
+"""Large images in overlapping tiles: the same output as from the whole image, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from benchmarks.api.method import Descriptor, Method
+from benchmarks.core.errors import UsageError
+
+DEFAULT_MARGIN = 32  # LR pixels around a tile's core where a method states no receptive field
+
+
+def margin(descriptor: Descriptor) -> int:
+    """LR pixels that a tile must have around its core: half the receptive field, or a default where none is stated."""
+    return DEFAULT_MARGIN if descriptor.receptive_field is None else descriptor.receptive_field // 2
+
+
+def enlarge(method: Method, lr: Tensor, tile: int = 0) -> Tensor:
+    """Run a method on images of any size.
+
+    Args:
+        method: what enlarges.
+        lr: ``(N, 3, h, w)`` float32 RGB in [0, 1].
+        tile: LR pixels a side of a tile, its margins included: memory grows with its square. 0 for the whole image at once.
+            Equal to the whole image's output, within float32 rounding, where the method states its receptive field.
+
+    Returns:
+        ``(N, 3, scale * h, scale * w)``, not clipped.
+
+    Raises:
+        UsageError: the tile is too small for the method.
+    """
+    descriptor = method.descriptor
+    height, width = lr.shape[-2:]
+    padded = _pad(lr, descriptor.multiple)
+    fits = not tile or max(padded.shape[-2:]) <= tile
+    sr = method(padded) if fits else _from_tiles(method, padded, tile, descriptor)
+    return sr[..., : height * descriptor.scale, : width * descriptor.scale]
+
+
+def _pad(lr: Tensor, multiple: int) -> Tensor:
+    right, below = -lr.shape[-1] % multiple, -lr.shape[-2] % multiple
+    return functional.pad(lr, (0, right, 0, below), mode="reflect") if right or below else lr
+
+
+def _from_tiles(method: Method, lr: Tensor, tile: int, descriptor: Descriptor) -> Tensor:
+    scale, (count, _, height, width) = descriptor.scale, lr.shape
+    out = torch.empty((count, 3, height * scale, width * scale))
+    for top, below, rows in _spans(height, tile, descriptor):
+        for left, right, columns in _spans(width, tile, descriptor):
+            made = method(lr[..., top:below, left:right])
+            inner = made[..., _scaled(rows, -top, scale), _scaled(columns, -left, scale)]
+            out[..., _scaled(rows, 0, scale), _scaled(columns, 0, scale)] = inner
+    return out
+
+
+def _spans(length: int, tile: int, descriptor: Descriptor) -> Iterator[tuple[int, int, slice]]:
+    """Along one axis: where each tile starts and ends, and the span of the image that is taken from it.
+
+    As few tiles as the longest side allows, and none longer than that number needs.
+    """
+    around, multiple = margin(descriptor), descriptor.multiple
+
+    def step(side: int) -> int:
+        return (side - 2 * around) // multiple * multiple
+
+    def number(side: int) -> int:
+        return 1 - (side - length) // step(side)
+
+    side = tile // multiple * multiple
+    if step(side) < 1:
+        least = -(-2 * around // multiple) * multiple + multiple
+        raise UsageError(f"a tile of {tile} LR pixels is too small for this method: it needs {least} or more")
+    if length <= side:
+        yield 0, length, slice(0, length)
+        return
+    while step(side - multiple) > 0 and number(side - multiple) == number(tile // multiple * multiple):
+        side -= multiple
+    taken = 0
+    for index in range(number(side)):
+        start = min(index * step(side), length - side)
+        until = length if start + side == length else start + side - around
+        yield start, start + side, slice(taken, until)
+        taken = until
+
+
+def _scaled(span: slice, offset: int, scale: int) -> slice:
+    return slice((span.start + offset) * scale, (span.stop + offset) * scale)

@@ -1,0 +1,168 @@
+"""A result as MLflow will have it: names and numbers that it stores as they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.core.files import write_text
+from benchmarks.results.layout import MIRROR_NOTE, RESULT, SAMPLES
+from benchmarks.results.record import EvaluationResult, Result, TrainingResult
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
+VALUE_LENGTH, KEY_LENGTH = 6000, 250  # MLflow's own limits
+
+Number = tuple[str, float, int]  # name, value, step
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A result as MLflow will have it.
+
+    Attributes:
+        key: the cell's id and when it was finished: what is mirrored once.
+        name: of the run.
+        start: in seconds since 1970.
+        end: likewise.
+        status: of the run, FINISHED or, for a training that diverged and what needs it, FAILED.
+    """
+
+    key: tuple[str, str]
+    name: str
+    start: float
+    end: float
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Sequence[Number]
+    status: str
+
+
+def make_entry(result: Result) -> Entry:
+    """A result as a run of MLflow. Raises ValueError where its time is no ISO 8601."""
+    cell = result.cell
+    end = datetime.fromisoformat(result.finished_at).timestamp()
+    seed = "" if cell.seed is None else f" seed {cell.seed}"
+    metrics, rest = collect_metrics(asdict(result))
+    return Entry(
+        key=(cell.id, result.finished_at),
+        name=as_text(f"{cell.kind} {cell.label}{seed}"),
+        start=end - (result.seconds if result.seconds < end else 0),
+        end=end,
+        tags={**cell_tags(result), **rest},
+        params=flatten(_parameters(result)),
+        metrics=metrics,
+        status="FAILED" if result.has_diverged else "FINISHED",
+    )
+
+
+def _parameters(result: Result) -> dict[str, Any]:
+    """Settings, those of a stage beside threads and weights."""
+    settings = asdict(result.settings) if isinstance(result, TrainingResult | EvaluationResult) else {}
+    return {**settings.pop("stage", {}), **settings}
+
+
+def mirrored_files(folder: Path) -> list[Path]:
+    """What a run keeps of a cell's folder: the result file and the sample images."""
+    return [folder / RESULT, *sorted((folder / SAMPLES).glob("*.png"))]
+
+
+def read_note(folder: Path) -> dict[str, Any]:
+    """Which run has the result: ``run_id``, ``uri`` and ``finished_at``. Empty where that is not known."""
+    with suppress(OSError, ValueError):
+        note = json.loads((folder / MIRROR_NOTE).read_text(encoding="utf-8"))
+        return note if isinstance(note, dict) else {}
+    return {}
+
+
+def write_note(folder: Path, entry: Entry, run_id: str, address: str) -> None:
+    """Note which run has a result, if that is news. Raises UsageError where it cannot be written."""
+    note = {"run_id": run_id, "uri": address, "finished_at": entry.key[1]}
+    if read_note(folder) != note:
+        write_text(folder / MIRROR_NOTE, json.dumps(note) + "\n")
+
+
+def forget_stale_note(folder: Path, result: Result) -> None:
+    """Remove a note about an earlier result of the cell: reports would name a run with other numbers."""
+    if read_note(folder).get("finished_at") != result.finished_at:
+        with suppress(OSError):
+            (folder / MIRROR_NOTE).unlink()
+
+
+def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested data as MLflow parameters or tags: dotted keys, values as text, both within MLflow's limits.
+
+    >>> flatten({"adam": {"betas": [0.5, 0.999]}, "steps": 10})
+    {'adam.betas': '[0.5, 0.999]', 'steps': '10'}
+    """
+    flat: dict[str, str] = {}
+    for key, value in data.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[_name(f"{prefix}{key}")] = as_text(value if isinstance(value, str) else json.dumps(value, default=str))
+    return flat
+
+
+def cell_tags(result: Result) -> dict[str, str]:
+    """A cell's identity, origin and outcome as tags; empty fields get none."""
+    tags: dict[str, Any] = {("cell_id" if key == "id" else key): value for key, value in asdict(result.cell).items()}
+    tags |= {"finished_at": result.finished_at, "status": result.status, "diagnosis": result.diagnosis}
+    tags |= {"weights_digest": result.weights_digest if isinstance(result, TrainingResult) else ""}
+    tags |= {"data_digest": result.data.digest, "mlflow.source.git.commit": result.git.commit, "git_dirty": result.git.dirty}
+    return flatten({key: value for key, value in tags.items() if value not in (None, "")})
+
+
+def collect_metrics(result: Mapping[str, Any]) -> tuple[list[Number], dict[str, str]]:
+    """A result's numbers, and a tag for each name with a value that MLflow would change: it stores infinity as 1.8e308.
+
+    >>> collect_metrics({"summary": {"rgb": {"psnr": {"mean": 25.0, "low": 24.0, "high": float("inf")}}}})
+    ([('rgb.psnr', 25.0, 0), ('rgb.psnr.low', 24.0, 0)], {'nonfinite.rgb.psnr.high': 'inf'})
+    """
+    named: list[tuple[str, Any, int]] = [(key, result.get(key), 0) for key in ("seconds", "training_seconds")]
+    for protocol, metrics in (result.get("summary") or {}).items():
+        for metric, statistics in metrics.items():
+            named += [(f"{protocol}.{metric}.{key}".removesuffix(".mean"), value, 0) for key, value in statistics.items()]
+    for entry in result.get("history") or []:
+        named += [(key, value, int(entry["step"])) for key, value in entry.items() if key != "step"]
+    numbers = [each for each in named if _is_number(each[1])]
+    kept = [(_name(name), float(value), step) for name, value, step in numbers if not _changes(value)]
+    return kept, {_name(f"{_changes(value)}.{name}"): as_text(str(value)) for name, value, _ in numbers if _changes(value)}
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _changes(value: float) -> str:
+    """Why a number would be another as a 64-bit float in a database; empty where it would not."""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else "nonfinite"
+    try:
+        return "" if float(value) == value else "inexact"
+    except OverflowError:
+        return "inexact"
+
+
+def _name(text: str) -> str:
+    """A name that MLflow takes on every platform. One that had to be changed carries a hash, so that two never become one."""
+    clean = re.sub(r"[^\w. /-]", "_", text, flags=re.ASCII)[:KEY_LENGTH]
+    if clean == text == posixpath.normpath(text) and text[0] not in "./":
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{clean.replace('/', '_').lstrip('.')[: KEY_LENGTH - 9]}-{digest}"
+
+
+def as_text(text: str) -> str:
+    """A value that databases take: half a surrogate pair, which JSON can have, is a question mark."""
+    return text[:VALUE_LENGTH].encode("utf-8", "replace").decode()

@@ -1,0 +1,46 @@
+"""The computation of a training cell: threads, seeds, the stage and its training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.api.method import TrainedStage
+from benchmarks.data.pixels.images import DatasetImages
+from benchmarks.training.loop import Training, train
+from benchmarks.training.stage import Context, Stage, make_stage
+
+
+def train_stage(
+    cls: Callable[[Any, Context], Stage],
+    settings: Any,
+    data: DatasetImages,
+    needs: Mapping[str, TrainedStage],
+    *,
+    seed: int,
+    threads: int,
+    checkpoint: Path,
+    report: Callable[[int, dict[str, float]], None] = lambda step, losses: None,
+) -> Training:
+    """Train a stage.
+
+    Args:
+        cls: the stage's class.
+        settings: an instance of the stage's settings dataclass.
+        data: images of the data set.
+        needs: trained stages that the stage starts from, by name.
+        seed: of weights and batches.
+        threads: of torch on a CPU, which bits depend on.
+        checkpoint: as for ``loop.train``.
+        report: likewise.
+
+    Raises:
+        TrainingCollapsed: the training has come to nothing.
+        UsageError: images are too small for a patch, or a file is corrupt.
+    """
+    torch.set_num_threads(threads)
+    stage, generator = make_stage(cls, settings, data, needs, seed)
+    return train(stage, generator, checkpoint, report)

@@ -1,0 +1,156 @@
+"""The training loop, which all trained methods share.
+
+A method brings a ``training.stage.Stage``: networks, optimisers, one step. The loop brings the rest: schedule, moving averages,
+checkpoints, history, progress, and the check that training has not collapsed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.checkpoint import checkpoint as recomputed
+
+from benchmarks.core.device import device
+from benchmarks.core.errors import TrainingCollapsed
+from benchmarks.core.interruption import Interrupted, unhurried, whole
+from benchmarks.training import distributed
+from benchmarks.training.checkpoints import Progress, restore, save
+from benchmarks.training.health import WINDOW, check_discriminator, check_gradients, check_losses, check_output
+from benchmarks.training.stage import Stage
+
+CHECKPOINT_SECONDS = 60.0
+HISTORY_POINTS = 200
+
+
+@dataclass(frozen=True)
+class Training:
+    """A finished training.
+
+    Attributes:
+        weights: by network and parameter, on the CPU; moving averages where the stage asks for them.
+        history: losses, at most some 200 points, each the mean since the last.
+        seconds: spent, resumed parts included.
+    """
+
+    weights: dict[str, dict[str, Tensor]]
+    history: list[dict[str, float]]
+    seconds: float
+
+
+def train(
+    stage: Stage,
+    generator: torch.Generator,
+    checkpoint: Path,
+    report: Callable[[int, dict[str, float]], None] = lambda step, losses: None,
+) -> Training:
+    """Train a stage to its end, from its checkpoint where there is one.
+
+    Args:
+        stage: networks on the CPU, freshly initialised.
+        generator: the random state that the stage's samplers draw from.
+        checkpoint: written every minute, and when a signal stops the training; resuming from it gives the same bits as never
+            stopping. Once a training has collapsed it is not written any more.
+        report: called after every step with the step's number and losses.
+
+    Raises:
+        TrainingCollapsed: the training has come to nothing (``benchmarks.training.health``).
+        Interrupted: a signal asked to stop.
+    """
+    settings = stage.training
+    averages = prepare(stage)
+    progress = restore(checkpoint, stage, averages, generator)
+    started, saved = time.monotonic() - progress.seconds, time.monotonic()
+    try:
+        while progress.step < settings.steps:
+            with whole():
+                losses = advance(stage, averages, progress)
+                progress.seconds = time.monotonic() - started
+                report(progress.step, losses)
+            if time.monotonic() - saved > CHECKPOINT_SECONDS and progress.step < settings.steps:
+                save(checkpoint, stage, averages, generator, progress)
+                saved = time.monotonic()
+    except Interrupted:
+        with unhurried():
+            save(checkpoint, stage, averages, generator, progress)
+        raise
+    except TrainingCollapsed as error:
+        error.history = progress.history
+        raise
+    weights = {name: _tensors(averages.get(name, network)) for name, network in stage.networks.items()}
+    return Training(weights, progress.history, progress.seconds)
+
+
+def prepare(stage: Stage) -> dict[str, AveragedModel]:
+    """Put a fresh stage's networks on the device, and return the moving averages that it asks for, by network."""
+    for network in stage.networks.values():
+        network.to(device()).to(memory_format=torch.channels_last).train()
+        for block in residual_blocks(network) if stage.training.recompute else ():
+            block.forward = partial(recomputed, block.forward, use_reentrant=False, preserve_rng_state=False)
+    distributed.prepare(stage.networks, stage.optimizers)
+    decay = stage.training.ema_decay
+    average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return {name: AveragedModel(stage.networks[name], multi_avg_fn=average) for name in stage.averaged if decay}
+
+
+def advance(stage: Stage, averages: Mapping[str, AveragedModel], progress: Progress) -> dict[str, float]:
+    """One step with its learning rates, moving averages, checks and history. Returns its losses."""
+    settings = stage.training
+    decay = 0.5 ** (progress.step // settings.halve_every)
+    for name, optimizer in stage.optimizers.items():
+        for group in optimizer.param_groups:
+            group["lr"] = stage.learning_rates[name] * decay
+    losses = distributed.mean_values(stage.step(progress.step))
+    for name, average in averages.items() if progress.step >= stage.average_from else ():
+        average.update_parameters(stage.networks[name])
+    progress.step += 1
+    _check(stage, losses, progress)
+    progress.pending.append(losses)
+    if progress.step % max(1, settings.steps // HISTORY_POINTS) == 0 or progress.step == settings.steps:
+        progress.history.append({"step": progress.step, **_mean(progress.pending)})
+        progress.pending.clear()
+        check_output(progress.step, *map(distributed.joined, stage.probe()))
+        distributed.check_equal(stage.networks)
+    return losses
+
+
+def _check(stage: Stage, losses: Mapping[str, float], progress: Progress) -> None:
+    """Raise TrainingCollapsed where losses, gradients or a discriminator say so."""
+    check_losses(progress.step, losses)
+    check_gradients(progress.step, stage.networks, progress.gradients)
+    window = min(WINDOW, max(20, stage.training.steps // 3))
+    for name in (name for name in stage.discriminators if name in losses):
+        recent = progress.recent.setdefault(name, [])
+        check_discriminator(progress.step, name, losses[name], stage.guessing_loss, window, recent)
+
+
+def residual_blocks(network: nn.Module) -> list[nn.Module]:
+    """Children of ``nn.Sequential`` that have layers of their own.
+
+    Blocks with BatchNorm are left out: recomputing them would update the running statistics twice.
+    """
+    sequences = (module for module in network.modules() if isinstance(module, nn.Sequential))
+    blocks = (
+        child for sequence in sequences for child in sequence if not isinstance(child, nn.Sequential) and list(child.children())
+    )
+    return [block for block in blocks if not any(isinstance(layer, nn.BatchNorm2d) for layer in block.modules())]
+
+
+def _tensors(network: nn.Module) -> dict[str, Tensor]:
+    inner = network.module if isinstance(network, AveragedModel) else network
+    return {key: tensor.cpu().contiguous() for key, tensor in inner.state_dict().items()}
+
+
+def _mean(records: list[dict[str, float]]) -> dict[str, float]:
+    """Mean of each loss over the steps that report it; a warm-up step may lack some."""
+    columns: dict[str, list[float]] = {}
+    for record in records:
+        for name, value in record.items():
+            columns.setdefault(name, []).append(value)
+    return {name: sum(values) / len(values) for name, values in columns.items()}

@@ -1,0 +1,50 @@
+"""EDSR (Lim et al., CVPRW 2017). The network is BasicSR's; CinCGAN and others fine-tune its trained weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from benchmarks.api.method import TrainedStage
+from benchmarks.training.networks.basicsr import edsr_network
+from benchmarks.training.networks.settings import EDSRSettings
+
+RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, which the network adds to its output
+
+
+class EDSRNetwork(nn.Module):
+    """BasicSR's EDSR, x ``scale``; with 32 blocks x 256 channels 43,089,923 parameters, with 16 x 64 1,517,571."""
+
+    mean: Tensor
+
+    def __init__(self, settings: EDSRSettings, scale: int) -> None:
+        super().__init__()
+        self.scale, self.global_skip = scale, settings.global_skip
+        self.register_buffer("mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.net = edsr_network(channels=settings.channels, blocks=settings.blocks, res_scale=settings.res_scale, scale=scale)
+        if settings.global_skip:
+            for parameter in self.net.get_submodule("conv_last").parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """``(N, 3, h, w)`` -> ``(N, 3, scale * h, scale * w)``, RGB in [0, 1]."""
+        out: Tensor = self.net(lr)
+        if self.global_skip:
+            upscaled = functional.interpolate(lr.float(), scale_factor=self.scale, mode="bicubic", align_corners=False)
+            out = out - self.mean.to(out) + upscaled
+        return out
+
+
+def trained_edsr(stage: TrainedStage, weights: Mapping[str, Tensor] | None = None) -> EDSRNetwork:
+    """A network of the size of the stage ``edsr``.
+
+    Args:
+        stage: the trained stage ``edsr``.
+        weights: of a later stage that went on from it; the stage's own where None.
+    """
+    network = EDSRNetwork(stage.settings, stage.scale)
+    network.load_state_dict(stage.weights["sr"] if weights is None else weights)
+    return network

@@ -1,0 +1,23 @@
+"""The networks of each stage, fresh."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from cincgan.networks.discriminator import hr_discriminator, lr_discriminator
+from cincgan.networks.generator import Generator
+from cincgan.settings import InnerSettings, JointSettings
+
+
+def inner_networks(settings: InnerSettings) -> dict[str, nn.Module]:
+    """Fresh G1, G2 and D1."""
+    return {
+        "g1": Generator(settings.generator),
+        "g2": Generator(settings.generator),
+        "d1": lr_discriminator(settings.discriminator),
+    }
+
+
+def outer_networks(settings: JointSettings, scale: int) -> dict[str, nn.Module]:
+    """Fresh G3 and D2."""
+    return {"g3": Generator(settings.g3, scale), "d2": hr_discriminator(settings.d2)}

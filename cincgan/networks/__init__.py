@@ -1,0 +1,1 @@
+"""The networks of CinCGAN (paper, figure 3)."""

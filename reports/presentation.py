@@ -1,0 +1,138 @@
+"""Presentation of a run: tables while cells are computed, the report and the table at its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from benchmarks.catalog.methods import methods, variants_of
+from benchmarks.catalog.profiles import Profile
+from benchmarks.core.errors import NotWritten, WeightsMissing
+from benchmarks.core.files import write_text
+from benchmarks.execution.outcome import Outcome, say
+from benchmarks.planning.cells import Cell
+from benchmarks.results.layout import CELLS
+from benchmarks.results.record import EvaluationResult
+from benchmarks.tracking.tracker import ui_command
+from reports.build import build
+from reports.calibration import calibration
+from reports.studies import load_evidence
+from reports.tables import REFERENCE, Table, make_table, to_csv, to_json, to_markdown, to_rich
+
+
+class Presentation:
+    """Tables, lines and the report of one run.
+
+    Args:
+        profile: names the tables, and says which protocols have columns.
+        outcome: results and failures so far.
+    """
+
+    def __init__(self, profile: Profile, outcome: Outcome) -> None:
+        self._profile, self._outcome = profile, outcome
+        self._root = outcome.workspace.root
+
+    def update(self, cell: Cell) -> None:
+        """Rewrite the tables after an evaluation, and say what it tells about a paper's protocol."""
+        if cell.kind == "evaluate" and cell.id in self._outcome.results:
+            self.write_tables()
+            for line in self._calibrations([cell]):
+                say(line)
+
+    def write_tables(self) -> list[Table]:
+        """Write all tables as Markdown and CSV, and return them."""
+        tables = self._tables()
+        for stem, group in _by_file(tables).items():
+            parts = [*(to_markdown(table) for table in group)]
+            parts += [f"{line}\n" for line in self._calibrations(self._outcome.shown())]
+            write_text(self._root / f"{stem}.md", "\n".join(parts))
+            write_text(self._root / f"{stem}.csv", to_csv(group))
+        return tables
+
+    def build_report(self) -> None:
+        """Build the page and tables of all results in the folder. A report that fails loses no result."""
+        if not self._outcome.results:
+            return
+        directories = {directory for cell in self._outcome.cells if (directory := cell.data.card.location.get("directory"))}
+        try:
+            build(load_evidence(self._root, directories), self._root / "report")
+        except NotWritten:
+            raise
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            say(f"no report ({reason}): results are safe; try python -m reports.build --results {self._root}")
+
+    def show(self, *, as_json: bool) -> None:
+        """Print the tables and where everything is, or plain data."""
+        tables = self.write_tables()
+        if as_json:
+            failures = {cell_id: str(error) for cell_id, error in self._outcome.failures.items()}
+            diverged = {cell_id: result for cell_id, result in self._outcome.results.items() if result.has_diverged}
+            failures |= {cell.id: diverged[cell.id].diagnosis for cell in self._outcome.cells if cell.id in diverged}
+            plain = {"tables": [to_json(table) for table in tables], "failures": failures, "output": str(self._root)}
+            print(json.dumps(plain, indent=1))
+        else:
+            self._print(tables)
+
+    def _print(self, tables: Sequence[Table]) -> None:
+        from rich.console import Console
+
+        console = Console(width=max(Console().width, 130), highlight=False)
+        for table in tables:
+            console.print(to_rich(table))
+        for line in self._calibrations(self._outcome.shown()):
+            console.print(line, soft_wrap=True, markup=False)
+        for stem in _by_file(tables):
+            console.print(f"table    {self._root / stem}.md, {stem}.csv", soft_wrap=True, markup=False)
+        console.print(f"results  {self._root / CELLS}", soft_wrap=True, markup=False)
+        if (page := self._root / "report" / "index.html").is_file():
+            console.print(f"report   {page}", soft_wrap=True, markup=False)
+        console.print(f"MLflow   {ui_command(self._root)}", soft_wrap=True, markup=False)
+
+    def _tables(self) -> list[Table]:
+        """Of each data set the methods beside bicubic, and a method's variants beside the method."""
+        evaluations = [cell for cell in self._outcome.shown() if cell.kind == "evaluate"]
+        tables = []
+        for dataset in dict.fromkeys(cell.dataset for cell in evaluations):
+            here = [cell for cell in evaluations if cell.dataset == dataset]
+            names = [name for name in methods() if any(cell.label == name for cell in here)]
+            tables += [self._table(dataset, here, names, REFERENCE)] if names else []
+            for base in methods():
+                variants = [name for name in variants_of(base) if any(cell.label == name for cell in here)]
+                tables += [self._table(dataset, here, [base, *variants], base)] if variants else []
+        return tables
+
+    def _table(self, dataset: str, cells: Sequence[Cell], names: Sequence[str], reference: str) -> Table:
+        results: dict[str, list[EvaluationResult]] = {name: [] for name in names}
+        notes: dict[str, str] = {}
+        for cell in (cell for cell in cells if cell.label in results):
+            result = self._outcome.results.get(cell.id)
+            if isinstance(result, EvaluationResult) and not result.has_diverged:
+                results[cell.label].append(result)
+                notes |= {cell.label: f"{', '.join(result.missing)}: weights missing"} if result.missing else {}
+            else:
+                notes[cell.label] = self._note(cell)
+        return make_table(dataset, self._profile.name, results, notes, reference, self._profile.shown)
+
+    def _note(self, cell: Cell) -> str:
+        """Why a row lacks scores."""
+        seed = "" if cell.seed is None else f"seed {cell.seed} "
+        if cell.id in self._outcome.results:
+            return f"{seed}diverged"
+        error = self._outcome.failures.get(cell.id)
+        if error is None:
+            return f"{seed}not run yet"
+        return "skipped: weights missing" if isinstance(error, WeightsMissing) else f"{seed}failed"
+
+    def _calibrations(self, cells: Sequence[Cell]) -> list[str]:
+        """What finished evaluations say about a paper's protocol."""
+        lines = []
+        for cell in cells:
+            result = self._outcome.results.get(cell.id)
+            if isinstance(result, EvaluationResult) and not result.has_diverged:
+                lines.append(calibration(result))
+        return list(filter(None, lines))
+
+
+def _by_file(tables: Sequence[Table]) -> dict[str, list[Table]]:
+    return {stem: [table for table in tables if table.stem == stem] for stem in dict.fromkeys(table.stem for table in tables)}

@@ -1,0 +1,138 @@
+"""SIGINT and SIGTERM: stopped within seconds, nothing lost, and the line that goes on; in real processes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.results.files import read_result
+from tests.conftest import ROOT, heed_interrupts, mlflow_statuses
+
+pytestmark = pytest.mark.train
+
+SECONDS = 10.0  # that stopping may take: 5, and as much for a machine that is busy with other things
+TRAINING = [
+    "--methods",
+    "bicubic",
+    "edsr",
+    "--profile",
+    "smoke",
+    "--set",
+    "metrics=['psnr']",
+    "--set",
+    "stages.edsr.training.steps=200",
+]
+
+
+def start(line: list[str]) -> subprocess.Popen[str]:
+    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, *line], cwd=ROOT, env=env, preexec_fn=heed_interrupts, **streams)  # type: ignore[call-overload]
+
+
+def stop(process: subprocess.Popen[str], number: int) -> tuple[float, str]:
+    """Send a signal; the seconds until the process ended, and what it still said."""
+    sent = time.monotonic()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    return time.monotonic() - sent, said
+
+
+def trained(output: Path) -> Path:
+    (folder,) = output.glob("cells/train-edsr-*")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("undisturbed") / "runs"
+    with start(["-m", "benchmarks.run", *TRAINING, "--output", str(output)]) as process:
+        _, said = process.communicate()
+    assert process.returncode == 0, said
+    return output
+
+
+def stop_in_training(output: Path, number: signal.Signals) -> str:
+    """Stop a run within its training; what is there then. Returns the command that goes on."""
+    with start(["-m", "benchmarks.run", *TRAINING, "--output", str(output)]) as process:
+        assert process.stderr is not None
+        assert any("train edsr" in text and ": 50/200" in text for text in process.stderr)
+        seconds, said = stop(process, number)
+    assert process.returncode == 128 + number
+    assert seconds < SECONDS
+    assert "Traceback" not in said
+    kept, _, resume = said.splitlines()[-1].partition("; to go on: ")
+    assert kept == f"interrupted: what is finished is kept in {output}"
+    assert "| edsr (seed 0 not run yet)" in (output / "table-smoke.md").read_text(encoding="utf-8")
+    assert mlflow_statuses(output) == {"FINISHED", "KILLED"}
+    assert 50 <= steps_kept(output) < 200
+    return resume
+
+
+def steps_kept(output: Path) -> int:
+    steps: int = torch.load(trained(output) / "checkpoint.pt", weights_only=True)["progress"]["step"]
+    return steps
+
+
+def test_ctrl_c_stops_a_training_and_keeps_it(tmp_path: Path) -> None:
+    stop_in_training(tmp_path / "runs", signal.SIGINT)
+
+
+def test_a_terminated_training_goes_on_to_the_same_bits(undisturbed: Path, tmp_path: Path) -> None:
+    output = tmp_path / "runs"
+    python, *rest = shlex.split(stop_in_training(output, signal.SIGTERM))
+    done = steps_kept(output)
+    assert python == "python"
+    with start(rest) as process:
+        assert process.stderr is not None
+        first = next(text for text in process.stderr if "train edsr" in text)
+        process.communicate()
+    assert process.returncode == 0
+    assert int(first.partition("/200")[0].rpartition(" ")[2]) > done, "it goes on after the checkpoint"
+    ours, theirs = (read_result(trained(each) / "result.json") for each in (output, undisturbed))
+    assert ours["weights_digest"] == theirs["weights_digest"]
+    assert ours["history"] == theirs["history"]
+    assert not (trained(output) / "checkpoint.pt").exists()
+
+
+LONG = """\
+import sys, time
+from benchmarks.core.command import Parser, run_command
+from benchmarks.core.interruption import whole
+
+def work(options):
+    print("at work", flush=True)
+    with whole():
+        time.sleep(60)
+    return 0
+
+sys.exit(run_command(Parser("long", "", ""), [], work))
+"""
+
+
+def test_a_step_that_takes_too_long_is_not_waited_for() -> None:
+    with start(["-c", LONG]) as process:
+        assert process.stdout is not None and process.stdout.readline() == "at work\n"
+        seconds, said = stop(process, signal.SIGTERM)
+    assert process.returncode == 143
+    assert seconds < SECONDS
+    assert said == "interrupted: nothing was written\n"
+
+
+def test_a_second_signal_is_heeded_at_once() -> None:
+    with start(["-c", LONG]) as process:
+        assert process.stdout is not None and process.stdout.readline() == "at work\n"
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        seconds, said = stop(process, signal.SIGINT)
+    assert process.returncode == 143, "the first one counts"
+    assert seconds < 1
+    assert said == "interrupted: nothing was written\n"

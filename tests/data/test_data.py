@@ -1,0 +1,226 @@
+"""The cards and what they promise: verified photographs, unpaired splits, no leak, clear errors."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.api.entries import Split
+from benchmarks.catalog.profiles import load_profile
+from benchmarks.core.errors import UsageError
+from benchmarks.core.strict import build
+from benchmarks.data import images
+from benchmarks.data.acquisition.archive import Archive
+from benchmarks.data.cards import dataset_names, load_dataset_card
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.kinds import photos
+from benchmarks.data.kinds.image_folders import FileSet, ImageFolders
+from benchmarks.data.kinds.packaged_photos import PackagedPhotos
+from benchmarks.data.pixels.sampler import PatchSampler
+from benchmarks.data.sources import Box
+from benchmarks.degradations.track2_like import bicubic_downscale
+from tests.conftest import ROOT
+
+PROFILE = load_profile("demo")
+SPLITS: tuple[Split, ...] = ("x", "z", "test")
+
+
+def demo_card() -> PackagedPhotos:
+    card = load_dataset_card("demo-photos")
+    assert isinstance(card, PackagedPhotos)
+    return card
+
+
+def demo(card: PackagedPhotos | None = None) -> Dataset:
+    return Dataset(card or demo_card(), PROFILE.degradation, PROFILE.track2_like)
+
+
+def overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
+
+
+def test_every_card_loads() -> None:
+    assert set(dataset_names()) >= {"demo-photos", "folder", "div2k-track2", "set5", "set14", "bsd100", "urban100", "kodak24"}
+    for name in dataset_names():
+        card = load_dataset_card(name)
+        assert card.name == name
+        assert card.licence and card.citation and card.notes and card.title
+
+
+def test_cards_agree_on_the_archives_that_they_share() -> None:
+    archives: dict[str, Archive] = {}
+    for name in dataset_names():
+        for archive in getattr(load_dataset_card(name), "archives", ()):
+            assert archives.setdefault(archive.name, archive) == archive
+    assert archives["DIV2K_train_HR"].bytes == 3530603713
+
+
+def test_no_pixel_is_in_two_splits_and_no_photograph_in_training_and_test() -> None:
+    for photo in demo_card().photos:
+        assert not (photo.test and (photo.x or photo.z))
+        assert bool(photo.x) == bool(photo.z), "X and Z share their content"
+        assert not any(overlap(a, b) for a, b in combinations(photo.x + photo.z + photo.test, 2))
+    views = [photo for photo in demo_card().photos if photo.name.startswith("motorcycle")]
+    assert sum(bool(photo.test) for photo in views) <= 1
+    assert not any(photo.x or photo.z for photo in views)
+
+
+def test_there_are_enough_large_test_crops() -> None:
+    pairs = demo().test_pairs()
+    assert len(pairs) >= 24
+    for pair in pairs:
+        assert min(pair.hr.shape[:2]) >= 192
+        assert pair.hr.shape[:2] == (pair.lr.shape[0] * 4, pair.lr.shape[1] * 4)
+    assert len({pair.name for pair in pairs}) == len(pairs)
+
+
+def test_y_is_the_bicubic_downscale_of_z_and_x_is_degraded() -> None:
+    data = demo()
+    assert np.array_equal(data.y_images()[0], bicubic_downscale(data.z_images()[0], 4))
+    _, hr = photos.regions(demo_card(), "x")[0]
+    clean = replace(data, degradation="bicubic").x_images()[0]
+    assert np.array_equal(clean, bicubic_downscale(hr, 4))
+    assert np.abs(data.x_images()[0].astype(float) - clean).mean() > 5
+
+
+def test_a_split_is_degraded_once_for_each_degradation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path))
+    first, *_ = (photo for photo in demo_card().photos if photo.test)
+    small = demo(replace(demo_card(), photos=(first,)))
+    noisier = replace(small, track2=replace(small.track2, noise_gaussian=40.0))
+    made = {data: data.test_pairs() for data in (small, noisier)}
+    assert not np.array_equal(made[small][0].lr, made[noisier][0].lr)
+    monkeypatch.setattr(images, "track2_like", lambda *_: pytest.fail("degraded again"))
+    for data, pairs in made.items():
+        for pair, again in zip(pairs, data.test_pairs(), strict=True):
+            assert pair.name == again.name and np.array_equal(pair.lr, again.lr) and np.array_equal(pair.hr, again.hr)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"pattern": "{}.png", "first": 1, "last": 2**63}, "10,000,000 files at most"),
+        ({"pattern": "{}.png", "first": 1, "last": 2, "variants": 10**7}, "10,000,000 files at most"),
+        ({"pattern": "{:0999999999d}.png", "first": 1, "last": 2}, "a width of 99 at most"),
+    ],
+)
+def test_a_card_that_would_take_all_memory_is_refused(files: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        build(FileSet, {"archive": "a", **files}, "card")
+
+
+def test_a_changed_photograph_is_an_error() -> None:
+    first, *rest = demo_card().photos
+    changed = replace(demo_card(), photos=(replace(first, sha256="0" * 64), *rest))
+    with pytest.raises(UsageError, match=r"'astronaut' has changed .* card: 000000000000\): reinstall it: pip install"):
+        demo(changed).verify(SPLITS)
+
+
+def test_a_missing_photograph_or_package_is_an_error() -> None:
+    first, *rest = demo_card().photos
+    with pytest.raises(UsageError, match=r"'astronaut' is missing .*pip install --force-reinstall scikit-image"):
+        demo(replace(demo_card(), photos=(replace(first, file="data/gone.png"), *rest))).verify(SPLITS)
+    with pytest.raises(UsageError, match="package nothing is not installed: pip install nothing"):
+        demo(replace(demo_card(), photos=(replace(first, module="no_such_module", package="nothing"),))).verify(
+            ["x", "z", "test"]
+        )
+
+
+def test_a_box_outside_its_photograph_is_an_error() -> None:
+    first = demo_card().photos[0]
+    with pytest.raises(UsageError, match="leaves the photograph"):
+        demo(replace(demo_card(), photos=(replace(first, x=((400, 400, 200, 200),)),))).x_images()
+    with pytest.raises(UsageError, match="multiples of the scale 4"):
+        replace(demo_card(), photos=(replace(first, x=((0, 0, 30, 32),)),))
+
+
+def test_an_unknown_data_set_suggests_the_nearest() -> None:
+    with pytest.raises(UsageError, match="did you mean 'demo-photos'"):
+        load_dataset_card("demo-photo")
+
+
+def test_digests_follow_what_a_split_depends_on() -> None:
+    data = demo()
+    other_noise = replace(data, track2=replace(data.track2, noise_gaussian=1.0))
+    assert data.digest("z") == other_noise.digest("z")
+    assert data.digest("x", "z") != other_noise.digest("x", "z")
+    assert data.digest("test") != other_noise.digest("test")
+    first, *rest = demo_card().photos
+    moved = demo(replace(demo_card(), photos=(replace(first, z=first.z[:1]), *rest)))
+    assert data.digest("z") != moved.digest("z")
+    assert data.digest("test") == moved.digest("test")
+
+
+def test_pairs_are_all_of_x_and_z_degraded() -> None:
+    data = demo()
+    pairs = data.training_pairs()
+    assert {pair.hr.tobytes() for pair in pairs} >= {image.tobytes() for image in data.z_images()}
+    assert {pair.lr.tobytes() for pair in pairs} >= {image.tobytes() for image in data.x_images()}
+    assert len(pairs) == len(data.x_images()) + len(data.z_images())
+    assert all(pair.hr.shape[:2] == tuple(4 * side for side in pair.lr.shape[:2]) for pair in pairs)
+    assert not {pair.hr.tobytes() for pair in pairs} & {pair.hr.tobytes() for pair in data.test_pairs()}
+
+
+@pytest.mark.parametrize("name", [name for name in dataset_names() if name.startswith("div2k")])
+def test_div2k_is_unpaired_as_in_the_paper(name: str) -> None:
+    card = load_dataset_card(name)
+    assert isinstance(card, ImageFolders) and card.x and card.z and card.pairs_hr and card.pairs_lr and card.test_lr
+    x, z = ({each[:4] for each in files.names} for files in (card.x, card.z))
+    assert x == {f"{number:04d}" for number in range(1, 401)}
+    assert z == {f"{number:04d}" for number in range(401, 801)}
+    for lr, hr in ((card.pairs_lr, card.pairs_hr), (card.test_lr, card.test_hr)):
+        assert [each[:4] for each in lr.names] == [each[:4] for each in hr.names]
+    assert not {each[:4] for each in card.test_hr.names} & (x | z)
+
+
+def test_the_names_of_the_paper() -> None:
+    card = load_dataset_card("div2k-track2")
+    assert isinstance(card, ImageFolders) and card.x and card.test_lr
+    assert (card.x.archive, card.x.names[0]) == ("DIV2K_train_LR_mild", "0001x4m.png")
+    assert (card.test_lr.archive, card.test_lr.names[-1]) == ("DIV2K_valid_LR_mild", "0900x4m.png")
+    wild = load_dataset_card("div2k-track4")
+    assert isinstance(wild, ImageFolders) and wild.x and wild.pairs_hr
+    assert wild.x.names[:5] == [*(f"0001x4w{number}.png" for number in (1, 2, 3, 4)), "0002x4w1.png"]
+    assert wild.pairs_hr.names[:5] == ["0001.png"] * 4 + ["0002.png"]
+
+
+def test_patches_come_from_the_images_and_pairs_match() -> None:
+    import torch
+
+    data = demo()
+    sampler = PatchSampler(
+        data.y_images(), paired=data.z_images(), patch_size=12, batch_size=16, generator=torch.Generator().manual_seed(0)
+    )
+    lr, hr = sampler.draw_pairs()
+    assert lr.shape == (16, 3, 12, 12)
+    assert hr.shape == (16, 3, 48, 48)
+    down = np.stack([bicubic_downscale((image.numpy().transpose(1, 2, 0) * 255).astype(np.uint8), 4) for image in hr])
+    inner = np.s_[:, 3:-3, 3:-3]  # the patch's border was resampled from beyond it
+    difference = np.abs(down[inner].astype(float) - 255 * lr.numpy().transpose(0, 2, 3, 1)[inner])
+    assert difference.max() <= 2
+
+
+def test_a_patch_larger_than_an_image_is_an_error() -> None:
+    import torch
+
+    with pytest.raises(UsageError, match="larger than the smallest training image"):
+        PatchSampler([np.zeros((8, 20, 3), np.uint8)], patch_size=9, batch_size=1, generator=torch.Generator())
+
+
+def test_the_module_datasets_is_never_ours() -> None:
+    assert not list((ROOT / "datasets").rglob("*.py"))
+    code = "import datasets; print(datasets.__file__, hasattr(datasets, 'load_dataset'))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    spec = importlib.util.find_spec("datasets")
+    assert spec is not None, "Hugging Face's datasets comes with pyiqa"
+    assert done.returncode == 0, done.stderr
+    path, has_function = done.stdout.split()
+    assert not Path(path).is_relative_to(ROOT / "datasets")
+    assert has_function == "True"

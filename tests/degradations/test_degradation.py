@@ -1,0 +1,101 @@
+"""Bicubic resampling against BasicSR's port of MATLAB; properties of the track-2-like operator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import center_of_mass, shift
+
+from benchmarks.degradations.imresize import imresize
+from benchmarks.degradations.track2_like import Track2Like, bicubic_downscale, blur_kernel, image_generator, to_uint8, track2_like
+from benchmarks.measuring.basicsr_oracles import matlab_imresize
+
+STRONG = Track2Like(
+    blur_sigma_min=0.7,
+    blur_sigma_max=1.6,
+    motion_max=2.0,
+    shift_max=2.0,
+    noise_gaussian=12.0,
+    noise_signal=8.0,
+    noise_correlation=0.0,
+    seed=0,
+)
+CLEAN = replace(STRONG, noise_gaussian=0.0, noise_signal=0.0)
+PHOTO = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(8, 60), st.integers(8, 60), st.sampled_from([0.25, 0.5, 1 / 3, 2.0, 4.0]), st.integers(0, 100))
+def test_imresize_equals_the_matlab_port(height: int, width: int, scale: float, seed: int) -> None:
+    image = np.random.default_rng(seed).random((height, width, 3))
+    expected = matlab_imresize(image, scale)
+    ours = imresize(image, scale)
+    assert ours.shape == expected.shape
+    assert np.abs(ours - expected).max() < 2e-6  # the port computes in float32
+
+
+def test_imresize_keeps_constants_and_does_not_clip() -> None:
+    assert np.allclose(imresize(np.full((13, 17, 3), 0.7), 0.25), 0.7)
+    step = np.zeros((16, 16, 3))
+    step[:, 8:] = 1
+    assert imresize(step, 4).max() > 1
+
+
+def test_the_same_image_and_seed_give_the_same_bits_and_others_do_not() -> None:
+    first = track2_like(PHOTO, 4, "a", STRONG)
+    assert first.shape == (16, 12, 3)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, track2_like(PHOTO, 4, "a", STRONG))
+    assert not np.array_equal(first, track2_like(PHOTO, 4, "b", STRONG))
+    assert not np.array_equal(first, track2_like(PHOTO, 4, "a", replace(STRONG, seed=1)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_kernels_sum_to_one_and_stay_within_the_shift(seed: int) -> None:
+    kernel = blur_kernel(image_generator("k", seed), STRONG)
+    assert kernel.sum() == pytest.approx(1)
+    assert kernel.min() >= 0
+    offset = np.array(center_of_mass(kernel)) - kernel.shape[0] // 2
+    assert np.abs(offset).max() <= STRONG.shift_max + 0.05
+
+
+def test_the_kernel_moves_the_image_by_its_sub_pixel_shift() -> None:
+    rows, columns = np.mgrid[0:96, 0:96]
+    smooth = to_uint8(128 + 60 * np.sin(rows / 9) * np.cos(columns / 7))[..., None].repeat(3, axis=2)
+    kernel = blur_kernel(image_generator("smooth", 0), CLEAN)
+    offset = np.array(center_of_mass(kernel)) - kernel.shape[0] // 2
+    assert np.hypot(*offset) > 1
+    expected = bicubic_downscale(to_uint8(shift(smooth.astype(float), (*offset, 0), order=3, mode="mirror")), 4)
+    inner = np.s_[4:-4, 4:-4]
+    moved = track2_like(smooth, 4, "smooth", CLEAN).astype(float)
+    with_shift = np.abs(moved - expected)[inner].mean()
+    without = np.abs(moved - bicubic_downscale(smooth, 4))[inner].mean()
+    assert with_shift < 2 < without
+
+
+def test_noise_has_the_stated_strength_and_grows_with_the_signal() -> None:
+    dark, bright = (np.full((512, 512, 3), value, np.uint8) for value in (64, 192))
+    for image, value in ((dark, 64), (bright, 192)):
+        for correlation in (0.0, 0.65):
+            measured = track2_like(image, 4, "flat", replace(STRONG, noise_correlation=correlation)).astype(float).std()
+            assert measured == pytest.approx(np.hypot(12, 8 * np.sqrt(value / 255)), rel=0.03)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.65, 1.0])
+def test_noise_is_correlated_as_stated_and_channels_are_independent(sigma: float) -> None:
+    noise = track2_like(np.full((1024, 1024, 3), 128, np.uint8), 4, "flat", replace(STRONG, noise_correlation=sigma)) - 128.0
+    taps = np.exp(-0.5 * (np.arange(-8, 9) / sigma) ** 2) if sigma else np.eye(1, 17, 8)[0]
+    expected = (taps[1:] * taps[:-1]).sum() / (taps**2).sum()  # autocorrelation of the filter at one pixel
+    for axis in (0, 1):
+        a, b = (np.take(noise, range(start, start + 255), axis=axis).ravel() for start in (0, 1))
+        assert np.corrcoef(a, b)[0, 1] == pytest.approx(expected, abs=0.02)
+    assert abs(np.corrcoef(noise[..., 0].ravel(), noise[..., 1].ravel())[0, 1]) < 0.02
+
+
+def test_rounding_is_half_up_and_clipped() -> None:
+    assert to_uint8(np.array([-3.0, 0.5, 1.5, 254.49, 254.5, 300.0])).tolist() == [0, 1, 2, 254, 255, 255]

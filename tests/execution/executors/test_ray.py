@@ -1,0 +1,174 @@
+"""Runs on real Ray clusters of several nodes: the serial run's bits, whatever is killed on the way."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import ROOT, Run, heed_interrupts, mlflow_statuses
+from tests.helpers.clusters import Cluster, can_hide, cluster
+from tests.helpers.witness import complete, look_at_the_end
+
+pytestmark = pytest.mark.train
+pytest.importorskip("ray")
+
+STEPS = 300
+SMALL = (
+    *("--methods", "bicubic", "fsrcnn", "--profile", "smoke", "--set", "threads=1", "--set", "metrics=['psnr']"),
+    *("--set", "protocols=['rgb']", "--set", "shown=['rgb']", "--set", f"stages.fsrcnn.training.steps={STEPS}"),
+)
+SECONDS = 20.0  # that stopping may take: a few, and some more for a machine that is busy with other things
+
+
+@pytest.fixture(scope="module")
+def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("cluster") / "notes") as found:
+        yield found
+
+
+@pytest.fixture
+def nodes(ray_cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster, which nobody has joined yet."""
+    yield ray_cluster
+    ray_cluster.leave()
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("serial") / "runs"
+    finish(output, dict(os.environ))
+    return output
+
+
+def drive(output: Path, environment: dict[str, str], *more: str) -> subprocess.Popen[str]:
+    """Start a driver in a process group of its own, as a terminal does."""
+    line = [sys.executable, "-m", "benchmarks.run", *SMALL, *more, "--output", str(output)]
+    env = {key: value for key, value in environment.items() if key != "MLFLOW_TRACKING_URI"}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(line, cwd=ROOT, env=env, process_group=0, preexec_fn=heed_interrupts, **streams)  # type: ignore[call-overload]
+
+
+def finish(output: Path, environment: dict[str, str], *more: str) -> str:
+    """Run to the end; what was said on standard error."""
+    with drive(output, environment, *more) as process:
+        _, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    return said
+
+
+def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline and process.poll() is None, process.communicate(timeout=60)
+        time.sleep(0.02)
+
+
+def checkpoints(output: Path) -> list[Path]:
+    return list(output.glob("cells/train-*/checkpoint.pt"))
+
+
+def steps_kept(output: Path) -> int:
+    (path,) = checkpoints(output)
+    steps: int = torch.load(path, weights_only=True)["progress"]["step"]
+    return steps
+
+
+def test_two_nodes_come_to_the_serial_runs_bits(nodes: Cluster, serial: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        nodes.join()
+    said = finish(tmp_path / "runs", nodes.environment, *nodes.options, "--max-parallel", "2")
+    look_at_the_end(tmp_path / "runs", serial)
+    assert [line for line in said.splitlines() if not line.startswith("[")] == [], "no word of Ray's"
+
+
+def test_a_killed_node_costs_no_more_than_the_time_since_the_checkpoint(nodes: Cluster, serial: Path, tmp_path: Path) -> None:
+    """Workers do not see the driver's files, where that can be arranged: they never need to."""
+    output = tmp_path / "runs"
+    hidden = output if can_hide() else None
+    first = nodes.join(seconds=0.2, hidden=hidden)
+    with drive(output, nodes.environment, *nodes.options) as process:
+        wait_for(lambda: checkpoints(output), process)
+        first.kill()
+        kept = steps_kept(output)
+        nodes.join(seconds=60.0, hidden=hidden)
+        _, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    assert "its process was lost (the node died on " in said and "Traceback" not in said
+    assert nodes.begun()[0] == 0 and STEPS > nodes.begun()[1] >= kept > 0
+    look_at_the_end(output, serial)
+
+
+def test_a_killed_driver_loses_nothing(nodes: Cluster, serial: Path, tmp_path: Path) -> None:
+    output = tmp_path / "runs"
+    nodes.join(seconds=0.2)
+    with drive(output, nodes.environment, *nodes.options) as process:
+        wait_for(lambda: checkpoints(output), process)
+        process.kill()
+    done, kept = complete(output), steps_kept(output)
+    finish(output, nodes.environment, *nodes.options)
+    assert done.items() <= complete(output).items(), "nothing is computed twice"
+    assert nodes.begun()[0] == 0 and nodes.begun()[1] >= kept > 0
+    look_at_the_end(output, serial)
+
+
+def test_ctrl_c_reaches_the_workers_and_their_checkpoint_the_driver(tmp_path: Path) -> None:
+    """On a cluster of its own; the terminal's signal goes to all of its process group."""
+    output, steps = tmp_path / "runs", 10 * STEPS  # seconds, when the driver has heard of the first quarter
+    longer = ("--set", f"stages.fsrcnn.training.steps={steps}")
+    environment = {**os.environ, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    with drive(output, environment, *longer, "--executor", "ray", "--max-parallel", "1") as process:
+        assert process.stderr is not None
+        assert any("train fsrcnn" in line and f"/{steps} " in line for line in process.stderr)
+        assert not checkpoints(output), "the first would be a minute old"
+        sent = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and time.monotonic() - sent < SECONDS, said
+    assert said.splitlines()[-1].startswith(f"interrupted: what is finished is kept in {output}; to go on: ")
+    assert "Traceback" not in said
+    assert steps // 4 <= steps_kept(output) < steps
+    assert mlflow_statuses(output) == {"FINISHED", "KILLED"}
+
+
+def test_an_error_in_a_worker_is_the_cells(nodes: Cluster, command: Run) -> None:
+    """Its training gets two processes, for it is to have two GPUs."""
+    nodes.join(cpus=2, gpus=2)
+    changes = ("--set", "resources.train.gpus=2", "--set", "stages.*.training.batch_size=3")
+    done = command(*SMALL, *changes, *nodes.options, **nodes.environment)
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("[")]
+    assert len(lines) == 2 and "batch_size 3 cannot be shared out among 2 processes: make it a multiple" in lines[0]
+    assert lines[1].startswith("evaluate fsrcnn on demo-photos, seed 0: not run, because train fsrcnn")
+
+
+def test_a_cell_that_fits_nowhere(command: Run) -> None:
+    done = command(*SMALL, "--executor", "ray", "--set", "resources.evaluate.cpus=1000", RAY_AUTH_TOKEN=secrets.token_hex(32))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "it is to get 1000 CPUs, 0 GPUs, 2 GB, which Ray does not find here" in done.stderr
+
+
+def test_no_cluster_at_the_address(command: Run) -> None:
+    done = command(*SMALL, "--executor", "ray", "--address", "127.0.0.1:1")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "error: no Ray cluster at 127.0.0.1:1 (" in done.stderr
+
+
+@pytest.mark.long
+def test_every_method_on_two_nodes_comes_to_the_serial_runs_bits(nodes: Cluster, command: Run, tmp_path: Path) -> None:
+    smoke = ("--all", "--profile", "smoke", "--set", "threads=1")
+    alone = command(*smoke, output=tmp_path / "serial")
+    assert alone.returncode == 0, alone.stderr
+    for _ in range(2):
+        nodes.join()
+    done = command(*smoke, *nodes.options, output=tmp_path / "ray", **nodes.environment)
+    assert done.returncode == 0, done.stderr
+    look_at_the_end(tmp_path / "ray", tmp_path / "serial")

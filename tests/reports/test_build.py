@@ -1,0 +1,312 @@
+"""``python -m reports.build``: verdicts, marks, formats, and the same bytes whatever the order and the source of the results."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.core.errors import UsageError
+from benchmarks.results.files import SCHEMA, write_result
+from benchmarks.results.record import COMPLETE
+from benchmarks.tracking.tracker import Tracker
+from reports.build import build
+from reports.claims import Judgement, judge
+from reports.grid import Entry, Grid, Section, escape, marks, to_html, to_latex, to_markdown
+from reports.reported import load_paper
+from reports.studies import Evidence, load_evidence, make_studies
+from tests.conftest import ROOT
+
+PAPER = load_paper()
+IMAGES = [f"image-{index}" for index in range(16)]
+ORDER = {
+    "bicubic": 22.0,
+    "fsrcnn": 21.6,
+    "edsr": 21.5,
+    "bm3d-edsr": 22.3,
+    "cincgan": 23.4,
+    "srgan-paired": 23.4,
+    "edsr-paired": 24.5,
+}
+WITHOUT_TORCH = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "torchvision", "mlflow", "basicsr", "pyiqa"):
+            raise ImportError(f"{name} is not here")
+sys.meta_path.insert(0, Blocked())
+from reports.build import main
+sys.exit(main())
+"""
+
+
+def result(method: str, psnr: float, seed: int | None = 0, **changes: Any) -> dict[str, Any]:
+    """An evaluation whose images scatter around a mean; SSIM follows PSNR."""
+    trained = method not in ("bicubic", "realsr")
+    values = {image: psnr + 0.6 * (index % 4) + 0.01 * ((index * 7 + len(method)) % 5) for index, image in enumerate(IMAGES)}
+    cell = {"id": f"{method.replace('/', '.')}-{seed}", "kind": "evaluate", "label": method, "seed": seed if trained else None}
+    scores = {"ntire2018": {"psnr": values, "ssim": {image: value / 50 for image, value in values.items()}}}
+    found = {
+        "schema": SCHEMA,
+        "status": COMPLETE,
+        "cell": {**cell, "dataset": "demo-photos", "code": "c", "needs": {"stage": "t"} if trained else {}},
+        "profile": "demo",
+        "changes": [],
+        "settings": {"protocols": {"ntire2018": 1}, "metrics": {"psnr": {}, "ssim": {}}},
+        "data": {"digest": "d" * 64, "scale": 4, "dataset": "demo-photos"},
+        "seconds": 1.0,
+        "finished_at": "2026-01-01T00:00:00+00:00",
+        "environment": {},
+        "git": {"commit": "abc", "dirty": False},
+        "scores": scores,
+    }
+    return {**found, **changes}
+
+
+def evidence(*results: Mapping[str, Any]) -> list[Evidence]:
+    return [Evidence(dict(each), None, f"run-{each['cell']['id']}") for each in results]
+
+
+def everything(**psnr: float) -> list[Evidence]:
+    chosen = {**ORDER, **{name.replace("_", "-"): value for name, value in psnr.items()}}
+    return evidence(*(result(method, value) for method, value in chosen.items()))
+
+
+def verdicts(found: Sequence[Evidence]) -> dict[str, Judgement]:
+    (study,) = make_studies(found)
+    return {each.claim.name: each for each in judge(PAPER, study)}
+
+
+def test_the_papers_numbers_and_claims_are_all_there() -> None:
+    """Table 1 and two single images, as the paper has them."""
+    table = {each.method: (each.psnr, each.ssim) for each in PAPER.reported if not each.image}
+    assert table == {
+        "bicubic": (22.85, 0.65),
+        "fsrcnn": (22.79, 0.61),
+        "edsr": (22.67, 0.62),
+        "edsr-paired": (25.77, 0.71),
+        "srgan-paired": (24.33, 0.67),
+        "bm3d-edsr": (22.88, 0.68),
+        "cincgan": (24.33, 0.69),
+    }
+    assert {(each.image, each.method) for each in PAPER.reported if each.image} == {
+        (image, method)
+        for image in ("penguin", "carved frieze")
+        for method in ("bicubic", "edsr-paired", "srgan-paired", "bm3d-edsr", "cincgan")
+    }
+    assert all(each.source and each.certainty for each in PAPER.reported)
+    assert [claim.name for claim in PAPER.claims] == ["1", "2", "3a", "3b", "4", "5"]
+
+
+def test_verdicts_follow_the_numbers() -> None:
+    found = verdicts(everything())
+    assert {name: each.verdict for name, each in found.items()} == {
+        "1": "reproduced",
+        "2": "reproduced",
+        "3a": "reproduced",
+        "3b": "not distinguishable",
+        "4": "reproduced",
+        "5": "not run",
+    }
+    against_bicubic = found["1"].findings[0]
+    assert against_bicubic.difference is not None and against_bicubic.difference.mean == pytest.approx(1.4, abs=0.05)
+    assert against_bicubic.difference.low > 0
+    reversed_ = verdicts(everything(edsr=23.0, cincgan=21.0))
+    assert {name: reversed_[name].verdict for name in ("1", "2", "3a")} == {
+        "1": "not reproduced",
+        "2": "not reproduced",
+        "3a": "not reproduced",
+    }
+    assert reversed_["2"].findings[0].difference.mean == pytest.approx(-1.0, abs=0.05)  # type: ignore[union-attr]
+
+
+def test_a_claim_with_a_method_that_was_not_run_is_not_run_unless_it_is_contradicted() -> None:
+    without = [each for each in everything() if each.label != "fsrcnn"]
+    assert verdicts(without)["1"].verdict == "not run"
+    worse = [each for each in everything(cincgan=20.0) if each.label != "fsrcnn"]
+    assert verdicts(worse)["1"].verdict == "not reproduced"
+
+
+def test_claims_use_the_mean_over_seeds() -> None:
+    two = [*everything(), *evidence(result("cincgan", 19.0, seed=1, cell={**result("cincgan", 0, 1)["cell"]}))]
+    assert verdicts(two)["1"].verdict == "not reproduced"
+
+
+def test_studies_hold_only_what_can_be_compared() -> None:
+    other_pixels = result("edsr", 20.0, data={"digest": "e" * 64, "scale": 4, "dataset": "demo-photos"})
+    elsewhere = result("edsr", 20.0, data={"digest": "d" * 64, "scale": 4, "dataset": "demo-photos", "trained_on": "bsds"})
+    studies = make_studies([*everything(), *evidence(other_pixels, elsewhere)])
+    assert [(study.trained_on, len(study.methods)) for study in studies] == [("bsds", 2), ("demo-photos", 7), ("demo-photos", 1)]
+    assert list(studies[0].methods) == ["bicubic", "edsr"], "what needs no training stands in both"
+
+
+def test_the_latest_unchanged_evaluation_stands_for_its_method_and_seed() -> None:
+    older = result("edsr", 20.0)
+    newer = result("edsr", 21.0, finished_at="2026-02-01T00:00:00+00:00", cell={**older["cell"], "id": "newer"})
+    changed = result(
+        "edsr",
+        30.0,
+        finished_at="2026-03-01T00:00:00+00:00",
+        cell={**older["cell"], "id": "changed"},
+        changes=["stages.edsr.training.steps=2"],
+    )
+    (study,) = make_studies(evidence(changed, older, newer))
+    assert [each.id for each in study.methods["edsr"]] == ["newer"]
+    assert [each.id for each in study.left_out] == ["changed", older["cell"]["id"]]
+    (alone,) = make_studies(evidence(changed))
+    assert alone.methods["edsr"][0].changes == ("stages.edsr.training.steps=2",)
+
+
+def test_results_of_before_have_an_unknown_profile() -> None:
+    old = result("bicubic", 22.0)
+    del old["profile"], old["changes"]
+    (study,) = make_studies(evidence(old))
+    assert study.profile == "unknown profile"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for each in everything():
+        where = tmp_path / "runs" / "cells" / f"evaluate-{each.label}-{each.id}"
+        write_result(where / "result.json", dict(each.result))
+        (where / "mlflow.json").write_text(json.dumps({"run_id": each.mlflow}))
+    return tmp_path / "runs"
+
+
+def contents(where: Path) -> dict[str, bytes]:
+    return {path.relative_to(where).as_posix(): path.read_bytes() for path in sorted(where.rglob("*")) if path.is_file()}
+
+
+def test_the_same_results_give_the_same_bytes_in_any_order(folder: Path, tmp_path: Path) -> None:
+    found = load_evidence(folder)
+    build(found, tmp_path / "a")
+    build(list(reversed(found)), tmp_path / "b")
+    build(found, tmp_path / "a")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert {"tables.csv", "tables.tex", "tables/demo-demo-photos-paper.md"} <= contents(tmp_path / "a").keys()
+
+
+def test_every_number_of_the_csv_names_its_cells_and_runs(folder: Path, tmp_path: Path) -> None:
+    build(load_evidence(folder), tmp_path / "out")
+    with (tmp_path / "out" / "tables.csv").open(encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert list(lines[0])[-2:] == ["cells", "mlflow_runs"]
+    assert len(lines) == 7 * 2 + 6
+    for line in lines:
+        behind = [f"{line['method']}-0", *(["bicubic-0"] if line["metric"] == "psnr-gain" else [])]
+        assert line["cells"].split() == behind
+        assert line["mlflow_runs"].split() == [f"run-{cell}" for cell in behind], "a difference is of two"
+    (psnr,) = (line for line in lines if (line["method"], line["metric"]) == ("edsr", "psnr"))
+    values = result("edsr", ORDER["edsr"])["scores"]["ntire2018"]["psnr"].values()
+    assert float(psnr["mean"]) == pytest.approx(sum(values) / len(values), abs=1e-12)
+
+
+def test_reported_and_measured_numbers_do_not_mix(folder: Path, tmp_path: Path) -> None:
+    build(load_evidence(folder), tmp_path / "out")
+    text = (tmp_path / "out" / "tables" / "demo-demo-photos-paper.md").read_text(encoding="utf-8")
+    assert "The measured numbers are of other images: compare ΔPSNR only." in text
+    row = next(line for line in text.splitlines() if line.startswith("| edsr (table 1"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[1:4] == ["22.67", "0.62", "-0.18"]
+    assert cells[4].startswith("22.4") and cells[7] == "other data"
+    same = [
+        replace(each, result={**each.result, "cell": {**each.result["cell"], "dataset": "div2k-track2"}}) for each in everything()
+    ]
+    build(same, tmp_path / "same")
+    text = (tmp_path / "same" / "tables" / "demo-div2k-track2-paper.md").read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("| edsr (table 1"))
+    assert row.strip("| ").endswith("-0.25")
+
+
+def test_torch_is_not_needed(folder: Path, tmp_path: Path) -> None:
+    line = [sys.executable, "-c", WITHOUT_TORCH, "--results", str(folder), "--output", str(tmp_path / "out")]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "demo-demo-photos: claims: 4 reproduced, 1 not distinguishable, 1 not run" in done.stdout
+
+
+def test_tables_from_mlflow_are_those_from_the_files(folder: Path, tmp_path: Path) -> None:
+    found = load_evidence(folder)
+    with Tracker(folder, invocation={"profile": "demo"}, warn=pytest.fail) as tracker:
+        for each in found:
+            assert each.folder
+            tracker.mirror(each.result, each.folder)
+    line = [sys.executable, "-m", "reports.build", "--results", str(folder)]
+    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    for more in (["--output", str(tmp_path / "files")], ["--output", str(tmp_path / "mlflow"), "--from-mlflow"]):
+        done = subprocess.run([*line, *more], cwd=ROOT, env=env, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+    tables = [{name: text for name, text in contents(tmp_path / kind).items() if "table" in name} for kind in ("files", "mlflow")]
+    assert tables[0] == tables[1]
+
+
+def test_mistakes(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for arguments, message in (
+        (("--results", str(tmp_path / "empty")), "no results here: give the folder of a run"),
+        (("--results", str(tmp_path / "empty"), "--from-mlflow"), "no such database"),
+        (("--results", str(folder), "--from-mlflow", f"sqlite:///{folder / 'cells'}"), "no such database"),
+        (("--results", str(folder), "--output", "/dev/null/x"), "cannot be written"),
+    ):
+        env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+        done = subprocess.run(
+            [sys.executable, "-m", "reports.build", *arguments], cwd=ROOT, env=env, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert message in done.stderr
+    next(folder.glob("cells/*/result.json")).write_text("{")
+    with pytest.raises(UsageError, match="corrupt result file"):
+        load_evidence(folder)
+
+
+GRID = Grid(
+    "nasty",
+    "100 % of <b>a_b</b> & $c$ | d",
+    ("method", "PSNR ↑ rgb"),
+    (
+        Section("", ((Entry("a|b_c", "50 %"), Entry("20.00", "19…21", "best", ("<cell>",), 20.0)),)),
+        Section("supervised {x}", ((Entry("<img src=x onerror=alert(1)>"), Entry("∞", value=float("inf"))),)),
+    ),
+)
+
+
+def test_texts_are_escaped_in_every_format() -> None:
+    page = to_html(GRID)
+    assert "<img" not in page and "<b>" not in page and "&lt;img src=x" in page and 'data-cells="&lt;cell&gt;"' in page
+    assert "a\\|b_c (50 %)" in to_markdown(GRID)
+    tex = to_latex(GRID)
+    assert r"100 \% of $<$b$>$a\_b$<$/b$>$ \& \$c\$ | d" in tex and r"\textbf{20.00}" in tex and r"\emph{supervised \{x\}}" in tex
+    assert escape("\\{}") == r"\textbackslash{}\{\}"
+
+
+def test_minus_signs_are_no_hyphens_where_text_is_typeset() -> None:
+    grid = Grid("small", "", ("method", "x"), (Section("", ((Entry("-0.10", "-0.13…+0.07"), Entry("x-2 -∞", "--set a=-1")),)),))
+    assert r"$-$0.10 {\scriptsize($-$0.13\ldots{}+0.07)} & x-2 $-$$\infty$ {\scriptsize(--set a=-1)}" in to_latex(grid)
+    assert "−0.10 <small>−0.13…+0.07</small></th><td>x-2 −∞ <small>--set a=-1</small>" in to_html(grid)
+    assert "-0.10 (-0.13…+0.07)" in to_markdown(grid), "to be read by programs too"
+
+
+def test_marks() -> None:
+    assert marks([1.0, 3.0, 2.0, None], higher_is_better=True, digits=2) == ["", "best", "second", ""]
+    assert marks([1.0, 3.0, 2.0], higher_is_better=False, digits=2) == ["best", "", "second"]
+    assert marks([2.001, 2.004, 1.0], higher_is_better=True, digits=2) == ["best", "best", "second"], "what prints alike is alike"
+
+
+@pytest.mark.train
+def test_latex_compiles(folder: Path, tmp_path: Path) -> None:
+    if not shutil.which("pdflatex"):
+        pytest.skip("no pdflatex: apt-get install texlive-latex-recommended")
+    build(load_evidence(folder), tmp_path / "out")
+    line = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"]
+    done = subprocess.run(line, cwd=tmp_path / "out", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "out" / "tables.pdf").stat().st_size > 10_000

@@ -1,0 +1,121 @@
+"""Tiled inference equals whole inference, for every method; descriptors say the truth."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+from benchmarks.catalog.registry import METHODS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional
+
+from benchmarks.api.method import Descriptor, Method
+from benchmarks.catalog.profiles import load_profile
+from benchmarks.core.errors import UsageError
+from benchmarks.planning.untrained import untrained_method
+from benchmarks.scoring.receptive_field import receptive_field
+from benchmarks.scoring.tiling import enlarge, margin
+
+LOCAL = [name for name in METHODS if name not in ("bm3d-edsr", "realsr", "realesrgan")]
+NOT_LOCAL = [name for name in METHODS if name not in LOCAL]
+
+
+@cache
+def untrained(name: str, profile: str = "smoke") -> Method:
+    """A method with random weights in every layer: those that start at zero would hide what a tile lacks."""
+    torch.manual_seed(0)
+    method = untrained_method(name, load_profile(profile))
+    networks = [value for value in vars(method).values() if isinstance(value, nn.Module)]
+    for parameter in (parameter for network in networks for parameter in network.parameters()):
+        if not parameter.detach().any():
+            nn.init.normal_(parameter, std=0.05)
+    return method
+
+
+def image(height: int, width: int) -> Tensor:
+    return torch.rand((1, 3, height, width), generator=torch.Generator().manual_seed(height * 1000 + width))
+
+
+@pytest.mark.parametrize("name", LOCAL)
+@pytest.mark.parametrize(("height", "width"), [(131, 90), (75, 203)])
+def test_tiles_equal_the_whole_image(name: str, height: int, width: int) -> None:
+    method, lr = untrained(name), image(height, width)
+    tile = 2 * margin(method.descriptor) + 24
+    assert tile < max(height, width)
+    whole, tiled = enlarge(method, lr), enlarge(method, lr, tile)
+    assert whole.shape == (1, 3, 4 * height, 4 * width)
+    torch.testing.assert_close(tiled, whole, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", LOCAL)
+def test_the_stated_receptive_field_is_no_smaller_than_the_true_one(name: str) -> None:
+    method = untrained(name)
+    side = method.descriptor.receptive_field
+    assert side is not None and side % 2 == 1
+    size = side + 20
+    middle = size // 2
+    lr = image(size, size)
+    changed = lr.clone()
+    changed[..., middle, middle] = 1 - changed[..., middle, middle]
+    moved = (method(lr) - method(changed)).abs().amax(dim=(0, 1)) > 0
+    rows, columns = (torch.nonzero(moved.any(dim)).flatten() // 4 - middle for dim in (1, 0))
+    seen = max(int(offsets.abs().max()) for offsets in (rows, columns))
+    assert seen <= side // 2
+    assert seen >= side // 2 - 3, "the bound is loose: tiles would be wasted"
+
+
+@pytest.mark.train
+@pytest.mark.network
+@pytest.mark.parametrize("name", NOT_LOCAL)
+def test_without_a_receptive_field_seams_are_small(name: str) -> None:
+    method = untrained(name)
+    assert method.descriptor.receptive_field is None
+    lr = functional.interpolate(image(10, 14), size=(72, 100), mode="bicubic").clamp(0, 1)
+    difference = enlarge(method, lr) - enlarge(method, lr, 80)
+    assert difference.pow(2).mean().sqrt() < 0.01
+
+
+class Blocks:
+    """Works on whole blocks of 4 LR pixels only, and sees one pixel around each."""
+
+    descriptor = Descriptor(scale=2, receptive_field=3, multiple=4)
+
+    def __call__(self, lr: Tensor) -> Tensor:
+        assert lr.shape[-1] % 4 == lr.shape[-2] % 4 == 0
+        blurred = functional.avg_pool2d(functional.pad(lr, (1, 1, 1, 1), mode="reflect"), 3, 1)
+        return functional.interpolate(blurred, scale_factor=2, mode="nearest")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(4, 60), st.integers(4, 60), st.integers(6, 40))
+def test_size_multiples_and_any_size_of_image_and_tile(height: int, width: int, tile: int) -> None:
+    method, lr = Blocks(), image(height, width)
+    padded = -(-max(height, width) // 4) * 4
+    if tile < 8 and padded > tile:
+        with pytest.raises(UsageError, match="needs 8 or more"):
+            enlarge(method, lr, tile)
+        return
+    found = enlarge(method, lr, tile)
+    assert found.shape == (1, 3, 2 * height, 2 * width)
+    torch.testing.assert_close(found, enlarge(method, lr), atol=1e-6, rtol=0)
+
+
+def test_a_tile_that_is_all_margin_is_refused() -> None:
+    method = untrained("cincgan")
+    side = 2 * margin(method.descriptor)
+    with pytest.raises(UsageError, match=f"a tile of {side} LR pixels is too small for this method: it needs {side + 1} or more"):
+        enlarge(method, image(side + 40, side + 40), side)
+
+
+def test_receptive_field_of_a_chain() -> None:
+    chain = nn.Sequential(nn.Conv2d(3, 3, 7), nn.Conv2d(3, 3, 3, dilation=2), nn.AvgPool2d(5, 1), nn.Conv2d(3, 3, 1))
+    assert receptive_field(chain) == 1 + 2 * (3 + 2 + 2)
+    assert receptive_field(chain, chain) == 1 + 2 * 14
+
+
+def test_of_the_published_sizes() -> None:
+    fields = {name: untrained_method(name, load_profile("paper")).descriptor.receptive_field for name in ("bicubic", "fsrcnn")}
+    assert fields == {"bicubic": 5, "fsrcnn": 15}
