@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,7 +59,7 @@ class Resources:
     hours: Annotated[float, Meta(gt=0, le=1e5)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fields:
     """Fields of a profile's file, beside ``degradation``, ``degradations`` and ``stages``.
 
@@ -91,10 +91,10 @@ class Fields:
     threads: Annotated[int, Meta(ge=1, le=1024)]
     machine: str
     resources: dict[str, Resources]
-    estimates: dict[str, CellEstimate]
+    estimates: dict[str, CellEstimate] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Profile(Fields):
     """A profile, parsed and checked.
 
@@ -137,19 +137,17 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
     for change in changes:
         _apply(data, change)
         where = f"profile '{name}' with --set {' --set '.join(changes)}"
-    degradation = _degradation(data.pop("degradation", None), data.pop("degradations", {}), where)
-    sections = data.pop("stages", {})
+    degradation = _degradation(data.pop("degradation", None), data.pop("degradations"), where)
+    sections = data.pop("stages")
     profile = build(Fields, data, where)
     if profile.name != name:  # files are called by it
         raise UsageError(f"{where}: name is {profile.name!a}: it must be the file's, '{name}'")
-    if not isinstance(sections, dict):
-        raise UsageError(f"{where}: stages: a table for each stage is needed")
     stages = {
         stage: build(resolve(get_stage(stage).settings), section, f"{where}: stages.{stage}")
         for stage, section in sections.items()
     }
     _check_names(profile, where)
-    values = {field.name: getattr(profile, field.name) for field in fields(Fields)}
+    values = {part.name: getattr(profile, part.name) for part in fields(Fields)}
     return Profile(**values, degradation=degradation, stages=stages, changes=tuple(changes))
 
 
@@ -193,6 +191,8 @@ def _merged(name: str) -> dict[str, Any]:
         for tables in _tables(part):
             _merge(data, tables)
     degradations, stages = data.setdefault("degradations", {}), data.setdefault("stages", {})
+    if not isinstance(degradations, dict) or not isinstance(stages, dict):
+        raise UsageError(f"profile '{name}': degradations and stages: a table for each degradation and stage is needed")
     for degradation, entry in DEGRADATIONS.items():
         degradations[degradation] = with_defaults(resolve(entry.target), degradations.get(degradation, {}))
     for stage, settings in stages.items():
@@ -209,6 +209,8 @@ def _chain(name: str) -> list[str]:
         base = read_toml(FOLDER / f"{chain[0]}.toml").get("extends")
         if base is None:
             return chain
+        if not isinstance(base, str):
+            raise UsageError(f"{FOLDER / chain[0]}.toml: extends {base}: the name of a profile is needed")
         if base in chain:
             raise UsageError(f"profile '{name}': it extends itself, through {', '.join(chain)}: name another")
         chain.insert(0, base)

@@ -100,5 +100,4 @@ def source_file(module: str) -> Path | None:
     if not (ROOT / parts[0]).is_dir():
         return None
     path = ROOT.joinpath(*parts)
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return path if path.is_file() else None
+    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from benchmarks.catalog.registry import METHODS, STAGES
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+
+from benchmarks.catalog import profiles
+from benchmarks.catalog.methods import methods, stages
 from benchmarks.catalog.profiles import load_profile, profile_names
 from benchmarks.core.errors import UsageError
 
@@ -14,15 +18,15 @@ def test_all_profiles_load_with_every_stage() -> None:
     for name in profile_names():
         profile = load_profile(name)
         assert profile.name == name
-        assert set(profile.stages) == set(STAGES)
-        assert set(profile.methods) == set(METHODS)
+        assert set(profile.stages) == set(stages())
+        assert set(profile.methods) == set(methods())
         assert set(profile.estimates) == {*profile.stages, "evaluate"}
 
 
 @pytest.mark.parametrize("name", ["demo", "paper", "smoke"])
 def test_the_weights_are_the_papers_in_every_profile(name: str) -> None:
-    stages = load_profile(name).stages
-    inner, joint = stages["cincgan-inner"], stages["cincgan-joint"]
+    settings = load_profile(name).stages
+    inner, joint = settings["cincgan-inner"], settings["cincgan-joint"]
     assert [getattr(inner.losses, term) for term in ("adversarial", "cycle", "identity", "tv")] == [1, 10, 5, 0.5]
     assert [getattr(joint.lr_losses, term) for term in ("adversarial", "cycle", "identity", "tv")] == [1, 10, 1, 0.5]
     assert [getattr(joint.hr_losses, term) for term in ("adversarial", "cycle", "identity", "tv")] == [1, 10, 5, 2]
@@ -30,8 +34,8 @@ def test_the_weights_are_the_papers_in_every_profile(name: str) -> None:
 
 
 def test_the_paper_profile_has_the_papers_schedule() -> None:
-    stages = load_profile("paper").stages
-    inner, joint = stages["cincgan-inner"].training, stages["cincgan-joint"].training
+    settings = load_profile("paper").stages
+    inner, joint = settings["cincgan-inner"].training, settings["cincgan-joint"].training
     assert (inner.steps, inner.learning_rate, inner.halve_every, inner.batch_size, inner.patch_size) == (
         400_000,
         2e-4,
@@ -46,7 +50,7 @@ def test_the_paper_profile_has_the_papers_schedule() -> None:
         16,
         32,
     )
-    assert (stages["edsr"].blocks, stages["edsr"].channels, stages["edsr"].res_scale) == (32, 256, 0.1)
+    assert (settings["edsr"].blocks, settings["edsr"].channels, settings["edsr"].res_scale) == (32, 256, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -65,10 +69,12 @@ def test_the_paper_profile_has_the_papers_schedule() -> None:
         ("protocols=['rbg']", "unknown protocol 'rbg': did you mean 'rgb'"),
         ("seeds=[-1]", "Expected `int` >= 0"),
         ("methods=[1", "not valid TOML"),
-        ("degradation=track-2", "Invalid enum value"),
-        ("track2_like.blur_sigma_min=4", "blur_sigma_min is larger than blur_sigma_max"),
-        ("track2_like.motion_max=inf", "Expected `float` <= 64"),
-        ("track2_like.noise_signal=nan", "Expected `float`"),
+        ("degradation=track-2", "unknown degradation 'track-2': did you mean 'track2-like'"),
+        ("degradation=[]", "degradation: a name, or a list of names"),
+        ("degradation=['bicubic', 1]", "degradation: a name, or a list of names"),
+        ("degradations.track2-like.blur_sigma_min=4", "blur_sigma_min is larger than blur_sigma_max"),
+        ("degradations.track2-like.motion_max=inf", "Expected `float` <= 64"),
+        ("degradations.track2-like.noise_signal=nan", "Expected `float`"),
         ("threads=99999999999999", "Expected `int` <= 1024"),
         ("stages.edsr.training.patch_size=2", "Expected `int` >= 8"),
         ("stages.cincgan-inner.generator.global_skip=false", "residual_window needs global_skip"),
@@ -92,3 +98,66 @@ def test_changes_take_toml_values_and_bare_words() -> None:
 def test_an_unknown_profile_suggests_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'demo'"):
         load_profile("demmo")
+
+
+def test_optional_settings_can_be_changed_although_no_file_names_them() -> None:
+    assert load_profile("demo", ["stages.edsr.training.recompute=true"]).stages["edsr"].training.recompute
+    assert not load_profile("demo").stages["edsr"].training.recompute
+
+
+def test_a_degradation_can_be_a_list_of_operators() -> None:
+    degradation = load_profile("demo", ["degradation=['track2-like', 'bicubic']"]).degradation
+    assert [part.name for part in degradation.parts] == ["track2-like", "bicubic"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of profiles, copied, to add to."""
+    for path in profiles.FOLDER.glob("*.toml"):
+        (tmp_path / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(profiles, "FOLDER", tmp_path)
+    profiles._merged.cache_clear()
+    yield tmp_path
+    profiles._merged.cache_clear()
+
+
+def test_a_profile_says_only_what_it_changes(folder: Path) -> None:
+    text = 'extends = "demo"\nname = "night"\ndescription = "longer"\n[stages.edsr.training]\nsteps = 9\n[estimates]\n'
+    (folder / "night.toml").write_text(text, encoding="utf-8")
+    night, demo = load_profile("night"), load_profile("demo")
+    assert (night.name, night.description, night.estimates) == ("night", "longer", {}), "estimates are of one machine"
+    assert night.stages["edsr"].training.steps == 9
+    assert night.stages["edsr"].channels == demo.stages["edsr"].channels
+    assert {name: night.stages[name] for name in night.stages if name != "edsr"} == {
+        name: demo.stages[name] for name in demo.stages if name != "edsr"
+    }
+    assert (night.seeds, night.methods, night.degradation) == (demo.seeds, demo.methods, demo.degradation)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('extends = "dmeo"\nname = "night"\n', "unknown profile 'dmeo': did you mean 'demo'"),
+        ('extends = "night"\nname = "night"\n', "profile 'night': it extends itself"),
+        ('extends = "demo"\nname = "day"\n', "name is 'day': it must be the file's, 'night'"),
+        ('extends = "demo"\nname = "night"\n[stages]\nedsr = 3\n', "stages.edsr: Expected `object`, got `int`"),
+        ('extends = "demo"\nname = "night"\nstages = 3\n', "a table for each degradation and stage is needed"),
+        ('extends = "demo"\nname = "night"\ndegradations = 3\n', "a table for each degradation and stage is needed"),
+        ('extends = "demo"\nname = "night"\n[degradations.blur]\n', "unknown degradation 'blur'"),
+        ('extends = 3\nname = "night"\n', "extends 3: the name of a profile is needed"),
+    ],
+)
+def test_a_wrong_file_is_one_clear_line(text: str, message: str, folder: Path) -> None:
+    (folder / "night.toml").write_text(f'description = "longer"\n{text}', encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        load_profile("night")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_methods_file_names_profiles_that_there_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder / "profiles.txt"
+    path.write_text("[dmeo.stages.edsr]\nchannels = 3\n", encoding="utf-8")
+    monkeypatch.setattr(profiles, "profile_files", lambda: [path])
+    with pytest.raises(UsageError, match="unknown profile 'dmeo': did you mean 'demo'"):
+        load_profile("demo")

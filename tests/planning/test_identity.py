@@ -1,0 +1,222 @@
+"""Identity follows the rooms: a changed module gives new ids to the cells whose numbers it decides, and to no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+import pytest
+
+from benchmarks.catalog.methods import FOLDERS
+from benchmarks.catalog.profiles import load_profile
+from benchmarks.core.code_digest import DECIDING_ROOMS, code_digest, decides
+from benchmarks.planning.cells import Cell
+from benchmarks.planning.plan import make_plan
+from tests.helpers.changed_source import changed_source, every_module
+
+STAGES = (
+    "fsrcnn",
+    "edsr",
+    "edsr-paired",
+    "srgan",
+    "srgan-paired",
+    "pseudo-supervision",
+    "cincgan-inner",
+    "cincgan-joint",
+)
+METHODS = (
+    "bicubic",
+    "fsrcnn",
+    "edsr",
+    "edsr-paired",
+    "bm3d-edsr",
+    "srgan",
+    "srgan-paired",
+    "pseudo-supervision",
+    "cincgan",
+    "realsr",
+    "realesrgan",
+)
+
+
+def train(*stages: str) -> set[str]:
+    return {f"train {stage}" for stage in stages}
+
+
+def evaluate(*methods: str) -> set[str]:
+    return {f"evaluate {method}" for method in methods}
+
+
+TRAININGS, EVALUATIONS = train(*STAGES), evaluate(*METHODS)
+WITH_EDSR = ("edsr", "edsr-paired", "pseudo-supervision", "cincgan-joint")
+ENLARGED_BY_EDSR = ("edsr", "edsr-paired", "bm3d-edsr", "pseudo-supervision", "cincgan")
+WITH_GAN = ("pseudo-supervision", "cincgan-inner", "cincgan-joint")
+ON_CLEAN_PAIRS = ("fsrcnn", "edsr", "srgan", "pseudo-supervision", "cincgan-joint")
+WITH_PAIR_STAGE = ("fsrcnn", "edsr", "edsr-paired", "srgan", "srgan-paired")
+ONE_NETWORK = (*WITH_PAIR_STAGE, "pseudo-supervision", "realsr", "realesrgan")
+READS_Z = train(*ON_CLEAN_PAIRS, "cincgan-inner")
+
+# The cells whose numbers each module of the deciding rooms decides by itself; cells that need these follow from the plan.
+# Plans are of the profile demo, whose LR images are all made by track2-like.
+ROOMS: dict[str, set[str]] = {
+    "benchmarks.data.pixels.decode": TRAININGS | EVALUATIONS,
+    "benchmarks.data.pixels.images": TRAININGS | EVALUATIONS,
+    "benchmarks.data.pixels.sampler": TRAININGS,
+    "benchmarks.degradations.operator": TRAININGS | EVALUATIONS,
+    "benchmarks.degradations.rounding": TRAININGS | EVALUATIONS,
+    "benchmarks.degradations.imresize": TRAININGS | EVALUATIONS,
+    "benchmarks.degradations.bicubic": READS_Z,  # makes Y of Z
+    "benchmarks.degradations.track2_like": (TRAININGS - train("fsrcnn", "edsr", "srgan")) | EVALUATIONS,
+    "benchmarks.scoring.alignment": EVALUATIONS,
+    "benchmarks.scoring.cell": EVALUATIONS,
+    "benchmarks.scoring.comparisons": EVALUATIONS,
+    "benchmarks.scoring.evaluation": EVALUATIONS,
+    "benchmarks.scoring.lpips": EVALUATIONS,
+    "benchmarks.scoring.metrics": EVALUATIONS,
+    "benchmarks.scoring.network_method": evaluate(*ONE_NETWORK, "bm3d-edsr"),
+    "benchmarks.scoring.pairs": EVALUATIONS,
+    "benchmarks.scoring.protocol": EVALUATIONS,
+    "benchmarks.scoring.protocols.aligned_rgb": EVALUATIONS,
+    "benchmarks.scoring.protocols.ntire2018": EVALUATIONS,
+    "benchmarks.scoring.protocols.ntire2018_norescale": EVALUATIONS,
+    "benchmarks.scoring.protocols.rgb": EVALUATIONS,
+    "benchmarks.scoring.protocols.rgb_shave4": EVALUATIONS,
+    "benchmarks.scoring.protocols.y_shave4": EVALUATIONS,
+    "benchmarks.scoring.pyiqa_metrics": set(),  # no profile asks for them
+    "benchmarks.scoring.receptive_field": evaluate(*ONE_NETWORK, "bm3d-edsr", "cincgan"),
+    "benchmarks.scoring.statistics": EVALUATIONS,
+    "benchmarks.scoring.tensors": EVALUATIONS,
+    "benchmarks.scoring.tiling": EVALUATIONS,
+    "benchmarks.scoring.trunks": train("srgan", "srgan-paired") | EVALUATIONS,
+    "benchmarks.training.cell": TRAININGS,
+    "benchmarks.training.checkpoints": TRAININGS,
+    "benchmarks.training.distributed": TRAININGS,
+    "benchmarks.training.health": TRAININGS,
+    "benchmarks.training.least_squares_gan": train(*WITH_GAN),
+    "benchmarks.training.loop": TRAININGS,
+    "benchmarks.training.losses": train(*WITH_GAN),
+    "benchmarks.training.networks.basicsr": train(*WITH_EDSR, "srgan", "srgan-paired")
+    | evaluate(*ENLARGED_BY_EDSR, "srgan", "srgan-paired", "realsr", "realesrgan"),
+    "benchmarks.training.networks.edsr": train(*WITH_EDSR) | evaluate(*ENLARGED_BY_EDSR),
+    "benchmarks.training.networks.vgg": train("srgan", "srgan-paired"),
+    "benchmarks.training.networks.vgg_layers": train("srgan", "srgan-paired"),
+    "benchmarks.training.pairs": train(*WITH_PAIR_STAGE, "pseudo-supervision", "cincgan-joint"),
+    "benchmarks.training.stage": TRAININGS,
+}
+NETWORKS = train(*WITH_GAN) | evaluate("pseudo-supervision", "cincgan")
+FOLDER_FILES: dict[str, set[str]] = {
+    "baselines.bicubic.method": evaluate("bicubic"),
+    "baselines.bm3d_edsr.method": evaluate("bm3d-edsr"),
+    "baselines.edsr.method": evaluate("edsr", "edsr-paired", "bm3d-edsr"),
+    "baselines.edsr.paired_stage": train("edsr-paired"),
+    "baselines.edsr.stage": train("edsr"),
+    "baselines.fsrcnn.method": evaluate("fsrcnn"),
+    "baselines.fsrcnn.network": train("fsrcnn") | evaluate("fsrcnn"),
+    "baselines.fsrcnn.stage": train("fsrcnn"),
+    "baselines.pseudo_supervision.method": evaluate("pseudo-supervision"),
+    "baselines.pseudo_supervision.reference_step": set(),
+    "baselines.pseudo_supervision.stage": train("pseudo-supervision"),
+    "baselines.rrdbnet.method": evaluate("realsr", "realesrgan"),
+    "baselines.rrdbnet.ncnn": evaluate("realsr", "realesrgan"),
+    "baselines.srgan.method": evaluate("srgan", "srgan-paired"),
+    "baselines.srgan.network": train("srgan", "srgan-paired") | evaluate("srgan", "srgan-paired"),
+    "baselines.srgan.paired_stage": train("srgan-paired"),
+    "baselines.srgan.reference_step": set(),
+    "baselines.srgan.stage": train("srgan", "srgan-paired"),
+    "cincgan.assembly": train("cincgan-inner", "cincgan-joint") | evaluate("cincgan"),
+    "cincgan.inner": train("cincgan-inner", "cincgan-joint"),
+    "cincgan.joint": train("cincgan-joint"),
+    "cincgan.losses": train("cincgan-inner", "cincgan-joint"),
+    "cincgan.method": evaluate("cincgan"),
+    "cincgan.networks.discriminator": NETWORKS - evaluate("pseudo-supervision"),
+    "cincgan.networks.generator": NETWORKS,
+    "cincgan.networks.high_pass": NETWORKS,
+    "cincgan.reference_step": set(),
+}
+
+
+@cache
+def plan(profile: str) -> list[Cell]:
+    return make_plan(load_profile(profile))
+
+
+def name(cell: Cell) -> str:
+    return f"{cell.kind} {cell.label}"
+
+
+def ids(profile: str) -> dict[str, str]:
+    return {name(cell): cell.id for cell in make_plan(load_profile(profile))}
+
+
+def with_dependents(direct: Iterable[str], profile: str = "demo") -> set[str]:
+    """The cells, and all that need them."""
+    new = set(direct)
+    for cell in plan(profile):  # in an order that respects needs
+        if any(name(needed) in new for needed in cell.needs.values()):
+            new.add(name(cell))
+    return new
+
+
+def new_ids(module: str, profile: str, source: str | None = None) -> set[str]:
+    before = {name(cell): cell.id for cell in plan(profile)}
+    with changed_source(module, source):
+        after = ids(profile)
+    assert before.keys() == after.keys() == TRAININGS | EVALUATIONS
+    return {cell for cell in before if before[cell] != after[cell]}
+
+
+def expected(module: str) -> set[str]:
+    """The cells that a module decides: nothing outside of the deciding rooms and the folders of methods does."""
+    if module.endswith((".__init__", ".settings")):
+        return set()
+    if module.startswith(tuple(f"{folder}." for folder in FOLDERS)):
+        return FOLDER_FILES[module]
+    return ROOMS[module] if module.startswith(tuple(f"{room}." for room in DECIDING_ROOMS)) else set()
+
+
+@pytest.mark.parametrize("module", every_module())
+def test_a_changed_module_gives_new_ids_to_the_cells_that_it_decides(module: str) -> None:
+    assert new_ids(module, "demo") == with_dependents(expected(module))
+
+
+PAPER = [  # degradations, protocols, and rooms that decide nothing
+    "benchmarks.degradations.track2_like",
+    "benchmarks.scoring.protocols.rgb",
+    "benchmarks.training.cell",
+    "benchmarks.scoring.cell",
+    "benchmarks.execution.compute",
+    "benchmarks.data.matching",
+    "benchmarks.data.kinds.user_folder",
+    "benchmarks.data.cards",
+    "benchmarks.catalog.degradations",
+    "benchmarks.catalog.protocols",
+    "benchmarks.api.settings",
+    "cincgan.settings",
+    "baselines.srgan.settings",
+]
+
+
+@pytest.mark.parametrize("module", PAPER)
+def test_in_the_paper_profile_a_degradation_that_no_image_sees_decides_nothing(module: str) -> None:
+    direct = set() if module == "benchmarks.degradations.track2_like" else expected(module)
+    assert new_ids(module, "paper") == with_dependents(direct, "paper")
+
+
+def test_comments_and_docstrings_decide_nothing() -> None:
+    module = "benchmarks.training.losses"
+    source = '"""Other text."""\n# a remark\n'
+    from tests.conftest import ROOT
+
+    text = (ROOT / "benchmarks/training/losses.py").read_text(encoding="utf-8")
+    assert new_ids(module, "demo", source + text.partition('"""')[2].partition('"""')[2]) == set()
+
+
+def test_a_module_outside_the_rooms_is_not_followed() -> None:
+    """What a deciding module imports of files, errors and locks is no part of its digest."""
+    assert not decides("benchmarks.core.files") and not decides("benchmarks.data.cache") and not decides("torch")
+    assert decides("benchmarks.training.loop") and decides("cincgan.inner")
+    before = code_digest("benchmarks.training.loop")
+    with changed_source("benchmarks.core.files"):
+        assert code_digest("benchmarks.training.loop") == before
+    with changed_source("benchmarks.training.health"):
+        assert code_digest("benchmarks.training.loop") != before
