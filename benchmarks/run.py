@@ -29,12 +29,13 @@ EXAMPLES = """\
 examples:
   python -m benchmarks.run --all                          every method of the default profile, minutes on 2 cores
   python -m benchmarks.run --all --profile smoke          the same in seconds, to see that everything works
-  python -m benchmarks.run --all --seeds 0 1 2            three trainings each
+  python -m benchmarks.run --all --seeds 0 1 2            three trainings of each method
   python -m benchmarks.run --methods bicubic edsr         some methods only
   python -m benchmarks.run --ablation                     CinCGAN with each of its parts removed in turn
   python -m benchmarks.run --methods cincgan/no-d1        one variant, beside the full model
-  python -m benchmarks.run --all --dry-run                what would run, what is there already, how long it takes
+  python -m benchmarks.run --all --dry-run                cells to compute, finished cells, time and disk
   python -m benchmarks.run --all --set stages.edsr.training.steps=100
+  python -m benchmarks.run --methods bicubic edsr --set degradation=bicubic       another degradation
   python -m benchmarks.run --all --profile paper --dry-run
   python -m benchmarks.run --all --profile paper --dry-run --step-times FILE      by steps that benchmarks.speed has measured
   python -m benchmarks.run --all --profile paper --datasets demo-photos --set 'stages.*.training.steps=2'
@@ -45,7 +46,7 @@ examples:
   python -m benchmarks.run --all --executor ray --max-parallel 2      two cells at a time on this machine
   python -m benchmarks.run --all --executor ray --address 10.0.0.1:6379   on a Ray cluster: docs/scaling.md
   python -m benchmarks.run --all --profile paper --executor slurm --slurm-partition gpu     a job for each cell: docs/scaling.md
-  python -m benchmarks.run --list                         what there is to choose from
+  python -m benchmarks.run --list                         methods, data sets, degradations, profiles, protocols
 
 exit codes: 0 all done, 1 something failed or diverged, 2 wrong use or something missing, 130 or 143 stopped by Ctrl-C or SIGTERM
 """
@@ -58,47 +59,45 @@ def make_parser() -> Parser:
         "Train and score super-resolution methods; finished work is never computed twice.",
         EXAMPLES,
     )
-    what = parser.add_argument_group("what to run")
-    what.add_argument("--all", action="store_true", help="every method of the profile")
-    what.add_argument("--ablation", action="store_true", help="every variant of CinCGAN, beside the full model")
-    what.add_argument("--methods", nargs="+", metavar="NAME", help="these methods only")
-    what.add_argument("--datasets", nargs="+", metavar="NAME", help="instead of the profile's data sets")
-    what.add_argument("--data-dir", type=named_path, metavar="DIR", help="your own images, as the data set 'folder'")
-    what.add_argument("--train-on", metavar="NAME", help="the data set that methods are trained on (default: each its own)")
-    what.add_argument("--seeds", nargs="+", metavar="N", help="instead of the profile's seeds")
-    what.add_argument("--cell", metavar="ID", help="compute this one cell; --dry-run lists ids, a unique prefix is enough")
-    what.add_argument("--force", action="store_true", help="compute again what is there already")
-    how = parser.add_argument_group("how")
-    how.add_argument("--profile", default="demo", metavar="NAME", help="sizes and schedules: smoke, demo (default), paper")
-    how.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change one setting; repeatable"
+    methods = parser.add_argument_group("methods and data")
+    methods.add_argument("--all", action="store_true", help="every method of the profile")
+    methods.add_argument("--ablation", action="store_true", help="every variant of CinCGAN, beside the full model")
+    methods.add_argument("--methods", nargs="+", metavar="NAME", help="these methods only")
+    methods.add_argument("--datasets", nargs="+", metavar="NAME", help="data sets in place of the profile's")
+    methods.add_argument("--data-dir", type=named_path, metavar="DIR", help="your own images, as the data set 'folder'")
+    methods.add_argument("--train-on", metavar="NAME", help="data set that methods are trained on (default: each its own)")
+    methods.add_argument("--seeds", nargs="+", metavar="N", help="seeds in place of the profile's")
+    methods.add_argument("--cell", metavar="ID", help="compute this cell only; --dry-run lists ids, a unique prefix is enough")
+    methods.add_argument("--force", action="store_true", help="compute finished cells again")
+    settings = parser.add_argument_group("settings")
+    settings.add_argument("--profile", default="demo", metavar="NAME", help="sizes and schedules: smoke, demo (default), paper")
+    settings.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change a setting; repeatable"
     )
-    how.add_argument("--offline", action="store_true", help="open no internet socket; say at once what is missing")
-    how.add_argument("--output", type=named_path, default=Path("runs"), metavar="DIR", help="folder for results (default: runs)")
-    where = parser.add_argument_group("where")
-    where.add_argument(
-        "--executor", choices=tuple(EXECUTORS), default="serial", help="what computes the cells (default: this process)"
+    settings.add_argument("--offline", action="store_true", help="open no internet socket; name missing files at once")
+    settings.add_argument("--output", type=named_path, default=Path("runs"), metavar="DIR", help="results folder (default: runs)")
+    executor = parser.add_argument_group("executor")
+    executor.add_argument(
+        "--executor", choices=tuple(EXECUTORS), default="serial", help="where cells are computed (default: this process)"
     )
-    where.add_argument("--max-parallel", type=int, metavar="N", help="cells at a time (default: as many as the executor can)")
-    where.add_argument("--retries", type=int, default=3, metavar="N", help="of a cell whose process was lost (default: 3)")
-    where.add_argument(
-        "--address", metavar="HOST:PORT", help="of a running Ray cluster (default: one of its own, on this machine)"
-    )
-    where.add_argument("--slurm-partition", metavar="NAME", help="of SLURM's (default: the cluster's)")
-    show = parser.add_argument_group("show")
-    show.add_argument("--list", action="store_true", help="methods, data sets, profiles, protocols; run nothing")
+    executor.add_argument("--max-parallel", type=int, metavar="N", help="cells at a time (default: as many as the executor can)")
+    executor.add_argument("--retries", type=int, default=3, metavar="N", help="restarts of a cell whose process dies (default: 3)")
+    executor.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start Ray on this machine)")
+    executor.add_argument("--slurm-partition", metavar="NAME", help="SLURM partition (default: the cluster's own)")
+    show = parser.add_argument_group("output")
+    show.add_argument("--list", action="store_true", help="print the catalog; run nothing")
     show.add_argument(
         "--dry-run",
         action="store_true",
-        help="cells, what is cached, estimated time and disk, wall time on several GPUs or machines; run nothing",
+        help="print cells, estimated time and disk, wall time on several GPUs or machines; run nothing",
     )
-    show.add_argument("--json", action="store_true", help="print machine-readable results instead of the table")
+    show.add_argument("--json", action="store_true", help="print plain data in place of the table")
     show.add_argument("--markdown", action="store_true", help="with --dry-run: wall times as a Markdown table")
     show.add_argument(
         "--step-times",
         type=named_path,
         metavar="FILE",
-        help="with --dry-run: of python -m benchmarks.speed training --json, instead of the profile's estimates",
+        help="with --dry-run: estimate by this output of python -m benchmarks.speed training --json",
     )
     return parser
 

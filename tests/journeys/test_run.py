@@ -9,20 +9,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from benchmarks.catalog.registry import METHODS, STAGES
 from mlflow import MlflowClient
 from PIL import Image
 
-from benchmarks.catalog.methods import variants_of
+from benchmarks.catalog.methods import methods, stages, variants_of
 from benchmarks.core.errors import UsageError
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.kinds.image_folders import ImageFolders
 from benchmarks.results.files import read_result
+from benchmarks.results.layout import result_files
+from benchmarks.results.record import EvaluationResult, TrainingResult
 from cincgan import CinCGAN
 from tests.conftest import ROOT, Run
 
@@ -42,29 +42,35 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return output, done.stdout
 
 
-def results(output: Path) -> dict[str, dict[str, Any]]:
-    found = [read_result(path) for path in sorted(output.glob("cells/*/result.json"))]
-    return {f"{result['cell']['kind']} {result['cell']['label']}": result for result in found}
+def trainings(output: Path) -> dict[str, TrainingResult]:
+    """Results of training cells, by stage."""
+    results = [read_result(path) for path in result_files(output, "train")]
+    return {result.cell.label: result for result in results if isinstance(result, TrainingResult)}
+
+
+def evaluations(output: Path) -> dict[str, EvaluationResult]:
+    """Results of evaluation cells, by method."""
+    results = [read_result(path) for path in result_files(output, "evaluate")]
+    return {result.cell.label: result for result in results if isinstance(result, EvaluationResult)}
 
 
 def test_every_method_is_trained_and_scored(smoke: tuple[Path, str]) -> None:
     output, printed = smoke
-    found = results(output)
-    assert len(found) == len(METHODS) + len(STAGES)
-    for method in METHODS:
+    trained, evaluated = trainings(output), evaluations(output)
+    assert (set(trained), set(evaluated)) == (set(stages()), set(methods()))
+    for method in methods():
         assert f"  {method} " in printed
-        scores = found[f"evaluate {method}"]["scores"]
+        scores = evaluated[method].scores
         assert set(scores["rgb"]) == {"psnr", "ssim", "lpips"}
         assert set(scores["ntire2018"]) == {"psnr", "ssim"}
         assert all(len(values) == 24 for metrics in scores.values() for values in metrics.values())
-    for stage in STAGES:
-        result = found[f"train {stage}"]
-        assert result["history"][-1]["step"] == result["settings"]["training"]["steps"]
-        assert len(result["weights_digest"]) == 64
-    assert len({json.dumps(found[f"evaluate {method}"]["scores"]) for method in METHODS}) == len(METHODS)
+    for result in trained.values():
+        assert result.history[-1]["step"] == result.settings.stage["training"]["steps"]
+        assert len(result.weights_digest) == 64
+    assert len({json.dumps(result.scores) for result in evaluated.values()}) == len(methods())
     table = (output / "table-smoke.md").read_text(encoding="utf-8")
     upper, released = table.index("*supervised upper references"), table.index("*released weights")
-    for name, method in METHODS.items():
+    for name, method in methods().items():
         place = table.index(f"| {name} ")
         assert {"rival": place < upper, "supervised": upper < place < released, "released": released < place}[method.group]
     assert "mlflow ui --backend-store-uri" in printed
@@ -97,16 +103,16 @@ def test_cells_of_another_environment_are_reused_and_named(smoke: tuple[Path, st
 def test_the_same_seed_gives_the_same_bits(smoke: tuple[Path, str], command: Run, tmp_path: Path) -> None:
     done = command("--methods", "cincgan", "--profile", "smoke", "--set", WITHOUT_LPIPS)
     assert done.returncode == 0, done.stderr
-    first, second = results(smoke[0]), results(tmp_path / "runs")
+    first, second = trainings(smoke[0]), trainings(tmp_path / "runs")
     for stage in ("edsr", "cincgan-inner", "cincgan-joint"):
-        assert first[f"train {stage}"]["weights_digest"] == second[f"train {stage}"]["weights_digest"]
-        assert first[f"train {stage}"]["history"] == second[f"train {stage}"]["history"]
-    ours = second["evaluate cincgan"]["scores"]
-    assert ours["ntire2018"] == first["evaluate cincgan"]["scores"]["ntire2018"]
-    assert ours["rgb"]["psnr"] == first["evaluate cincgan"]["scores"]["rgb"]["psnr"]
+        assert first[stage].weights_digest == second[stage].weights_digest
+        assert first[stage].history == second[stage].history
+    before, after = (evaluations(output)["cincgan"].scores for output in (smoke[0], tmp_path / "runs"))
+    assert after["ntire2018"] == before["ntire2018"]
+    assert after["rgb"]["psnr"] == before["rgb"]["psnr"]
 
 
-VARIANTS = [entry.name for entry in variants_of("cincgan")]
+VARIANTS = list(variants_of("cincgan"))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +130,7 @@ def test_the_ablation_stands_beside_the_full_model(
     done = command(*what, "--profile", "smoke", "--json")
     assert done.returncode == 0, done.stderr
     everything, ablation = json.loads(done.stdout)["tables"]
-    assert [row["method"] for row in everything["rows"]] == list(METHODS)
+    assert [row["method"] for row in everything["rows"]] == list(methods())
     full, *rows = ablation["rows"]
     assert (full["method"], full["psnr_gain"], ablation["reference"]) == ("cincgan", {}, "cincgan")
     assert [row["method"] for row in rows] == names
@@ -165,18 +171,18 @@ def test_mlflow_holds_what_the_files_hold(smoke: tuple[Path, str]) -> None:
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     children = {run.data.tags["cell_id"]: run for run in runs if "mlflow.parentRunId" in run.data.tags}
     assert len(parents) == 1
-    assert len(children) == len(METHODS) + len(STAGES)
+    assert len(children) == len(methods()) + len(stages())
     assert {run.info.status for run in runs} == {"FINISHED"}
-    for result in results(output).values():
-        child = children[result["cell"]["id"]]
+    for result in evaluations(output).values():
+        child = children[result.cell.id]
         assert child.data.tags["mlflow.parentRunId"] == parents[0].info.run_id
-        for protocol, metrics in result.get("summary", {}).items():
-            for metric, estimate in metrics.items():
-                assert child.data.metrics[f"{protocol}.{metric}"] == estimate["mean"]
-    joint = children[results(output)["train cincgan-joint"]["cell"]["id"]]
+        for protocol, metrics in result.summary.items():
+            for metric, interval in metrics.items():
+                assert child.data.metrics[f"{protocol}.{metric}"] == interval.mean
+    joint = children[trainings(output)["cincgan-joint"].cell.id]
     assert len(client.get_metric_history(joint.info.run_id, "hr_cycle")) == 20
     assert joint.data.params["hr_losses.cycle"] == "10.0"
-    scored = children[results(output)["evaluate cincgan"]["cell"]["id"]]
+    scored = children[evaluations(output)["cincgan"].cell.id]
     assert len(client.list_artifacts(scored.info.run_id, "samples")) == 6
 
 
@@ -240,8 +246,8 @@ def test_a_stopped_run_goes_on_and_dry_run_says_what_is_left(smoke: tuple[Path, 
     done = command("--profile", "smoke", "--cell", lost.name[-16:-8], "--json")
     assert done.returncode == 0, done.stderr
     assert "[1/1] evaluate cincgan" in done.stderr
-    assert [row["method"] for row in json.loads(done.stdout)["tables"][0]["rows"]] == list(METHODS)
-    assert read_result(lost / "result.json")["scores"] == read_result(smoke[0] / "cells" / lost.name / "result.json")["scores"]
+    assert [row["method"] for row in json.loads(done.stdout)["tables"][0]["rows"]] == list(methods())
+    assert evaluations(copied)["cincgan"].scores == evaluations(smoke[0])["cincgan"].scores
 
 
 def test_a_corrupt_result_stops_the_run_before_anything_is_touched(smoke: tuple[Path, str], command: Run, tmp_path: Path) -> None:
@@ -262,12 +268,12 @@ def test_without_weights_lpips_is_missing_and_everything_else_is_there(command: 
     done = command("--methods", "bicubic", "--profile", "smoke", **nowhere)
     assert done.returncode == 2
     assert "weights 'lpips-alex'" in done.stderr.splitlines()[-1]
-    scores = results(tmp_path / "runs")["evaluate bicubic"]["scores"]
+    scores = evaluations(tmp_path / "runs")["bicubic"].scores
     assert set(scores["rgb"]) == {"psnr", "ssim"}
     assert "lpips: weights missing" in done.stdout
     mended = command("--methods", "bicubic", "--profile", "smoke")
     assert mended.returncode == 0, mended.stderr
-    assert set(results(tmp_path / "runs")["evaluate bicubic"]["scores"]["rgb"]) == {"psnr", "ssim", "lpips"}
+    assert set(evaluations(tmp_path / "runs")["bicubic"].scores["rgb"]) == {"psnr", "ssim", "lpips"}
 
 
 @pytest.mark.parametrize(
@@ -315,7 +321,7 @@ def test_an_unwritable_output_is_one_clear_line(command: Run, tmp_path: Path) ->
 def test_help_lists_examples_and_light_commands_import_nothing_heavy() -> None:
     code = (
         "import sys; from benchmarks.run import main; from benchmarks.planning.plan import make_plan\n"
-        "from benchmarks.catalog.profile import load_profile\n"
+        "from benchmarks.catalog.profiles import load_profile\n"
         "assert main(['--list']) == 0; make_plan(load_profile('demo'))\n"
         "heavy = 'torch mlflow pandas matplotlib pyiqa basicsr skimage sklearn scipy'.split()\n"
         "assert not set(heavy) & set(sys.modules), set(heavy) & set(sys.modules)"
@@ -329,16 +335,16 @@ def test_help_lists_examples_and_light_commands_import_nothing_heavy() -> None:
 def test_force_computes_again_and_comes_to_the_same(command: Run, tmp_path: Path) -> None:
     line = ("--methods", "bicubic", "--profile", "smoke", "--set", WITHOUT_LPIPS)
     assert command(*line).returncode == 0
-    first = results(tmp_path / "runs")["evaluate bicubic"]
+    first = evaluations(tmp_path / "runs")["bicubic"]
     done = command(*line, "--force")
     assert "[1/1] evaluate bicubic" in done.stderr
-    second = results(tmp_path / "runs")["evaluate bicubic"]
-    assert second["scores"] == first["scores"]
-    assert second["seconds"] != first["seconds"]
+    second = evaluations(tmp_path / "runs")["bicubic"]
+    assert second.scores == first.scores
+    assert second.seconds != first.seconds
     next((tmp_path / "runs").glob("cells/*/result.json")).write_text("{")
     assert command(*line).returncode == 2
     assert command(*line, "--force").returncode == 0
-    assert results(tmp_path / "runs")["evaluate bicubic"]["scores"] == first["scores"]
+    assert evaluations(tmp_path / "runs")["bicubic"].scores == first.scores
 
 
 def test_the_first_row_of_the_papers_data_says_which_protocol_is_the_papers(command: Run, tmp_path: Path) -> None:
@@ -362,8 +368,8 @@ def test_the_first_row_of_the_papers_data_says_which_protocol_is_the_papers(comm
     line = ("--methods", "bicubic", "--profile", "paper", "--set", WITHOUT_LPIPS, "--set", "protocols=['rgb', 'ntire2018']")
     done = command(*line, **own)
     assert done.returncode == 0, done.stderr
-    result = results(tmp_path / "runs")["evaluate bicubic"]
-    psnr = {name: metrics["psnr"]["mean"] for name, metrics in result["summary"].items()}
+    result = evaluations(tmp_path / "runs")["bicubic"]
+    psnr = {name: metrics["psnr"].mean for name, metrics in result.summary.items()}
     nearest = min(psnr, key=lambda name: abs(psnr[name] - 22.85))
     expected = f"here rgb {psnr['rgb']:.2f}"
     for text in (done.stdout, done.stderr, (tmp_path / "runs" / "table-paper.md").read_text(encoding="utf-8")):
