@@ -81,7 +81,7 @@ def make_parser() -> Parser:
         "--executor", choices=tuple(EXECUTORS), default="serial", help="where cells are computed (default: this process)"
     )
     executor.add_argument("--max-parallel", type=int, metavar="N", help="cells at a time (default: as many as the executor can)")
-    executor.add_argument("--retries", type=int, default=3, metavar="N", help="restarts of a cell whose process dies (default: 3)")
+    executor.add_argument("--retries", type=int, default=3, metavar="N", help="restarts after a lost process (default: 3)")
     executor.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start Ray on this machine)")
     executor.add_argument("--slurm-partition", metavar="NAME", help="SLURM partition (default: the cluster's own)")
     show = parser.add_argument_group("output")
