@@ -1,4 +1,4 @@
-"""What cells cost: time, and how many GPUs of it, from measured steps or from a profile's estimates."""
+"""Costs of cells, in seconds and GPUs, from measured steps or from a profile's estimates."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from benchmarks.planning.step_times import StepFigure, read_figures
 
 @dataclass(frozen=True)
 class Cost:
-    """What a cell costs on one worker, and what it takes.
+    """Cost of a cell on one worker.
 
     Attributes:
-        seconds: None where nothing is known.
-        gpus: that it is given. On several it is assumed to need as many times less time.
+        seconds: on one worker; None where they are not known.
+        gpus: set aside for the cell. k GPUs are assumed to be k times as fast as one.
     """
 
     seconds: float | None
@@ -26,23 +26,23 @@ class Cost:
 
     @property
     def workers(self) -> int:
-        """How many it holds. A worker is a GPU with the cores that a cell gets, or those cores alone: one holds any cell."""
+        """Workers that the cell occupies. A worker is a GPU with the cores that a cell gets, or these cores alone."""
         return max(1, self.gpus)
 
     @property
     def wall(self) -> float:
-        """Seconds from its start to its end; 0 where nothing is known."""
+        """Seconds from the cell's start to its end; 0 where they are not known."""
         return (self.seconds or 0.0) / self.workers
 
 
 @dataclass(frozen=True)
 class Costs:
-    """The costs of a plan.
+    """Costs of a plan.
 
     Attributes:
-        worker: what one is, for example ``two CPU cores``.
-        unit: what workers are called, ``GPU`` or ``worker``.
-        of: the costs, by the cell's id.
+        worker: description of a worker, for example ``two CPU cores``.
+        unit: name of a worker, ``GPU`` or ``worker``.
+        of: costs by the cell's id.
     """
 
     worker: str
@@ -51,8 +51,13 @@ class Costs:
 
 
 def estimated(cells: Sequence[Cell], profile: Profile) -> Costs:
-    """By the profile's estimates, which are for the steps that its file says: a training of other steps costs accordingly."""
-    file = load_profile(profile.name)
+    """Costs by the profile's estimates, in proportion to the steps of a training.
+
+    Args:
+        cells: of the profile.
+        profile: perhaps with changed steps; its estimates are of the unchanged ones.
+    """
+    unchanged = load_profile(profile.name)
 
     def seconds(cell: Cell) -> float | None:
         estimate = profile.estimates.get(cell.label if cell.kind == "train" else "evaluate")
@@ -60,14 +65,14 @@ def estimated(cells: Sequence[Cell], profile: Profile) -> Costs:
             return None
         if cell.steps is None:
             return estimate.seconds
-        return estimate.seconds * float(cell.steps / file.stages[cell.label].training.steps)
+        return estimate.seconds * float(cell.steps / unchanged.stages[cell.label].training.steps)
 
     of = {cell.id: Cost(seconds(cell), _gpus(cell, profile)) for cell in cells}
     return Costs(profile.machine, "GPU" if any(cost.gpus for cost in of.values()) else "worker", of)
 
 
 def measured(cells: Sequence[Cell], profile: Profile, path: Path) -> Costs:
-    """By measured steps, in proportion to the pixels of a batch; evaluations by the profile's estimate.
+    """Costs of trainings by measured steps, in proportion to the pixels of a batch; of evaluations by the profile's estimate.
 
     Args:
         cells: of the profile.
@@ -97,9 +102,9 @@ def measured(cells: Sequence[Cell], profile: Profile, path: Path) -> Costs:
 
 
 def _figure(figures: Sequence[StepFigure], stage: str, precision: str) -> StepFigure | None:
-    """In the training's precision, or else in float32, which a device without bfloat16 trains in."""
-    found = {figure.precision: figure for figure in figures if figure.stage == stage}
-    return found.get(precision, found.get("float32"))
+    """The figure of a stage in the training's precision, or else in float32, in which a device without bfloat16 trains."""
+    by_precision = {figure.precision: figure for figure in figures if figure.stage == stage}
+    return by_precision.get(precision, by_precision.get("float32"))
 
 
 def _gpus(cell: Cell, profile: Profile) -> int:

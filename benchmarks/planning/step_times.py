@@ -1,4 +1,4 @@
-"""Figures of training steps: what they say, and the forms they are shown in."""
+"""Times of training steps as ``python -m benchmarks.speed training`` measures them: records, tables, JSON."""
 
 from __future__ import annotations
 
@@ -15,16 +15,28 @@ from benchmarks.core.strict import build, parse_json
 Form = Literal["table", "json", "markdown"]
 Size = Annotated[int, Meta(ge=1, le=10**9)]
 Seconds = Annotated[float, Meta(gt=0, le=1e9)]
-DERIVED = ("images_per_second", "ratio", "fraction")  # what JSON has besides the fields
+DERIVED = ("images_per_second", "ratio", "fraction")  # values that JSON has besides the fields
 
 
 @dataclass(frozen=True)
 class StepFigure:
-    """One step of one stage: seconds, arithmetic (multiply-adds count twice) and memory, on one device.
+    """Time, arithmetic and memory of one step of one stage, on one device.
 
-    ``seconds`` is None where the stage cannot be measured here; ``missing`` says why. ``ceiling`` is the best rate of the
-    step's dominant convolutions by themselves, forward and backward, in FLOP/s; ``megabytes`` the peak of the process, or on
-    a GPU of its memory.
+    Attributes:
+        stage: name of the stage.
+        profile: whose sizes the networks have.
+        precision: of the forward passes.
+        batch_size: patches per batch.
+        patch_size: side of a patch in LR pixels.
+        device: name of the processor or GPU.
+        threads: of torch on a CPU.
+        seconds: of the step; None where it cannot be measured here.
+        reference_seconds: of the reference step; None where the stage has none.
+        flop: floating-point operations of the step; a multiply-add counts as two.
+        reference_flop: of the reference step.
+        ceiling: best rate of the step's dominant convolutions by themselves, forward and backward, in FLOP/s.
+        megabytes: peak memory of the process, or on a GPU of its memory.
+        missing: why the step cannot be measured here.
     """
 
     stage: str
@@ -44,17 +56,17 @@ class StepFigure:
 
     @property
     def images_per_second(self) -> float | None:
-        """LR patches of one domain."""
+        """LR patches of one domain per second."""
         return self.batch_size / self.seconds if self.seconds else None
 
     @property
     def ratio(self) -> float | None:
-        """How many times faster than the reference step's ours is."""
+        """Reference seconds divided by seconds."""
         return self.reference_seconds / self.seconds if self.seconds and self.reference_seconds else None
 
     @property
     def fraction(self) -> float | None:
-        """What ours reaches of the ceiling."""
+        """Rate of the step divided by the ceiling."""
         return self.flop / self.seconds / self.ceiling if self.seconds and self.flop and self.ceiling else None
 
 
@@ -81,15 +93,15 @@ def _shown(value: float | None, digits: int) -> str:
 def read_figures(path: Path) -> list[StepFigure]:
     """Figures as ``--json`` prints them. Raises UsageError where the file holds anything else."""
     try:
-        found = parse_json(path.read_text(encoding="utf-8"))
-        fields = [{key: value for key, value in each.items() if key not in DERIVED} for each in found]
-        return [build(StepFigure, each, f"figure {number}") for number, each in enumerate(fields, start=1)]
+        figures = parse_json(path.read_text(encoding="utf-8"))
+        fields = [{key: value for key, value in figure.items() if key not in DERIVED} for figure in figures]
+        return [build(StepFigure, values, f"figure {number}") for number, values in enumerate(fields, start=1)]
     except (OSError, ValueError, TypeError, AttributeError, UsageError) as error:
         raise UsageError(f"{path}: no figures of python -m benchmarks.speed training --json ({error})") from error
 
 
 def print_training(figures: Sequence[StepFigure], form: Form) -> None:
-    """Print figures as a table, or with all they say and what follows of it as JSON, or as a Markdown table."""
+    """Print figures as a table, as JSON with derived values, or as a Markdown table."""
     if form == "json":
         from benchmarks.results.files import to_json
 
@@ -101,7 +113,7 @@ def print_training(figures: Sequence[StepFigure], form: Form) -> None:
 
 
 def to_markdown(figures: Sequence[StepFigure]) -> str:
-    """A table, in the order of the figures."""
+    """A Markdown table, in the order of the figures."""
     rows = [list(COLUMNS), ["---" if number < 3 else "---:" for number in range(len(COLUMNS))]]
     rows += [[show(figure) for show in COLUMNS.values()] for figure in figures]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
