@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,7 @@ from benchmarks.core.command import Parser, named_path, run_command
 from benchmarks.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from reports.page import Chapter
-    from reports.reported import Paper
-    from reports.studies import Evidence, Study
-    from reports.tables import Table
+    from reports.studies import Evidence
 
 EXAMPLES = """\
 examples:
@@ -93,54 +90,31 @@ def build(evidence: Sequence[Evidence], output: Path) -> list[str]:
         output: folder to write to; files of the same name are replaced.
 
     Returns:
-        A line per study with its claims' verdicts.
+        A line for each study and paper with the verdicts on the paper's claims.
 
     Raises:
-        UsageError: there is no evaluation, or the folder cannot be written.
+        UsageError: there is no evaluation, a paper's file is invalid, or the folder cannot be written.
     """
     from benchmarks.core.files import write_text
-    from reports.grid import to_html, to_latex, to_markdown
-    from reports.grids import tables, to_csv
+    from reports.chapters import make_chapters
+    from reports.formats import to_html, to_latex, to_markdown
     from reports.page import write_page
-    from reports.reported import load_paper
-    from reports.studies import make_studies
+    from reports.paper import load_papers
+    from reports.tables import to_csv
 
-    studies = make_studies(evidence)
-    if not studies:
+    chapters = make_chapters(evidence, load_papers().values())
+    if not chapters:
         raise UsageError(f"{output}: not written: no finished evaluation among {len(evidence)} results: run benchmarks.run first")
-    found = [(study, tables(study)) for study in studies]
-    paper = load_paper()
-    chapters = [_chapter(paper, study, kinds) for study, kinds in found]
-    grids = {grid.name: grid for chapter in chapters for grid in chapter.grids.values()}
+    grids = {grid.name: grid for chapter in chapters for grid in chapter.all_grids()}
     for name, grid in grids.items():
         for ending, write in (("md", to_markdown), ("tex", to_latex), ("html", to_html)):
             write_text(output / "tables" / f"{name}.{ending}", write(grid))
     inputs = "".join(f"\\input{{tables/{name}.tex}}\n\\clearpage\n" for name in grids)
     write_text(output / "tables.tex", f"{PREAMBLE}{inputs}\\end{{document}}\n")
-    write_text(output / "tables.csv", to_csv(found))
-    write_page(output, paper, chapters, evidence)
-    return [_line(chapter) for chapter in chapters]
-
-
-def _chapter(paper: Paper, study: Study, kinds: Mapping[str, Table]) -> Chapter:
-    """A study with its verdicts and all its tables."""
-    from reports.claims import judge
-    from reports.grids import claims_grid, paper_grid, table_grid
-    from reports.page import Chapter
-
-    judgements = judge(paper, study)
-    grids = {kind: table_grid(f"{study.name}-{kind}", table) for kind, table in kinds.items()}
-    grids["paper"] = paper_grid(f"{study.name}-paper", paper, study, kinds["methods"])
-    grids["claims"] = claims_grid(f"{study.name}-claims", paper, study, judgements)
-    return Chapter(study, kinds, grids, judgements)
-
-
-def _line(chapter: Chapter) -> str:
-    """A study's verdicts."""
-    from reports.claims import summary
-
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in summary(chapter.judgements).items())
-    return f"{chapter.study.name}: claims: {counts}"
+    tables = [table for chapter in chapters for table in chapter.tables]
+    write_text(output / "tables.csv", to_csv(tables, {each.id: each.mlflow for each in evidence}))
+    write_page(output, chapters, evidence)
+    return [line for chapter in chapters for line in chapter.summaries()]
 
 
 if __name__ == "__main__":

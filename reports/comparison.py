@@ -1,4 +1,4 @@
-"""``python -m reports.comparison``: one test image as every method of a run made it, side by side, with its scores."""
+"""``python -m reports.comparison``: one test image from every method of a run, side by side, with its scores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     parser = Parser(
         "python -m reports.comparison",
-        "Draw one sample image as every method of a finished run made it.",
+        "Draw one sample image from every method of a finished run, side by side, with its scores.",
         "example: python -m reports.comparison --image coffee-8-12 --figure comparison.png",
     )
     parser.add_argument("--output", type=named_path, default=Path("runs"), metavar="DIR", help="the run's folder (default: runs)")
@@ -27,26 +27,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
-    from reports.figures import save, style
-    from reports.pictures import load_samples
-    from reports.reported import load_paper
-    from reports.studies import UNKNOWN, load_evidence, make_studies
-    from reports.visual import caption_protocol, comparison
+    from reports.chapters import caption_columns, make_chapters
+    from reports.figures.crops import comparison
+    from reports.figures.drawing import save, style
+    from reports.paper import load_papers
+    from reports.samples import load_samples
+    from reports.studies import UNKNOWN, load_evidence
 
     evidence = load_evidence(options.output, [str(options.data_dir.absolute())] if options.data_dir else ())
-    studies = [study for study in make_studies(evidence) if study.profile in (options.profile, UNKNOWN)]
-    if not studies:
+    chapters = make_chapters(evidence, load_papers().values())
+    chapter = next((chapter for chapter in chapters if chapter.study.profile in (options.profile, UNKNOWN)), None)
+    if chapter is None:
         raise UsageError(f"{options.output}: nothing finished of profile '{options.profile}': run python -m benchmarks.run --all")
-    study = studies[0]
-    samples, notes = load_samples(study)
+    samples, notes = load_samples(chapter.study)
     sample = next((sample for sample in samples if sample.name == options.image), None)
     if sample is None:
         raise unknown("sample", options.image, [sample.name for sample in samples])
     for note in notes:
         print(note, file=sys.stderr)
-    methods = [method for method in study.methods if "/" not in method]
+    methods = [method for method in chapter.study.methods if "/" not in method]
     with style():
-        save(comparison(sample, methods, caption_protocol(study, load_paper())), options.figure)
+        save(comparison(sample, methods, caption_columns(chapter)), options.figure)
     return 0
 
 

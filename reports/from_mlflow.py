@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.core.errors import UsageError
 from benchmarks.results.files import read_result
+from benchmarks.results.layout import RESULT
 from benchmarks.tracking.session import EXPERIMENT, connect, is_mirrored, quiet, sqlite_file
 from benchmarks.tracking.tracker import reason, tracking_uri, without_password
 from reports.studies import Evidence
@@ -65,8 +66,8 @@ def _evidence(client: MlflowClient, run: Any, folder: Path) -> Evidence:
     where = folder / run_id
     where.mkdir()
     try:
-        path = client.download_artifacts(run_id, "result.json", str(where))
+        path = client.download_artifacts(run_id, RESULT, str(where))
         return Evidence(read_result(Path(path)), None, run_id)
     except Exception as error:  # lost, or cut off
-        why = f"MLflow run {run_id} has no whole result.json ({reason(error)})"
+        why = f"MLflow run {run_id} has no whole {RESULT} ({reason(error)})"
         raise UsageError(f"{why}: python -m benchmarks.sync stores what is lost again") from error

@@ -1,4 +1,4 @@
-"""Where numbers come from: every cell as text for the page's dialog."""
+"""Origin of numbers: every cell as text for the page's dialog."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.results.files import to_json
+from benchmarks.results.layout import CELLS, RESULT
 from benchmarks.results.record import DataRecord, Environment, EvaluationResult, Git, Result, TrainingResult
 from reports.studies import Evidence
 
 
 def origins(evidence: Iterable[Evidence]) -> dict[str, dict[str, Any]]:
-    """By cell id: a title, facts as pairs of texts, the settings as JSON, and the ids of the cells that it was built on."""
+    """For each cell, by id: a title, facts as pairs of texts, the settings as JSON, and the ids of the cells that it needs."""
     return {
         each.id: {
             "title": title(each),
@@ -29,7 +30,7 @@ def _settings(result: Result) -> dict[str, Any]:
 
 
 def title(evidence: Evidence) -> str:
-    """What was done with what."""
+    """Kind of the cell, method or stage, and seed."""
     seed = "" if evidence.seed is None else f", seed {evidence.seed}"
     return f"{evidence.result.cell.kind} {evidence.label}{seed}"
 
@@ -38,7 +39,7 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
     result = evidence.result
     cell, data = result.cell, result.data
     missing = result.missing if isinstance(result, EvaluationResult) else {}
-    file = f"cells/{evidence.folder.name}/result.json" if evidence.folder else ""
+    file = f"{CELLS}/{evidence.folder.name}/{RESULT}" if evidence.folder else ""
     return [
         ("cell", evidence.id),
         ("method" if cell.kind == "evaluate" else "stage", evidence.label),
@@ -64,14 +65,14 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
 
 
 def commit(git: Git) -> str:
-    """The commit, and whether the work tree had changes."""
+    """The commit, and a remark if the work tree had changes."""
     if not git.commit:
         return "unknown: no checkout"
     return f"{git.commit}{' with uncommitted changes' if git.dirty else ''}"
 
 
 def _computed(result: Result) -> str:
-    """Precision, device and processes, of which old results may have none."""
+    """Precision, device and number of processes; old results lack some of them."""
     if not isinstance(result, TrainingResult):
         return result.device
     several = f", {result.processes} processes" if result.processes > 1 else ""

@@ -1,72 +1,48 @@
 """The report as one folder that opens from disk: ``index.html`` with its style and script inside, figures and images beside it.
 
-What results name (methods, images, profiles, settings) is data: Jinja escapes it, the script only ever sets text, file names are
-made of letters and digits, and the page's own policy lets nothing but its own script run and nothing be fetched from elsewhere.
+Names in results (methods, images, profiles, settings) are data: Jinja escapes them, the script only ever sets text, file names
+are made of letters and digits, and the page's security policy allows no script but its own and no fetch from elsewhere.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.catalog.methods import methods
-from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.files import write_text
-from benchmarks.core.text import number
-from reports.claims import Judgement, Verdict, summary
-from reports.figures import Drawing, draw_ablation, draw_distribution, draw_plane, draw_training
-from reports.grid import Grid, to_html
+from reports.chapters import Chapter, PaperPart, caption_columns, viewer_columns
+from reports.claims import ClaimVerdict, Verdict, count_verdicts
+from reports.figures.crops import draw_sample
+from reports.figures.distributions import draw_ablation, draw_distribution
+from reports.figures.drawing import Drawing
+from reports.figures.plane import draw_plane, plane_protocol
+from reports.figures.training import draw_training
+from reports.formats import to_html
+from reports.grid import Grid
 from reports.origin import commit, origins, title
-from reports.pictures import HR, LR, Sample, cut, load_samples, view_box, write_webp
-from reports.reported import Paper
+from reports.paper import Paper
+from reports.samples import Sample, load_samples
 from reports.studies import Evidence, Study
-from reports.tables import Table
-from reports.visual import caption_protocol, draw_sample
+from reports.viewer import make_viewer, slug
 
 TEMPLATES = Path(__file__).parent / "templates"
 TITLE = "CinCGAN benchmark: results"
 SIGNS: dict[Verdict, str] = {"reproduced": "✓", "not reproduced": "✗", "not distinguishable": "≈", "not run": "○"}
-TABLES = {
-    "methods": "Methods",
-    "paper": "Reported and measured",
-    "ablation": "Ablation",
-    "claims": "Comparisons behind the claims",
-}
-FULL = "paper"  # the profile whose sizes and schedules are the paper's
-SHOWN_AT = 448  # CSS pixels a side that a picture has at least half of: as many whole times its own size as fit
+PAPER_TABLES = {"reported": "Reported and measured", "claims": "Comparisons behind the claims"}
+FULL = "paper"  # the profile with the sizes and schedules of the papers
 
 
-@dataclass(frozen=True)
-class Chapter:
-    """A study with what was made of it.
-
-    Attributes:
-        tables: by kind.
-        grids: by kind, among them ``paper`` and ``claims``.
-    """
-
-    study: Study
-    tables: Mapping[str, Table]
-    grids: Mapping[str, Grid]
-    judgements: Sequence[Judgement]
-
-    @property
-    def methods(self) -> list[str]:
-        """Those of the main table that were run."""
-        return [row.method for row in self.tables["methods"].rows if row.scores]
-
-
-def write_page(output: Path, paper: Paper, chapters: Sequence[Chapter], evidence: Sequence[Evidence]) -> Path:
+def write_page(output: Path, chapters: Sequence[Chapter], evidence: Sequence[Evidence]) -> Path:
     """Write ``index.html``, ``figures/`` and ``images/``.
 
     Args:
         output: folder to write to; files of the same name are replaced.
-        paper: whose numbers and claims the chapters hold.
         chapters: in the order of the page.
         evidence: every finished cell; numbers, training curves and images come from these.
 
@@ -76,15 +52,16 @@ def write_page(output: Path, paper: Paper, chapters: Sequence[Chapter], evidence
     Raises:
         UsageError: the folder cannot be written.
     """
-    pages = _Pages(output, paper, {each.id: each for each in evidence})
-    made = [pages.chapter(index, chapter) for index, chapter in enumerate(chapters, start=1)]
+    pages = _Pages(output, {each.id: each for each in evidence})
+    rendered = [pages.chapter(index, chapter) for index, chapter in enumerate(chapters, start=1)]
+    papers = {part.paper.name: part.paper for chapter in chapters for part in chapter.papers}
     data = {"cells": origins(evidence), "viewers": pages.viewers}
     page = output / "index.html"
-    write_text(page, _render(paper, made, data))
+    write_text(page, _render(list(papers.values()), rendered, data))
     return page
 
 
-def _render(paper: Paper, chapters: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> str:
+def _render(papers: Sequence[Paper], chapters: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -93,39 +70,37 @@ def _render(paper: Paper, chapters: Sequence[Mapping[str, Any]], data: Mapping[s
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
     own = {"style": Markup(style), "script": Markup(script), "script_hash": Markup(digest)}  # noqa: S704 - our own files
-    return environment.get_template("report.html.j2").render(title=TITLE, paper=paper, chapters=chapters, data=data, **own)
+    return environment.get_template("report.html.j2").render(title=TITLE, papers=papers, chapters=chapters, data=data, **own)
 
 
 class _Pages:
-    """What all chapters share: the folder, the cells, and the viewers so far."""
+    """State that all chapters share: the folder, the cells, and the viewers so far."""
 
-    def __init__(self, output: Path, paper: Paper, cells: Mapping[str, Evidence]) -> None:
-        self.output, self.paper, self.cells = output, paper, cells
+    def __init__(self, output: Path, cells: Mapping[str, Evidence]) -> None:
+        self.output, self.cells = output, cells
         self.viewers: list[dict[str, Any]] = []
 
     def chapter(self, index: int, chapter: Chapter) -> dict[str, Any]:
-        """A study as the template wants it; its figures and images are written on the way."""
+        """A chapter for the template; its figures and images are written on the way."""
         study = chapter.study
-        stem = f"{index}-{slug(study.name)}"
-        identity = f"study-{index}"
-        tables = [_table(identity, kind, grid) for kind, grid in _in_order(chapter.grids)]
+        stem, identity = f"{index}-{slug(study.name)}", f"study-{index}"
         samples, notes = load_samples(study)
+        tables = [_table(identity, kind, _title(kind), grid) for kind, grid in chapter.grids.items() if grid.sections]
+        papers = [_paper(identity, part, study) for part in chapter.papers]
         figures = [
-            {"part": part, "title": title, "note": note, "drawings": [self._write(stem, each) for each in drawings]}
-            for part, title, note, drawings in _figures(chapter, self.paper, self.cells)
+            {"id": f"{identity}-{part}", "title": heading, "note": note, "drawings": [self._write(stem, d) for d in drawings]}
+            for part, heading, note, drawings in _figures(chapter, self.cells)
             if drawings
         ]
-        counts = summary(chapter.judgements)
-        parts = [("claims", "Claims"), *((each["part"], each["title"]) for each in (*tables, *figures))]
+        images = {"id": f"{identity}-images", "title": "Images"}
         return {
             "id": identity,
             "title": _heading(study),
             "facts": _facts(chapter),
-            "parts": [*parts, *([("images", "Images")] if samples else [])],
-            "notes": [*_scope(study, self.paper), *_diverged(study), *_left_out(study), *notes],
-            "counts": [(_verdict(verdict), counts[verdict]) for verdict in SIGNS if verdict in counts],
-            "claims": [_claim(judged) for judged in chapter.judgements],
+            "parts": [(part["id"], part["title"]) for part in (*tables, *papers, *figures, *([images] if samples else []))],
+            "notes": [*_diverged(study), *_left_out(study), *notes],
             "tables": tables,
+            "papers": papers,
             "figures": figures,
             "samples": [self._sample(stem, place, sample, chapter) for place, sample in enumerate(samples, start=1)],
         }
@@ -140,57 +115,41 @@ class _Pages:
         return {"light": light, "dark": dark, "width": width, "height": height, **about}
 
     def _sample(self, stem: str, place: int, sample: Sample, chapter: Chapter) -> dict[str, Any]:
-        protocol = caption_protocol(chapter.study, self.paper)
-        drawing = draw_sample(sample, chapter.methods, protocol, f"sample-{place:02}")
-        viewer = self._viewer(f"images/{stem}/{place:02}-{slug(sample.name)}", sample, chapter, protocol)
+        drawing = draw_sample(sample, chapter.methods, caption_columns(chapter), f"sample-{place:02}")
+        folder = f"images/{stem}/{place:02}-{slug(sample.name)}"
+        columns = viewer_columns(chapter)
+        viewer = make_viewer(self.output, folder, len(self.viewers), sample, columns, chapter.under_study)
+        self.viewers.append({"region": viewer["region"], "versions": viewer["versions"]})
         return {"name": sample.name, "drawing": self._write(stem, drawing), "viewer": viewer}
 
-    def _viewer(self, folder: str, sample: Sample, chapter: Chapter, protocol: str) -> dict[str, Any]:
-        """Write every version of a sample; what the template and the script must know of them."""
-        box = view_box(sample)
-        top, left, height, width = box
-        versions = []
-        for name, image in sample.images.items():
-            source = f"{folder}/{slug(name)}.webp"
-            write_webp(self.output / source, cut(image, box, sample.scale if name == LR else 1))
-            about = _scores(sample, name, chapter, protocol)
-            versions.append({"name": name, "src": source, "alt": f"{sample.name}: {name}", **about})
-        row, column, tall, wide = sample.region
-        region = [(row - top) / height, (column - left) / width, tall / height, wide / width]
-        names = list(sample.images)
-        index = len(self.viewers)
-        self.viewers.append({"region": region, "versions": versions})
-        whole = next(image for name, image in sample.images.items() if name != LR).shape
-        part = f"Cut to {width}×{height} of {whole[1]}×{whole[0]} pixels, around the marked region."
-        return {
-            "id": f"viewer-{index}",
-            "index": index,
-            "width": width,
-            "height": height,
-            "display": width * max(1, SHOWN_AT // width),
-            "versions": versions,
-            "left": names.index("bicubic") if "bicubic" in names else 0,
-            "right": names.index(self.paper.ablation_of) if self.paper.ablation_of in names else len(names) - 1,
-            "cropped": part if (height, width) != whole[:2] else "",
-        }
 
-
-def slug(name: str) -> str:
-    """A name as part of a file name: letters, digits, points, dashes; nothing else, whatever the name holds."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")[:80] or "unnamed"
-
-
-def _in_order(grids: Mapping[str, Grid]) -> list[tuple[str, Grid]]:
-    return [(kind, grids[kind]) for kind in TABLES if kind in grids]
-
-
-def _table(identity: str, kind: str, grid: Grid) -> dict[str, Any]:
-    """A table without its caption, which stands above where it needs not be as wide."""
+def _table(identity: str, kind: str, heading: str, grid: Grid) -> dict[str, Any]:
+    """A table without its caption, which stands above it and need not be as wide."""
     from markupsafe import Markup
 
     html = to_html(replace(grid, name=f"{identity}-{kind}-table", caption=""))
-    part = "comparisons" if kind == "claims" else kind
-    return {"part": part, "title": TABLES[kind], "caption": grid.caption, "html": Markup(html)}  # noqa: S704 - to_html escapes
+    return {"id": f"{identity}-{kind}", "title": heading, "caption": grid.caption, "html": Markup(html)}  # noqa: S704 - to_html escapes
+
+
+def _title(kind: str) -> str:
+    """Heading of a table of the study: ``Methods``, ``Ablation``, ``Ablation of <method>``."""
+    name, _, base = kind.partition("-")
+    return f"{name.capitalize()} of {base}" if base else name.capitalize()
+
+
+def _paper(identity: str, part: PaperPart, study: Study) -> dict[str, Any]:
+    paper = part.paper
+    own = f"{identity}-paper-{paper.name}"
+    counts = count_verdicts(part.verdicts)
+    return {
+        "id": own,
+        "title": f"Paper: {paper.name}",
+        "paper": paper,
+        "scope": _scope(study, paper),
+        "counts": [(_verdict(verdict), counts[verdict]) for verdict in SIGNS if verdict in counts],
+        "claims": [_claim(judged) for judged in part.verdicts],
+        "tables": [_table(own, kind, heading, part.grids[kind]) for kind, heading in PAPER_TABLES.items() if kind in part.grids],
+    }
 
 
 def _heading(study: Study) -> str:
@@ -199,72 +158,77 @@ def _heading(study: Study) -> str:
 
 
 def _facts(chapter: Chapter) -> list[tuple[str, str]]:
-    evidence = [each for found in chapter.study.methods.values() for each in found]
+    table = chapter.tables[0]
+    evidence = [each for cells in chapter.study.methods.values() for each in cells]
     seeds = sorted({each.seed for each in evidence if each.seed is not None})
     commits = sorted({commit(each.result.git)[:10] for each in evidence})
     changed = any(each.result.git.dirty for each in evidence)
     days = sorted({each.result.finished_at[:10] for each in evidence})
     return [
-        ("test images", str(max((row.images for row in chapter.tables["methods"].rows), default=0))),
+        ("test images", str(table.images)),
         ("methods", str(len(chapter.methods))),
         ("training seeds", ", ".join(map(str, seeds)) or "none"),
-        ("protocols", ", ".join(dict.fromkeys(protocol for protocol, _ in chapter.tables["methods"].columns))),
+        ("protocols", ", ".join(table.protocols)),
         ("code", f"{', '.join(commits)}{', with uncommitted changes' if changed else ''}"),
         ("computed", days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"),
     ]
 
 
 def _diverged(study: Study) -> Iterator[str]:
-    for each in (each for found in study.diverged.values() for each in found):
+    for each in (each for cells in study.diverged.values() for each in cells):
         yield f"{title(each)} ({each.id}) has no scores: {each.result.diagnosis}."
-
-
-def _scope(study: Study, paper: Paper) -> Iterator[str]:
-    """What the verdicts are not about."""
-    if (study.dataset, study.profile) != (paper.dataset, FULL):
-        yield (
-            f"The verdicts hold for {study.dataset} at the sizes and schedules of profile {study.profile}, under "
-            f"{paper.protocol}; they are none on the paper's own data ({paper.dataset}) and training (profile {FULL})."
-        )
 
 
 def _left_out(study: Study) -> Iterator[str]:
     if study.left_out:
         names = ", ".join(f"{each.label} ({each.id})" for each in study.left_out)
-        yield f"Left out, for a later result or one with unchanged settings stands for it: {names}."
+        yield f"Left out, because a later result or one with unchanged settings replaces it: {names}."
+
+
+def _scope(study: Study, paper: Paper) -> str:
+    """Data and training that the verdicts are about, unless they are the paper's own."""
+    if (study.dataset, study.profile) == (paper.dataset, FULL):
+        return ""
+    return (
+        f"The verdicts hold for {study.dataset} at the sizes and schedules of profile {study.profile}, under {paper.protocol}. "
+        f"They say nothing about the paper's own data ({paper.dataset}) and training (profile {FULL})."
+    )
 
 
 def _verdict(verdict: Verdict) -> dict[str, str]:
     return {"name": verdict, "sign": SIGNS[verdict], "css": verdict.replace(" ", "-")}
 
 
-def _claim(judged: Judgement) -> dict[str, Any]:
-    counts: dict[str, int] = {}
-    for finding in judged.findings:
-        counts[finding.verdict] = counts.get(finding.verdict, 0) + 1
-    several = f"{len(judged.findings)} comparison{'s' if len(judged.findings) > 1 else ''}"
+def _claim(judged: ClaimVerdict) -> dict[str, Any]:
+    counts = Counter(pair.verdict for pair in judged.pairs)
+    several = f"{len(judged.pairs)} comparison{'s' if len(judged.pairs) > 1 else ''}"
     comparisons = f"{several}: {', '.join(f'{count} {verdict}' for verdict, count in counts.items())}"
     claim = judged.claim
     about = {"name": claim.name, "text": claim.text.rstrip("."), "note": claim.note}
     return {"verdict": _verdict(judged.verdict), "comparisons": comparisons, **about}
 
 
-def _figures(chapter: Chapter, paper: Paper, cells: Mapping[str, Evidence]) -> list[tuple[str, str, str, list[Drawing]]]:
-    """The drawings of a study: part of the page, its title, what holds for all of it, and the drawings."""
-    table, ours = chapter.tables["methods"], paper.ablation_of
+def _figures(chapter: Chapter, cells: Mapping[str, Evidence]) -> list[tuple[str, str, str, list[Drawing]]]:
+    """The drawings of a study, by part of the page: its name, title, a note on all its drawings, and the drawings."""
+    table, marked = chapter.tables[0], chapter.under_study
     protocol = plane_protocol(table)
-    scores = [draw_plane(table, protocol, ours)]
-    scores += [draw_distribution(chapter.study, chapter.methods, protocol, metric, ours) for metric in ("psnr", "ssim", "lpips")]
-    ablation = [draw_ablation(chapter.tables["ablation"], protocol, ours)] if "ablation" in chapter.tables else []
-    first = sorted(chapter.methods, key=lambda method: method != ours)
-    training = [draw_training(method, _own_stages(chapter.study.methods[method][0], method, cells)) for method in first]
+    columns = [column for column in table.columns if column[0] == protocol]
+    scores = [draw_plane(table, protocol, marked)]
+    scores += [draw_distribution(chapter.study, chapter.methods, column, marked) for column in columns]
+    kinds = zip(chapter.grids, chapter.tables, strict=True)
+    ablations = [draw_ablation(ablation, protocol, kind) for kind, ablation in kinds if ablation.kind == "ablation"]
+    order = sorted(chapter.methods, key=lambda method: method not in marked)
+    training = [draw_training(method, _own_stages(chapter.study.methods[method][0], method, cells)) for method in order]
     losses = "Losses by step, as training records them; of long histories, the means of blocks of steps."
-    parts = (
-        ("scores", "Scores", "", scores),
-        ("bars", "Ablation, as bars", "", ablation),
-        ("training", "Training", losses, training),
-    )
-    return [(part, title, note, [each for each in drawings if each]) for part, title, note, drawings in parts]
+    return [
+        ("scores", "Scores", "", _drawn(scores)),
+        ("bars", "Ablation, as bars", "", _drawn(ablations)),
+        ("training", "Training", losses, _drawn(training)),
+    ]
+
+
+def _drawn(drawings: Iterable[Drawing | None]) -> list[Drawing]:
+    return [drawing for drawing in drawings if drawing]
 
 
 def _own_stages(evaluation: Evidence, method: str, cells: Mapping[str, Evidence]) -> dict[str, Evidence]:
@@ -272,26 +236,3 @@ def _own_stages(evaluation: Evidence, method: str, cells: Mapping[str, Evidence]
     needs = evaluation.result.cell.needs
     own = (stage.name for stage in methods()[method].trains)
     return {stage: cells[needs[stage]] for stage in own if needs.get(stage) in cells}
-
-
-def plane_protocol(table: Table) -> str:
-    """The first protocol that a table shows and that has PSNR and LPIPS; the first one where none has both."""
-    shown = dict.fromkeys(protocol for protocol, _ in table.columns)
-    both = (protocol for protocol in shown if {(protocol, "psnr"), (protocol, "lpips")} <= set(table.columns))
-    return next(both, next(iter(shown), ""))
-
-
-def _scores(sample: Sample, name: str, chapter: Chapter, protocol: str) -> dict[str, str]:
-    """What the viewer says of a version: its scores, a line each, and the cell that they come from."""
-    if name in (LR, HR):
-        return {"scores": "", "about": "the input, pixel by pixel" if name == LR else "the ground truth", "cells": ""}
-    other = plane_protocol(chapter.tables["methods"])
-    wanted = [(protocol, "psnr", " dB"), (protocol, "ssim", ""), (other, "lpips", "")]
-    lines = []
-    for under, metric, unit in wanted:
-        found = sample.scores(name, under)
-        if metric in found:
-            entry = get_metric(metric)
-            digits = max(3, entry.digits) if metric != "psnr" else entry.digits
-            lines.append(f"{entry.label} {number(found[metric], digits)}{unit} ({under})")
-    return {"scores": "\n".join(lines), "about": f"{sample.name}, {name}", "cells": sample.origin[name].id}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from benchmarks.catalog.methods import methods, variants_of
 from benchmarks.catalog.profiles import Profile
 from benchmarks.core.errors import NotWritten, WeightsMissing
 from benchmarks.core.files import write_text
@@ -16,8 +15,11 @@ from benchmarks.results.record import EvaluationResult
 from benchmarks.tracking.tracker import ui_command
 from reports.build import build
 from reports.calibration import calibration
+from reports.formats import to_markdown, to_terminal
+from reports.grids import table_grid
+from reports.paper import load_papers
 from reports.studies import load_evidence
-from reports.tables import REFERENCE, Table, make_table, to_csv, to_json, to_markdown, to_rich
+from reports.tables import Table, make_tables, to_csv, to_json
 
 
 class Presentation:
@@ -26,11 +28,15 @@ class Presentation:
     Args:
         profile: names the tables, and says which protocols have columns.
         outcome: results and failures so far.
+
+    Raises:
+        UsageError: the file of a paper is invalid.
     """
 
     def __init__(self, profile: Profile, outcome: Outcome) -> None:
         self._profile, self._outcome = profile, outcome
         self._root = outcome.workspace.root
+        self._papers = tuple(load_papers().values())
 
     def update(self, cell: Cell) -> None:
         """Rewrite the tables after an evaluation, and say what it tells about a paper's protocol."""
@@ -43,7 +49,7 @@ class Presentation:
         """Write all tables as Markdown and CSV, and return them."""
         tables = self._tables()
         for stem, group in _by_file(tables).items():
-            parts = [*(to_markdown(table) for table in group)]
+            parts = [to_markdown(table_grid(stem, table)) for table in group]
             parts += [f"{line}\n" for line in self._calibrations(self._outcome.shown())]
             write_text(self._root / f"{stem}.md", "\n".join(parts))
             write_text(self._root / f"{stem}.csv", to_csv(group))
@@ -79,7 +85,7 @@ class Presentation:
 
         console = Console(width=max(Console().width, 130), highlight=False)
         for table in tables:
-            console.print(to_rich(table))
+            console.print(to_terminal(table_grid(table.kind, table)))
         for line in self._calibrations(self._outcome.shown()):
             console.print(line, soft_wrap=True, markup=False)
         for stem in _by_file(tables):
@@ -90,29 +96,25 @@ class Presentation:
         console.print(f"MLflow   {ui_command(self._root)}", soft_wrap=True, markup=False)
 
     def _tables(self) -> list[Table]:
-        """Of each data set the methods beside bicubic, and a method's variants beside the method."""
+        """For each data set the methods beside bicubic, and each method's variants beside the method."""
         evaluations = [cell for cell in self._outcome.shown() if cell.kind == "evaluate"]
-        tables = []
-        for dataset in dict.fromkeys(cell.dataset for cell in evaluations):
-            here = [cell for cell in evaluations if cell.dataset == dataset]
-            names = [name for name in methods() if any(cell.label == name for cell in here)]
-            tables += [self._table(dataset, here, names, REFERENCE)] if names else []
-            for base in methods():
-                variants = [name for name in variants_of(base) if any(cell.label == name for cell in here)]
-                tables += [self._table(dataset, here, [base, *variants], base)] if variants else []
-        return tables
+        by_dataset: dict[str, list[Cell]] = {}
+        for cell in evaluations:
+            by_dataset.setdefault(cell.dataset, []).append(cell)
+        tables = [table for dataset, cells in by_dataset.items() for table in self._tables_of(dataset, cells)]
+        return [table for table in tables if table.rows]
 
-    def _table(self, dataset: str, cells: Sequence[Cell], names: Sequence[str], reference: str) -> Table:
-        results: dict[str, list[EvaluationResult]] = {name: [] for name in names}
+    def _tables_of(self, dataset: str, cells: Sequence[Cell]) -> list[Table]:
+        results: dict[str, list[EvaluationResult]] = {}
         notes: dict[str, str] = {}
-        for cell in (cell for cell in cells if cell.label in results):
+        for cell in cells:
             result = self._outcome.results.get(cell.id)
             if isinstance(result, EvaluationResult) and not result.has_diverged:
-                results[cell.label].append(result)
+                results.setdefault(cell.label, []).append(result)
                 notes |= {cell.label: f"{', '.join(result.missing)}: weights missing"} if result.missing else {}
             else:
                 notes[cell.label] = self._note(cell)
-        return make_table(dataset, self._profile.name, results, notes, reference, self._profile.shown)
+        return make_tables(dataset, self._profile.name, results, notes, self._profile.shown)
 
     def _note(self, cell: Cell) -> str:
         """Why a row lacks scores."""
@@ -125,14 +127,16 @@ class Presentation:
         return "skipped: weights missing" if isinstance(error, WeightsMissing) else f"{seed}failed"
 
     def _calibrations(self, cells: Sequence[Cell]) -> list[str]:
-        """What finished evaluations say about a paper's protocol."""
-        lines = []
-        for cell in cells:
-            result = self._outcome.results.get(cell.id)
-            if isinstance(result, EvaluationResult) and not result.has_diverged:
-                lines.append(calibration(result))
-        return list(filter(None, lines))
+        """Sentences on the protocols of papers, from finished evaluations."""
+        results = [self._outcome.results.get(cell.id) for cell in cells]
+        finished = [result for result in results if isinstance(result, EvaluationResult) and not result.has_diverged]
+        sentences = (calibration(paper, result) for result in finished for paper in self._papers)
+        return [sentence for sentence in sentences if sentence]
 
 
 def _by_file(tables: Sequence[Table]) -> dict[str, list[Table]]:
-    return {stem: [table for table in tables if table.stem == stem] for stem in dict.fromkeys(table.stem for table in tables)}
+    """Tables by the stem of their file: ``table-<profile>`` or ``ablation-<profile>``."""
+    files: dict[str, list[Table]] = {}
+    for table in tables:
+        files.setdefault(f"{'table' if table.kind == 'methods' else 'ablation'}-{table.profile}", []).append(table)
+    return files

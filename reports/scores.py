@@ -14,7 +14,7 @@ from benchmarks.core.text import csv_text, number
 from benchmarks.results.files import to_json as as_json
 from benchmarks.scoring.protocol import Protocol
 from benchmarks.scoring.statistics import Comparison, bootstrap_mean, compare
-from reports.tables import interval, metric_heading
+from reports.grid import interval, metric_heading, p_value
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -135,11 +135,6 @@ def _comparison_table(sheet: ScoreSheet) -> RichTable:
             numbers = (*interval(each.difference, digits, "+"), p_value(each.p))
             table.add_row(f"{each.first} - {each.second}", get_metric(metric).label, *numbers, _verdict(metric, each))
     return table
-
-
-def p_value(value: float) -> str:
-    """A p-value as tables print it."""
-    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
 
 
 def _verdict(metric: str, found: Comparison) -> str:

@@ -1,30 +1,32 @@
-"""Result files to tables: one row per method, one column per metric and protocol, as Markdown, CSV and on the terminal."""
+"""Results to tables of numbers: a row per method, with means, intervals and differences; as CSV and JSON."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from benchmarks.catalog.methods import get_method
-from benchmarks.catalog.metrics import get_metric
-from benchmarks.core.text import csv_text, markdown, number
+from benchmarks.catalog.methods import get_method, methods, variants_of
+from benchmarks.core.text import csv_text
 from benchmarks.results.record import EvaluationResult
 from benchmarks.scoring.statistics import Estimate, bootstrap_mean
-from reports.grid import markdown_lines
 
-if TYPE_CHECKING:
-    from rich.table import Table as RichTable
-
-REFERENCE = "bicubic"
+REFERENCE = "bicubic"  # differences are to this method
 GROUPS = {
     "rival": "",
     "supervised": "supervised upper references: saw degraded pairs",
     "released": "released weights, trained on other data",
 }
+CSV_COLUMNS = (
+    *("profile", "dataset", "trained_on", "table", "reference", "group", "method", "note"),
+    *("protocol", "metric", "mean", "low", "high", "images", "seeds", "cells", "mlflow_runs"),
+)
+
+Column = tuple[str, str]  # protocol, metric
+Results = Mapping[str, Sequence[EvaluationResult]]  # by method, one result a seed
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,15 @@ class Row:
     """One method on one data set, over its seeds.
 
     Attributes:
-        scores: by (protocol, metric), the mean over images of each image's mean over seeds.
+        scores: by column, the mean over images of each image's mean over seeds.
         gains: by protocol, the paired PSNR difference to the table's reference, in dB.
-        note: why there are no scores, where there are none.
+        note: why there are no scores, or how they differ from the profile's.
     """
 
     method: str
     seeds: tuple[int, ...] = ()
     images: int = 0
-    scores: Mapping[tuple[str, str], Estimate] = field(default_factory=dict)
+    scores: Mapping[Column, Estimate] = field(default_factory=dict)
     gains: Mapping[str, Estimate] = field(default_factory=dict)
     cells: tuple[str, ...] = ()
     note: str = ""
@@ -48,67 +50,102 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of one data set under one profile.
+    """Methods on one data set under one profile.
 
     Attributes:
+        columns: protocols and metrics that are shown; CSV and JSON have all.
         reference: the method that differences are to.
-        trained_on: the data set that methods were trained on, where it is another one.
+        trained_on: the data set that methods were trained on, if it is another one.
     """
 
     dataset: str
     profile: str
-    columns: tuple[tuple[str, str], ...]
+    columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     reference: str = REFERENCE
     trained_on: str = ""
 
     @property
-    def stem(self) -> str:
-        """Of its files: ``table-<profile>``, or ``ablation-<profile>`` where rows are compared to the full model."""
-        return f"{'table' if self.reference == REFERENCE else 'ablation'}-{self.profile}"
+    def kind(self) -> str:
+        """``methods``, or ``ablation`` if differences are to the full model."""
+        return "methods" if self.reference == REFERENCE else "ablation"
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """Protocols that are shown."""
+        return tuple(dict.fromkeys(protocol for protocol, _ in self.columns))
+
+    @property
+    def gain_protocols(self) -> list[str]:
+        """Shown protocols under which there are differences in PSNR."""
+        shown = {protocol for protocol, metric in self.columns if metric == "psnr"}
+        return [protocol for protocol in dict.fromkeys(p for row in self.rows for p in row.gains) if protocol in shown]
+
+    @property
+    def images(self) -> int:
+        """Number of test images."""
+        return max((row.images for row in self.rows), default=0)
 
     def gain_cells(self, row: Row) -> tuple[str, ...]:
         """The cells behind a row's differences: its own and the reference's."""
-        return (*row.cells, *(cell for each in self.rows if each.method == self.reference for cell in each.cells))
+        return (*row.cells, *(cell for other in self.rows if other.method == self.reference for cell in other.cells))
 
     def groups(self) -> Iterator[tuple[str, list[Row]]]:
-        """Rows that belong together under a heading: rivals first, then those that are no fair rivals."""
+        """Rows that belong together under a heading: rivals first, without one, then methods that are no fair rivals."""
         for group, heading in GROUPS.items():
             rows = [row for row in self.rows if get_method(row.method).group == group]
             if rows:
                 yield heading, rows
 
 
-def make_table(
-    dataset: str,
-    profile: str,
-    results: Mapping[str, Sequence[EvaluationResult]],
-    notes: Mapping[str, str],
-    reference: str = REFERENCE,
-    shown: Sequence[str] | None = None,
-) -> Table:
-    """Build a table from evaluation results.
+def make_tables(
+    dataset: str, profile: str, results: Results, notes: Mapping[str, str], shown: Collection[str] | None = None
+) -> list[Table]:
+    """The tables of one data set: methods beside bicubic, then for each method with variants its variants beside it.
 
     Args:
         dataset: name of the data set.
         profile: name of the profile.
-        results: finished evaluations by method, in the order of rows, one per seed.
-        notes: for methods without results, why.
-        reference: the method that differences are to.
-        shown: protocols that have columns; all where None. CSV and JSON have all in any case.
+        results: finished evaluations by method or variant, one a seed; methods that were not run may be missing.
+        notes: by method or variant, text beside its name; a method without results and note is ``not run``.
+        shown: protocols that have columns; all if None.
+
+    Returns:
+        The table of methods, which may have no rows, and the ablations.
     """
+    known = results.keys() | notes.keys()
+    groups = {REFERENCE: [name for name in methods() if name in known]}
+    for base in methods():
+        variants = [name for name in variants_of(base) if name in known]
+        groups |= {base: [base, *variants]} if variants else {}
+    return [
+        make_table(dataset, profile, {name: results.get(name, ()) for name in names}, notes, reference, shown)
+        for reference, names in groups.items()
+    ]
+
+
+def make_table(
+    dataset: str,
+    profile: str,
+    results: Results,
+    notes: Mapping[str, str],
+    reference: str = REFERENCE,
+    shown: Collection[str] | None = None,
+) -> Table:
+    """One table, with a row for each method of ``results`` in their order; other arguments as for ``make_tables``."""
     base = image_means(results.get(reference, ()))
     rows = tuple(
-        _row(method, found, {} if method == reference else base, notes.get(method, "")) for method, found in results.items()
+        _row(method, evaluations, {} if method == reference else base, notes.get(method, "" if evaluations else "not run"))
+        for method, evaluations in results.items()
     )
     columns = dict.fromkeys(column for row in rows for column in row.scores)
-    seen = {result.data.trained_on for found in results.values() for result in found} - {""}
-    shown_columns = tuple(c for c in columns if shown is None or c[0] in shown)
-    return Table(dataset, profile, shown_columns, rows, reference, ", ".join(sorted(seen)))
+    trained_on = {result.data.trained_on for evaluations in results.values() for result in evaluations} - {""}
+    shown_columns = tuple(column for column in columns if shown is None or column[0] in shown)
+    return Table(dataset, profile, shown_columns, rows, reference, ", ".join(sorted(trained_on)))
 
 
-def image_means(results: Sequence[EvaluationResult]) -> dict[tuple[str, str], dict[str, float]]:
-    """By (protocol, metric) that all seeds have: every image's mean over seeds."""
+def image_means(results: Sequence[EvaluationResult]) -> dict[Column, dict[str, float]]:
+    """For each protocol and metric that all seeds have, every image's mean over seeds."""
     if not results:
         return {}
     first, *others = [result.scores for result in results]
@@ -122,14 +159,17 @@ def image_means(results: Sequence[EvaluationResult]) -> dict[tuple[str, str], di
     }
 
 
-def _row(
-    method: str, results: Sequence[EvaluationResult], reference: Mapping[tuple[str, str], Mapping[str, float]], note: str
-) -> Row:
+def paired_difference(values: Mapping[str, float], reference: Mapping[str, float]) -> Estimate:
+    """Mean difference of a method to a reference on the same images, with its interval."""
+    return bootstrap_mean([value - reference[image] for image, value in values.items()])
+
+
+def _row(method: str, results: Sequence[EvaluationResult], reference: Mapping[Column, Mapping[str, float]], note: str) -> Row:
     means = image_means(results)
     gains = {
-        protocol: bootstrap_mean([value - reference[protocol, metric][image] for image, value in values.items()])
-        for (protocol, metric), values in means.items()
-        if metric == "psnr" and (protocol, metric) in reference
+        column[0]: paired_difference(values, reference[column])
+        for column, values in means.items()
+        if column[1] == "psnr" and column in reference
     }
     return Row(
         method=method,
@@ -142,90 +182,42 @@ def _row(
     )
 
 
-def interval(estimate: Estimate, digits: int, sign: str = "") -> tuple[str, str]:
-    """The mean and its interval, as text."""
-    low, high = number(estimate.low, digits, sign), number(estimate.high, digits, sign)
-    return number(estimate.mean, digits, sign), f"{low}…{high}"
+def to_csv(tables: Sequence[Table], mlflow_runs: Mapping[str, str] | None = None) -> str:
+    """All numbers at full precision, a line each; a method without numbers has one line with its note.
 
-
-def metric_heading(metric: str) -> str:
-    """A metric's label and which way is better."""
-    entry = get_metric(metric)
-    return f"{entry.label} {'↑' if entry.higher_is_better else '↓'}"
-
-
-def headers(table: Table) -> list[str]:
-    """Of a table's columns: method, scores, differences."""
-    metrics = [f"{metric_heading(metric)} {protocol}" for protocol, metric in table.columns]
-    return ["method", *metrics, *(f"ΔPSNR {protocol}" for protocol in gain_protocols(table))]
-
-
-def gain_protocols(table: Table) -> list[str]:
-    """The protocols under which a table shows differences in PSNR."""
-    shown = {protocol for protocol, metric in table.columns if metric == "psnr"}
-    return [protocol for protocol in dict.fromkeys(p for row in table.rows for p in row.gains) if protocol in shown]
-
-
-def _cells(table: Table, row: Row) -> list[tuple[str, str]]:
-    scores = [
-        interval(row.scores[column], get_metric(column[1]).digits) if column in row.scores else ("–", "")
-        for column in table.columns
-    ]
-    gains = [interval(row.gains[p], 2, "+") if p in row.gains else ("–", "") for p in gain_protocols(table)]
-    return [(row.method, row.note), *scores, *gains]
-
-
-def caption(table: Table) -> str:
-    """What the numbers are: data, profile, images, seeds, interval."""
-    images = max((row.images for row in table.rows), default=0)
-    seeds = sorted({seed for row in table.rows for seed in row.seeds})
-    trained = f", trained on {table.trained_on}" if table.trained_on else ""
-    return (
-        f"{table.dataset}{trained}, profile {table.profile}: {images} test images, "
-        f"{_seeds(seeds)}; "
-        "mean and 95 % bootstrap interval over images. "
-        f"ΔPSNR: paired difference to {table.reference} in dB."
-    )
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    if not seeds:
-        return "no trained method yet"
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-
-
-def to_markdown(table: Table) -> str:
-    """A GitHub-flavoured Markdown table with its caption."""
-    lines = [[markdown(header) for header in headers(table)]]
-    for heading, rows in table.groups():
-        lines += [[f"*{markdown(heading)}*"] + [""] * (len(lines[0]) - 1)] if heading else []
-        lines += [[markdown(f"{a} ({b})" if b else a) for a, b in _cells(table, row)] for row in rows]
-    return markdown_lines(caption(table), lines)
-
-
-def to_csv(tables: Sequence[Table]) -> str:
-    """One line per method, protocol and metric, at full precision, with the cells behind it."""
+    Args:
+        tables: of any data sets and profiles.
+        mlflow_runs: id of the MLflow run by the id of the cell that it mirrors; None where runs are not known yet.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    scores = ["protocol", "metric", "mean", "low", "high", "images", "seeds", "cells", "trained_on"]
-    writer.writerow(["dataset", "profile", "group", "method", *scores])
+    writer.writerow(CSV_COLUMNS)
     for table in tables:
         for row in table.rows:
-            numbers = [(p, m, e) for (p, m), e in row.scores.items()] + [(p, "psnr-gain", e) for p, e in row.gains.items()]
-            for protocol, metric, estimate in numbers:
-                estimates = [repr(estimate.mean), repr(estimate.low), repr(estimate.high)]
-                cells = " ".join(table.gain_cells(row) if metric == "psnr-gain" else row.cells)
-                origin = [row.images, " ".join(map(str, row.seeds)), csv_text(cells), csv_text(table.trained_on or table.dataset)]
-                about = [table.dataset, table.profile, get_method(row.method).group, row.method, protocol, metric]
-                writer.writerow([*map(csv_text, about), *estimates, *origin])
+            about = (table.profile, table.dataset, table.trained_on or table.dataset, table.kind, table.reference)
+            names = [csv_text(name) for name in (*about, get_method(row.method).group, row.method, row.note)]
+            writer.writerows([*names, *numbers] for numbers in _csv_numbers(table, row, mlflow_runs or {}))
     return text.getvalue()
 
 
+def _csv_numbers(table: Table, row: Row, mlflow_runs: Mapping[str, str]) -> Iterator[tuple[object, ...]]:
+    """The columns from ``protocol`` on, for each number of a row; empty ones for a row that has only a note."""
+    numbers = [(*column, estimate, row.cells) for column, estimate in row.scores.items()]
+    numbers += [(protocol, "psnr-gain", estimate, table.gain_cells(row)) for protocol, estimate in row.gains.items()]
+    for protocol, metric, estimate, cells in numbers:
+        values = (repr(estimate.mean), repr(estimate.low), repr(estimate.high))
+        runs = " ".join(mlflow_runs[cell] for cell in cells if mlflow_runs.get(cell))
+        origin = (row.images, " ".join(map(str, row.seeds)), csv_text(" ".join(cells)), csv_text(runs))
+        yield (csv_text(protocol), csv_text(metric), *values, *origin)
+    if row.note and not numbers:
+        yield ("",) * 9
+
+
 def to_json(table: Table) -> dict[str, Any]:
-    """Plain data for ``--json``; infinite numbers as the strings JSON can hold."""
+    """Plain data for ``--json``; infinite numbers, which JSON lacks, as the texts ``inf`` and ``-inf``."""
 
     def plain(estimate: Estimate) -> dict[str, Any]:
-        return {k: v if math.isfinite(v) else str(v) for k, v in vars(estimate).items()}
+        return {key: value if math.isfinite(value) else str(value) for key, value in vars(estimate).items()}
 
     return {
         "dataset": table.dataset,
@@ -246,22 +238,3 @@ def to_json(table: Table) -> dict[str, Any]:
             for row in table.rows
         ],
     }
-
-
-def to_rich(table: Table) -> RichTable:
-    """For the terminal: each cell a mean over its interval."""
-    from rich import box
-    from rich.table import Table as RichTable
-
-    out = RichTable(box=box.SIMPLE_HEAD, caption=caption(table), caption_justify="left")
-    for index, header in enumerate(headers(table)):
-        metric, _, protocol = header.rpartition(" ")
-        out.add_column(f"{metric}\n{protocol}".strip(), justify="left" if index == 0 else "right", no_wrap=True)
-    for heading, rows in table.groups():
-        if heading:
-            out.add_section()
-            out.add_row(f"[italic]{heading}[/]".replace(": ", ":\n").replace(", ", ",\n"))
-        for row in rows:
-            name, *numbers = _cells(table, row)
-            out.add_row("\n".join(filter(None, name)), *("\n".join(filter(None, number)) for number in numbers))
-    return out

@@ -84,6 +84,7 @@ class MetricEntry:
         target: ``module:Class``, a ``benchmarks.api.metric.Metric``; empty for PSNR and SSIM, which a protocol computes.
         options: keyword arguments of the class.
         weights: cards of published weights that the metric uses.
+        unit: of the numbers, such as ``dB``; empty if they have none.
     """
 
     name: str
@@ -93,6 +94,7 @@ class MetricEntry:
     target: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     weights: tuple[str, ...] = ()
+    unit: str = ""
 
 
 @dataclass(frozen=True)

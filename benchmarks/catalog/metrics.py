@@ -12,7 +12,7 @@ PYIQA = "benchmarks.scoring.pyiqa_metrics"
 METRICS = Registry(
     "metric",
     (
-        MetricEntry("psnr", "PSNR", digits=2),
+        MetricEntry("psnr", "PSNR", digits=2, unit="dB"),
         MetricEntry("ssim", "SSIM"),
         MetricEntry("lpips", "LPIPS", False, 3, "benchmarks.scoring.lpips:LPIPS", {"net": "alex"}, ("lpips-alex",)),
         MetricEntry("lpips-vgg", "LPIPS-VGG", False, 3, "benchmarks.scoring.lpips:LPIPS", {"net": "vgg"}, ("lpips-vgg",)),

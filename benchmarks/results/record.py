@@ -14,7 +14,7 @@ Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(ge=0)]
 Column = Annotated[dict[Name, float], Meta(min_length=1)]  # a number for each image
-Parameter = float | bool | Text | list[float]
+Parameter = bool | int | float | Text | list[int | float]
 
 COMPLETE, DIVERGED = "complete", "diverged"
 LARGEST_STEP = 1e12

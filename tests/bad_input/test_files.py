@@ -14,7 +14,7 @@ from benchmarks.catalog.methods import variants_of
 from benchmarks.core.errors import UsageError, not_installed, one_line
 from benchmarks.data import cards
 from benchmarks.data.acquisition import weights
-from reports import reported
+from reports import paper
 from tests.conftest import ROOT
 from tests.helpers.doors import Refused, check_line, process, refused, snapshot  # noqa: F401 - a fixture
 
@@ -37,12 +37,12 @@ def doors(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     """A copy of one kind of TOML file, and what reads it."""
     kind: str = request.param
     shutil.copytree(ROOT / "datasets", tmp_path / "datasets")
-    shutil.copytree(ROOT / "reports" / "paper", tmp_path / "paper")
+    shutil.copytree(ROOT / "reports" / "papers", tmp_path / "papers")
     shutil.copytree(ROOT / "benchmarks" / "profiles", tmp_path / "profiles")
     shutil.copytree(ROOT / "cincgan", tmp_path / "cincgan")
     for module in ("cards", "weights"):
         monkeypatch.setattr(f"benchmarks.data.{module}.CARDS", tmp_path / "datasets")
-    monkeypatch.setattr("reports.reported.FOLDER", tmp_path / "paper")
+    monkeypatch.setattr("reports.paper.FOLDER", tmp_path / "papers")
     monkeypatch.setattr("benchmarks.catalog.profile.FOLDER", tmp_path / "profiles")
     monkeypatch.setattr("benchmarks.catalog.registry.ROOT", tmp_path)
     from benchmarks.catalog.profiles import load_profile
@@ -52,7 +52,7 @@ def doors(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     found: dict[str, tuple[str, Callable[[], object]]] = {
         "data set": ("datasets/demo-photos.toml", lambda: cards.load_dataset_card("demo-photos")),
         "weights": ("datasets/weights/vgg19.toml", lambda: weights.load_weight_card("vgg19")),
-        "paper": ("paper/cincgan.toml", reported.load_paper),
+        "paper": ("papers/cincgan.toml", paper.load_papers),
         "variants": ("cincgan/ablation.toml", lambda: variants_of("cincgan")),
         "profile": ("profiles/smoke.toml", lambda: load_profile("smoke")),
     }

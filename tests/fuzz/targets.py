@@ -37,7 +37,7 @@ from benchmarks.data.pixels.decode import decode
 from benchmarks.regression.reference import read_baseline
 from benchmarks.results.files import read_result
 from benchmarks.scoring.trunks import trunk_state
-from reports.reported import Paper
+from reports.paper import Paper
 from tests.fuzz.documents import GRAPH, RESULTS, weights_of
 from tests.fuzz.mutation import mutate
 
@@ -72,7 +72,7 @@ def _documents() -> tuple[tuple[type[Any], Any], ...]:
         *((KINDS[card["kind"]], card) for card in cards),
         (WeightCard, parse_toml((CARDS / "weights" / "lpips-alex.toml").read_text())),
         (Variant, next(iter(variants.values()))),
-        (Paper, parse_toml((root / "reports" / "paper" / "cincgan.toml").read_text())),
+        (Paper, parse_toml((root / "reports" / "papers" / "cincgan.toml").read_text())),
     )
 
 
@@ -91,11 +91,11 @@ def result_text(data: bytes, folder: Path) -> None:
 def result_mutated(data: bytes, folder: Path) -> None:
     """A run in which one result has something wrong, through everything that is made of results but figures."""
     from benchmarks.tracking.entry import make_entry
-    from reports.claims import judge
-    from reports.grids import tables, to_csv
+    from reports.chapters import make_chapters
     from reports.origin import origins
-    from reports.reported import load_paper
-    from reports.studies import Evidence, make_studies
+    from reports.paper import load_papers
+    from reports.studies import Evidence
+    from reports.tables import to_csv
 
     evidence = []
     for place, document in enumerate(RESULTS):
@@ -106,9 +106,8 @@ def result_mutated(data: bytes, folder: Path) -> None:
             make_entry(each.result)
     origins(evidence)
     with patch("benchmarks.scoring.statistics.RESAMPLES", 20):  # the statistics have their own tests
-        for study in make_studies(evidence):
-            to_csv([(study, tables(study))])
-            judge(load_paper(), study)
+        for chapter in make_chapters(evidence, load_papers().values()):
+            to_csv(chapter.tables)
 
 
 def baseline_text(data: bytes, folder: Path) -> None:

@@ -373,5 +373,5 @@ def test_the_first_row_of_the_papers_data_says_which_protocol_is_the_papers(comm
     nearest = min(psnr, key=lambda name: abs(psnr[name] - 22.85))
     expected = f"here rgb {psnr['rgb']:.2f}"
     for text in (done.stdout, done.stderr, (tmp_path / "runs" / "table-paper.md").read_text(encoding="utf-8")):
-        assert "table 1 reports 22.85 dB / 0.65" in text
+        assert "table 1, column bicubic reports 22.85 dB / 0.65" in text
         assert expected in text and nearest in text.split("reports 22.85")[1]

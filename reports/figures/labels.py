@@ -1,4 +1,4 @@
-"""Where names stand beside points in a plane, so that they cover little and each is told from the others."""
+"""Placement of names beside points in a plane, so that names cover little and each is told from the others."""
 
 from __future__ import annotations
 
@@ -8,48 +8,45 @@ from dataclasses import dataclass
 
 Span = tuple[float, float, float, float]  # left, bottom, right, top in points (1/72 inch)
 
-NEAR = 8.0  # points: a name that is not farther from its point needs no line to it
+NEAR = 8.0  # points: a name within this distance needs no line to its point
 LETTER, LINE = 4.9, 8.0  # width of a letter and height of a name, in points
-PASSES = 3  # a name that was placed early may find a better place once all are there
+PASSES = 3  # names are placed again when all others have a place
 MARK = 4.0  # half of a marker's width, in points
 
 
 @dataclass(frozen=True)
 class Label:
-    """A name's place, and dots along the line from its point to it; none where it is near."""
+    """The place of a name, and dots along the line from its point; no dots if the name is near."""
 
     box: Span
     line: tuple[Span, ...]
 
 
 def place_labels(points: Mapping[str, tuple[float, float]], bars: Sequence[Span], frame: Span) -> dict[str, Label]:
-    """Name points beside them.
+    """A place for each name, the same for the same points.
 
     Args:
-        points: by name, in points.
-        bars: what else is drawn and should not be covered.
-        frame: that no name should leave.
-
-    Returns:
-        By name, its place: always the same for the same points.
+        points: centre of each marker by name, in points (1/72 inch).
+        bars: areas of other drawn parts, which names should not cover.
+        frame: area that names should not leave.
     """
     marks = {name: (x - MARK, y - MARK, x + MARK, y + MARK) for name, (x, y) in points.items()}
     placed: dict[str, Label] = {}
     for _ in range(PASSES):
-        for name in sorted(points, key=lambda each: (-points[each][1], each)):
+        for name in sorted(points, key=lambda name: (-points[name][1], name)):
             others = [label for other, label in placed.items() if other != name]
-            below = [*bars, *marks.values(), *(label.box for label in others), *(dot for each in others for dot in each.line)]
+            below = [*bars, *marks.values(), *(label.box for label in others), *(dot for label in others for dot in label.line)]
             crossed = [*(mark for other, mark in marks.items() if other != name), *(label.box for label in others)]
             candidates = _candidates(*points[name], LETTER * len(name))
             costs = (
                 (0.1 * distance**2 + _cost(label, below, crossed, frame), label.box, label) for distance, label in candidates
             )
-            placed[name] = min(costs, key=lambda each: each[:2])[2]
+            placed[name] = min(costs, key=lambda candidate: candidate[:2])[2]
     return placed
 
 
 def _candidates(x: float, y: float, width: float) -> Iterator[tuple[float, Label]]:
-    """Places for a name around a point, each with its distance."""
+    """Distances and places around a point."""
     for distance in (6.0, 14.0, 24.0, 36.0, 50.0, 66.0):
         for step in range(16):
             dx, dy = math.cos(step * math.pi / 8), math.sin(step * math.pi / 8)
@@ -67,10 +64,10 @@ def _dots(x: float, y: float, box: Span) -> Iterator[Span]:
 
 
 def _cost(label: Label, below: Sequence[Span], crossed: Sequence[Span], frame: Span) -> float:
-    """Square points that a name covers, and its line crosses; much more for leaving the frame."""
+    """Weighted area, in square points, that a name covers and its line crosses; area outside of the frame counts most."""
     area = (label.box[2] - label.box[0]) * (label.box[3] - label.box[1])
-    covered = sum(_overlap(label.box, each) for each in below)
-    crossing = sum(_overlap(dot, each) for dot in label.line for each in crossed)
+    covered = sum(_overlap(label.box, area) for area in below)
+    crossing = sum(_overlap(dot, area) for dot in label.line for area in crossed)
     return covered * 4 + crossing * 20 + (area - _overlap(label.box, frame)) * 20
 
 

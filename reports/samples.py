@@ -1,4 +1,4 @@
-"""Test images as every method made them: LR, results and HR of one image, the region where methods differ most, WebP files."""
+"""Sample images of a run: LR, HR and every method's output of a test image, the region where methods differ most, WebP files."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from benchmarks.core.files import write_atomically
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.pixels.decode import decode
+from benchmarks.results.layout import SAMPLES
 from benchmarks.results.record import EvaluationResult
 from benchmarks.scoring.metrics import luma
 from reports.studies import Evidence, Study
 
 LR, HR = "LR", "HR"
-LARGEST = 384  # pixels a side that the page shows: larger images are cut around their region
+LARGEST = 384  # pixels a side on the page: larger images are cut around their region
 SMALLEST_REGION = 32
 
 Box = tuple[int, int, int, int]  # top, left, height, width in HR pixels
@@ -28,14 +29,14 @@ Box = tuple[int, int, int, int]  # top, left, height, width in HR pixels
 
 @dataclass(frozen=True)
 class Sample:
-    """One test image in every version there is.
+    """One test image in all versions.
 
     Attributes:
         name: of the image.
-        scale: of super-resolution.
-        images: ``(H, W, 3)`` uint8 RGB by method; ``LR`` ``(h, w, 3)`` first and ``HR`` last, where the data set is at hand.
-        origin: by method, the evaluation that an image comes from.
-        region: where methods differ most.
+        scale: HR pixels per LR pixel.
+        images: ``(H, W, 3)`` uint8 RGB by method; ``LR`` ``(h, w, 3)`` first and ``HR`` last, if the data set is at hand.
+        origin: the evaluation behind each method's image.
+        region: the square where methods differ most.
     """
 
     name: str
@@ -46,8 +47,8 @@ class Sample:
 
     def scores(self, method: str, protocol: str) -> dict[str, float]:
         """The image's scores under a protocol, by metric; none for LR and HR."""
-        found = self.origin.get(method)
-        metrics = found.evaluation.scores.get(protocol, {}) if found else {}
+        evidence = self.origin.get(method)
+        metrics = evidence.evaluation.scores.get(protocol, {}) if evidence else {}
         return {metric: values[self.name] for metric, values in metrics.items() if self.name in values}
 
 
@@ -55,11 +56,12 @@ def load_samples(study: Study) -> tuple[list[Sample], list[str]]:
     """The sample images of a study's first seeds, in the order of the data set.
 
     Returns:
-        The samples, and what had to be left out and why, in sentences.
+        1. The samples.
+        2. Sentences on images that are left out, with the reasons.
     """
-    first = {method: found[0] for method, found in study.methods.items()}
-    files = {method: _files(each) for method, each in first.items()}
-    wanted = {name for found in files.values() for name in found}
+    first = {method: evidence[0] for method, evidence in study.methods.items()}
+    files = {method: _files(evidence) for method, evidence in first.items()}
+    wanted = {name for images in files.values() for name in images}
     order = [name for name in _order(first.values()) if name in wanted]
     if not order:
         return [], ["There are no sample images beside these results, so none are shown."]
@@ -69,31 +71,34 @@ def load_samples(study: Study) -> tuple[list[Sample], list[str]]:
     except (BenchmarkError, OSError) as error:
         pairs = {}
         notes.append(f"LR and HR images are left out, for the data set is not at hand here: {' '.join(str(error).split())}.")
-    samples = [
-        _sample(name, first, {m: f[name] for m, f in files.items() if name in f}, pairs.get(name), notes) for name in order
-    ]
+    samples = [_sample(name, first, _of_image(files, name), pairs.get(name), notes) for name in order]
     return [sample for sample in samples if sample], notes
 
 
+def _of_image(files: Mapping[str, Mapping[str, Path]], name: str) -> dict[str, Path]:
+    """The file of one image by method."""
+    return {method: images[name] for method, images in files.items() if name in images}
+
+
 def _files(evidence: Evidence) -> dict[str, Path]:
-    """By image, its file in the cell's folder; a link that leads out of it is none of the result's."""
+    """Sample files of a cell by image. Links that lead out of the cell's folder are left out."""
     if evidence.folder is None:
         return {}
     home = evidence.folder.resolve()
-    paths = sorted((evidence.folder / "samples").glob("*.png"))
+    paths = sorted((evidence.folder / SAMPLES).glob("*.png"))
     return {path.stem: path for path in paths if path.resolve().is_relative_to(home)}
 
 
 def _order(evidence: Iterable[Evidence]) -> list[str]:
-    """Names of the images as the first scores have them."""
-    return next((each.evaluation.images for each in evidence if each.evaluation.images), [])
+    """Names of the test images, in the order of the data set."""
+    return next((cell.evaluation.images for cell in evidence if cell.evaluation.images), [])
 
 
 def scored_pairs(result: EvaluationResult, wanted: Collection[str]) -> dict[str, Pair]:
-    """LR and HR of an evaluation's test images, by name; those that are not wanted may be missing.
+    """LR and HR images of an evaluation by name; images that are not ``wanted`` may be missing.
 
     Raises:
-        UsageError: the data set is not on this machine, or its images are not those that were scored.
+        UsageError: the data set is not on this machine, or its images differ from the scored ones.
     """
     data = result.data
     card = load_dataset_card(data.dataset or "")
@@ -103,40 +108,40 @@ def scored_pairs(result: EvaluationResult, wanted: Collection[str]) -> dict[str,
         card = card.located_in(Path(data.directory))
     dataset = Dataset.recorded(card, data.degradation, data.parameters)
     if dataset.digest("test") != data.digest:
-        raise UsageError(f"the test images of '{card.name}' here are not those that were scored")
+        raise UsageError(f"the test images of '{card.name}' here have another digest than the scored ones: other files or code")
     return {pair.name: pair for pair in dataset.images.pairs("test", only=wanted)}
 
 
 def _sample(
     name: str, first: Mapping[str, Evidence], files: Mapping[str, Path], pair: Pair | None, notes: list[str]
 ) -> Sample | None:
-    made: dict[str, Image] = {}
+    images: dict[str, Image] = {}
     for method, path in files.items():
         try:
-            made[method] = decode(path, f"sample '{name}' of {method}", "recompute the cell with --force")
+            images[method] = decode(path, f"sample '{name}' of {method}", "recompute the cell with --force")
         except UsageError as error:
             notes.append(f"Left out: {' '.join(str(error).split())}.")
     scale = next(iter(first.values())).result.data.scale
-    for method in [method for method, image in made.items() if min(image.shape[:2]) < scale]:
+    for method in [method for method, image in images.items() if min(image.shape[:2]) < scale]:
         notes.append(f"Left out: sample '{name}' of {method} is smaller than the scale {scale}.")
-        del made[method]
-    shape = pair.hr.shape if pair else next((image.shape for image in made.values()), None)
-    for method in [method for method, image in made.items() if image.shape != shape]:
+        del images[method]
+    shape = pair.hr.shape if pair else next((image.shape for image in images.values()), None)
+    for method in [method for method, image in images.items() if image.shape != shape]:
         notes.append(f"Left out: sample '{name}' of {method} has another size than the image it is compared with.")
-        del made[method]
-    if not made:
+        del images[method]
+    if not images:
         return None
-    both = ({LR: pair.lr}, {HR: pair.hr}) if pair else ({}, {})
-    origin = {method: first[method] for method in made}
-    return Sample(name, scale, {**both[0], **made, **both[1]}, origin, most_different(list(made.values()), scale))
+    lr, hr = ({LR: pair.lr}, {HR: pair.hr}) if pair else ({}, {})
+    origin = {method: first[method] for method in images}
+    return Sample(name, scale, {**lr, **images, **hr}, origin, most_different(list(images.values()), scale))
 
 
 def most_different(images: Sequence[Image], grid: int) -> Box:
-    """The square where images differ most: in the spread of luma between the quarters, which no single image decides.
+    """The square where images differ most, by the interquartile range of luma, which no single image decides.
 
     Args:
         images: ``(H, W, 3)`` uint8 RGB of one shape.
-        grid: blocks of so many pixels are compared by their means, so that noise counts little; corners lie between them.
+        grid: side of the blocks whose means are compared, in pixels, so that noise counts little; corners lie between blocks.
 
     Returns:
         Top, left, height and width; a quarter of the shorter side, at least 32 pixels where the image has them. The first in
@@ -156,13 +161,13 @@ def most_different(images: Sequence[Image], grid: int) -> Box:
 
 
 def cut(image: Image, box: Box, factor: int = 1) -> Image:
-    """A box of an image whose pixels are ``factor`` HR pixels wide."""
+    """Cut a box, given in HR pixels, out of an image whose pixels are ``factor`` HR pixels wide."""
     top, left, height, width = (value // factor for value in box)
     return image[top : top + height, left : left + width]
 
 
 def view_box(sample: Sample) -> Box:
-    """What the page shows of a sample: all, or ``LARGEST`` pixels a side around its region."""
+    """The part of a sample that the page shows: all, or ``LARGEST`` pixels a side around its region."""
     full = next(image for name, image in sample.images.items() if name != LR).shape
     top, left, height, width = sample.region
     rows = _around(top + height // 2, full[0], sample.scale)
@@ -185,7 +190,7 @@ def write_webp(path: Path, image: Image) -> None:
 
 
 def shrunk(image: Image, largest: int) -> Image:
-    """The image, or a smaller one of at most ``largest`` pixels a side."""
+    """The image, made smaller if it has more than ``largest`` pixels a side."""
     from PIL import Image as PillowImage
 
     height, width = image.shape[:2]

@@ -1,0 +1,1 @@
+"""Figures of a report, as SVG for light and for dark surroundings."""

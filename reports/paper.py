@@ -1,0 +1,163 @@
+"""Papers as data: the numbers that each reports and the claims that it makes, one file ``reports/papers/*.toml`` a paper."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from benchmarks.catalog.methods import get_method
+from benchmarks.catalog.metrics import get_metric
+from benchmarks.catalog.protocols import PROTOCOLS
+from benchmarks.core.errors import UsageError
+from benchmarks.core.registry import Registry
+from benchmarks.core.strict import build, read_toml
+from reports.tables import REFERENCE
+
+FOLDER = Path(__file__).parent / "papers"
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z", max_length=60)]
+Url = Annotated[str, Meta(pattern=r"^https?://")]
+Names = Annotated[tuple[str, ...], Meta(min_length=1)]
+Relation = Literal["above", "reaches"]
+
+
+@dataclass(frozen=True)
+class Reported:
+    """Numbers that a paper reports for one method.
+
+    Attributes:
+        method: name in the catalog.
+        metrics: a number for each metric, by its name in the catalog and in its unit; the first metric is the main one.
+        source: table and column, or figure.
+        image: the single image that the numbers are of; empty for means over the test set.
+    """
+
+    method: str
+    metrics: Annotated[dict[str, float], Meta(min_length=1)]
+    source: str
+    image: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of a paper: each of ``methods`` stands in the relation to each of ``others`` under each of ``metrics``.
+
+    Attributes:
+        name: number or letter, for tables.
+        text: the statement in words.
+        relation: ``above`` is distinguishably better; ``reaches`` is not distinguishably worse.
+        note: a remark on what the comparison covers.
+    """
+
+    name: str
+    text: str
+    metrics: Names
+    methods: Names
+    relation: Relation
+    others: Names
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Numbers and claims of a paper.
+
+    Attributes:
+        name: in file names, and as the heading of the paper's part of the report.
+        title: authors, title, venue and year.
+        url: of the paper.
+        dataset: the data set of the reported numbers.
+        protocol: the protocol of the measured numbers beside them, and of the comparisons behind claims.
+        note: a remark on protocol and data, for captions.
+        ablation_of: the method under study, whose variants an ablation compares; optional.
+        calibration: an untrained method, by whose number the paper's protocol can be told; optional.
+    """
+
+    name: Name
+    title: str
+    url: Url
+    dataset: str
+    protocol: str
+    note: str = ""
+    ablation_of: str = ""
+    calibration: str = ""
+    reported: tuple[Reported, ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+    def of(self, method: str) -> Reported | None:
+        """The numbers of a method over the test set; None if the paper has none."""
+        return next((entry for entry in self.reported if entry.method == method and not entry.image), None)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of all metrics that the paper reports."""
+        return tuple(dict.fromkeys(metric for entry in self.reported for metric in entry.metrics))
+
+    @property
+    def methods(self) -> set[str]:
+        """Names of all methods that the paper's numbers or claims are about."""
+        claimed = {method for claim in self.claims for method in (*claim.methods, *claim.others)}
+        return claimed | {entry.method for entry in self.reported}
+
+    def is_about(self, methods: Collection[str]) -> bool:
+        """Whether the paper reports or claims something of one of these methods, the reference method left aside."""
+        return not (self.methods - {REFERENCE}).isdisjoint(methods)
+
+    def digits(self, metric: str) -> int:
+        """Decimals that the paper prints of a metric: the longest of its numbers has them all."""
+        numbers = (entry.metrics[metric] for entry in self.reported if metric in entry.metrics)
+        return max((len(f"{value:f}".rstrip("0").partition(".")[2]) for value in numbers), default=0)
+
+
+def load_papers() -> Registry[Paper]:
+    """Read and check all files ``reports/papers/*.toml``, in the order of their names.
+
+    Raises:
+        UsageError: a file is invalid, names an unknown method, metric or protocol, or has the name of another paper.
+    """
+    papers: dict[str, tuple[Paper, Path]] = {}
+    for path in sorted(FOLDER.glob("*.toml")):
+        paper = load_paper(path)
+        if paper.name in papers:
+            raise UsageError(f"{path}: the name '{paper.name}' is also in {papers[paper.name][1].name}: choose another one")
+        papers[paper.name] = (paper, path)
+    return Registry("paper", (paper for paper, _ in papers.values()))
+
+
+def load_paper(path: Path) -> Paper:
+    """Read and check one file. Raises UsageError as ``load_papers`` does."""
+    paper = build(Paper, read_toml(path), str(path))
+    try:
+        _check(paper)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return paper
+
+
+def _check(paper: Paper) -> None:
+    """Raise UsageError for unknown names, entries that are there twice, and numbers that are not finite."""
+    PROTOCOLS.look_up(paper.protocol)
+    for method in sorted(paper.methods | {paper.ablation_of, paper.calibration} - {""}):
+        get_method(method)
+    for metric in dict.fromkeys((*paper.metrics, *(metric for claim in paper.claims for metric in claim.metrics))):
+        get_metric(metric)
+    _refuse_twice("claim", (claim.name for claim in paper.claims))
+    _refuse_twice("entry [[reported]] of", (f"{entry.method} {entry.image}".strip() for entry in paper.reported))
+    for entry in paper.reported:
+        if not all(map(math.isfinite, entry.metrics.values())):
+            raise UsageError(f"the numbers of {entry.method} are not finite: give those that the paper prints")
+    if paper.calibration and paper.of(paper.calibration) is None:
+        raise UsageError(f"calibration needs numbers of {paper.calibration}: add an entry [[reported]] of it")
+
+
+def _refuse_twice(kind: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise UsageError(f"the {kind} '{name}' is there twice: leave one out")
+        seen.add(name)
