@@ -1,4 +1,4 @@
-"""``python -m benchmarks.sync``: bring MLflow level with the result files."""
+"""``python -m benchmarks.sync``: synchronise MLflow with the result files."""
 
 from __future__ import annotations
 
@@ -13,28 +13,31 @@ from benchmarks.core.errors import UsageError
 
 EXAMPLES = """\
 examples:
-  python -m benchmarks.sync                                what MLflow lacks of runs/ is mirrored
-  python -m benchmarks.sync --results runs --dry-run       what would be done
+  python -m benchmarks.sync                                mirror the results in runs/ that MLflow lacks
+  python -m benchmarks.sync --results runs --dry-run       say what would be done
   python -m benchmarks.sync --to http://tracking.example:5000
   python -m benchmarks.sync --results runs --to sqlite:////srv/mlflow.db --json
 
-Result files are the truth and only read; nothing is trained or scored, and torch is not needed. Runs that are missing, cut off or
-deleted are mirrored anew, lost artifacts are stored again, what a killed process left open is closed, a deleted experiment is
-brought back, and mlflow.json beside each result names its run. Called again, it changes nothing.
+Result files are the truth and are only read; nothing is trained or scored, and torch is not needed. Runs that are missing, cut
+off or deleted are mirrored anew, lost artifacts are stored again, runs that a killed process left open are closed, a deleted
+experiment is brought back, and mlflow.json beside each result names its run. A second call changes nothing.
 
-exit codes: 0 level, 1 something could not be mirrored, 2 wrong use, no results or a useless address, 130 interrupted
+exit codes: 0 synced (with --dry-run: nothing failed), 1 some cells could not be mirrored, 2 wrong use, no results, or an address
+that cannot be used, 130 interrupted
 """
 
 
 def make_parser() -> Parser:
     """The command line."""
-    parser = Parser("python -m benchmarks.sync", "Bring MLflow level with the result files.", EXAMPLES)
+    parser = Parser("python -m benchmarks.sync", "Synchronise MLflow with the result files.", EXAMPLES)
     parser.add_argument("--results", type=named_path, default=Path("runs"), metavar="DIR", help="a run's folder (default: runs)")
     parser.add_argument(
-        "--to", metavar="URI", help="a tracking server or database (default: MLFLOW_TRACKING_URI, else the folder's mlflow.db)"
+        "--to",
+        metavar="URI",
+        help="a tracking server or database (default: MLFLOW_TRACKING_URI, otherwise the folder's mlflow.db)",
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
-    parser.add_argument("--json", action="store_true", help="print what was done to each cell as plain data")
+    parser.add_argument("--json", action="store_true", help="print the action for each cell as JSON")
     return parser
 
 
@@ -44,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         make_parser(),
         arguments,
         _dispatch,
-        interrupted=lambda options: "what is mirrored stays; the same command goes on from there",
+        interrupted=lambda options: "mirrored cells stay mirrored; the same command goes on from there",
     )
 
 
@@ -62,7 +65,7 @@ def _dispatch(options: argparse.Namespace) -> int:
         raise UsageError(
             f"{options.results}: no results here: give the folder of a run, or run python -m benchmarks.run --all first"
         )
-    sync = Sync(workspace.root, options.to or tracking_uri(workspace.root), look_only=options.dry_run)
+    sync = Sync(workspace.root, options.to or tracking_uri(workspace.root), dry_run=options.dry_run)
     if options.dry_run:
         sync.run(folders)
     else:
@@ -70,7 +73,7 @@ def _dispatch(options: argparse.Namespace) -> int:
         with workspace.locked():
             sync.run(folders)
     print(json.dumps(sync.to_json(), indent=1) if options.json else sync.summary())
-    return 1 if sync.failed else 0
+    return 1 if sync.failures else 0
 
 
 if __name__ == "__main__":

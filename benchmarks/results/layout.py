@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 CELLS = "cells"  # a folder for each cell
+JOBS = "jobs"  # files of SLURM jobs: logs, and submitit's own
+MLFLOW_DATABASE = "mlflow.db"
+MLFLOW_ARTIFACTS = "mlartifacts"
 
 # In a cell's folder:
 RESULT = "result.json"
@@ -13,6 +16,8 @@ CHECKPOINT = "checkpoint.pt"  # while a training runs
 SAMPLES = "samples"  # PNG files of SR images
 MIRROR_NOTE = "mlflow.json"  # names the MLflow run that has the result
 ERROR = "error.txt"  # the traceback of an unexpected error
+JOB_PROGRESS = "progress.json"  # of a SLURM job: units done, units in all, latest losses
+JOB_OUTCOME = "outcome.json"  # of a SLURM job: an error, or an empty object
 
 
 def result_files(root: Path, kind: str = "*") -> list[Path]:

@@ -1,4 +1,4 @@
-"""A result as MLflow will have it: names and numbers that it stores as they are."""
+"""Conversion of a result to an MLflow run: names within MLflow's limits, and numbers that it stores unchanged."""
 
 from __future__ import annotations
 
@@ -28,14 +28,17 @@ Number = tuple[str, float, int]  # name, value, step
 
 @dataclass(frozen=True)
 class Entry:
-    """A result as MLflow will have it.
+    """Content of an MLflow run that mirrors a result.
 
     Attributes:
-        key: the cell's id and when it was finished: what is mirrored once.
+        key: the cell's id and the result's ``finished_at``. An entry is mirrored once.
         name: of the run.
-        start: in seconds since 1970.
-        end: likewise.
-        status: of the run, FINISHED or, for a training that diverged and what needs it, FAILED.
+        start: when the computation began, in seconds since 1970.
+        end: when the computation ended, in seconds since 1970.
+        tags: identity, origin and outcome of the cell.
+        params: settings of the cell.
+        metrics: finite numbers by name and step.
+        status: ``FINISHED``; ``FAILED`` for a training that diverged, and for the cells that need it.
     """
 
     key: tuple[str, str]
@@ -49,17 +52,17 @@ class Entry:
 
 
 def make_entry(result: Result) -> Entry:
-    """A result as a run of MLflow. Raises ValueError where its time is no ISO 8601."""
+    """Convert a result. Raises ValueError if ``finished_at`` is not an ISO 8601 time."""
     cell = result.cell
     end = datetime.fromisoformat(result.finished_at).timestamp()
     seed = "" if cell.seed is None else f" seed {cell.seed}"
-    metrics, rest = collect_metrics(asdict(result))
+    metrics, unstorable = collect_metrics(asdict(result))
     return Entry(
         key=(cell.id, result.finished_at),
         name=as_text(f"{cell.kind} {cell.label}{seed}"),
         start=end - (result.seconds if result.seconds < end else 0),
         end=end,
-        tags={**cell_tags(result), **rest},
+        tags={**cell_tags(result), **unstorable},
         params=flatten(_parameters(result)),
         metrics=metrics,
         status="FAILED" if result.has_diverged else "FINISHED",
@@ -67,18 +70,18 @@ def make_entry(result: Result) -> Entry:
 
 
 def _parameters(result: Result) -> dict[str, Any]:
-    """Settings, those of a stage beside threads and weights."""
+    """Settings of a cell; the settings of a stage stand beside threads and weights."""
     settings = asdict(result.settings) if isinstance(result, TrainingResult | EvaluationResult) else {}
     return {**settings.pop("stage", {}), **settings}
 
 
 def mirrored_files(folder: Path) -> list[Path]:
-    """What a run keeps of a cell's folder: the result file and the sample images."""
+    """Files of a cell's folder that MLflow stores as artifacts: the result file and the sample images."""
     return [folder / RESULT, *sorted((folder / SAMPLES).glob("*.png"))]
 
 
 def read_note(folder: Path) -> dict[str, Any]:
-    """Which run has the result: ``run_id``, ``uri`` and ``finished_at``. Empty where that is not known."""
+    """Content of ``mlflow.json`` in a cell's folder: ``run_id``, ``uri`` and ``finished_at``. Empty if there is none."""
     with suppress(OSError, ValueError):
         note = json.loads((folder / MIRROR_NOTE).read_text(encoding="utf-8"))
         return note if isinstance(note, dict) else {}
@@ -86,14 +89,18 @@ def read_note(folder: Path) -> dict[str, Any]:
 
 
 def write_note(folder: Path, entry: Entry, run_id: str, address: str) -> None:
-    """Note which run has a result, if that is news. Raises UsageError where it cannot be written."""
+    """Write ``mlflow.json``, which names the run that mirrors the result, unless it says so already.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
     note = {"run_id": run_id, "uri": address, "finished_at": entry.key[1]}
     if read_note(folder) != note:
         write_text(folder / MIRROR_NOTE, json.dumps(note) + "\n")
 
 
 def forget_stale_note(folder: Path, result: Result) -> None:
-    """Remove a note about an earlier result of the cell: reports would name a run with other numbers."""
+    """Remove ``mlflow.json`` if it is about an earlier result of the cell: reports would name a run with other numbers."""
     if read_note(folder).get("finished_at") != result.finished_at:
         with suppress(OSError):
             (folder / MIRROR_NOTE).unlink()
@@ -115,7 +122,7 @@ def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def cell_tags(result: Result) -> dict[str, str]:
-    """A cell's identity, origin and outcome as tags; empty fields get none."""
+    """A cell's identity, origin and outcome as tags; empty fields are left out."""
     tags: dict[str, Any] = {("cell_id" if key == "id" else key): value for key, value in asdict(result.cell).items()}
     tags |= {"finished_at": result.finished_at, "status": result.status, "diagnosis": result.diagnosis}
     tags |= {"weights_digest": result.weights_digest if isinstance(result, TrainingResult) else ""}
@@ -124,28 +131,35 @@ def cell_tags(result: Result) -> dict[str, str]:
 
 
 def collect_metrics(result: Mapping[str, Any]) -> tuple[list[Number], dict[str, str]]:
-    """A result's numbers, and a tag for each name with a value that MLflow would change: it stores infinity as 1.8e308.
+    """The numbers of a result, sorted into metrics and tags.
+
+    Args:
+        result: a result as plain data.
+
+    Returns:
+        1. Metrics: the numbers that MLflow stores unchanged.
+        2. Tags: the names and values of all others. MLflow would store infinity as 1.8e308, for example.
 
     >>> collect_metrics({"summary": {"rgb": {"psnr": {"mean": 25.0, "low": 24.0, "high": float("inf")}}}})
     ([('rgb.psnr', 25.0, 0), ('rgb.psnr.low', 24.0, 0)], {'nonfinite.rgb.psnr.high': 'inf'})
     """
     named: list[tuple[str, Any, int]] = [(key, result.get(key), 0) for key in ("seconds", "training_seconds")]
-    for protocol, metrics in (result.get("summary") or {}).items():
-        for metric, statistics in metrics.items():
+    for protocol, columns in (result.get("summary") or {}).items():
+        for metric, statistics in columns.items():
             named += [(f"{protocol}.{metric}.{key}".removesuffix(".mean"), value, 0) for key, value in statistics.items()]
-    for entry in result.get("history") or []:
-        named += [(key, value, int(entry["step"])) for key, value in entry.items() if key != "step"]
-    numbers = [each for each in named if _is_number(each[1])]
-    kept = [(_name(name), float(value), step) for name, value, step in numbers if not _changes(value)]
-    return kept, {_name(f"{_changes(value)}.{name}"): as_text(str(value)) for name, value, _ in numbers if _changes(value)}
+    for point in result.get("history") or []:
+        named += [(key, value, int(point["step"])) for key, value in point.items() if key != "step"]
+    numbers = [(name, value, step, _defect(value)) for name, value, step in named if _is_number(value)]
+    metrics = [(_name(name), float(value), step) for name, value, step, defect in numbers if not defect]
+    return metrics, {_name(f"{defect}.{name}"): as_text(str(value)) for name, value, _, defect in numbers if defect}
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _changes(value: float) -> str:
-    """Why a number would be another as a 64-bit float in a database; empty where it would not."""
+def _defect(value: float) -> str:
+    """The reason why a database would change a number: ``nonfinite``, ``inexact`` (as a 64-bit float), or none."""
     if isinstance(value, float):
         return "" if math.isfinite(value) else "nonfinite"
     try:
@@ -155,7 +169,7 @@ def _changes(value: float) -> str:
 
 
 def _name(text: str) -> str:
-    """A name that MLflow takes on every platform. One that had to be changed carries a hash, so that two never become one."""
+    """A name that MLflow accepts on every platform. A changed name ends with a hash, so that different names stay different."""
     clean = re.sub(r"[^\w. /-]", "_", text, flags=re.ASCII)[:KEY_LENGTH]
     if clean == text == posixpath.normpath(text) and text[0] not in "./":
         return text
@@ -164,5 +178,5 @@ def _name(text: str) -> str:
 
 
 def as_text(text: str) -> str:
-    """A value that databases take: half a surrogate pair, which JSON can have, is a question mark."""
+    """A text that databases accept: cut to MLflow's limit; half a surrogate pair, which JSON can have, is a question mark."""
     return text[:VALUE_LENGTH].encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""A connection with MLflow: what its experiment has of the result files, and how it gets the rest. Everything here may raise."""
+"""Connection to MLflow: runs that mirror result files are listed, created and closed. Every call may raise what MLflow raises."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.core.files import is_alive, temporary_path
+from benchmarks.results.layout import MLFLOW_ARTIFACTS, MLFLOW_DATABASE, SAMPLES
 from benchmarks.tracking.entry import Entry, Number, as_text, flatten
 
 EXPERIMENT = "cincgan-benchmark"
 BATCH_ENTITIES, BATCH_PARAMS = 1000, 100  # MLflow's own limits for one log_batch call
 
-# What holds while MLflow works, where the user has not set it: left alone, it retries for minutes and reports its use.
+# Environment during calls of MLflow, unless the user has set these variables: by default it retries for minutes and sends telemetry
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -32,30 +33,33 @@ _ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-_DATABASE_ATTEMPTS = 3  # MLflow's ten take 100 seconds
-_CREATION_SECONDS = 50  # to wait for another process that creates the same database, which takes five to ten
+_DATABASE_ATTEMPTS = 3  # MLflow's default of ten takes 100 seconds
+_CREATION_SECONDS = 50  # limit of the wait while another process creates the same database, which takes five to ten
 
 
 def is_mirrored(run: Any) -> bool:
-    """Whether a run has all of a result: it is closed last. One that was cut off is RUNNING, KILLED, or of old FAILED."""
+    """True if a run mirrors a whole result: runs are closed last.
+
+    A run that was cut off is RUNNING or KILLED, or FAILED if an early version of this project wrote it.
+    """
     status, tags = run.info.status, run.data.tags
     return "cell_id" in tags and (status == "FINISHED" or (status == "FAILED" and tags.get("status") == "diverged"))
 
 
 class Session:
-    """A connection with its experiment, what that has already, and a parent run of its own once one is needed.
+    """A connection to the experiment, with the runs that are there. A parent run is created when the first child needs it.
 
     Args:
-        uri: of a tracking server or database.
+        uri: address of a tracking server or database.
         output: the workspace, whose lock the caller holds.
-        invocation: the parent's parameters.
+        invocation: parameters of the parent run.
         started: when the invocation began, in seconds since 1970.
-        restore: bring back the experiment where it was deleted.
-        look_only: change nothing; there may be no experiment then.
+        restore: bring back the experiment if it was deleted.
+        read_only: change nothing; the experiment may be missing then.
 
     Attributes:
-        mirrored: by key of an entry, the run that has it.
-        abandoned: runs that a killed process has left open.
+        mirrored: id of the run that mirrors an entry, by the entry's key.
+        abandoned: ids of runs that killed processes have left open.
     """
 
     def __init__(
@@ -66,31 +70,33 @@ class Session:
         started: float,
         *,
         restore: bool = False,
-        look_only: bool = False,
+        read_only: bool = False,
     ) -> None:
         self.mirrored: dict[tuple[str, str], str] = {}
         self.abandoned: list[str] = []
         self._output, self._own = output, uri == own_uri(output)
         self._invocation, self._started, self._parent = invocation, started, ""
         self._client = connect(uri)
-        self._experiment = self._find_experiment(uri, restore) if not look_only else self._look_for_experiment()
+        self._experiment = self._existing_experiment() if read_only else self._open_experiment(uri, restore)
         if self._experiment:
-            self._survey()
+            self._read_runs()
 
-    def _look_for_experiment(self) -> str:
+    def _existing_experiment(self) -> str:
+        """Id of the experiment; empty if there is none."""
         experiment = self._client.get_experiment_by_name(EXPERIMENT)
         return str(experiment.experiment_id) if experiment and experiment.lifecycle_stage != "deleted" else ""
 
-    def _find_experiment(self, uri: str, restore: bool) -> str:
+    def _open_experiment(self, uri: str, restore: bool) -> str:
+        """Id of the experiment, which is created if there is none. Raises RuntimeError if it was deleted and stays so."""
         experiment = self._client.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
-            # Without a location, MLflow would put artifacts into ./mlruns of whatever the working directory is.
+            # Without a location, MLflow would put artifacts into ./mlruns of the working directory.
             database = sqlite_file(uri)
-            folder = (database.parent if database else self._output) / "mlartifacts"
+            folder = (database.parent if database else self._output) / MLFLOW_ARTIFACTS
             try:
                 location = folder.as_uri() if uri.startswith("sqlite:") else None
                 return str(self._client.create_experiment(EXPERIMENT, artifact_location=location))
-            except Exception:  # another process may have been faster
+            except Exception:  # another process may have created it in the meantime
                 experiment = self._client.get_experiment_by_name(EXPERIMENT)
                 if experiment is None:
                     raise
@@ -100,8 +106,8 @@ class Session:
             self._client.restore_experiment(experiment.experiment_id)
         return str(experiment.experiment_id)
 
-    def _survey(self) -> None:
-        """One search over the experiment: learn what is mirrored already, and what a killed process left open."""
+    def _read_runs(self) -> None:
+        """Read all runs of the experiment, page by page, and keep the mirrored and the abandoned ones."""
         token: str | None = ""
         while token is not None:
             page = self._client.search_runs([self._experiment], page_token=token or None)
@@ -114,70 +120,75 @@ class Session:
             token = page.token or None
 
     def _is_abandoned(self, tags: Mapping[str, str]) -> bool:
-        """Whether an open run's process is gone. Who holds a workspace's lock is alone in it, and in its own database."""
+        """True if the process of an open run is gone.
+
+        The holder of a workspace's lock is the only process in it, and in the workspace's own database.
+        """
         if self._own and "host" in tags:
             return True
-        here = tags.get("host") == platform.node()
-        return here and (tags.get("workspace") == str(self._output) or not _alive(tags.get("pid", "")))
+        is_on_this_host = tags.get("host") == platform.node()
+        return is_on_this_host and (tags.get("workspace") == str(self._output) or not _alive(tags.get("pid", "")))
 
     def close_abandoned(self) -> int:
-        """Mark as KILLED what killed processes left open. Returns how many runs these were."""
+        """Mark runs that killed processes left open as KILLED, and return their number."""
         for run_id in self.abandoned:
-            self._cut_short(run_id)
+            self._kill(run_id)
         return len(self.abandoned)
 
     def open_parent(self) -> str:
-        """The invocation's run, created when first asked for."""
+        """Id of the invocation's run, which the first call creates."""
         if not self._parent:
-            name = (
-                f"{self._invocation.get('profile', 'run')} {datetime.fromtimestamp(self._started).isoformat(timespec='seconds')}"
-            )
+            started = datetime.fromtimestamp(self._started).isoformat(timespec="seconds")
+            name = f"{self._invocation.get('profile', 'run')} {started}"
             self._parent = self._create(name, self._started, {"kind": "invocation"})
             self._log(self._parent, flatten(self._invocation))
         return self._parent
 
     def close_parent(self, status: str) -> None:
-        """Close the invocation's run, where it has one."""
+        """Close the invocation's run if it was created."""
         if self._parent:
             self._end(self._parent, status)
 
     def note_reuse(self, entry: Entry) -> None:
-        """Note on the parent which run has the entry already."""
+        """Tag the parent run with the id of the run that mirrors the entry already."""
         self._client.set_tag(self.open_parent(), f"reused.{entry.key[0]}", self.mirrored[entry.key])
 
     def add(self, entry: Entry, files: Sequence[Path]) -> str:
-        """Add a child run, and close it only when it has all. One that is cut off is KILLED, and mirrored anew next time."""
+        """Add a child run, close it when it is whole, and return its id.
+
+        A run that is cut off is marked as KILLED; the next session mirrors its entry again.
+        """
         run_id = self._create(entry.name, entry.start, {**entry.tags, "mlflow.parentRunId": self.open_parent()})
         try:
             self._log(run_id, entry.params, entry.metrics, entry.end)
             self.upload(run_id, files)
         except BaseException:
-            self._cut_short(run_id)
+            self._kill(run_id)
             raise
         self._end(run_id, entry.status, entry.end)
         self.mirrored[entry.key] = run_id
         return run_id
 
     def upload(self, run_id: str, files: Sequence[Path]) -> None:
-        """Store files with a run: images as samples."""
+        """Store files as artifacts of a run, images in the folder ``samples``."""
         for file in files:
-            self._client.log_artifact(run_id, str(file), _place(file) or None)
+            self._client.log_artifact(run_id, str(file), _artifact_folder(file) or None)
 
-    def lost(self, run_id: str, files: Sequence[Path]) -> list[Path]:
-        """Those of the files that the run has not, or in another size."""
+    def lost_artifacts(self, run_id: str, files: Sequence[Path]) -> list[Path]:
+        """The files that are no artifacts of the run, or have another size there."""
         sizes: dict[str, int | None] = {}
-        for place in {_place(file) for file in files}:
-            sizes |= {item.path: item.file_size for item in self._client.list_artifacts(run_id, place or None)}
-        names = {file: posixpath.join(_place(file), file.name) for file in files}
+        for folder in {_artifact_folder(file) for file in files}:
+            sizes |= {item.path: item.file_size for item in self._client.list_artifacts(run_id, folder or None)}
+        names = {file: posixpath.join(_artifact_folder(file), file.name) for file in files}
         return [file for file, name in names.items() if sizes.get(name, -1) not in (None, file.stat().st_size)]
 
     def _end(self, run_id: str, status: str, when: float = 0) -> None:
         self._client.set_terminated(run_id, status, end_time=int((when or time.time()) * 1000))
 
-    def _cut_short(self, run_id: str) -> None:
-        """End a run that did not come to its end, and drop its artifacts here, of which the last may be half a file."""
+    def _kill(self, run_id: str) -> None:
+        """Mark a run as KILLED, and remove its artifacts from the workspace: the last may be half a file."""
         if self._own:
-            shutil.rmtree(self._output / "mlartifacts" / run_id, ignore_errors=True)
+            shutil.rmtree(self._output / MLFLOW_ARTIFACTS / run_id, ignore_errors=True)
         self._end(run_id, "KILLED")
 
     def _create(self, name: str, start: float, tags: Mapping[str, str]) -> str:
@@ -186,35 +197,40 @@ class Session:
         return str(run.info.run_id)
 
     def _log(self, run_id: str, params: Mapping[str, str], metrics: Sequence[Number] = (), when: float = 0) -> None:
-        """As few ``log_batch`` calls as MLflow's limits allow."""
+        """Log parameters and metrics in as few ``log_batch`` calls as MLflow's limits allow."""
         from mlflow.entities import Metric, Param
 
-        p = [Param(key, value) for key, value in params.items()]
-        m = [Metric(name, value, int(when * 1000), step) for name, value, step in metrics]
-        while p or m:
-            room = BATCH_ENTITIES - len(p[:BATCH_PARAMS])
-            self._client.log_batch(run_id, metrics=m[:room], params=p[:BATCH_PARAMS])
-            p, m = p[BATCH_PARAMS:], m[room:]
+        param_queue = [Param(key, value) for key, value in params.items()]
+        metric_queue = [Metric(name, value, int(when * 1000), step) for name, value, step in metrics]
+        while param_queue or metric_queue:
+            room = BATCH_ENTITIES - len(param_queue[:BATCH_PARAMS])
+            self._client.log_batch(run_id, metrics=metric_queue[:room], params=param_queue[:BATCH_PARAMS])
+            param_queue, metric_queue = param_queue[BATCH_PARAMS:], metric_queue[room:]
 
 
-def _place(file: Path) -> str:
-    """The folder of a run's artifacts that a file goes to."""
-    return "samples" if file.suffix == ".png" else ""
+def _artifact_folder(file: Path) -> str:
+    """Folder of a file within a run's artifacts; empty for the top."""
+    return SAMPLES if file.suffix == ".png" else ""
 
 
 def own_uri(output: Path) -> str:
-    """The SQLite file in the output folder."""
-    return f"sqlite:///{(output.resolve() / 'mlflow.db').as_posix()}"
+    """Address of the SQLite file in the output folder."""
+    return f"sqlite:///{(output.resolve() / MLFLOW_DATABASE).as_posix()}"
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file of an SQLite address; None for any other."""
+    """The file that an SQLite address names; None for other addresses."""
     path = uri.removeprefix("sqlite:///").partition("?")[0]
     return Path(path).absolute() if uri.startswith("sqlite:///") and path not in ("", ":memory:") else None
 
 
 def connect(uri: str) -> Any:
-    """An ``MlflowClient``, without any global state of MLflow's; creates the database where there is none."""
+    """An ``MlflowClient``; MLflow's global state stays as it was. An SQLite database is created if it is missing.
+
+    Raises:
+        ValueError: the path of the workspace's database cannot be written as an address.
+        TimeoutError: another process has been creating the database for too long.
+    """
     from mlflow import MlflowClient
     from mlflow.store.db import utils
 
@@ -223,7 +239,7 @@ def connect(uri: str) -> Any:
     before, utils.MAX_RETRY_COUNT = utils.MAX_RETRY_COUNT, _DATABASE_ATTEMPTS
     database = sqlite_file(uri)
     try:
-        with _alone(database) if database else nullcontext():
+        with _creation_lock(database) if database else nullcontext():
             if database and not database.exists():
                 _create_database(database)
             return MlflowClient(tracking_uri=uri)
@@ -232,16 +248,17 @@ def connect(uri: str) -> Any:
 
 
 @contextmanager
-def _alone(database: Path) -> Iterator[None]:
-    """Several processes that open a fresh SQLite file crash in MLflow's migrations: one after the other.
+def _creation_lock(database: Path) -> Iterator[None]:
+    """Let one process at a time open a fresh SQLite database: several at once crash in MLflow's migrations.
 
-    Who creates a database makes the lock's file first. A database without it was made long ago, or is somebody else's.
+    The process that creates a database creates the lock file first. A database without a lock file is older than this lock
+    or belongs to another program, and is not locked.
     """
     from filelock import FileLock, Timeout
 
     lock = FileLock(database.with_name(f".{database.name}.lock"))
-    is_there = database.exists() and (not database.is_file() or database.stat().st_size > 0)
-    if is_there and not Path(lock.lock_file).exists():
+    exists = database.exists() and (not database.is_file() or database.stat().st_size > 0)
+    if exists and not Path(lock.lock_file).exists():
         yield
         return
     database.parent.mkdir(parents=True, exist_ok=True)
@@ -250,7 +267,7 @@ def _alone(database: Path) -> Iterator[None]:
     except Timeout:
         raise TimeoutError(f"another process has been creating {database} for {_CREATION_SECONDS} s") from None
     except OSError:
-        pass  # in a folder that cannot be written nothing is created either
+        pass  # a folder that cannot be written: nothing will be created there either
     try:
         yield
     finally:
@@ -258,7 +275,7 @@ def _alone(database: Path) -> Iterator[None]:
 
 
 def _create_database(path: Path) -> None:
-    """Make a fresh SQLite database whole or not at all: MLflow never opens one again whose first migrations were cut off."""
+    """Create an SQLite database atomically: MLflow cannot open a database whose first migrations were cut off."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     temporary = temporary_path(path)
@@ -270,13 +287,13 @@ def _create_database(path: Path) -> None:
 
 
 def _alive(pid: str) -> bool:
-    """Whether another process of this host has the number. Our own number was an earlier process's: we have no run yet."""
+    """True if another process of this host has this id. A run with our own id is an earlier process's: we have none yet."""
     return pid.isdigit() and int(pid) != os.getpid() and is_alive(int(pid))
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """MLflow's environment and silence for the time of one call: the tracker reports what fails, nothing outlives the call."""
+    """Set MLflow's environment and silence its loggers within the block: the tracker reports failures. Restored on leaving."""
     chosen = {key: value for key, value in _ENVIRONMENT.items() if key not in os.environ}
     names = ("mlflow", "alembic", "urllib3.connectionpool") if "MLFLOW_LOGGING_LEVEL" in chosen else ()
     levels = {name: logging.getLogger(name).level for name in names}

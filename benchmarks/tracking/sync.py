@@ -1,4 +1,4 @@
-"""Comparison of result files with MLflow, which gets what it lacks."""
+"""Synchronisation of MLflow with the result files."""
 
 from __future__ import annotations
 
@@ -17,46 +17,52 @@ from benchmarks.results.provenance import git
 from benchmarks.tracking.entry import Entry, make_entry, mirrored_files, read_note, write_note
 from benchmarks.tracking.session import Session, sqlite_file
 from benchmarks.tracking.tracker import (
-    CLOSING,
-    CLOSING_INTERRUPTED,
-    GIVE_UP_AFTER,
-    PATIENCE,
-    Patience,
+    CLOSING_SECONDS,
+    FAILURE_SECONDS,
+    INTERRUPTED_SECONDS,
+    MAX_FAILURES,
+    FailureBudget,
     reason,
     without_password,
 )
 
+SYNCED = "synced"
 DONE = {"mirrored": "mirrored", "uploaded": "lost artifacts stored again", "noted": "noted beside the result"}
 TO_DO = {"mirrored": "to be mirrored", "uploaded": "lost artifacts to be stored again", "noted": "to be noted beside the result"}
 
 
 class Sync:
-    """One comparison of a results folder with MLflow.
+    """One synchronisation of MLflow with a results folder.
 
     Args:
-        root: the folder, whose workspace the caller has locked unless it only looks.
-        uri: of the tracking server or database.
-        look_only: change nothing.
+        root: the results folder, whose lock the caller holds unless ``dry_run``.
+        uri: address of the tracking server or database.
+        dry_run: only find out what would be done; change nothing.
 
     Attributes:
-        found: by the name of a cell's folder, what was done, or would be: ``synced``, ``mirrored``, ``uploaded`` or ``noted``.
-        failed: likewise, why it is not mirrored.
-        closed: runs that killed processes had left open.
+        actions: by the name of a cell's folder: ``synced`` if nothing was to be done, otherwise ``mirrored``, ``uploaded`` (lost
+            artifacts) or ``noted`` (``mlflow.json`` was missing or stale).
+        failures: by the name of a cell's folder, why the cell is not mirrored.
+        closed: number of runs that killed processes had left open.
+        address: of the tracking server or database, without a password.
     """
 
-    def __init__(self, root: Path, uri: str, *, look_only: bool) -> None:
-        self.found: dict[str, str] = {}
-        self.failed: dict[str, str] = {}
+    def __init__(self, root: Path, uri: str, *, dry_run: bool) -> None:
+        self.actions: dict[str, str] = {}
+        self.failures: dict[str, str] = {}
         self.closed = 0
         self.address = without_password(uri)
-        self._root, self._uri, self._look_only = root, uri, look_only
-        self._patience, self._failed_in_a_row = Patience(), 0
+        self._root, self._uri, self._dry_run = root, uri, dry_run
+        self._budget, self._failures_in_a_row = FailureBudget(), 0
 
     def run(self, folders: Sequence[Path]) -> None:
-        """Compare, and mirror what MLflow lacks.
+        """Mirror the cells that MLflow lacks, and mend the mirrors of the others; progress goes to standard error.
+
+        Args:
+            folders: of the cells.
 
         Raises:
-            UsageError: the address cannot be used.
+            UsageError: the tracking server or database cannot be used.
         """
         with StepProgress("mirroring") as progress:
 
@@ -70,104 +76,104 @@ class Sync:
                 for number, (folder, entry) in enumerate(entries.items(), start=1):
                     self._sync(session, folder, entry, say)
                     progress.update(number, len(entries), {})
-                status = "FAILED" if self.failed else "FINISHED"
+                status = "FAILED" if self.failures else "FINISHED"
             finally:
                 self._close(session, status, say)
 
     def _read(self, folders: Sequence[Path], say: Callable[[str], None]) -> dict[Path, Entry]:
-        """The results as MLflow will have them; those that cannot be read have failed."""
+        """Results as MLflow entries, by cell's folder. Result files that cannot be read are failures."""
         entries = {}
         for folder in folders:
             try:
                 entries[folder] = make_entry(read_result(folder / RESULT))
             except (UsageError, ValueError) as error:
-                self._fail(folder, str(error), say)
+                self._add_failure(folder, str(error), say)
         return entries
 
     def _open(self, cells: int) -> Session | None:
-        """The connection; None where there is nothing yet to look at."""
+        """The connection; None in a dry run if there is no database yet."""
         database = sqlite_file(self._uri)
-        if self._look_only and database and not (database.exists() and (database.is_dir() or database.stat().st_size)):
+        if self._dry_run and database and not (database.exists() and (database.is_dir() or database.stat().st_size)):
             return None
         invocation = {"profile": "sync", "results": str(self._root), "cells": cells, "git": asdict(git())}
-        started, changes = time.time(), not self._look_only
+        started, changes = time.time(), not self._dry_run
         try:
-            session = self._patience.run(
-                lambda: Session(self._uri, self._root, invocation, started, restore=changes, look_only=not changes)
+            session = self._budget.run(
+                lambda: Session(self._uri, self._root, invocation, started, restore=changes, read_only=not changes)
             )
-            self.closed = self._patience.run(session.close_abandoned) if changes else len(session.abandoned)
-        except Exception as error:  # whatever MLflow and its drivers raise
+            self.closed = self._budget.run(session.close_abandoned) if changes else len(session.abandoned)
+        except Exception as error:  # MLflow and its database drivers may raise anything
             hint = "check --to or MLFLOW_TRACKING_URI"
             raise UsageError(f"{self.address}: cannot be used ({reason(error)}): {hint}; results are safe") from error
         return session
 
     def _sync(self, session: Session | None, folder: Path, entry: Entry, say: Callable[[str], None]) -> None:
-
-        if self._failed_in_a_row >= GIVE_UP_AFTER or self._patience.left <= 0:
-            self._fail(folder, "not tried, for MLflow failed before", say)
+        """Synchronise one cell, and record the action or the failure."""
+        if self._failures_in_a_row >= MAX_FAILURES or self._budget.seconds <= 0:
+            self._add_failure(folder, "not tried, for MLflow failed before", say)
             return
         try:
-            what = self._bring(session, folder, entry)
+            action = self._act(session, folder, entry)
         except Exception as error:
-            self._failed_in_a_row += 1
-            self._fail(folder, reason(error), say)
+            self._failures_in_a_row += 1
+            self._add_failure(folder, reason(error), say)
             return
-        self._failed_in_a_row = 0
-        self.found[folder.name] = what
-        if what != "synced":
-            say(f"{folder.name}: {(TO_DO if self._look_only else DONE)[what]}")
+        self._failures_in_a_row = 0
+        self.actions[folder.name] = action
+        if action != SYNCED:
+            say(f"{folder.name}: {(TO_DO if self._dry_run else DONE)[action]}")
 
-    def _bring(self, session: Session | None, folder: Path, entry: Entry) -> str:
-        """Do for one cell what is to be done, or only find out. Returns which."""
+    def _act(self, session: Session | None, folder: Path, entry: Entry) -> str:
+        """Synchronise one cell unless this is a dry run, and return the action."""
         files = mirrored_files(folder)
         run_id = session.mirrored.get(entry.key, "") if session else ""
         if session is None or not run_id:
-            if session and not self._look_only:
-                write_note(folder, entry, self._patience.run(lambda: session.add(entry, files)), self.address)
+            if session and not self._dry_run:
+                write_note(folder, entry, self._budget.run(lambda: session.add(entry, files)), self.address)
             return "mirrored"
-        lost = self._patience.run(lambda: session.lost(run_id, files))
+        lost = self._budget.run(lambda: session.lost_artifacts(run_id, files))
         is_noted = read_note(folder) == {"run_id": run_id, "uri": self.address, "finished_at": entry.key[1]}
-        if not self._look_only:
-            self._patience.run(lambda: session.upload(run_id, lost))
+        if not self._dry_run:
+            self._budget.run(lambda: session.upload(run_id, lost))
             write_note(folder, entry, run_id, self.address)
-        return "uploaded" if lost else "synced" if is_noted else "noted"
+        return "uploaded" if lost else SYNCED if is_noted else "noted"
 
     def _close(self, session: Session | None, status: str, say: Callable[[str], None]) -> None:
-
+        """Close the parent run of this synchronisation, if there is one."""
         if session is None:
             return
-        most = CLOSING_INTERRUPTED if status == "KILLED" else PATIENCE
+        limit = INTERRUPTED_SECONDS if status == "KILLED" else FAILURE_SECONDS
         try:
-            self._patience.run(lambda: session.close_parent(status), minimum=CLOSING, maximum=most)
+            self._budget.run(lambda: session.close_parent(status), minimum=CLOSING_SECONDS, maximum=limit)
         except Exception as error:
-            say(f"the run of this call stays open until the next: {reason(error)}")
+            say(f"the MLflow run of this command stays open until the next one closes it: {reason(error)}")
 
-    def _fail(self, folder: Path, why: str, say: Callable[[str], None]) -> None:
-        self.failed[folder.name] = why
+    def _add_failure(self, folder: Path, why: str, say: Callable[[str], None]) -> None:
+        self.failures[folder.name] = why
         say(f"{folder.name}: not mirrored: {' '.join(why.split())}")
 
     def summary(self) -> str:
-        """The last line."""
-        total, counts = len(self.found) + len(self.failed), Counter(self.found.values())
-        words = TO_DO if self._look_only else DONE
-        parts = [f"{counts[what]} {text}" for what, text in words.items() if counts[what]]
+        """The last line of the command: ``synced`` or ``not synced``, and the number of cells by action."""
+        total, counts = len(self.actions) + len(self.failures), Counter(self.actions.values())
+        words = TO_DO if self._dry_run else DONE
+        parts = [f"{counts[action]} {text}" for action, text in words.items() if counts[action]]
         if self.closed:
-            parts.append(f"{self.closed} left open by a killed process {'to be ' if self._look_only else ''}closed")
-        if self.failed:
-            head = f"not synced: {len(self.failed)} of {total} cells are not mirrored"
-        elif self._look_only and parts:
-            head = f"not synced: {total - counts['synced']} of {total} cells differ"
+            parts.append(f"{self.closed} left open by a killed process {'to be ' if self._dry_run else ''}closed")
+        if self.failures:
+            head = f"not synced: {len(self.failures)} of {total} cells are not mirrored"
+        elif self._dry_run and parts:
+            head = f"not synced: {total - counts[SYNCED]} of {total} cells differ"
         else:
             head = f"synced: {total} cells"
         return f"{head} ({', '.join(parts)})" if parts else head
 
     def to_json(self) -> Mapping[str, Any]:
-        """Everything, as plain data."""
+        """Actions and failures as plain data."""
         return {
             "results": str(self._root),
             "tracker": self.address,
-            "dry_run": self._look_only,
-            "cells": self.found,
-            "failed": self.failed,
+            "dry_run": self._dry_run,
+            "cells": self.actions,
+            "failed": self.failures,
             "closed": self.closed,
         }

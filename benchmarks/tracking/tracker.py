@@ -1,7 +1,7 @@
 """The MLflow mirror of the result files: one parent run per invocation, one child run per cell.
 
-Result files are the truth. Whatever fails here is remembered, reported in one line and never loses a result; what MLflow lacks is
-mirrored by the next invocation that passes the result again, or by ``python -m benchmarks.sync``.
+Result files are the truth. A failure of MLflow is remembered, reported in one line, and loses no result. Cells that MLflow lacks
+are mirrored by the next invocation that passes their results again, or by ``python -m benchmarks.sync``.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from benchmarks.tracking.session import Session, own_uri, quiet
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-GIVE_UP_AFTER = 3  # failed cells in a row: the tracker is down
-PATIENCE = 120.0  # seconds that failures may cost one process in all, however MLflow fails; a new database alone takes ten
-CLOSING = 5.0  # seconds that closing the run may take, where patience is at an end
-CLOSING_INTERRUPTED = 3.0  # the same after a signal, which leaves four in all
+MAX_FAILURES = 3  # cells in a row that could not be mirrored; then the tracker counts as down
+FAILURE_SECONDS = 120.0  # that failing calls may cost a process in all; creating a database alone takes ten
+CLOSING_SECONDS = 5.0  # for closing the parent run when the time for failures is used up
+INTERRUPTED_SECONDS = 3.0  # for closing the parent run after a signal, which leaves four seconds in all
 
 T = TypeVar("T")
 
-# What is the matter, within the messages of SQLAlchemy and urllib3.
+# The cause of an error within the messages of SQLAlchemy and urllib3
 _CAUSE = re.compile(r"\((\w+\.\w+Error)\) (.+?) (?:\[SQL|\(Background)|\(Caused by (\w+)\(['\"]?(.+?)['\"]?\)*$")
 _REBUILD = "move the database away, and python -m benchmarks.sync writes a new one"
 _NEWER = "the database is another MLflow version's: upgrade MLflow, or, where the database is older, the database"
@@ -43,63 +43,70 @@ _REMEDIES = {
     "database is locked": "another process holds it",
     "readonly database": "check its permissions",
     "was deleted": "python -m benchmarks.sync brings it back",
-}  # what an error's text contains -> what helps
+}  # remedy by a part of the error's message
 
 
 def tracking_uri(output: Path) -> str:
-    """Where runs are mirrored: ``MLFLOW_TRACKING_URI`` if set, else an SQLite file in the output folder."""
+    """Address of the mirror: ``MLFLOW_TRACKING_URI`` if it is set, otherwise an SQLite file in the output folder."""
     return os.environ.get("MLFLOW_TRACKING_URI") or own_uri(output)
 
 
 def ui_command(output: Path) -> str:
-    """The shell line that opens the user interface. An address with a password in it is named, not spelt out."""
+    """The shell line that opens MLflow's user interface. An address with a password stays behind its environment variable."""
     uri = tracking_uri(output)
     word = shlex.quote(uri) if without_password(uri) == uri else '"$MLFLOW_TRACKING_URI"'
     return f"python -m webbrowser {word}" if uri.startswith("http") else f"mlflow ui --backend-store-uri {word}"
 
 
-class Patience:
-    """How long a tracker's failures may hold this process up: whatever MLflow waits for, the time of all of them is bounded."""
+class FailureBudget:
+    """Total time that failing calls of MLflow may cost this process.
+
+    Attributes:
+        seconds: that are left; negative if the last failure took longer.
+    """
 
     def __init__(self) -> None:
-        self.left = PATIENCE
+        self.seconds = FAILURE_SECONDS
 
-    def run(self, call: Callable[[], T], minimum: float = 0.0, maximum: float = PATIENCE) -> T:
-        """What a call returns or raises.
+    def run(self, call: Callable[[], T], minimum: float = 0.0, maximum: float = FAILURE_SECONDS) -> T:
+        """Call MLflow within a time limit; the time of a failure is deducted from the budget.
 
-        It runs in a thread, for nothing else ends a wait for a server that answers one byte a minute, or for a stopped
-        process's file lock. Such a thread is left to itself, and ends with this process.
+        The call runs in a thread of its own. Nothing else would end the wait for a server that sends a byte a minute, or for
+        the file lock of a stopped process. A thread that is too late goes on in the background until this process ends.
 
         Args:
-            call: of MLflow.
-            minimum: seconds that it may take, where patience is at an end.
-            maximum: seconds that it may take.
+            call: uses MLflow.
+            minimum: time limit in seconds when the budget is used up.
+            maximum: time limit in seconds.
+
+        Returns:
+            The result of the call.
 
         Raises:
-            TimeoutError: it takes longer.
+            TimeoutError: the call takes longer.
         """
-        limit = min(max(self.left, minimum), maximum)
+        limit = min(max(self.seconds, minimum), maximum)
         started = time.monotonic()
         try:
             with quiet():
                 return _within(limit, call)
         except Exception:
-            self.left -= time.monotonic() - started
+            self.seconds -= time.monotonic() - started
             raise
 
 
 def _within(seconds: float, call: Callable[[], T]) -> T:
     from concurrent.futures import Future
-    from concurrent.futures import TimeoutError as Late
+    from concurrent.futures import TimeoutError as TooLate
 
     outcome: Future[T] = Future()
     threading.Thread(target=_settle, args=(outcome, call), daemon=True).start()
     try:
         return outcome.result(seconds)
-    except Late:
-        if outcome.done():  # the call's own, or it came at the last moment
+    except TooLate:
+        if outcome.done():  # the call raised a timeout of its own, or it ended at the last moment
             return outcome.result()
-        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # it may still come to that
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # the thread may still print its URLs
         raise TimeoutError(f"no answer in {seconds:.0f} s") from None
 
 
@@ -111,18 +118,18 @@ def _settle(outcome: Future[T], call: Callable[[], T]) -> None:
 
 
 class Tracker:
-    """Mirrors results into MLflow, as a context manager. No failure of MLflow leaves it.
+    """Mirrors results into MLflow, as a context manager. It never raises an error of MLflow.
 
-    The first ``open`` or ``mirror``, at the latest leaving, imports MLflow (seconds) and creates the parent run.
+    MLflow is imported (seconds) and the parent run created by the first ``open`` or ``mirror``, at the latest on leaving.
 
     Args:
-        output: the workspace, whose lock the caller holds; the default database and the artifacts go here.
-        invocation: what was asked for (profile, methods, datasets, seeds, git commit): the parent's parameters.
-        warn: called with one line at the first failure, and with another at the end where cells are not mirrored.
+        output: the workspace, whose lock the caller holds; the default database and the artifacts go there.
+        invocation: parameters of the parent run: profile, methods, data sets, seeds, git commit.
+        warn: called with one line at the first failure, and with another one at the end if cells are not mirrored.
 
     Attributes:
-        failures: what went wrong with MLflow, one line each.
-        cell_failed: set by the caller where a cell failed; the parent run then ends FAILED.
+        failures: errors of MLflow, one line each.
+        cell_failed: set by the caller when a cell failed; the parent run then ends as FAILED.
     """
 
     def __init__(self, output: Path, *, invocation: Mapping[str, Any], warn: Callable[[str], None]) -> None:
@@ -131,8 +138,8 @@ class Tracker:
         self._output, self._uri = output.resolve(), tracking_uri(output)
         self._invocation, self._warn = invocation, warn
         self._session: Session | None = None
-        self._started, self._patience = time.time(), Patience()
-        self._tried, self._failed_in_a_row = False, 0
+        self._started, self._budget = time.time(), FailureBudget()
+        self._tried_to_open, self._failures_in_a_row = False, 0
         self._passed, self._lacking = 0, 0
 
     def __enter__(self) -> Tracker:
@@ -141,28 +148,32 @@ class Tracker:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         interrupted = kind is not None and not issubclass(kind, Exception)
-        if not interrupted:  # who presses Ctrl-C does not wait for an import
+        if not interrupted:  # Ctrl-C does not wait for an import
             self.open()
         if session := self._session:
             status = "KILLED" if interrupted else "FAILED" if kind or self.cell_failed else "FINISHED"
-            most = CLOSING_INTERRUPTED if interrupted else CLOSING if self._is_down() else PATIENCE
-            self._attempt("closing the run", lambda: session.close_parent(status), minimum=CLOSING, maximum=most)
+            limit = INTERRUPTED_SECONDS if interrupted else CLOSING_SECONDS if self._is_down() else FAILURE_SECONDS
+            self._attempt("closing the run", lambda: session.close_parent(status), minimum=CLOSING_SECONDS, maximum=limit)
         if self._lacking:
             command = f"python -m benchmarks.sync --results {shlex.quote(str(self._output))}"
             self._warn(f"MLflow lacks {self._lacking} of {self._passed} cells, whose results are safe: {command} mirrors them")
 
     @property
     def address(self) -> str:
-        """Of the tracking server or database, without a password."""
+        """Address of the tracking server or database, without a password."""
         return without_password(self._uri)
 
     def open(self) -> bool:
-        """Create the database, the experiment and the parent run, once. Returns whether there is a tracker to talk to."""
-        if not self._tried:
-            self._tried = True  # also where it fails: no second attempt
+        """Create the database, the experiment and the parent run, in the first call only.
+
+        Returns:
+            True if MLflow can be used. A failure is final: later calls do not try again.
+        """
+        if not self._tried_to_open:
+            self._tried_to_open = True
             self._session = self._attempt(f"opening {self.address}", self._connect)
             if session := self._session:
-                self._attempt("closing what a killed process left open", session.close_abandoned)
+                self._attempt("closing runs that a killed process left open", session.close_abandoned)
         return self._session is not None
 
     def _connect(self) -> Session:
@@ -171,14 +182,14 @@ class Tracker:
         return session
 
     def mirror(self, result: Result, folder: Path) -> str:
-        """Mirror a result as a child run with its file and samples, or note on the parent which run has it already.
+        """Mirror a result as a child run with its files, or tag the parent run with the id of the run that mirrors it already.
 
         Args:
-            result: as parsed.
-            folder: of the cell; ``mlflow.json`` there names the run.
+            result: the parsed result file.
+            folder: the cell's folder; ``mlflow.json`` there will name the run.
 
         Returns:
-            The child's run id; empty where it could not be mirrored.
+            The id of the child run; empty if the result could not be mirrored.
         """
         run_id = self._mirror(result, folder)
         self._passed += 1
@@ -190,48 +201,49 @@ class Tracker:
     def _mirror(self, result: Result, folder: Path) -> str:
         if self._is_down() or not self.open() or self._session is None:
             return ""
-        session, what = self._session, f"mirroring cell {result.cell.id}"
+        session, action = self._session, f"mirroring cell {result.cell.id}"
         try:
             entry = make_entry(result)
         except ValueError as error:
-            self._failed(what, error)  # which is no failure of MLflow
+            self._add_failure(action, error)  # the result is wrong, not MLflow
             return ""
         run_id = session.mirrored.get(entry.key, "")
         if run_id:
             self._attempt(f"noting which run has cell {entry.key[0]}", lambda: session.note_reuse(entry))
         else:
-            run_id = self._attempt(what, lambda: session.add(entry, mirrored_files(folder))) or ""
+            run_id = self._attempt(action, lambda: session.add(entry, mirrored_files(folder))) or ""
         if run_id:
             try:
                 write_note(folder, entry, run_id, self.address)
             except UsageError as error:
-                self._failed(f"{what} as {run_id}", error)
+                self._add_failure(f"{action} as {run_id}", error)
         return run_id
 
     def _is_down(self) -> bool:
-        return self._failed_in_a_row >= GIVE_UP_AFTER or self._patience.left <= 0
+        return self._failures_in_a_row >= MAX_FAILURES or self._budget.seconds <= 0
 
-    def _attempt(self, what: str, call: Callable[[], T], minimum: float = 0.0, maximum: float = PATIENCE) -> T | None:
+    def _attempt(self, action: str, call: Callable[[], T], minimum: float = 0.0, maximum: float = FAILURE_SECONDS) -> T | None:
+        """Result of a call of MLflow; None if it failed, which is reported."""
         try:
-            outcome = self._patience.run(call, minimum, maximum)
-        except Exception as error:  # whatever a tracker raises, the benchmark goes on
-            self._failed_in_a_row += 1
-            self._failed(what, error)
+            result = self._budget.run(call, minimum, maximum)
+        except Exception as error:  # a tracker may raise anything; the benchmark goes on
+            self._failures_in_a_row += 1
+            self._add_failure(action, error)
             return None
-        self._failed_in_a_row = 0
-        return outcome
+        self._failures_in_a_row = 0
+        return result
 
-    def _failed(self, what: str, error: Exception) -> None:
-        self.failures.append(f"MLflow, {what}: {reason(error)}")
+    def _add_failure(self, action: str, error: Exception) -> None:
+        self.failures.append(f"MLflow, {action}: {reason(error)}")
         if len(self.failures) == 1:
             self._warn(f"{self.failures[0]} (results are safe in {self._output}; further MLflow failures are not shown)")
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, in one line without passwords, and how to mend it where MLflow does not say so or says what is wrong."""
+    """An error of MLflow in one line: its cause, without passwords, and a remedy if one is known."""
     text = without_password(" ".join(f"{type(error).__name__}: {error}".split()))
     cause = _CAUSE.search(text)
-    if cause:  # behind hundreds of characters about who raised what, and an SQL statement
+    if cause:  # it stands behind hundreds of characters of wrapped errors and SQL
         text = ": ".join(filter(None, cause.groups()))
     for sign, remedy in _REMEDIES.items():
         if sign in text:
@@ -240,5 +252,5 @@ def reason(error: Exception) -> str:
 
 
 def without_password(text: str) -> str:
-    """Text in which every address is without its user and password."""
+    """The text, with user and password removed from all addresses in it."""
     return re.sub(r"//[^/@\s]+@", "//", text)

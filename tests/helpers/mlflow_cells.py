@@ -1,4 +1,4 @@
-"""Results as a run leaves them, and what MLflow made of them."""
+"""Results as a run leaves them, and their mirror in MLflow."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from benchmarks.results.files import SCHEMA, write_result
-from benchmarks.results.record import COMPLETE
+from benchmarks.results.files import SCHEMA, to_result, write_result
+from benchmarks.results.layout import RESULT, SAMPLES
+from benchmarks.results.record import COMPLETE, DIVERGED, Result
 from benchmarks.tracking.session import EXPERIMENT
 from benchmarks.tracking.tracker import Tracker, tracking_uri
 
@@ -29,42 +30,51 @@ def make_tracker(output: Path, warn: Callable[[str], None] = fail) -> Tracker:
     return Tracker(output, invocation=INVOCATION, warn=warn)
 
 
-def make_result(identity: str = "3f2a" * 4, **parts: Any) -> dict[str, Any]:
+def make_result(identity: str = "3f2a" * 4, **fields: Any) -> Result:
+    """The result of an evaluation; its fields can be replaced. Raises ValueError where a field is none of a result."""
     cell = {"id": identity, "kind": "evaluate", "label": "cincgan/no-inner-cycle", "seed": 0, "dataset": "demo-photos"}
-    return {
-        "schema": SCHEMA,
-        "status": COMPLETE,
-        "cell": {**cell, "needs": {"cincgan-inner": "beef" * 4}},
-        "settings": {"adam": {"betas": [0.5, 0.999], "rate": 2e-4}, "steps": 10},
-        "data": {"digest": "da7a", "scale": 4},
-        "summary": {
-            "rgb": {"psnr": {"mean": 25.1, "low": 24.0, "high": 26.2}},
-            "ntire2018": {"ssim": {"mean": 0.7}},
-        },
-        "seconds": 12.5,
-        "finished_at": "2026-11-24T12:00:00+00:00",
-        "environment": {},
-        "git": {"commit": "c0ffee", "dirty": False},
-        **parts,
-    }
+    return to_result(
+        {
+            "schema": SCHEMA,
+            "status": COMPLETE,
+            "cell": {**cell, "needs": {"cincgan-inner": "beef" * 4}},
+            "settings": {"protocols": {"rgb": 1, "ntire2018": 1}, "metrics": {"psnr": {"target": "", "weights": {}}}},
+            "data": {"digest": "da7a", "scale": 4},
+            "scores": {},
+            "summary": {
+                "rgb": {"psnr": {"mean": 25.1, "low": 24.0, "high": 26.2}},
+                "ntire2018": {"ssim": {"mean": 0.7, "low": 0.6, "high": 0.8}},
+            },
+            "seconds": 12.5,
+            "finished_at": "2026-11-24T12:00:00+00:00",
+            "environment": {},
+            "git": {"commit": "c0ffee", "dirty": False},
+            **fields,
+        }
+    )
 
 
-def diverged(identity: str, **parts: Any) -> dict[str, Any]:
+def make_training(stage: dict[str, Any], history: list[dict[str, float]]) -> Result:
+    """The result of a training with such settings of its stage."""
+    cell = {"id": "beef" * 4, "kind": "train", "label": "cincgan-inner", "seed": 0, "dataset": "demo-photos", "needs": {}}
+    return make_result(cell=cell, settings={"stage": stage}, history=history, weights_digest="f00d")
+
+
+def diverged(identity: str, **fields: Any) -> Result:
     """A cell whose training was stopped by the health check."""
-    return make_result(identity, status="diverged", diagnosis="the loss is no number at step 3", summary={}, scores={}, **parts)
+    return make_result(identity, status=DIVERGED, diagnosis="the loss is no number at step 3", summary={}, scores={}, **fields)
 
 
-def write_cell(output: Path, result: dict[str, Any]) -> Path:
+def write_cell(output: Path, result: Result) -> Path:
     """The folder of a finished cell, with its result file and a sample."""
-    folder = output / "cells" / f"evaluate-{result['cell']['id']}"
-    (folder / "samples").mkdir(parents=True, exist_ok=True)
-    (folder / "samples" / "photo.png").write_bytes(b"pixels")
-    settings = {"protocols": {"rgb": 1, "ntire2018": 1}, **result["settings"]}
-    write_result(folder / "result.json", {"scores": {}, **result, "settings": settings})
+    folder = output / "cells" / f"evaluate-{result.cell.id}"
+    (folder / SAMPLES).mkdir(parents=True, exist_ok=True)
+    (folder / SAMPLES / "photo.png").write_bytes(b"pixels")
+    write_result(folder / RESULT, result)
     return folder
 
 
-def mirror(tracker: Tracker, output: Path, result: dict[str, Any]) -> str:
+def mirror(tracker: Tracker, output: Path, result: Result) -> str:
     return tracker.mirror(result, write_cell(output, result))
 
 
@@ -77,7 +87,7 @@ def mirror_all(output: Path, count: int, warn: Callable[[str], None] = fail) -> 
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of the cells except the notes."""
+    """Content of every file of the cells by its path, ``mlflow.json`` excepted."""
     paths = (path for path in sorted(folder.glob("cells/**/*")) if path.is_file() and path.name != "mlflow.json")
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
@@ -87,7 +97,7 @@ def client_of(output: Path) -> MlflowClient:
 
 
 def all_runs(output: Path) -> tuple[list[Run], list[Run]]:
-    """The parents and the children, oldest first."""
+    """The parent runs and the child runs, oldest first."""
     client = client_of(output)
     experiment = client.get_experiment_by_name(EXPERIMENT)
     runs = list(client.search_runs([experiment.experiment_id], order_by=["attributes.start_time"])) if experiment else []
@@ -95,7 +105,7 @@ def all_runs(output: Path) -> tuple[list[Run], list[Run]]:
 
 
 def states(output: Path) -> list[str]:
-    """Every run as kind and status, sorted."""
+    """Kind and status of every run, sorted."""
     parents, children = all_runs(output)
     return sorted([f"parent {run.info.status}" for run in parents] + [f"child {run.info.status}" for run in children])
 
@@ -109,10 +119,10 @@ def forget(output: Path, run_id: str) -> None:
 
 
 def unprivileged() -> list[str]:
-    """Before a command, what makes permissions count for root too."""
+    """Words before a command that make permissions count for root too."""
     return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.name == "posix" and os.geteuid() == 0 else []
 
 
 def notes(output: Path) -> dict[str, str]:
-    """By the name of a cell's folder, the run that is noted beside its result."""
+    """Id of the run that is noted beside a result, by the name of the cell's folder."""
     return {path.parent.name: json.loads(path.read_text())["run_id"] for path in output.glob("cells/*/mlflow.json")}

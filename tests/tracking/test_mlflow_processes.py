@@ -66,7 +66,7 @@ def is_sound(database: Path) -> bool:
 
 
 def test_processes_that_open_a_fresh_database_at_once(tmp_path: Path) -> None:
-    """Left to themselves, all but one crash in MLflow's migrations, and leave a database that no version opens."""
+    """Without a lock all but one crash in MLflow's migrations, and leave a database that no version opens."""
     uri, when = f"sqlite:///{tmp_path / 'shared' / 'mlflow.db'}", str(time.time() + 6)
     outputs = [tmp_path / name for name in "ab"]
     processes = [start(sys.executable, "-c", OPEN, str(output), when, MLFLOW_TRACKING_URI=uri) for output in outputs]
@@ -100,7 +100,7 @@ def test_two_runs_on_one_database_and_two_on_one_workspace(tmp_path: Path, capsy
     assert {run.info.run_id for run in found if is_mirrored(run)} == {*notes(first).values(), *notes(other).values()}
     for output in (first, other):
         assert main(["--results", str(output), "--to", uri]) == 0
-        assert capsys.readouterr().out == "level: 1 cells\n"
+        assert capsys.readouterr().out == "synced: 1 cells\n"
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, mlflow_database: Path) -> I
 def test_a_server_that_stops_answering(
     tmp_path: Path, server: tuple[str, int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Stopped by a signal after two of six cells; it goes on later, and so does the mirror."""
+    """The server is stopped by a signal after two of six cells; it goes on later, and so does the mirror."""
     address, group = server
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")  # its first answers take seconds of work
@@ -145,7 +145,7 @@ def test_a_server_that_stops_answering(
             assert mirror(tracker, tmp_path, make_result(f"{number:016x}"))
         os.killpg(group, signal.SIGSTOP)
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
-        monkeypatch.setattr(tracking, "CLOSING", 2.0)
+        monkeypatch.setattr(tracking, "CLOSING_SECONDS", 2.0)
         began = time.monotonic()
         for number in range(2, 6):
             assert not mirror(tracker, tmp_path, make_result(f"{number:016x}"))
@@ -156,8 +156,8 @@ def test_a_server_that_stops_answering(
     write_cell(tmp_path, diverged("d" * 16))
     before = contents(tmp_path)
     assert main(["--results", str(tmp_path), "--to", address]) == 0
-    assert capsys.readouterr().out.startswith("level: 7 cells (5 mirrored")
+    assert capsys.readouterr().out.startswith("synced: 7 cells (5 mirrored")
     assert main(["--results", str(tmp_path), "--to", address]) == 0
-    assert capsys.readouterr().out == "level: 7 cells\n"
+    assert capsys.readouterr().out == "synced: 7 cells\n"
     assert [each.result for each in load_mirrored(tmp_path, address)] == [each.result for each in load_evidence(tmp_path)]
     assert contents(tmp_path) == before

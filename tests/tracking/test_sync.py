@@ -1,4 +1,4 @@
-"""``python -m benchmarks.sync``: MLflow level with the result files, whatever has become of it."""
+"""``python -m benchmarks.sync``: MLflow mirrors the result files again, whatever happened to it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from benchmarks import sync as command
 from benchmarks.sync import main
 from benchmarks.tracking.session import EXPERIMENT
+from benchmarks.tracking.sync import Sync
 from reports.from_mlflow import load_mirrored
 from reports.studies import load_evidence
 from tests.conftest import ROOT
@@ -36,7 +36,7 @@ sys.exit(main())
 
 @pytest.fixture
 def run(output: Path, capsys: pytest.CaptureFixture[str]) -> Say:
-    """Calls the command on the workspace: exit code, standard output, standard error."""
+    """Calls the command on the workspace; returns exit code, standard output and standard error."""
 
     def call(*arguments: str) -> tuple[int, str, str]:
         code = main(["--results", str(output), *arguments])
@@ -45,23 +45,23 @@ def run(output: Path, capsys: pytest.CaptureFixture[str]) -> Say:
     return call
 
 
-def test_what_is_missing_is_mirrored_once(output: Path, run: Say) -> None:
+def test_missing_cells_are_mirrored_once(output: Path, run: Say) -> None:
     for number in range(3):
         write_cell(output, make_result(f"{number:016x}"))
     before = contents(output)
     code, said, progress = run()
-    assert (code, said) == (0, "level: 3 cells (3 mirrored)\n") and progress.count(": mirrored\n") == 3
+    assert (code, said) == (0, "synced: 3 cells (3 mirrored)\n") and progress.count(": mirrored\n") == 3
     [parent], children = all_runs(output)
     assert parent.info.run_name.startswith("sync 20") and parent.info.status == "FINISHED"
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
     assert set(notes(output).values()) == {run.info.run_id for run in children}
     assert [each.result for each in load_mirrored(output, "")] == [each.result for each in load_evidence(output)]
-    assert run() == (0, "level: 3 cells\n", "")
+    assert run() == (0, "synced: 3 cells\n", "")
     assert states(output) == ["child FINISHED"] * 3 + ["parent FINISHED"], "nothing to mirror, no run of its own"
     assert contents(output) == before
 
 
-def test_after_a_run_only_what_was_lost_is_done(output: Path, run: Say) -> None:
+def test_only_lost_parts_are_mended(output: Path, run: Say) -> None:
     mirror_all(output, 5)
     runs = {run.data.tags["cell_id"]: run.info.run_id for run in all_runs(output)[1]}
     stored = {number: output / "mlartifacts" / runs[f"{number:016x}"] / "artifacts" for number in range(5)}
@@ -71,43 +71,43 @@ def test_after_a_run_only_what_was_lost_is_done(output: Path, run: Say) -> None:
     (output / "cells" / f"evaluate-{3:016x}" / "mlflow.json").write_text("{")
     expected = "1 {}mirrored, 2 lost artifacts {}stored again, 1 {}noted beside the result"
     code, said, _ = run("--dry-run")
-    assert (code, said) == (0, f"not level: 4 of 5 cells differ ({expected.format(*['to be '] * 3)})\n")
-    assert run()[:2] == (0, f"level: 5 cells ({expected.format('', '', '')})\n")
-    assert run() == (0, "level: 5 cells\n", "") and run("--dry-run") == (0, "level: 5 cells\n", "")
+    assert (code, said) == (0, f"not synced: 4 of 5 cells differ ({expected.format(*['to be '] * 3)})\n")
+    assert run()[:2] == (0, f"synced: 5 cells ({expected.format('', '', '')})\n")
+    assert run() == (0, "synced: 5 cells\n", "") and run("--dry-run") == (0, "synced: 5 cells\n", "")
     now = {run.data.tags["cell_id"]: run.info.run_id for run in all_runs(output)[1]}
     assert {cell for cell in runs if now[cell] != runs[cell]} == {f"{0:016x}"}, "only the deleted one has another run"
     assert (stored[1] / "samples" / "photo.png").read_bytes() == b"pixels"
     assert notes(output) == {f"evaluate-{cell}": run_id for cell, run_id in now.items()}
 
 
-def test_what_was_cut_off_is_closed_and_mirrored_anew(output: Path, run: Say) -> None:
-    """A process that was killed within a cell, and a run that an earlier version has left FAILED half-way."""
+def test_runs_that_were_cut_off_are_closed_and_mirrored_anew(output: Path, run: Say) -> None:
+    """Runs of a process that was killed within a cell, and a run that an early version left FAILED half-way."""
     mirror_all(output, 1)
     client = client_of(output)
     experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
-    tags = {"host": "gone", "pid": "1", "finished_at": make_result()["finished_at"]}
+    tags = {"host": "gone", "pid": "1", "finished_at": make_result().finished_at}
     client.create_run(experiment, tags={**tags, "kind": "invocation"})
     client.create_run(experiment, tags={**tags, "cell_id": f"{1:016x}"})
     half = client.create_run(experiment, tags={**tags, "cell_id": f"{2:016x}"})
     client.set_terminated(half.info.run_id, "FAILED")
     for number in (1, 2):
         write_cell(output, make_result(f"{number:016x}"))
-    assert run()[:2] == (0, "level: 3 cells (2 mirrored, 2 left open by a killed process closed)\n")
+    assert run()[:2] == (0, "synced: 3 cells (2 mirrored, 2 left open by a killed process closed)\n")
     assert states(output) == [
         *("child FAILED", "child FINISHED", "child FINISHED", "child FINISHED", "child KILLED"),
         *("parent FINISHED", "parent FINISHED", "parent KILLED"),
     ]
-    assert run() == (0, "level: 3 cells\n", "")
+    assert run() == (0, "synced: 3 cells\n", "")
 
 
-def test_a_training_that_diverged_is_mirrored_as_what_it_is(output: Path, run: Say) -> None:
+def test_a_diverged_training_is_mirrored_with_its_diagnosis(output: Path, run: Say) -> None:
     write_cell(output, diverged("d" * 16))
     write_cell(output, make_result("e" * 16))
-    assert run()[:2] == (0, "level: 2 cells (2 mirrored)\n")
+    assert run()[:2] == (0, "synced: 2 cells (2 mirrored)\n")
     [child] = [run for run in all_runs(output)[1] if run.data.tags["cell_id"] == "d" * 16]
     assert child.info.status == "FAILED" and child.data.tags["status"] == "diverged"
     assert child.data.tags["diagnosis"] == "the loss is no number at step 3"
-    assert run() == (0, "level: 2 cells\n", "")
+    assert run() == (0, "synced: 2 cells\n", "")
     assert [each.result for each in load_mirrored(output, "")] == [each.result for each in load_evidence(output)]
 
 
@@ -115,16 +115,16 @@ def test_a_dry_run_changes_nothing(output: Path, run: Say) -> None:
     write_cell(output, make_result())
     (output / "mlflow.db").unlink()
     before = sorted(output.rglob("*"))
-    assert run("--dry-run")[:2] == (0, "not level: 1 of 1 cells differ (1 to be mirrored)\n")
+    assert run("--dry-run")[:2] == (0, "not synced: 1 of 1 cells differ (1 to be mirrored)\n")
     assert sorted(output.rglob("*")) == before
 
 
-def test_as_plain_data(output: Path, run: Say) -> None:
+def test_json_names_the_action_of_each_cell(output: Path, run: Say) -> None:
     folder = write_cell(output, make_result())
     code, said, _ = run("--json")
     found = json.loads(said)
     assert code == 0 and found["cells"] == {folder.name: "mirrored"} and not found["failed"] and not found["dry_run"]
-    assert json.loads(run("--json")[1])["cells"] == {folder.name: "level"}
+    assert json.loads(run("--json")[1])["cells"] == {folder.name: "synced"}
 
 
 @pytest.mark.parametrize("content", ['{"schema": 1', '{"schema": 1}', '{"schema": 99}', "[]", "\x00", None])
@@ -137,14 +137,14 @@ def test_a_corrupt_result_is_named_and_the_others_go_on(output: Path, run: Say, 
     write_cell(output, make_result("b" * 16))
     for expected in ("(1 mirrored)\n", "are not mirrored\n"):
         code, said, progress = run()
-        assert code == 1 and said.startswith("not level: 1 of 2 cells are not mirrored") and said.endswith(expected)
+        assert code == 1 and said.startswith("not synced: 1 of 2 cells are not mirrored") and said.endswith(expected)
         assert progress.startswith(f"{broken.name}: not mirrored: ") and "Traceback" not in progress
     assert [run.data.tags["cell_id"] for run in all_runs(output)[1]] == ["b" * 16]
 
 
 def test_all_results_corrupt(output: Path, run: Say) -> None:
     (write_cell(output, make_result()) / "result.json").write_text("{")
-    assert run()[:2] == (1, "not level: 1 of 1 cells are not mirrored\n")
+    assert run()[:2] == (1, "not synced: 1 of 1 cells are not mirrored\n")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_addresses_that_cannot_be_used(output: Path, run: Say, address: str, mon
     assert not (output / "mlruns").exists() and notes(output) == {}
 
 
-def test_no_results_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for folder in (tmp_path, tmp_path / "nowhere", Path("/dev/null")):
         assert main(["--results", str(folder)]) == 2
         assert "no results here: give the folder of a run" in capsys.readouterr().err
@@ -175,36 +175,36 @@ def test_a_workspace_at_work_is_left_alone(output: Path, run: Say) -> None:
 def test_interrupted(output: Path, run: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         write_cell(output, make_result(f"{number:016x}"))
-    bring, calls = command.Sync._bring, iter(range(9))
+    act, calls = Sync._act, iter(range(9))
 
-    def interrupt(self: command.Sync, *arguments: object) -> str:
+    def interrupt(self: Sync, *arguments: object) -> str:
         if next(calls) == 1:
             raise KeyboardInterrupt
-        return bring(self, *arguments)  # type: ignore[arg-type]
+        return act(self, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(command.Sync, "_bring", interrupt)
+    monkeypatch.setattr(Sync, "_act", interrupt)
     code, said, error = run()
     assert (code, said) == (130, "") and "the same command goes on from there" in error
     assert states(output) == ["child FINISHED", "parent KILLED"]
-    assert run()[:2] == (0, "level: 3 cells (2 mirrored)\n")
+    assert run()[:2] == (0, "synced: 3 cells (2 mirrored)\n")
 
 
-def test_as_a_user_calls_it(output: Path) -> None:
+def test_as_a_process_without_torch(output: Path) -> None:
     write_cell(output, make_result())
     line = [sys.executable, "-c", WITHOUT_TORCH, "--results", str(output)]
     env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=240)
-    assert (done.returncode, done.stdout) == (0, "level: 1 cells (1 mirrored)\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "synced: 1 cells (1 mirrored)\n"), done.stderr
 
 
 def test_another_database(output: Path, run: Say, mlflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its artifacts lie beside it, not in the workspace that was first; the variable names it as well as the option."""
+    """Its artifacts lie beside the database, not in the workspace; option and environment variable name it alike."""
     write_cell(output, make_result())
     (output / "other").mkdir()
     shutil.copy(mlflow_database, output / "other" / "mlflow.db")
     address = f"sqlite:///{output / 'other' / 'mlflow.db'}"
-    assert run("--to", address)[:2] == (0, "level: 1 cells (1 mirrored)\n")
+    assert run("--to", address)[:2] == (0, "synced: 1 cells (1 mirrored)\n")
     assert len(list((output / "other" / "mlartifacts").glob("*/artifacts/result.json"))) == 1
-    assert run() == (0, "level: 1 cells (1 mirrored)\n", f"evaluate-{'3f2a' * 4}: mirrored\n")
+    assert run() == (0, "synced: 1 cells (1 mirrored)\n", f"evaluate-{'3f2a' * 4}: mirrored\n")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    assert run()[1] == "level: 1 cells (1 noted beside the result)\n"
+    assert run()[1] == "synced: 1 cells (1 noted beside the result)\n"

@@ -20,7 +20,8 @@ from mlflow import MlflowClient
 from benchmarks.tracking import session as mlflow_session
 from benchmarks.tracking.session import EXPERIMENT
 from benchmarks.tracking.tracker import tracking_uri, ui_command
-from tests.helpers.mlflow_cells import all_runs, make_result, make_tracker, mirror
+from tests.conftest import ROOT
+from tests.helpers.mlflow_cells import all_runs, make_result, make_tracker, make_training, mirror
 
 
 def test_a_cell_becomes_a_child_of_its_invocation(output: Path) -> None:
@@ -32,10 +33,14 @@ def test_a_cell_becomes_a_child_of_its_invocation(output: Path) -> None:
     assert parent.data.params == {"profile": "demo", "methods": '["bicubic", "cincgan"]', "seeds": "[0]", "git.commit": "c0ffee"}
     assert child.info.run_name == "evaluate cincgan/no-inner-cycle seed 0" and child.info.status == "FINISHED"
     assert child.info.end_time - child.info.start_time == 12_500
-    assert child.data.params == {"adam.betas": "[0.5, 0.999]", "adam.rate": "0.0002", "steps": "10"}
+    assert child.data.params == {
+        **{"protocols.rgb": "1", "protocols.ntire2018": "1", "metrics.psnr.target": "", "metrics.psnr.weights": "{}"},
+        **{"threads": "1", "tile": "0", "weights": "{}"},
+    }
     assert child.data.metrics == {
-        "rgb.psnr": 25.1, "rgb.psnr.low": 24.0, "rgb.psnr.high": 26.2, "ntire2018.ssim": 0.7, "seconds": 12.5,
-    }  # fmt: skip
+        **{"rgb.psnr": 25.1, "rgb.psnr.low": 24.0, "rgb.psnr.high": 26.2, "seconds": 12.5},
+        **{"ntire2018.ssim": 0.7, "ntire2018.ssim.low": 0.6, "ntire2018.ssim.high": 0.8},
+    }
     expected = {"cell_id": "3f2a" * 4, "kind": "evaluate", "dataset": "demo-photos", "seed": "0", "data_digest": "da7a"}
     expected |= {"mlflow.parentRunId": parent.info.run_id, "mlflow.source.git.commit": "c0ffee", "git_dirty": "false"}
     assert expected.items() <= child.data.tags.items() and "weights_digest" not in child.data.tags
@@ -49,14 +54,16 @@ def test_a_cell_becomes_a_child_of_its_invocation(output: Path) -> None:
 
 def test_history_and_settings_beyond_one_batch(output: Path) -> None:
     history = [{"step": 10 * i, "loss": 1 / (i + 1), "discriminator": i / 7} for i in range(1200)]
-    settings = {f"option{i}": i for i in range(250)} | {"long": "x" * 10_000}
+    settings = {f"option{i}": i for i in range(250)} | {"long": "x" * 10_000, "adam": {"betas": [0.5, 0.999], "rate": 2e-4}}
     with make_tracker(output) as tracker:
-        mirror(tracker, output, make_result(history=history, settings=settings))
+        mirror(tracker, output, make_training(settings, history))
     child = all_runs(output)[1][0]
-    assert len(child.data.params) == 251 and len(child.data.params["long"]) == 6000
+    assert child.data.params.items() >= {"adam.betas": "[0.5, 0.999]", "adam.rate": "0.0002", "threads": "1"}.items()
+    assert len(child.data.params) == 253 + 2 and len(child.data.params["long"]) == 6000
+    assert child.data.tags["weights_digest"] == "f00d"
     stored = MlflowClient(tracking_uri=tracking_uri(output)).get_metric_history(child.info.run_id, "discriminator")
-    found = {point.step: point.value for point in stored}
-    assert found == {entry["step"]: entry["discriminator"] for entry in history}
+    values = {point.step: point.value for point in stored}
+    assert values == {entry["step"]: entry["discriminator"] for entry in history}
 
 
 def test_a_mirrored_cell_is_noted_and_not_mirrored_again(output: Path) -> None:
@@ -70,7 +77,7 @@ def test_a_mirrored_cell_is_noted_and_not_mirrored_again(output: Path) -> None:
     assert len(all_runs(output)[1]) == 2, "computed again: another result"
 
 
-def test_what_is_mirrored_already_is_found_on_every_page(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mirrored_runs_are_found_on_every_page(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = [make_result(f"{i:016x}") for i in range(3)]
     page = functools.partial(MlflowClient.search_runs, max_results=1)
     monkeypatch.setattr(MlflowClient, "search_runs", lambda client, ids, page_token: page(client, ids, page_token=page_token))
@@ -107,7 +114,7 @@ def test_how_an_invocation_ends(output: Path, error: type[BaseException], status
 
 @pytest.mark.parametrize("own", [True, False])
 def test_a_killed_invocation_is_closed_by_the_next(output: Path, own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In its own database whatever the host, for numbers and names of hosts come again; in a shared one with care."""
+    """In its own database whatever the host, for process ids and host names are used again; in a shared one with care."""
     if not own:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{output}//mlflow.db")
     gone = subprocess.Popen([sys.executable, "-c", ""])
@@ -167,7 +174,7 @@ def test_a_path_that_no_database_address_can_hold(tmp_path: Path, monkeypatch: p
 
 
 def test_a_new_process_creates_the_database_first_and_says_nothing(tmp_path: Path) -> None:
-    """In a process of its own: no import before it is needed, no network, no git, no output, no environment left behind."""
+    """In a process of its own: no early import, no network, no git, no output, no environment variables left behind."""
     output = tmp_path / "new folder #1"
     program = f"""
 import os, sys, warnings
@@ -189,8 +196,7 @@ assert dict(os.environ) == before
 """
     hidden = ("MLFLOW", "DO_NOT_TRACK", "CI", "PYTEST", "GITHUB")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
-    root = Path(__file__).resolve().parents[1]
-    environment |= {"PYTHONPATH": str(root), "PATH": str(Path(sys.executable).parent)}  # no git there
+    environment |= {"PYTHONPATH": str(ROOT), "PATH": str(Path(sys.executable).parent)}  # no git there
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,4 +1,4 @@
-"""Each way in which MLflow fails: the invocation goes on, says how many cells are not mirrored, and sync mends it later."""
+"""Failures of MLflow, kind by kind: the invocation goes on, says how many cells are not mirrored, and sync mends it later."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from tests.helpers.mlflow_cells import (
 )
 
 CELLS = 6
-BOUND = 90.0  # seconds that any of this may take on a loaded machine
+BOUND = 90.0  # seconds that an invocation may take on a loaded machine
 
 Breaking = Callable[[Path], object]
 
 
 def go_through(output: Path, before: Breaking | None = None, midway: Breaking | None = None) -> tuple[Tracker, list[str]]:
-    """One invocation with six cells, where something happens before it, or after two of them."""
+    """One invocation with six cells; something may break before it, or after two of them."""
     heard: list[str] = []
     if before:
         before(output)
@@ -58,30 +58,30 @@ def go_through(output: Path, before: Breaking | None = None, midway: Breaking | 
 
 
 def is_told(heard: list[str], output: Path, lacking: int, *phrases: str) -> bool:
-    """One line when it begins, one at the end: how many, and how to mend it."""
+    """One line at the first failure, one at the end: the number of cells, and the command that mends it."""
     command = f"python -m benchmarks.sync --results {output} mirrors them"
     last = f"MLflow lacks {lacking} of {CELLS} cells, whose results are safe: {command}"
     return len(heard) == 2 and heard[1] == last and all(phrase in heard[0] for phrase in phrases)
 
 
-def level(output: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
-    """Bring MLflow level, hold the second call to changing nothing, and return what the first said."""
+def sync(output: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
+    """Synchronise MLflow, check that a second call changes nothing, and return the output of the first."""
     forget_connections()
     before = contents(output)
     capsys.readouterr()
     assert sync_main(["--results", str(output), *more]) == 0
-    said = capsys.readouterr().out
+    output_of_first = capsys.readouterr().out
     assert sync_main(["--results", str(output), *more]) == 0
-    assert capsys.readouterr().out == f"level: {CELLS} cells\n"
+    assert capsys.readouterr().out == f"synced: {CELLS} cells\n"
     whole = [run for run in all_runs(output)[1] if run.info.status == "FINISHED"]
     assert len({run.data.tags["cell_id"] for run in whole}) == len(whole) == CELLS
     assert {run.info.run_id for run in whole} == set(notes(output).values())
     assert contents(output) == before
-    return said
+    return output_of_first
 
 
 def forget_connections() -> None:
-    """As in a new process."""
+    """Drop MLflow's open connections, as in a new process."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
     from mlflow.tracking._tracking_service.utils import _tracking_store_registry
 
@@ -140,7 +140,7 @@ def test_a_database_that_cannot_be_used(
     assert phrase in capsys.readouterr().err
     (output / "mlflow.db").rename(output / "broken.db")
     shutil.copy(mlflow_database, output / "mlflow.db")
-    assert level(output, capsys) == f"level: {CELLS} cells ({CELLS} mirrored)\n"
+    assert sync(output, capsys) == f"synced: {CELLS} cells ({CELLS} mirrored)\n"
 
 
 def delete_parent(output: Path) -> None:
@@ -155,7 +155,7 @@ def forget_parent(output: Path) -> None:
 def test_the_invocation_s_run_is_deleted_underneath(output: Path, remove: Breaking, capsys: pytest.CaptureFixture[str]) -> None:
     _, heard = go_through(output, midway=remove)
     assert len(heard) == 1 and "closing the run" in heard[0], "no cell is missing"
-    assert level(output, capsys) == f"level: {CELLS} cells\n"
+    assert sync(output, capsys) == f"synced: {CELLS} cells\n"
 
 
 @pytest.mark.parametrize("for_good", [False, True])
@@ -165,7 +165,7 @@ def test_a_mirrored_run_is_deleted_underneath(output: Path, for_good: bool, caps
         forget(output, run_id) if for_good else client_of(output).delete_run(run_id)
 
     assert go_through(output, midway=remove)[1] == []
-    assert level(output, capsys) == f"level: {CELLS} cells (1 mirrored)\n"
+    assert sync(output, capsys) == f"synced: {CELLS} cells (1 mirrored)\n"
 
 
 def test_the_experiment_is_deleted_underneath(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -177,12 +177,12 @@ def test_the_experiment_is_deleted_underneath(output: Path, capsys: pytest.Captu
     assert is_told(heard, output, 4, "deleted")
     _, heard = go_through(output)
     assert is_told(heard, output, CELLS, "was deleted: python -m benchmarks.sync brings it back")
-    assert level(output, capsys).startswith(f"level: {CELLS} cells (4 mirrored")
+    assert sync(output, capsys).startswith(f"synced: {CELLS} cells (4 mirrored")
 
 
 def test_the_artifacts_are_gone(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert go_through(output, midway=lambda output: shutil.rmtree(output / "mlartifacts"))[1] == []
-    assert level(output, capsys) == f"level: {CELLS} cells (2 lost artifacts stored again)\n"
+    assert sync(output, capsys) == f"synced: {CELLS} cells (2 lost artifacts stored again)\n"
     stored = {path.read_bytes() for path in output.glob("mlartifacts/*/artifacts/result.json")}
     assert stored == {path.read_bytes() for path in output.glob("cells/*/result.json")}
 
@@ -191,24 +191,24 @@ def test_a_file_in_place_of_the_artifacts(output: Path, capsys: pytest.CaptureFi
     _, heard = go_through(output, lambda output: (output / "mlartifacts").write_text(""))
     assert is_told(heard, output, CELLS, "NotADirectoryError")
     assert sync_main(["--results", str(output)]) == 1
-    assert f"not level: {CELLS} of {CELLS} cells are not mirrored" in capsys.readouterr().out
+    assert f"not synced: {CELLS} of {CELLS} cells are not mirrored" in capsys.readouterr().out
     (output / "mlartifacts").unlink()
-    level(output, capsys)
+    sync(output, capsys)
 
 
 def test_the_database_is_gone(output: Path, mlflow_database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, heard = go_through(output, midway=lambda output: (output / "mlflow.db").unlink())
     assert is_told(heard, output, 4)
     shutil.copy(mlflow_database, output / "mlflow.db")
-    level(output, capsys)
+    sync(output, capsys)
 
 
 def test_another_process_holds_the_database(
     output: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MLflow itself would wait 20 seconds for every statement."""
-    monkeypatch.setattr(tracking, "PATIENCE", 8.0)
-    monkeypatch.setattr(tracking, "CLOSING", 1.0)
+    monkeypatch.setattr(tracking, "FAILURE_SECONDS", 8.0)
+    monkeypatch.setattr(tracking, "CLOSING_SECONDS", 1.0)
     program = """
 import sqlite3, sys
 database = sqlite3.connect(sys.argv[1])
@@ -231,14 +231,16 @@ sys.stdin.read()
         holder.kill()
     monkeypatch.undo()
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    wait_for(lambda: states(output).count("child FINISHED") == 3)  # what still waited for the lock goes on, and does its cell
-    assert level(output, capsys) == f"level: {CELLS} cells (3 mirrored, 1 noted beside the result)\n"
+    wait_for(
+        lambda: states(output).count("child FINISHED") == 3
+    )  # the waiting thread goes on, and mirrors its cell
+    assert sync(output, capsys) == f"synced: {CELLS} cells (3 mirrored, 1 noted beside the result)\n"
 
 
 @pytest.mark.parametrize("place", ["mlflow.db", "mlartifacts"])
 @pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
 def test_read_only(output: Path, place: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """In a process for which permissions count, though it may be root's."""
+    """In a process for which permissions count even if it is root's."""
     (output / "mlartifacts").mkdir()
     (output / place).chmod(0o555)
     program = (
@@ -250,19 +252,19 @@ def test_read_only(output: Path, place: str, capsys: pytest.CaptureFixture[str])
     assert (done.returncode, done.stderr) == (0, "")
     assert is_told(done.stdout.splitlines(), output, CELLS, "readonly database" if place == "mlflow.db" else "Permission")
     (output / place).chmod(0o755)
-    level(output, capsys)
+    sync(output, capsys)
 
 
 @contextmanager
 def black_hole() -> Iterator[str]:
-    """Connections are accepted, by the kernel, and never answered."""
+    """A port whose connections the kernel accepts and nobody answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 @contextmanager
 def dripping() -> Iterator[str]:
-    """An answer of one byte every now and then, which no time-out of a read ends."""
+    """A server that sends a byte at a time, so that no timeout of a read ends the wait."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def drip() -> None:
@@ -272,7 +274,7 @@ def dripping() -> Iterator[str]:
                 while connection.send(b" "):
                     time.sleep(0.2)
 
-        for _ in range(2):  # the tracker's and the sync's
+        for _ in range(2):  # one connection of the tracker, one of sync
             Thread(target=drip, daemon=True).start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
@@ -300,13 +302,13 @@ SERVERS = {
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_a_server_that_is_of_no_use(
+def test_a_server_that_cannot_be_used(
     output: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server, phrase = SERVERS[name]
     if name != "drips":
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
-    monkeypatch.setattr(tracking, "PATIENCE", 6.0)
+    monkeypatch.setattr(tracking, "FAILURE_SECONDS", 6.0)
     with server() as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         _, heard = go_through(output)
@@ -315,11 +317,11 @@ def test_a_server_that_is_of_no_use(
         assert phrase in (said := capsys.readouterr().err) and said.count("\n") == 1 and "secret" not in said
     monkeypatch.undo()
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    level(output, capsys, "--to", f"sqlite:///{output / 'mlflow.db'}")
+    sync(output, capsys, "--to", f"sqlite:///{output / 'mlflow.db'}")
 
 
-def test_a_result_s_note_never_names_the_run_of_an_earlier_one(output: Path) -> None:
-    """Computed again while MLflow is down: the run that has the old numbers is not the new result's."""
+def test_a_note_never_names_the_run_of_an_earlier_result(output: Path) -> None:
+    """A cell is computed again while MLflow is down: the run with the old numbers is not the new result's."""
     with make_tracker(output) as tracker:
         mirror(tracker, output, make_result("a" * 16))
         mirror(tracker, output, make_result("b" * 16))
