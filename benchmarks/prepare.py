@@ -1,4 +1,4 @@
-"""``python -m benchmarks.prepare``: get data sets and weights, verified, before anything runs."""
+"""``python -m benchmarks.prepare``: download and verify data sets and weights before a run."""
 
 from __future__ import annotations
 
@@ -16,35 +16,37 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 examples:
-  python -m benchmarks.prepare --list                   what there is, what is here, sizes and licences
-  python -m benchmarks.prepare --profile demo           all that --all of a profile needs
+  python -m benchmarks.prepare --list                   data sets and weights: state, size, licence
+  python -m benchmarks.prepare --profile demo           all data sets and weights that a run of the profile needs
   python -m benchmarks.prepare div2k-track2             the paper's data, 4.3 GB
   python -m benchmarks.prepare set5 lpips-alex          data sets and weights by name
-  python -m benchmarks.prepare div2k-track2 --dry-run   what would be fetched, from where, and how much room it takes
-  python -m benchmarks.prepare --verify                 read all that is here again and name what has changed
+  python -m benchmarks.prepare div2k-track2 --dry-run   state, size and address of each download
+  python -m benchmarks.prepare --verify                 hash all prepared files again and name those that have changed
   python -m benchmarks.prepare div2k-track2 --from-archive DIV2K_train_HR.zip DIV2K_valid_HR.zip
 
-Files go to the user's cache folder, or to the folder in CINCGAN_CACHE; data sets to the one in CINCGAN_DATA where it is set. What
-was unpacked there by hand is taken as it is. A stopped download goes on where it stopped.
+Files go to the user's cache folder, or to the folder in CINCGAN_CACHE; data sets go to the folder in CINCGAN_DATA if that is set.
+Folders that were unpacked there by hand are used as they are. A stopped download is resumed.
 
-exit codes: 0 all there, 1 something is damaged, 2 wrong use or something cannot be had, 130 interrupted
+exit codes: 0 all is ready, 1 a file is damaged, 2 wrong use, or a download failed, 130 interrupted
 """
 
 
 def make_parser() -> Parser:
     """The command line."""
     parser = Parser("python -m benchmarks.prepare", "Download data sets and weights, and verify them.", EXAMPLES)
-    what = parser.add_argument_group("what")
-    what.add_argument("names", nargs="*", metavar="NAME", help="data sets and weights")
-    what.add_argument("--all", action="store_true", help="everything that has a card")
-    what.add_argument("--profile", metavar="NAME", help="what every method of this profile needs")
-    how = parser.add_argument_group("how")
-    how.add_argument("--from-archive", nargs="+", type=named_path, default=[], metavar="FILE", help="files that are here already")
-    how.add_argument("--offline", action="store_true", help="open no internet socket: use what is here, name what is missing")
-    show = parser.add_argument_group("show")
-    show.add_argument("--list", action="store_true", help="what there is and what is here; fetch nothing")
-    show.add_argument("--verify", action="store_true", help="hash everything again that is here; fetch nothing")
-    show.add_argument("--dry-run", action="store_true", help="what would be fetched; fetch nothing")
+    selection = parser.add_argument_group("selection")
+    selection.add_argument("names", nargs="*", metavar="NAME", help="data sets and weights")
+    selection.add_argument("--all", action="store_true", help="all data sets and weights that have a card")
+    selection.add_argument("--profile", metavar="NAME", help="data sets and weights of every method of this profile")
+    source = parser.add_argument_group("source")
+    source.add_argument(
+        "--from-archive", nargs="+", type=named_path, default=[], metavar="FILE", help="use files on this machine"
+    )
+    source.add_argument("--offline", action="store_true", help="open no internet socket: use local files, name missing ones")
+    show = parser.add_argument_group("reports, without downloads")
+    show.add_argument("--list", action="store_true", help="show all data sets and weights, and their state")
+    show.add_argument("--verify", action="store_true", help="hash all prepared files again")
+    show.add_argument("--dry-run", action="store_true", help="show state, size and address of each download")
     return parser
 
 
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         make_parser(),
         arguments,
         _dispatch,
-        interrupted=lambda options: "what has come is kept; the same command goes on from there",
+        interrupted=lambda options: "downloaded bytes are kept; the same command resumes the download",
     )
 
 
@@ -69,7 +71,7 @@ def _dispatch(options: argparse.Namespace) -> int:
         return 0
     if options.verify:
         return _verify(chosen, everything=not (options.names or options.profile))
-    waiting = [item for item in chosen if not item.is_here()]
+    waiting = [item for item in chosen if not item.is_complete()]
     given = _assign(options.from_archive, waiting, chosen)
     if options.dry_run:
         _dry_run(chosen)
@@ -79,7 +81,7 @@ def _dispatch(options: argparse.Namespace) -> int:
 
 
 def _names(options: argparse.Namespace) -> list[str] | None:
-    """What is asked for; None for everything."""
+    """Names of the chosen data sets and weights; None for all."""
     if options.names and (options.all or options.profile):
         raise UsageError("give names, --all or --profile: one of them")
     if options.profile:
@@ -99,12 +101,12 @@ def _list(chosen: Sequence[Item]) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("name", "what", "MB", "here", "licence"):
+    for column in ("name", "title", "MB", "state", "licence"):
         table.add_column(column, justify="right" if column == "MB" else "left", overflow="fold")
     for card in dict.fromkeys(card for item in chosen for card in item.titles):
         parts = [item for item in chosen if card in item.titles]
-        here = sum(item.is_here() for item in parts)
-        state = "ready" if here == len(parts) else f"{here} of {len(parts)} parts" if here else "missing"
+        ready = sum(item.is_complete() for item in parts)
+        state = "ready" if ready == len(parts) else f"{ready} of {len(parts)} parts" if ready else "missing"
         size = None if any(item.bytes is None for item in parts) else sum(item.bytes or 0 for item in parts)
         table.add_row(*map(_plain, (card, parts[0].titles[card], _megabytes(size), state, parts[0].licence)))
     Console(width=max(Console().width, 150), highlight=False).print(table)
@@ -117,27 +119,27 @@ def _plain(text: str) -> str:
 
 
 def _verify(chosen: Sequence[Item], *, everything: bool) -> int:
-    """Say what is damaged, of decoded images too where everything is asked for.
+    """Print damaged files, and damaged stacks of decoded images if ``everything`` is verified.
 
     Returns:
-        1 where something is damaged, 2 where something that was named is not here at all.
+        Exit code: 1 if a file is damaged, 2 if a named item is not prepared at all, else 0.
     """
     from benchmarks.data import cache
 
-    here = [item for item in chosen if item.is_begun()]
-    problems = [problem for item in here for problem in item.damaged()]
+    begun = [item for item in chosen if item.is_begun()]
+    problems = [problem for item in begun for problem in item.damaged()]
     if everything:
         problems += [f"{path}: changed: remove it, and it is made anew" for path, intact in cache.verify() if not intact]
     absent = [] if everything else [item.name for item in chosen if not item.is_begun()]
     for line in [*problems, *(f"{name}: not prepared" for name in absent)]:
         print(line, file=sys.stderr)
     mend = ": remove what has changed, then prepare it again" if problems else ""
-    print(f"{len(here)} verified, {len(problems)} problems{mend}")
+    print(f"{len(begun)} verified, {len(problems)} problems{mend}")
     return BenchmarkError.exit_code if problems else UsageError.exit_code if absent else 0
 
 
 def _assign(files: Sequence[Path], waiting: Sequence[Item], chosen: Sequence[Item]) -> dict[str, Path]:
-    """Which of the user's files is which item, by its name; a single file for a single item needs none."""
+    """The user's file of each item, by names of files; a single file for a single item may have any name."""
     given: dict[str, Path] = {}
     for file in files:
         fitting = [item for item in chosen if item.is_file(file)]
@@ -154,11 +156,13 @@ def _assign(files: Sequence[Path], waiting: Sequence[Item], chosen: Sequence[Ite
 
 def _dry_run(chosen: Sequence[Item]) -> None:
     for item in chosen:
-        print(f"{item.name}: {item.state()}" + ("" if item.is_here() else f", {_megabytes(item.bytes)} MB from {item.origin}"))
+        print(
+            f"{item.name}: {item.state()}" + ("" if item.is_complete() else f", {_megabytes(item.bytes)} MB from {item.origin}")
+        )
 
 
 def _check_room(waiting: Sequence[Item], given: Mapping[str, Path]) -> None:
-    """Refuse to start what has no room to end: everything unpacked, and the largest archive beside it."""
+    """Raise UsageError if a disk has no room for all items, unpacked, and for the largest archive beside them."""
     import shutil
 
     from benchmarks.core.files import existing
@@ -168,18 +172,18 @@ def _check_room(waiting: Sequence[Item], given: Mapping[str, Path]) -> None:
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be read ({error.strerror}): check CINCGAN_CACHE and CINCGAN_DATA") from error
     for disk in set(disks.values()):
-        there = [item for item in waiting if disks[item.name] == disk]
-        sizes = [item.room(given=item.name in given) for item in there]
+        items = [item for item in waiting if disks[item.name] == disk]
+        sizes = [item.room(given=item.name in given) for item in items]
         needed = sum(unpacked for unpacked, _ in sizes) + max(beside for _, beside in sizes)
-        free = shutil.disk_usage(existing(there[0].folder)).free
+        free = shutil.disk_usage(existing(items[0].folder)).free
         if needed > free:
             room = f"{needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB free"
-            folder = there[0].folder.parent
+            folder = items[0].folder.parent
             raise UsageError(f"{folder}: {room}: free some, or set CINCGAN_CACHE or CINCGAN_DATA to another folder")
 
 
 def _prepare(chosen: Sequence[Item], given: dict[str, Path]) -> int:
-    """Get one after the other; what fails does not stop the rest."""
+    """Prepare items one after the other; a failure does not stop the rest. Returns the exit code."""
     from benchmarks.core.transfer_progress import TransferProgress
 
     codes = [0]

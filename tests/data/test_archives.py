@@ -26,7 +26,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.core.errors import BenchmarkError, UsageError
-from benchmarks.data.acquisition.archives import ArchiveRefused, Entry, Limits, check, extract, sweep
+from benchmarks.data.acquisition.extraction import Entry, check, extract, sweep
+from benchmarks.data.acquisition.inspection import ArchiveRefused, Limits
 from tests.conftest import ROOT, file_size_limit
 from tests.helpers.archive_makers import (
     BIG,
@@ -342,7 +343,7 @@ def test_what_a_killed_process_leaves_is_swept(moment: str, existed: bool, tmp_p
     before = tree(tmp_path)
     code = "\n".join(
         [
-            "import os, sys, time\nfrom pathlib import Path\nfrom benchmarks.data.acquisition.archives import extract",
+            "import os, sys, time\nfrom pathlib import Path\nfrom benchmarks.data.acquisition.extraction import extract",
             "def stop():\n    print('now', flush=True)\n    time.sleep(60)",
             f"archive, target = Path({str(archive)!r}), Path({str(target)!r})",
             KILLED[moment],

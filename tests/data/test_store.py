@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -14,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.core.errors import UsageError
 from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.download import DownloadFailed
-from benchmarks.data.acquisition.members import ArchiveRefused
-from benchmarks.data.acquisition.pins import pins
+from benchmarks.data.acquisition.inspection import ArchiveRefused
+from benchmarks.data.acquisition.pins import WrongHash, pins
 from tests.helpers.archive_makers import make_zip
 from tests.helpers.flaky_server import FlakyServer, cut
 from tests.helpers.tiny_archives import (
@@ -68,11 +69,39 @@ def test_a_server_out_of_reach_does_not_speak_of_the_pin(root: Path, server: Fla
     assert "cannot be reached" in message and "--from-archive" in message and "pins.json" not in message
 
 
+@pytest.mark.parametrize(("published", "wrong_hash"), [(None, True), (SHA256, True), (None, False)])
+def test_an_error_knows_whether_the_hash_was_wrong(
+    server: FlakyServer, root: Path, published: str | None, wrong_hash: bool
+) -> None:
+    get(tiny(server.url))
+    (store.folder(tiny(server.url)) / "1.png").unlink()
+    server.content = OTHER if wrong_hash else PAGE
+    with pytest.raises(DownloadFailed) as caught:
+        get(tiny(server.url, published))
+    assert caught.value.wrong_hash == wrong_hash
+    assert ("pins.json" in str(caught.value)) == (wrong_hash and published is None), "what the card says is not pinned"
+
+
+def test_a_server_that_names_the_pinned_hash_in_its_answer_does_not_bring_up_the_pin(server: FlakyServer, root: Path) -> None:
+    get(tiny(server.url))
+    (store.folder(tiny(server.url)) / "1.png").unlink()
+    assert "pins.json" not in refusal(tiny(f"{CLOSED}/{SHA256}.zip"), DownloadFailed)
+
+
+def test_the_fields_of_a_wrong_hash(server: FlakyServer, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.zip").write_bytes(OTHER)
+    with pytest.raises(WrongHash) as caught:
+        get(tiny(server.url, SHA256), given=tmp_path / "own.zip")
+    assert (caught.value.actual, caught.value.expected) == (hashlib.sha256(OTHER).hexdigest(), SHA256)
+    copied = copy.copy(caught.value)
+    assert (str(copied), copied.expected, copied.exit_code) == (str(caught.value), SHA256, 1)
+
+
 def test_a_file_of_the_user_is_held_against_the_pin(server: FlakyServer, root: Path, tmp_path: Path) -> None:
     get(tiny(server.url))
     (store.folder(tiny(server.url)) / "1.png").unlink()
     (tmp_path / "own.zip").write_bytes(OTHER)
-    message = refusal(tiny(server.url), BenchmarkError, given=tmp_path / "own.zip")
+    message = refusal(tiny(server.url), WrongHash, given=tmp_path / "own.zip")
     assert SHA256 in message and f"remove tiny from {root / 'pins.json'}" in message
     (tmp_path / "own.zip").write_bytes(ZIP)
     get(tiny(server.url), given=tmp_path / "own.zip")
@@ -152,7 +181,7 @@ def test_wrong_files_of_the_user(server: FlakyServer, root: Path, tmp_path: Path
     (tmp_path / "page.zip").write_bytes(PAGE)
     assert "no such file: give the archive tiny" in refusal(tiny(server.url), UsageError, given=tmp_path / "absent.zip")
     assert "page.zip" in refusal(tiny(server.url), ArchiveRefused, given=tmp_path / "page.zip")
-    wrong = refusal(tiny(server.url, SHA256), BenchmarkError, given=tmp_path / "page.zip")
+    wrong = refusal(tiny(server.url, SHA256), WrongHash, given=tmp_path / "page.zip")
     assert f"that of tiny is {SHA256}: download it again" in wrong and "pins.json" not in wrong
     assert left(root) == [] and server.seen == []
 

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from benchmarks import prepare as command
-from benchmarks.data.acquisition import inventory, store
+from benchmarks.data import inventory
+from benchmarks.data.acquisition import store
+from benchmarks.data.acquisition.items import ArchiveItem
 from benchmarks.data.cache import stack
 from tests.conftest import ROOT
 from tests.helpers.flaky_server import FlakyServer, answer, drip, wait_for
@@ -153,7 +155,7 @@ def test_room_is_counted_for_all_archives_together(
     server: FlakyServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archives = [replace(tiny(server.url), name=name, bytes=400) for name in ("one", "two")]
-    items = [inventory.ArchiveItem(a.name, {}, "none", a.bytes, server.url, store.folder(a), a, NAMES) for a in archives]
+    items = [ArchiveItem(a.name, {}, "none", a.bytes, server.url, store.folder(a), a, NAMES) for a in archives]
     monkeypatch.setattr(inventory, "items", lambda names: items)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(0, 0, 1_100))
     assert command.main(["one", "two"]) == 2

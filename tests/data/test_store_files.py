@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.core.errors import UsageError
 from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.download import DownloadFailed
-from benchmarks.data.acquisition.pins import pins
+from benchmarks.data.acquisition.pins import WrongHash, pins
 from tests.helpers.flaky_server import FlakyServer, Handler, answer, cut
 from tests.helpers.tiny_archives import (
     IMAGES,
@@ -85,7 +85,7 @@ def test_files_that_the_publisher_has_replaced_are_refused(server: FlakyServer, 
     assert not (root / "singles" / "1.png").exists() and (root / "singles" / "2.png").read_bytes() == IMAGES["1.png"]
     (root / "singles").rename(root / "away")
     for _ in range(2):
-        message = refusal(archive, BenchmarkError)
+        message = refusal(archive, WrongHash)
         assert f"remove singles from {root / 'pins.json'}" in message and f"{root / '.singles.files'}: its files have" in message
     assert len(server.seen) == 4 + 1 + 4 and not (root / "singles").exists()
     (root / "pins.json").write_text("{}")

@@ -130,7 +130,7 @@ def test_a_kill_during_the_download_costs_only_the_rest(server: FlakyServer, roo
     server.content = ZIP if kind == "zip" else IMAGES["1.png"]
     archive = tiny(server.url) if kind == "zip" else by_file(server)
     server.tricks = [drip(200, 0.05)] if kind == "zip" else [Handler.send_file, drip(50, 0.05)]
-    imports = "from benchmarks.data import store; from benchmarks.data.cards import Archive"
+    imports = "from benchmarks.data.acquisition import store; from benchmarks.data.acquisition.archive import Archive"
     code = f"{imports}; store.prepare({archive!r}, {NAMES}, None, print)"
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL) as running:
         wait_for(

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import prepare as command
-from benchmarks.core.errors import BenchmarkError, UsageError, WeightsMissing
+from benchmarks.core.errors import UsageError, WeightsMissing
 from benchmarks.data.acquisition import download as downloads
-from benchmarks.data.acquisition.pins import pins
+from benchmarks.data.acquisition.pins import WrongHash, pins
 from benchmarks.data.acquisition.weights import (
     WeightCard,
     WeightFile,
@@ -143,8 +143,9 @@ def test_what_nobody_has_published_is_pinned_and_another_one_refused(web: FlakyS
     web.always = answer(404)
     assert "pins.json" not in refusal(make_card(file))
     (tmp_path / "own.pth").write_bytes(OTHER)
-    with pytest.raises(BenchmarkError, match="if the publisher replaced it on purpose"):
+    with pytest.raises(WrongHash, match="if the publisher replaced it on purpose") as caught:
         place(file, tmp_path / "own.pth")
+    assert [caught.value.actual, caught.value.expected] == [hashlib.sha256(content).hexdigest() for content in (OTHER, TRUNK)]
     (cache(tmp_path) / "pins.json").unlink()
     place(file, tmp_path / "own.pth")
     assert fetch(make_card(file))["trunk"].read_bytes() == OTHER
@@ -236,6 +237,6 @@ def test_a_file_of_the_user_is_known_by_an_alternatives_name(
 
 def test_a_file_of_the_user_must_fit_its_name(web: FlakyServer, tmp_path: Path) -> None:
     (tmp_path / "own").write_bytes(OTHER)
-    with pytest.raises(BenchmarkError, match=rf"own: its sha256 is \w+, and not as the name trunk-{DIGITS}.pth has it: download"):
+    with pytest.raises(WrongHash, match=rf"own: its sha256 is \w+, and not as the name trunk-{DIGITS}.pth has it: download"):
         place(on_web(web, f"trunk-{DIGITS}.pth", None), tmp_path / "own")
     assert left_in_cache(tmp_path) == []

@@ -30,7 +30,8 @@ from benchmarks.core.errors import BenchmarkError
 from benchmarks.core.paths import CARDS
 from benchmarks.core.strict import build, parse_toml
 from benchmarks.data.acquisition import package_index
-from benchmarks.data.acquisition.members import Inspection, Limits, open_archive, wanted_files
+from benchmarks.data.acquisition.inspection import Inspection, Limits
+from benchmarks.data.acquisition.members import open_archive, wanted_files
 from benchmarks.data.acquisition.weights import WeightCard
 from benchmarks.data.matching import match
 from benchmarks.data.pixels.decode import decode

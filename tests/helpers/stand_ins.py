@@ -20,7 +20,7 @@ from PIL import Image
 
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.kinds.image_folders import ImageFolders
-from benchmarks.degradations.track2_like import bicubic_downscale
+from benchmarks.degradations.bicubic import Bicubic
 from tests.conftest import ROOT
 
 PACKAGES = ("benchmarks", "cincgan", "baselines", "reports", "datasets")
@@ -41,7 +41,7 @@ def write_split_images(folder: Path, card: ImageFolders, hr_side: int, test_side
             hr = photograph(int("".join(re.findall(r"\d+", name))[:6]), side)
             save(hr, folder / hr_set.archive / name)
             if lr_set:
-                save(bicubic_downscale(hr, card.scale), folder / lr_set.archive / lr_set.names[index])
+                save(Bicubic().degrade(hr, card.scale, name), folder / lr_set.archive / lr_set.names[index])
 
 
 def save(pixels: Any, path: Path) -> None:

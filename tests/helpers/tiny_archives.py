@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmarks.core.errors import BenchmarkError
 from benchmarks.data.acquisition import download as downloads
-from benchmarks.data.acquisition import store
+from benchmarks.data.acquisition import manifest, store
 from benchmarks.data.acquisition.archive import Archive
 from benchmarks.data.fields import Hash
 from tests.helpers.archive_makers import make_zip
@@ -77,7 +77,7 @@ def refusal(archive: Archive, kind: type[BenchmarkError], names: Sequence[str] =
 
 
 def contents(archive: Archive) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in store.folder(archive).iterdir() if path.name != store.MANIFEST}
+    return {path.name: path.read_bytes() for path in store.folder(archive).iterdir() if path.name != manifest.NAME}
 
 
 def left(root: Path) -> list[str]:

@@ -12,14 +12,14 @@ from benchmarks.data.fields import Hash, Name, Url
 
 @dataclass(frozen=True)
 class Archive:
-    """A folder of images: where it comes from, and what must come.
+    """An archive of image files, which becomes a folder of that name.
 
     Attributes:
-        name: of the folder that it becomes.
-        urls: mirrors, the preferred first, of a zip or tar file; or, each ending in ``/{}``, of single files by their names.
-        bytes: size of the archive file; None where nobody has published it.
-        sha256: of the archive file; None where nobody has published it: then the first download pins it.
-        inside: the folder in the archive whose files are taken, wherever it lies; empty for all files.
+        name: of the folder.
+        urls: mirrors of a zip or tar file, the preferred first; or addresses of single files, all ending in ``/{}`` for the name.
+        bytes: size of the archive file; None if it is not published.
+        sha256: of the archive file; None if it is not published: then the first download pins it.
+        inside: folder in the archive whose files are extracted, at any depth; empty for all files.
     """
 
     name: Name
@@ -34,5 +34,5 @@ class Archive:
 
     @property
     def by_file(self) -> bool:
-        """Whether the files come one by one."""
+        """Whether files are downloaded one by one."""
         return self.urls[0].endswith("/{}")

@@ -1,7 +1,7 @@
-"""Downloads that go on where they stopped, try every mirror, and put nothing under the final name that is not checked.
+"""Downloads that resume, try every mirror, and give the final name to a complete and checked file only.
 
-Beside the target lie, hidden, a lock and for each mirror a partial file with a note of what it is a part of. It is continued
-only where the server proves that it still has the same file. After a success all of these are removed but the lock.
+Beside the target lie hidden files: a lock and, for each mirror, a partial file with a note of its origin. A partial file is
+continued only if the server proves that it still has the same file. After a success all of them are removed but the lock.
 """
 
 from __future__ import annotations
@@ -37,67 +37,94 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT_SECONDS = 20.0
-READ_SECONDS = 30.0  # without a single byte
-STALL_BYTES, STALL_SECONDS = 16 << 10, 30.0  # fewer bytes than this in that time count as stalled
-TRIES, FRUITLESS_TRIES = 100, 6  # of one mirror: in all, and one after the other that bring nothing new
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0  # between tries: the first, doubled each time up to the second
-LONGEST_RETRY_AFTER_SECONDS = 120.0  # that a server may ask for
+READ_SECONDS = 30.0  # limit without a single byte
+STALL_BYTES, STALL_SECONDS = 16 << 10, 30.0  # a transfer of fewer bytes in that time counts as stalled
+TRIES, FRUITLESS_TRIES = 100, 6  # limits for one mirror: in all, and in a row without new bytes
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0  # between tries: the first pause; doubled each time up to the longest
+LONGEST_RETRY_AFTER_SECONDS = 120.0  # the longest pause that a server may ask for
 REPORT_SECONDS = 0.2
 REDIRECTS = 10
-SIZE_LIMIT = 64 << 30  # bytes, where neither the card nor the server names a size
+SIZE_LIMIT = 64 << 30  # bytes, if neither the card nor the server names a size
 
 HTML = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype\s+html|html|head|body|script|!--)", re.IGNORECASE)
 
-Report = Callable[[int, "int | None"], None]  # bytes that are there, bytes in all where known
+Report = Callable[[int, "int | None"], None]  # bytes done; bytes in all, if known
 Check = Callable[[Path], None]
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file on one or more servers, and what is known of it beforehand."""
+    """A file on one or more servers.
 
-    name: str  # the file, in messages
-    urls: tuple[str, ...]  # mirrors (http, https), the preferred first
-    bytes: int | None = None  # exact size where it is known
-    sha256: str | None = None  # 64 hex digits where it is known
+    Attributes:
+        name: of the file, in messages.
+        urls: mirrors (http, https), the preferred first.
+        bytes: exact size, if known.
+        sha256: 64 hexadecimal digits, if known.
+    """
+
+    name: str
+    urls: tuple[str, ...]
+    bytes: int | None = None
+    sha256: str | None = None
 
 
 class DownloadFailed(UsageError):
-    """No mirror gave the file. The message is one line: every mirror's reason, and how to mend it."""
+    """No mirror gave the file. The message is one line: the reason of every mirror, and how to mend it.
+
+    Attributes:
+        wrong_hash: whether a mirror sent a complete file with another SHA-256 than the expected one.
+    """
+
+    def __init__(self, message: str, wrong_hash: bool = False) -> None:
+        super().__init__(message)
+        self.wrong_hash = wrong_hash
 
 
-class _GivenUp(Exception):
-    """A mirror is of no use, for the reason in the message."""
+class _MirrorFailed(Exception):
+    """A mirror cannot give the file, for the reason in the message."""
 
 
-class _WrongFile(_GivenUp):
-    """A mirror sent something else than the file: what came of it is worth nothing."""
+class _WrongFile(_MirrorFailed):
+    """A mirror sent another file: the partial file is discarded."""
 
 
-class _Transient(Exception):
-    """A try failed in a way that the next may not. It was fruitful if it brought at least ``fruit`` new bytes."""
+class _WrongHash(_WrongFile):
+    """A mirror sent a complete file with another SHA-256 than the expected one."""
 
-    def __init__(self, reason: str, wait: float = 0.0, fruit: int = 1) -> None:
+
+class _Retryable(Exception):
+    """A failure that a further try may not have. The retry counter is reset if at least ``min_new_bytes`` arrived.
+
+    Attributes:
+        wait: seconds that the server asks to wait.
+        min_new_bytes: new bytes that count as progress.
+    """
+
+    def __init__(self, reason: str, wait: float = 0.0, min_new_bytes: int = 1) -> None:
         super().__init__(reason)
-        self.wait, self.fruit = wait, fruit  # wait: seconds that the server asks for
+        self.wait, self.min_new_bytes = wait, min_new_bytes
 
 
 def download(remote: Remote, target: Path, report: Report = lambda done, total: None, check: Check = lambda path: None) -> str:
-    """Bring a file to ``target``, whole and checked, and return its sha256 (hex).
+    """Download a file to ``target``, complete and checked.
 
-    Where ``target`` has the card's sha256 no server is asked. Otherwise mirrors are tried in turn, each as often as makes
-    sense, and ``target`` is replaced only by a file that is complete and right. Proxy variables are honoured.
+    If ``target`` has the expected SHA-256, no server is asked. Otherwise mirrors are tried in turn, each until it fails for good,
+    and ``target`` is replaced only by a complete and correct file. Proxy variables are honoured.
 
     Args:
-        remote: what to fetch, and from where.
-        target: where the file goes; its folder is made.
-        report: told several times a second while bytes come, and at the end, how many bytes are there. What it raises ends
-            the download; a later call goes on from there.
-        check: sees the complete file under a temporary name beside ``target`` and raises where it is not good.
+        remote: the file, its mirrors, and its size and hash if known.
+        target: path of the file; its folder is made.
+        report: called with the bytes done and the bytes in all, several times a second and at the end. If it raises, the download
+            ends; a later call resumes it.
+        check: called with the path of the complete file, a temporary name beside ``target``; raises if the content is bad.
+
+    Returns:
+        SHA-256 of the file, in hexadecimal digits.
 
     Raises:
         DownloadFailed: no mirror gave the file.
-        UsageError: the folder cannot be written or the disk is too full; what has come is kept for a later call.
+        UsageError: the folder cannot be written or the disk is too full; bytes that have come are kept for a later call.
     """
     from filelock import FileLock
 
@@ -112,7 +139,7 @@ def download(remote: Remote, target: Path, report: Report = lambda done, total: 
             target.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         try:
-            changed = before != stamp(target)  # by another process, while this one waited
+            changed = before != stamp(target)  # by another process that held the lock
             digest = (_good(target, remote, check) if changed else None) or _from_mirrors(remote, target, report, check)
         finally:
             lock.release()
@@ -121,44 +148,45 @@ def download(remote: Remote, target: Path, report: Report = lambda done, total: 
 
 
 def _good(target: Path, remote: Remote, check: Check) -> str | None:
-    """The sha256 of ``target`` where it is what the card says or, where that names none, passes ``check``."""
+    """SHA-256 of ``target`` if it is the expected one or, where none is known, if the file passes ``check``; else None."""
     try:
         digest = hash_file(target).hexdigest()
-        _judge(target, digest, remote, (lambda path: None) if remote.sha256 else check)
-    except (OSError, _GivenUp):
+        _check_whole(target, digest, remote, (lambda path: None) if remote.sha256 else check)
+    except (OSError, _MirrorFailed):
         return None
     return digest
 
 
-def _judge(path: Path, digest: str, remote: Remote, check: Check) -> None:
-    """Raises _GivenUp where a complete file is not what the card says or does not pass ``check``."""
+def _check_whole(path: Path, digest: str, remote: Remote, check: Check) -> None:
+    """Raise _MirrorFailed if a complete file has another hash or size than expected, or fails ``check``."""
     size = path.stat().st_size
     if remote.sha256 and digest != remote.sha256.lower():
-        raise _WrongFile(f"sent a file with sha256 {digest}, not {remote.sha256}")
+        raise _WrongHash(f"sent a file with sha256 {digest}, not {remote.sha256}")
     if not remote.sha256 and (size != remote.bytes if remote.bytes is not None else size == 0):
         raise _WrongFile(f"sent {size} bytes")
     try:
         check(path)
     except Exception as error:
-        # With the right hash it is the card that is at fault: the bytes are not thrown away
-        raise (_GivenUp if remote.sha256 else _WrongFile)(f"sent a file that fails its check ({one_line(error)})") from error
+        # If the hash is right, the card is at fault: the file is kept.
+        raise (_MirrorFailed if remote.sha256 else _WrongFile)(f"sent a file that fails its check ({one_line(error)})") from error
 
 
 def _without_credentials(text: str) -> str:
-    """Greedy, since a password that was not percent-encoded may hold any character."""
+    """Mask user names and passwords in addresses. Greedy: a password that is not percent-encoded may have any character."""
     return re.sub(r"//(\S*:\S*|[^/\s]*)@", "//***@", text)
 
 
 def _from_mirrors(remote: Remote, target: Path, report: Report, check: Check) -> str:
-    """Put the file from the first mirror that has it at ``target``; its sha256."""
-    reasons, watch = [], _Watch(report)
+    """Download the file from the first mirror that has it to ``target``. Returns its SHA-256."""
+    reasons, watch, wrong_hash = [], _Watch(report), False
     with _client() as client:
         for url in remote.urls:
             try:
                 mirror = _Mirror(client, url, remote, target, watch)
                 digest = mirror.fetch(check)
-            except _GivenUp as error:
+            except _MirrorFailed as error:
                 reasons.append(_without_credentials(f"{url}: {error}"))
+                wrong_hash |= isinstance(error, _WrongHash)
                 continue
             with on_disk(target.parent):
                 mirror.part.path.replace(target)
@@ -166,16 +194,17 @@ def _from_mirrors(remote: Remote, target: Path, report: Report, check: Check) ->
             return digest
     raise DownloadFailed(
         f"{remote.name}: no mirror gave the file: {'; '.join(reasons) or 'it has none'}: "
-        "check the network and run again, which goes on where it stopped"
+        "check the network and run again, which goes on where it stopped",
+        wrong_hash,
     )
 
 
 def _client() -> httpx.Client:
-    """Raises UsageError where proxy or certificate variables are of no use."""
+    """HTTP client with this module's timeouts. Raises UsageError if proxy or certificate variables cannot be used."""
     import httpx
 
     timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-    # A compressed transfer could be neither compared with the known size nor resumed
+    # A compressed transfer could be neither compared with the known size nor resumed.
     headers = {"Accept-Encoding": "identity", "User-Agent": "cincgan-benchmark"}
     try:
         return httpx.Client(timeout=timeout, headers=headers)
@@ -185,43 +214,43 @@ def _client() -> httpx.Client:
 
 
 class _Watch:
-    """Sees every block come in: holds the server to its pace, and tells the caller."""
+    """Progress of a download: reports it to the caller and detects stalled transfers."""
 
     def __init__(self, report: Report) -> None:
-        self.report, self.most, self.told = report, 0, -REPORT_SECONDS
-        self.since, self.mark = 0.0, 0
+        self.report, self.most, self.reported_at = report, 0, -REPORT_SECONDS
+        self.since, self.mark = 0.0, 0  # start of the current stall window: time and bytes
 
     def begin(self, done: int) -> None:
-        """A body begins, behind ``done`` bytes that are there."""
+        """Start a stall window at ``done`` bytes."""
         self.since, self.mark = time.monotonic(), done
 
     def update(self, done: int, total: int | None) -> None:
-        """Tell the caller: not too often, and never backwards where a file is begun anew. Raises _Transient at a slow drip."""
+        """Report progress, at most every ``REPORT_SECONDS`` and never backwards. Raises _Retryable if the transfer stalls."""
         now, self.most = time.monotonic(), max(self.most, done)
-        if now - self.told >= REPORT_SECONDS:
-            self.told = now
+        if now - self.reported_at >= REPORT_SECONDS:
+            self.reported_at = now
             self.report(self.most if total is None else min(self.most, total), total)
         if now - self.since >= STALL_SECONDS:
             if done - self.mark < STALL_BYTES:
-                raise _Transient(f"stalled: {done - self.mark} bytes in {now - self.since:.1f} s", fruit=STALL_BYTES)
+                raise _Retryable(f"stalled: {done - self.mark} bytes in {now - self.since:.1f} s", min_new_bytes=STALL_BYTES)
             self.begin(done)
 
 
 class _Mirror:
-    """One address of the file, and the tries to get it from there."""
+    """One address of the file, and the tries to download from it."""
 
     def __init__(self, client: httpx.Client, url: str, remote: Remote, target: Path, watch: _Watch) -> None:
         self.client, self.remote, self.watch, self.folder = client, remote, watch, target.parent
         self.address, self.credentials = _parse(url)
         self.part = Part(target, str(self.address))
         self.start = 0  # byte at which the latest try began
-        self.resumed = False  # whether any of the file comes from a partial file
+        self.resumed = False  # whether some of the bytes come from an earlier partial file
 
     def fetch(self, check: Check, once_more: bool = True) -> str:
-        """Leave the complete and checked file at ``self.part.path``; its sha256. Raises _GivenUp."""
+        """Download the complete and checked file to ``self.part.path``. Returns its SHA-256. Raises _MirrorFailed."""
         try:
             digest = self._persist()
-            _judge(self.part.path, digest, self.remote, check)
+            _check_whole(self.part.path, digest, self.remote, check)
             return digest
         except _WrongFile:
             self.part.discard()
@@ -231,26 +260,27 @@ class _Mirror:
         return self.fetch(check, once_more=False)
 
     def _persist(self) -> str:
-        """Try until the file is complete; its sha256. Raises _GivenUp."""
+        """Try until the file is complete. Returns its SHA-256. Raises _MirrorFailed."""
         tries = fruitless = most = 0
         while True:
             try:
                 return self._attempt(self.part.note(self.remote.bytes))
-            except _Transient as trouble:
-                # From zero, only what goes beyond the most so far is new: a server without ranges may always stop at one point
+            except _Retryable as failure:
+                # After a start from zero, bytes up to the largest size so far are not new: a server without ranges may always
+                # stop at the same place.
                 new = self.part.size() - (self.start or most)
                 most = max(most, self.part.size())
-                tries, fruitless = tries + 1, 0 if new >= trouble.fruit else fruitless + 1
+                tries, fruitless = tries + 1, 0 if new >= failure.min_new_bytes else fruitless + 1
                 if fruitless == FRUITLESS_TRIES or tries == TRIES:
-                    raise _GivenUp(f"{trouble} ({tries} tries)") from trouble
+                    raise _MirrorFailed(f"{failure} ({tries} tries)") from failure
                 pause = min(PAUSE_SECONDS * 2 ** max(fruitless - 1, 0), LONGEST_PAUSE_SECONDS)
-                time.sleep(max(trouble.wait, pause))
+                time.sleep(max(failure.wait, pause))
 
     def _attempt(self, note: Note | None) -> str:
-        """Ask once for what is missing; at least for the last byte, so that the server always has its say."""
+        """Request the missing bytes once: at least the last one, so that the server always confirms that its file is the same."""
         self.start = size = self.part.size()
         offset = min(size, note.total - 1) if note else 0
-        with on_disk(self.folder):  # hash before the server is asked, which would not wait
+        with on_disk(self.folder):  # hashed before the request: a server would not wait for it
             digest = hash_file(self.part.path, offset) if offset else hashlib.sha256()
         with _network(), closing(self._ask(note, offset)) as response:
             if note is None or is_continued(response, note, offset):
@@ -262,42 +292,42 @@ class _Mirror:
         return self._attempt(None)
 
     def _ask(self, note: Note | None, offset: int) -> httpx.Response:
-        """The answer after all redirects, its body not read."""
+        """Send the request and follow redirects. Returns the response; its body is not read."""
         headers = {"Range": f"bytes={offset}-", "If-Range": note.validator} if note else {}
         request, auth = self.client.build_request("GET", self.address, headers=headers), self.credentials
         for _ in range(REDIRECTS + 1):
             if not self.remote.sha256 and (self.address.scheme, request.url.scheme) == ("https", "http"):
-                raise _GivenUp("leads from https to http, and no checksum is known")
+                raise _MirrorFailed("leads from https to http, and no checksum is known")
             if request.url.scheme not in ("http", "https"):
-                raise _GivenUp(f"leads to an address that is neither http nor https but '{request.url.scheme}'")
+                raise _MirrorFailed(f"leads to an address that is neither http nor https but '{request.url.scheme}'")
             response = self.client.send(request, auth=auth, stream=True)
             if response.next_request is None:
                 return response
             response.close()
-            request, auth = response.next_request, None  # httpx hands the credentials on within one origin only
-        raise _GivenUp(f"redirects more than {REDIRECTS} times")
+            request, auth = response.next_request, None  # httpx passes credentials on within one origin only
+        raise _MirrorFailed(f"redirects more than {REDIRECTS} times")
 
     def _accept(self, response: httpx.Response, note: Note | None) -> int | None:
-        """Judge an answer by its head; the size of the whole, in bytes, where it is known."""
+        """Check status and headers of a response. Returns the size of the whole file in bytes, if known."""
         status, headers, known = response.status_code, response.headers, self.remote.bytes
         answered = f"answered {status} {response.reason_phrase}".strip()
         if status in (408, 429) or status // 100 == 5:
-            raise _Transient(answered, wait=_retry_after(headers.get("retry-after", "")))
+            raise _Retryable(answered, wait=_retry_after(headers.get("retry-after", "")))
         if status != 200 and not (note and status == 206):
-            raise _GivenUp(answered)
+            raise _MirrorFailed(answered)
         if "html" in headers.get("content-type", "").lower():
-            raise _GivenUp("sent an HTML page, not the file")
+            raise _MirrorFailed("sent an HTML page, not the file")
         if (encoding := headers.get("content-encoding", "identity")).lower() != "identity":
-            raise _GivenUp(f"sent the file in content encoding '{encoding}', which was not asked for")
+            raise _MirrorFailed(f"sent the file in content encoding '{encoding}', which was not asked for")
         if note and status == 206:
             return note.total
         announced = whole_number(headers.get("content-length", ""))
         if announced is not None and (announced != known if known is not None else announced > SIZE_LIMIT):
-            raise _GivenUp(f"announces {announced} bytes, not {f'at most {SIZE_LIMIT}' if known is None else known}")
+            raise _MirrorFailed(f"announces {announced} bytes, not {f'at most {SIZE_LIMIT}' if known is None else known}")
         return known if announced is None else announced
 
     def _receive(self, response: httpx.Response, total: int | None, digest: hashlib._Hash) -> str:
-        """Read the body to its end, put it on disk behind the ``self.start`` bytes that are there; the sha256 of all."""
+        """Write the body to disk behind the first ``self.start`` bytes. Returns the SHA-256 of the whole file."""
         size, limit = self.start, SIZE_LIMIT if total is None else total
         with on_disk(self.folder, None if total is None else total - size):
             if total is not None and shutil.disk_usage(self.folder).free < total - self.part.size():
@@ -312,48 +342,48 @@ class _Mirror:
                     raise _WrongFile(f"sent more than {limit} bytes")
                 rest = memoryview(chunk)
                 with on_disk(self.folder, None if total is None else total - size):
-                    while rest:  # an unbuffered file takes what fits
+                    while rest:  # an unbuffered file may write a part only
                         rest = rest[file.write(rest) :]
                 size += len(chunk)
                 digest.update(chunk)
                 self.watch.update(size, total)
             if total is not None and size < total:
-                raise _Transient(f"sent only {size} of {total} bytes")
+                raise _Retryable(f"sent only {size} of {total} bytes")
             with on_disk(self.folder):
                 os.fsync(file.fileno())
         return digest.hexdigest()
 
 
 def _parse(url: str) -> tuple[httpx.URL, tuple[str, str] | None]:
-    """An address without its user name and password, which then turn up in no log, and these."""
+    """Split an address into the address without credentials, which is safe to log, and user name and password."""
     import httpx
 
     try:
         address = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise _GivenUp("is no valid address") from error
+        raise _MirrorFailed("is no valid address") from error
     return address.copy_with(userinfo=b""), (address.username, address.password) if address.userinfo else None
 
 
 @contextmanager
 def _network() -> Iterator[None]:
-    """Sorts httpx's errors into those that may pass and those that will not."""
+    """Turn errors of httpx into _Retryable or _MirrorFailed."""
     import httpx
 
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise _GivenUp(f"cannot be reached ({one_line(error)})") from error
+        raise _MirrorFailed(f"cannot be reached ({one_line(error)})") from error
     except httpx.TimeoutException as error:
-        raise _Transient(f"stalled ({one_line(error)})", fruit=STALL_BYTES) from error
+        raise _Retryable(f"stalled ({one_line(error)})", min_new_bytes=STALL_BYTES) from error
     except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
-        raise _Transient(f"broke off ({one_line(error)})") from error
+        raise _Retryable(f"broke off ({one_line(error)})") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise _GivenUp(one_line(error)) from error
+        raise _MirrorFailed(one_line(error)) from error
 
 
 def _retry_after(text: str) -> float:
-    """Seconds that a server asks to be left alone, at most ``LONGEST_RETRY_AFTER_SECONDS``; 0 where it does not."""
+    """Seconds of a Retry-After header, at most ``LONGEST_RETRY_AFTER_SECONDS``; 0 if there is none."""
     seconds = 0.0
     with suppress(ValueError, TypeError, OverflowError):
         number = whole_number(text)

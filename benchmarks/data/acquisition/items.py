@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Item(ABC):
-    """One thing to have.
+    """An archive, a file of weights, or files to verify.
 
     Attributes:
-        name: in messages, and of what ``--from-archive`` is given.
-        titles: of the data sets or weights that need it, by their names.
-        licence: its terms.
-        bytes: to download, where that is known; 0 where nothing is.
-        origin: where it comes from.
-        folder: where it goes.
+        name: in messages, and of the file for ``--from-archive``.
+        titles: titles of the data sets or weights that need the item, by their names.
+        licence: terms of the content.
+        bytes: bytes to download; None if unknown, 0 if nothing is downloaded.
+        origin: address, or description of the source.
+        folder: folder that holds the item.
     """
 
     name: str
@@ -39,133 +39,134 @@ class Item(ABC):
     folder: Path
 
     @abstractmethod
-    def _is_whole(self) -> bool: ...
+    def _is_complete(self) -> bool:
+        """Whether all files are here. May raise UsageError."""
 
     @abstractmethod
-    def _changes(self) -> list[str]: ...
+    def _damaged(self) -> list[str]:
+        """One line for each file that is missing or changed. May raise UsageError."""
 
-    def is_here(self) -> bool:
-        """Whether it is there whole; content is not read again where that is gigabytes. What cannot be told is not here."""
+    def is_complete(self) -> bool:
+        """Whether all files are here; large files are not hashed again. False if that cannot be determined."""
         try:
-            return self._is_whole()
-        except UsageError:  # which ``damaged`` and ``prepare`` tell
+            return self._is_complete()
+        except UsageError:  # ``damaged`` and ``prepare`` report it
             return False
 
     def damaged(self) -> list[str]:
-        """Read it whole: a line for each file that is missing or changed."""
+        """Hash all files. Returns one line for each file that is missing or changed."""
         try:
-            return self._changes()
+            return self._damaged()
         except UsageError as error:
             return [str(error)]
 
     @abstractmethod
     def prepare(self, given: Path | None, progress: TransferProgress) -> None:
-        """Get it where it is not here, out of the user's file where there is one. Raises BenchmarkError."""
+        """Download the item, or take it from the user's file ``given``, unless it is complete. Raises BenchmarkError."""
 
     def is_begun(self) -> bool:
-        """Whether any of it is there."""
-        return self.is_here()
+        """Whether any file of the item is here."""
+        return self.is_complete()
 
     def room(self, *, given: bool) -> tuple[int, int]:
-        """Bytes that it will take in the end, and beside them until then; less of them where the user gives the file."""
+        """Bytes on disk: of the prepared item, and beside it while it is prepared. ``given``: the user has the file."""
         return self.bytes or 0, 0
 
     @property
     def file_name(self) -> str:
-        """Of what ``--from-archive`` is given."""
+        """Name of the file that ``--from-archive`` takes for the item."""
         return self.name
 
     def is_file(self, path: Path) -> bool:
-        """Whether a user's file is this one, by its name."""
+        """Whether the name of a user's file is that of the item's file."""
         return path.name == self.file_name
 
     def state(self) -> str:
-        """In a word."""
-        return "ready" if self.is_here() else "incomplete" if self.is_begun() else "missing"
+        """State in one word: ready, incomplete or missing."""
+        return "ready" if self.is_complete() else "incomplete" if self.is_begun() else "missing"
 
 
 @dataclass(frozen=True)
 class ArchiveItem(Item):
-    """An archive of one or several data sets, and the files that they use of it."""
+    """An archive of one or several data sets, and the names of the files that these use."""
 
     archive: Archive
     files: tuple[str, ...]
 
-    def _is_whole(self) -> bool:
+    def _is_complete(self) -> bool:
         return not store.missing(self.archive, self.files)
 
     def is_begun(self) -> bool:
-        """Whether there is a manifest."""
-        return (self.folder / store.MANIFEST).is_file()
+        """Whether the folder has a manifest."""
+        return store.has_manifest(self.archive)
 
-    def _changes(self) -> list[str]:
+    def _damaged(self) -> list[str]:
         return store.damaged(self.archive)
 
     def prepare(self, given: Path | None, progress: TransferProgress) -> None:
-        """Download and extract, or take the archive file that the user has, or the folder that was unpacked by hand."""
+        """Download and extract the archive, or extract the user's file, or adopt a folder that was unpacked by hand."""
 
-        def report(what: str, done: int, of: int | None) -> None:
-            if what == store.WAITING:
-                return progress.console.print(f"{self.name}: {what}", soft_wrap=True)
-            progress.report(f"{self.name}: {what}", done, of)
+        def report(activity: str, done: int, of: int | None) -> None:
+            if activity == store.WAITING:
+                return progress.console.print(f"{self.name}: {activity}", soft_wrap=True)
+            progress.report(f"{self.name}: {activity}", done, of)
 
         store.prepare(self.archive, self.files, given, report)
 
     def room(self, *, given: bool) -> tuple[int, int]:
-        """Unpacked about what it is packed, for images hardly shrink; and what is yet to come of the archive beside it."""
-        with suppress(UsageError):  # which ``prepare`` tells
+        """Bytes of the unpacked images, about those of the archive, and bytes of the archive that are still to be downloaded."""
+        with suppress(UsageError):  # ``prepare`` reports it
             if store.is_by_hand(self.archive):
                 return 0, 0
         return self.bytes or 0, 0 if given else max((self.bytes or 0) - store.fetched(self.archive), 0)
 
     @property
     def file_name(self) -> str:
-        """The archive's name with the ending that it has at its publisher's."""
+        """Name of the archive with the ending ``.zip``."""
         return f"{self.name}.zip"
 
     def is_file(self, path: Path) -> bool:
-        """Whether a file has the archive's name, with any ending."""
+        """Whether a file is named as the archive, with any ending."""
         return path.name.partition(".")[0] == self.name
 
 
 @dataclass(frozen=True)
 class WeightItem(Item):
-    """One role of a card of weights: several files may serve it."""
+    """A role of a card of weights, and the files that serve it."""
 
     card: WeightCard
     files: tuple[WeightFile, ...]
 
-    def _is_whole(self) -> bool:
+    def _is_complete(self) -> bool:
         return weights.cached(self.card)[self.files[0].role] is not None
 
-    def _changes(self) -> list[str]:
+    def _damaged(self) -> list[str]:
         return weights.damaged(self.files)
 
     def is_begun(self) -> bool:
-        """Whether there is a file, intact or not."""
+        """Whether the cache has a file of the role, intact or not."""
         return any(weights.cached_path(file).is_file() for file in self.files)
 
     def prepare(self, given: Path | None, progress: TransferProgress) -> None:
-        """Fetch it, or copy the user's file."""
+        """Download a file of the role, or copy the user's file to the cache."""
         if given is not None:
-            weights.place(
-                next((file for file in self.files if weights.cached_path(file).name == given.name), self.files[0]), given
-            )
+            same_name = (file for file in self.files if weights.cached_path(file).name == given.name)
+            weights.place(next(same_name, self.files[0]), given)
         weights.fetch_role(self.card, self.files[0].role)
 
     @property
     def file_name(self) -> str:
-        """Of the preferred file."""
+        """Name of the preferred file in the cache."""
         return weights.cached_path(self.files[0]).name
 
     def is_file(self, path: Path) -> bool:
-        """Whether a file has the name of one of the alternatives."""
+        """Whether a file is named as one of the role's files."""
         return path.name in {weights.cached_path(file).name for file in self.files}
 
 
 @dataclass(frozen=True)
 class VerifiedItem(Item):
-    """Files that come with something else, such as photographs inside installed packages: there is nothing to fetch.
+    """Files that other software installs, such as photographs in packages: they are verified, never downloaded.
 
     Attributes:
         verify: raises UsageError for the first file that is missing or has changed.
@@ -173,13 +174,13 @@ class VerifiedItem(Item):
 
     verify: Callable[[], None]
 
-    def _is_whole(self) -> bool:
-        return not self._changes()
+    def _is_complete(self) -> bool:
+        return not self._damaged()
 
-    def _changes(self) -> list[str]:
+    def _damaged(self) -> list[str]:
         self.verify()
         return []
 
     def prepare(self, given: Path | None, progress: TransferProgress) -> None:
-        """Raise UsageError where a file is missing or has changed."""
+        """Raise UsageError if a file is missing or has changed."""
         self.verify()

@@ -1,4 +1,4 @@
-"""Files inside distributions of a package index, found as pip would find them; nothing of a distribution is installed or run."""
+"""Files from distributions of a package index, found as pip finds them. No distribution is installed or run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import logging
 import os
 import re
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+
+from benchmarks.core.errors import UsageError
+from benchmarks.data.acquisition.inspection import ArchiveRefused, Inspection, Limits
+from benchmarks.data.acquisition.members import open_archive, wanted_files
 
 if TYPE_CHECKING:
     import ssl
@@ -19,40 +24,50 @@ if TYPE_CHECKING:
     from unearth import Link, PackageFinder
     from unearth.fetchers import Fetcher, PyPIClient
 
-SIZE_LIMIT = 1 << 30  # bytes, of an archive and of a member: a larger one is not what a card names
+SIZE_LIMIT = 1 << 30  # bytes of an archive, and of a member
 
 
 @dataclass(frozen=True)
 class IndexFile:
-    """One file inside a distribution that a package index serves. Nothing else of that distribution is used or run."""
+    """A file inside a distribution of a package index. No other file of the distribution is used or run.
+
+    Attributes:
+        project: name of the distribution.
+        archive: file name of the wheel or sdist.
+        member: full path inside the archive.
+        sha256: of the member.
+    """
 
     project: str
-    archive: str  # file name of the wheel or sdist
-    member: str  # full path inside the archive
-    sha256: str  # of the member
+    archive: str
+    member: str
+    sha256: str
 
 
 class NotObtained(Exception):
-    """A source, or all of them, did not give the file; the message says why."""
+    """No source gave the file, or one source did not; the message says why."""
 
 
 @dataclass(frozen=True)
 class _Source:
-    """A place where pip would look: an index, or a find-links page, folder or file."""
+    """A place where pip looks for distributions: an index, or a find-links page, folder or file."""
 
     url: str
     is_index: bool
 
 
 def obtain(file: IndexFile, scratch: Path) -> bytes:
-    """The file's checked bytes, from the first source that has them.
+    """Download a file from the first source that has it, and check its hash.
 
     Args:
-        file: what to find.
-        scratch: an existing folder, where the distribution lies while it is read.
+        file: the file to find.
+        scratch: an existing folder, which holds the distribution while it is read.
+
+    Returns:
+        Content of the file.
 
     Raises:
-        NotObtained: no source has it; with every source's reason.
+        NotObtained: no source has the file; the message has the reason of every source.
     """
     settings = pip_settings()
     reasons = []
@@ -61,13 +76,13 @@ def obtain(file: IndexFile, scratch: Path) -> bytes:
             return _from_source(source, file, settings, scratch)
         except NotObtained as error:
             reasons.append(f"{source.url}: {error}")
-        except Exception as error:  # unearth lets its HTTP library's errors through, and has changed that library before
+        except Exception as error:  # unearth lets errors of its HTTP library through, and has replaced that library before
             reasons.append(f"{source.url}: {type(error).__name__}: {error}")
     raise NotObtained(_without_credentials("; ".join(reasons)) or "pip is set to use no index")
 
 
 def pip_settings() -> dict[str, str]:
-    """What ``pip download`` would use here, by option name: pip's configuration, and over it the environment's ``PIP_*``."""
+    """Options of ``pip download`` by name: pip's configuration files, overridden by the environment's ``PIP_*``."""
     import ast
     import subprocess
 
@@ -85,7 +100,7 @@ def pip_settings() -> dict[str, str]:
 
 
 def _sources(settings: dict[str, str]) -> list[_Source]:
-    """Where pip would look, nearest first. Each is asked on its own, so that one out of reach does not hide the others."""
+    """Places where pip looks, nearest first. Each is asked on its own, so that an unreachable one does not hide the others."""
     from unearth import PackageFinder
 
     links = [_Source(url, is_index=False) for url in settings.get("find-links", "").split()]
@@ -96,23 +111,23 @@ def _sources(settings: dict[str, str]) -> list[_Source]:
 
 
 def _from_source(source: _Source, file: IndexFile, settings: dict[str, str], scratch: Path) -> bytes:
-    """Download the archive from one source and take the member out of it. Raises whatever goes wrong on the way."""
+    """Download the archive from one source and read the member. Raises NotObtained, and errors of unearth and its libraries."""
     from tempfile import TemporaryDirectory
 
     from unearth import PackageFinder
 
     with TemporaryDirectory(dir=scratch, prefix=".download-") as folder, _client(source, settings) as client:
         finder = PackageFinder(
-            cast("Fetcher", client),  # which it is; only its annotations are wider than the protocol's
+            cast("Fetcher", client),  # annotations of the client are wider than those of the protocol
             index_urls=[source.url] if source.is_index else [],
             find_links=[] if source.is_index else [source.url],
             ignore_compatibility=True,  # the archive is read, never installed
         )
         archive = finder.download(_find_link(finder, file), folder, download_reporter=_refuse_oversize)
         content = read_member(archive, file.member)
-    found = hashlib.sha256(content).hexdigest()
-    if found != file.sha256:
-        raise NotObtained(f"{file.member} there has sha256 {found}, not the card's")
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != file.sha256:
+        raise NotObtained(f"{file.member} there has sha256 {sha256}, not the card's")
     return content
 
 
@@ -133,7 +148,7 @@ def _client(source: _Source, settings: dict[str, str]) -> PyPIClient:
 
 
 def _trust(certificates: Path) -> ssl.SSLContext:
-    """What pip's ``cert`` option names: a bundle, or a folder of certificates. Raises NotObtained where it is unreadable."""
+    """Trust the bundle or folder of certificates of pip's ``cert`` option. Raises NotObtained if it cannot be read."""
     import ssl
 
     try:
@@ -155,7 +170,7 @@ def _find_link(finder: PackageFinder, file: IndexFile) -> Link:
 
 @contextmanager
 def _captured_warnings(logger: str) -> Iterator[list[str]]:
-    """Collect a logger's warnings, which without any handler would land on stderr."""
+    """Collect a logger's warnings, which without a handler would be printed to standard error."""
     messages: list[str] = []
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
@@ -168,7 +183,7 @@ def _captured_warnings(logger: str) -> Iterator[list[str]]:
 
 def _refuse_oversize(link: Link, completed: int, total: int | None) -> None:
     if max(completed, total or 0) > SIZE_LIMIT:
-        raise NotObtained(f"{link.filename} is larger than {SIZE_LIMIT} bytes")
+        raise NotObtained(f"{link.filename} is over the limit of {SIZE_LIMIT} bytes")
 
 
 def _without_credentials(text: str) -> str:
@@ -176,44 +191,30 @@ def _without_credentials(text: str) -> str:
 
 
 def read_member(archive: Path, member: str) -> bytes:
-    """One regular file out of a wheel, zip or tar archive, by its exact name. Nothing is unpacked to disk, nothing is run.
+    """Content of one regular file in a wheel, zip or tar archive. No file is unpacked to disk and no code is run.
+
+    The whole archive is read, so that a hostile or damaged one is refused whichever member is wanted.
+
+    Args:
+        archive: the file; its format is found by content.
+        member: path in the archive.
 
     Raises:
-        NotObtained: no such member, not a regular file, or larger than ``SIZE_LIMIT``; or the archive is damaged.
+        NotObtained: the archive is refused, or has no such file, or a member is larger than ``SIZE_LIMIT``.
     """
+    limits = Limits(member_bytes=SIZE_LIMIT)
+    content: bytes | None = None
     try:
-        return _read_from_zip(archive, member) if archive.suffix in {".whl", ".zip"} else _read_from_tar(archive, member)
-    except NotObtained:
-        raise
-    except Exception as error:  # whatever zipfile, tarfile and the decompressors make of broken headers
-        raise NotObtained(f"{archive.name} is damaged ({type(error).__name__}: {error})") from error
-
-
-def _read_from_zip(archive: Path, member: str) -> bytes:
-    import stat
-    import zipfile
-
-    with zipfile.ZipFile(archive) as opened:
-        info = next((info for info in opened.infolist() if info.filename == member), None)
-        kind = stat.S_IFMT(info.external_attr >> 16) if info else 0
-        if info is None or info.is_dir() or kind not in {0, stat.S_IFREG}:  # 0: made where files have no type bits
-            raise NotObtained(f"{archive.name} has no regular file {member}")
-        _check_size(member, info.file_size)
-        return opened.read(info)
-
-
-def _read_from_tar(archive: Path, member: str) -> bytes:
-    import tarfile
-
-    with tarfile.open(archive) as opened:
-        info = next((info for info in opened if info.name == member), None)
-        content = opened.extractfile(info) if info and info.isreg() else None
-        if info is None or content is None:
-            raise NotObtained(f"{archive.name} has no regular file {member}")
-        _check_size(member, info.size)
-        return content.read()
-
-
-def _check_size(member: str, size: int) -> None:
-    if size > SIZE_LIMIT:
-        raise NotObtained(f"{member} is larger than {SIZE_LIMIT} bytes")
+        with open_archive(archive, limits) as file:
+            for path, chunks in wanted_files(file, Inspection(archive, limits, ())):
+                if path == member:
+                    content = b"".join(chunks)
+                else:
+                    deque(chunks, maxlen=0)
+    except ArchiveRefused as error:
+        raise NotObtained(f"{archive.name} is refused: {error.reason}") from error
+    except UsageError as error:
+        raise NotObtained(str(error)) from error
+    if content is None:
+        raise NotObtained(f"{archive.name} has no regular file {member}")
+    return content

@@ -1,4 +1,4 @@
-"""Partial files of downloads: what they are a part of, and whether a server may continue them."""
+"""Partial files of downloads, the notes on their origin, and the conditions under which a server may continue them."""
 
 from __future__ import annotations
 
@@ -25,27 +25,33 @@ VALIDATOR = r'^("[!#-~]*"|[A-Z][a-z]{2}, [A-Za-z0-9: +-]+)\Z'  # a strong ETag, 
 
 @dataclass(frozen=True)
 class Note:
-    """What a partial file is a part of."""
+    """Origin of a partial file.
+
+    Attributes:
+        url: address without credentials.
+        validator: strong ETag, or date of the last change.
+        total: bytes of the whole file.
+    """
 
     url: str
     validator: Annotated[str, msgspec.Meta(pattern=VALIDATOR)]
-    total: int  # bytes
+    total: int
 
 
 class Part:
-    """A mirror's partial file and the note beside it. Without its note it cannot be continued."""
+    """A mirror's partial file and the note beside it. Without its note a partial file cannot be continued."""
 
     def __init__(self, target: Path, url: str) -> None:
         stem = f".{target.name}.{hashlib.sha256(url.encode()).hexdigest()[:12]}"
         self.url, self.path, self.json = url, target.with_name(f"{stem}.part"), target.with_name(f"{stem}.json")
 
     def size(self) -> int:
-        """Bytes that are there."""
-        found = stamp(self.path)
-        return found[0] if found else 0
+        """Size of the partial file in bytes; 0 if there is none."""
+        status = stamp(self.path)
+        return status[0] if status else 0
 
     def note(self, size: int | None) -> Note | None:
-        """The note, where it can be of use for a file of ``size`` bytes."""
+        """The note, if it is of this address and fits the partial file and a whole of ``size`` bytes; else None."""
         try:
             note = msgspec.json.decode(self.json.read_bytes(), type=Note)
         except (OSError, ValueError, msgspec.MsgspecError):
@@ -53,7 +59,7 @@ class Part:
         return note if note.url == self.url and size in (None, note.total) and 0 < self.size() <= note.total > 1 else None
 
     def open(self, start: int, validator: str | None, total: int | None) -> FileIO:
-        """Write behind the first ``start`` bytes. A note never stands beside another file's bytes."""
+        """Open the partial file for writing behind its first ``start`` bytes. At 0 both files are begun anew, the note last."""
         if start == 0:
             self.json.unlink(missing_ok=True)
             self.path.write_bytes(b"")
@@ -65,14 +71,14 @@ class Part:
         return file
 
     def discard(self) -> None:
-        """Remove the file and its note."""
+        """Remove the partial file and its note."""
         with on_disk(self.path.parent):
             self.json.unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
 
 
 def stamp(path: Path) -> tuple[int, int, int] | None:
-    """What differs between a file and one that was put into its place; the size comes first."""
+    """Size in bytes, inode and time of the last change, which differ if a file was replaced; None if it is missing."""
     try:
         status = path.stat()
     except OSError:
@@ -82,26 +88,26 @@ def stamp(path: Path) -> tuple[int, int, int] | None:
 
 @contextmanager
 def on_disk(folder: Path, missing: int | None = None) -> Iterator[None]:
-    """Turns an OSError into one line that names the folder and the bytes that are missing there."""
+    """Turn an OSError in the block into a UsageError with the folder and the bytes still to be written there."""
     try:
         yield
     except OSError as error:
         needed = "more space" if missing is None else f"{missing} bytes more"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UsageError(
-                f"{folder}: the disk is full: make room for {needed} and run again: what has come is kept"
+                f"{folder}: the disk is full: make room for {needed} and run again: bytes that have come are kept"
             ) from error
         reason = error.strerror or one_line(error)
         raise UsageError(f"{folder}: cannot be written ({reason}): check permissions and limits ({needed} needed)") from error
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, or what it is where it says nothing."""
+    """Message of an error in one line; its class where it has none."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def remove_parts(target: Path) -> None:
-    """Remove a target's partial files: also those of mirrors no longer named, and what a killed process left of a note."""
+    """Remove partial files and notes of a target, also of mirrors that are no longer named and of killed processes."""
     ours = re.compile(rf"\.?\.{re.escape(target.name)}\.[0-9a-f]{{12}}\.(part|json)((\.[0-9a-f]{{8}})?\.[0-9]+\.tmp)?")
     with suppress(OSError):
         for path in target.parent.iterdir():
@@ -110,23 +116,23 @@ def remove_parts(target: Path) -> None:
 
 
 def whole_number(text: str) -> int | None:
-    """The number that a header's value is, or None."""
+    """Value of a header as a whole number; None if it is none."""
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def validator_of(headers: httpx.Headers) -> str | None:
-    """What proves that a file is the same later on: its strong ETag, or else when it was modified last."""
-    found = [value for value in (headers.get("etag", ""), headers.get("last-modified", "")) if re.search(VALIDATOR, value)]
-    return found[0] if found else None
+    """Strong ETag of a response or, without one, its date of the last change: equal for equal files. None if it has neither."""
+    validators = (headers.get("etag", ""), headers.get("last-modified", ""))
+    return next((validator for validator in validators if re.search(VALIDATOR, validator)), None)
 
 
 def is_continued(response: httpx.Response, note: Note, offset: int) -> bool:
-    """Whether an answer to a request for the rest lets a partial file stand: not if it is about the rest of another."""
+    """Whether a partial file may be kept after a response to a request for the rest: not if that is the rest of another file."""
     if response.status_code != 206:
         return response.status_code != 416
-    found = re.fullmatch(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", response.headers.get("content-range", ""))
-    if found is None or validator_of(response.headers) != note.validator:
+    span = re.fullmatch(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", response.headers.get("content-range", ""))
+    if span is None or validator_of(response.headers) != note.validator:
         return False
-    first, last, total = (int(number) for number in found.groups())
+    first, last, total = (int(number) for number in span.groups())
     length = whole_number(response.headers.get("content-length", ""))
     return first == offset <= last < total == note.total and length in (None, last - first + 1)

@@ -1,11 +1,11 @@
-"""What the first download of a file hashed to, where nobody publishes a checksum: later downloads must match it."""
+"""Pins: SHA-256 of first downloads, where no checksum is published. Later downloads must match them."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from benchmarks.core.errors import UsageError
+from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.core.files import write_text
 from benchmarks.core.strict import build
 from benchmarks.data.fields import Hash
@@ -13,8 +13,21 @@ from benchmarks.data.fields import Hash
 FILE = "pins.json"
 
 
+class WrongHash(BenchmarkError):
+    """Content has another SHA-256 than the card or the pin says.
+
+    Attributes:
+        actual: SHA-256 of the content.
+        expected: SHA-256 of the card or the pin.
+    """
+
+    def __init__(self, message: str, actual: str = "", expected: str = "") -> None:
+        super().__init__(message)
+        self.actual, self.expected = actual, expected
+
+
 def pins(folder: Path) -> dict[str, str]:
-    """SHA-256 by name, as pinned in a folder. Raises UsageError where the file is corrupt."""
+    """SHA-256 by name, as pinned in a folder. Raises UsageError if the file of pins is corrupt."""
     path = folder / FILE
     try:
         return build(dict[str, Hash], json.loads(path.read_text(encoding="utf-8")), FILE)
@@ -25,17 +38,17 @@ def pins(folder: Path) -> dict[str, str]:
 
 
 def pin(folder: Path, name: str, sha256: str) -> None:
-    """Remember a name's SHA-256, where none is remembered yet."""
+    """Write a name's SHA-256 to the pins of a folder, unless the name has one."""
     from filelock import FileLock
 
     with FileLock(folder / f".{FILE}.lock"):
-        for leftover in folder.glob(f".{FILE}.*.tmp"):  # of a process that was killed, for the lock is held
+        for leftover in folder.glob(f".{FILE}.*.tmp"):  # of killed processes: no other holds the lock
             leftover.unlink(missing_ok=True)
         known = pins(folder)
         if name not in known:
             write_text(folder / FILE, json.dumps({**known, name: sha256}, indent=1, sort_keys=True) + "\n")
 
 
-def unpin(folder: Path, name: str) -> str:
-    """How to mend a file that is no longer the pinned one."""
-    return f"pinned by the first download: if the publisher replaced it on purpose, remove {name} from {folder / FILE}"
+def unpin_hint(folder: Path, name: str) -> str:
+    """Hint for the end of an error about content that differs from its pin."""
+    return f"; pinned by the first download: if the publisher replaced it on purpose, remove {name} from {folder / FILE}"

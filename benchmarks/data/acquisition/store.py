@@ -1,4 +1,4 @@
-"""Archives on this machine: fetched or handed over, extracted, described by a manifest, verified.
+"""Archives of data sets on this machine: downloaded or given by the user, extracted, described by a manifest, verified.
 
 Each archive of a card becomes one folder under ``data_root()``, with a manifest of every file's size and SHA-256. A folder
 appears by one rename, with its manifest inside, so it is there whole or not at all.
@@ -6,159 +6,104 @@ appears by one rename, with its manifest inside, so it is there whole or not at 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.core.errors import BenchmarkError, UsageError
-from benchmarks.core.files import cache_root, hash_file, write_text
+from benchmarks.core.errors import UsageError
+from benchmarks.core.files import cache_root, hash_file
 from benchmarks.core.offline import need_network
-from benchmarks.core.strict import build
+from benchmarks.data.acquisition import manifest as manifests
 from benchmarks.data.acquisition.archive import Archive
-from benchmarks.data.acquisition.archives import ArchiveRefused, Entry, extract, sweep
-from benchmarks.data.acquisition.archives import check as check_archive
 from benchmarks.data.acquisition.download import DownloadFailed, Remote, download
+from benchmarks.data.acquisition.extraction import Entry, extract, sweep
+from benchmarks.data.acquisition.extraction import check as check_archive
+from benchmarks.data.acquisition.inspection import ArchiveRefused
+from benchmarks.data.acquisition.manifest import Manifest, content_digest, write_manifest
 from benchmarks.data.acquisition.partial import remove_parts
-from benchmarks.data.acquisition.pins import pin, pins, unpin
+from benchmarks.data.acquisition.pins import WrongHash, pin, pins, unpin_hint
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 VARIABLE = "CINCGAN_DATA"
-MANIFEST = ".manifest.json"
 BY_HAND = "unpacked by hand"
-SCHEMA = 1
 WAITING = "wait for another process"
 
-Report = Callable[[str, int, int | None], None]  # what is being done, bytes done, bytes in all where known
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What an archive's folder holds.
-
-    Attributes:
-        schema: of this file.
-        source: address or file that it came from, or that it was unpacked by hand.
-        archive_sha256: of the archive file; None where there was none.
-        files: size and SHA-256 by name.
-    """
-
-    schema: int
-    source: str
-    archive_sha256: str | None
-    files: Mapping[str, Entry]
-
-    @property
-    def digest(self) -> str:
-        """Of the content: names and hashes of all files."""
-        return content_digest({name: entry.sha256 for name, entry in self.files.items()})
-
-
-def content_digest(hashes: Mapping[str, str]) -> str:
-    """SHA-256 over names and their SHA-256."""
-    return hashlib.sha256(json.dumps(sorted(hashes.items())).encode()).hexdigest()
+Report = Callable[[str, int, int | None], None]  # name of the activity, bytes done, bytes in all if known
 
 
 def data_root() -> Path:
-    """The folder above all archives' folders: that in ``CINCGAN_DATA``, or else one in the cache."""
+    """Folder that holds the folders of all archives: ``CINCGAN_DATA``, or a folder in the cache if that is not set."""
     named = os.environ.get(VARIABLE)
     return Path(named).absolute() if named else cache_root() / "datasets"
 
 
 def folder(archive: Archive) -> Path:
-    """Where an archive's files are, or will be."""
+    """Folder of an archive's files, whether it exists or not."""
     return data_root() / archive.name
 
 
 def read_manifest(archive: Archive) -> Manifest | None:
-    """The archive's manifest, or None where it is not prepared. Raises UsageError where it is corrupt or of another schema."""
-    path = folder(archive) / MANIFEST
-    try:
-        stamp = path.stat()
-    except OSError:
-        return _parse(path, None)
-    return _parse(path, (stamp.st_mtime_ns, stamp.st_size, stamp.st_ino))
+    """The archive's manifest, or None if it is not prepared. Raises UsageError if it is corrupt or of another schema."""
+    return manifests.read_manifest(folder(archive))
 
 
-@lru_cache(maxsize=64)
-def _parse(path: Path, stamp: tuple[int, int, int] | None) -> Manifest | None:
-    """Read a manifest, again where its stamp has changed."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        schema = data["schema"]  # first: another schema may have other keys
-        if schema == SCHEMA:
-            return _inside(build(Manifest, data, MANIFEST))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}): check permissions") from error
-    except (ValueError, LookupError, TypeError, RecursionError, UsageError) as error:
-        mend = f"delete it and run python -m benchmarks.prepare, which takes the images in {path.parent} as they are"
-        raise UsageError(f"{path}: corrupt manifest ({error}): {mend}") from error
-    raise UsageError(f"{path}: schema {schema}, this version reads {SCHEMA}: move {path.parent} away and prepare it again")
-
-
-def _inside(manifest: Manifest) -> Manifest:
-    """Refuse names that lead out of the folder. Raises ValueError."""
-    for name in manifest.files:
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise ValueError(f"the name {name!a} leads out of the folder")
-    return manifest
+def has_manifest(archive: Archive) -> bool:
+    """Whether the archive's folder has a manifest, be it intact or not."""
+    return (folder(archive) / manifests.NAME).is_file()
 
 
 def missing(archive: Archive, names: Sequence[str]) -> list[str]:
-    """Which of the files are not there, or not in the size of the manifest. Their content is not read: ``damaged`` does that."""
+    """Names of files that are missing or have another size than in the manifest. Content is not read: ``damaged`` does that."""
     manifest = read_manifest(archive)
     return [name for name in names if manifest is None or not _has_size(folder(archive) / name, manifest.files.get(name))]
 
 
 def damaged(archive: Archive) -> list[str]:
-    """Read every file of a prepared archive. Returns one line for each that is missing or changed."""
+    """Read every file of a prepared archive. Returns one line for each file that is missing or changed."""
     manifest = read_manifest(archive)
     if manifest is None:
         return [f"{folder(archive)}: not prepared"]
-    found = []
+    problems = []
     for name, entry in manifest.files.items():
         path = folder(archive) / name
         try:
             if not _has_size(path, entry) or hash_file(path).hexdigest() != entry.sha256:
-                found.append(f"{path}: {'changed' if path.is_file() else 'missing'}")
+                problems.append(f"{path}: {'changed' if path.is_file() else 'missing'}")
         except OSError as error:
-            found.append(f"{path}: cannot be read ({error.strerror})")
-    return found
+            problems.append(f"{path}: cannot be read ({error.strerror})")
+    return problems
 
 
 def fetched(archive: Archive) -> int:
-    """How many bytes of the archive file an earlier call has left here."""
+    """Bytes of the archive file that earlier calls have downloaded."""
     paths = [_download_path(archive), *data_root().glob(f".{_download_path(archive).name}.*.part")]
     return max(path.stat().st_size if path.is_file() else 0 for path in paths)
 
 
 def known_sha256(archive: Archive) -> str | None:
-    """What the archive must hash to: by its card, or by the first download."""
+    """SHA-256 that the archive must have, by its card or by the pin of the first download; None if neither exists."""
     return archive.sha256 or pins(data_root()).get(archive.name)
 
 
 def prepare(archive: Archive, names: Sequence[str], given: Path | None, report: Report) -> None:
-    """Make an archive's folder, where it is not there whole.
+    """Download and extract an archive, unless its folder is complete.
 
     Args:
         archive: of a card.
-        names: files that it must hold.
-        given: the archive file, where the user has it; left as it is.
-        report: told what is being done and how far it is.
+        names: files that the folder must hold.
+        given: the archive file, if the user has it; it is only read.
+        report: called with the name of the activity, bytes done, and bytes in all if known.
 
     Raises:
-        UsageError: it cannot be had or written.
-        BenchmarkError: it is damaged, hostile, or not the one that the card names.
+        UsageError: the archive cannot be downloaded, or its folder cannot be written.
+        ArchiveRefused: the archive is damaged or hostile, or lacks files.
+        WrongHash: the archive is another one than the card or the pin says.
     """
     if not missing(archive, names):
         _clean_if_free(archive)
@@ -189,7 +134,7 @@ def _make(archive: Archive, names: Sequence[str], given: Path | None, report: Re
 
 @contextmanager
 def _alone(archive: Archive, report: Report) -> Iterator[None]:
-    """One process at a time for each archive; a second one waits."""
+    """Hold the archive's lock in the block; a second process waits. Raises UsageError if there can be no lock."""
     from filelock import Timeout
 
     try:
@@ -200,7 +145,7 @@ def _alone(archive: Archive, report: Report) -> Iterator[None]:
         except Timeout:
             report(WAITING, 0, None)
             lock.acquire()
-    except (OSError, NotImplementedError) as error:  # the second: a file system without locks
+    except (OSError, NotImplementedError) as error:  # NotImplementedError: a file system without locks
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{data_root()}: cannot be written ({reason}): check {VARIABLE} and permissions") from error
     try:
@@ -216,7 +161,7 @@ def _lock(archive: Archive) -> BaseFileLock:
 
 
 def _clean_if_free(archive: Archive) -> None:
-    """Clean, unless another process is at work there or nothing can be written: then there is nothing to do for this one."""
+    """Clean up, unless another process holds the lock or the folder cannot be written."""
     from filelock import Timeout
 
     with suppress(OSError, NotImplementedError, Timeout), _lock(archive).acquire(timeout=0):
@@ -225,24 +170,24 @@ def _clean_if_free(archive: Archive) -> None:
 
 
 def _clean(archive: Archive) -> None:
-    """Remove what a prepared archive no longer needs. The caller holds its lock."""
+    """Remove downloads and partial files of a prepared archive. The caller holds its lock."""
     _download_path(archive).unlink(missing_ok=True)
     remove_parts(_download_path(archive))
     shutil.rmtree(_files_path(archive), ignore_errors=True)
 
 
 def _download_path(archive: Archive) -> Path:
-    """The archive file until it is unpacked. Only a whole and checked one gets this name."""
+    """Path of the archive file until it is extracted. Only a complete and checked file gets this name."""
     return data_root() / f".{archive.name}.download"
 
 
 def _files_path(archive: Archive) -> Path:
-    """The folder of what comes file by file, until all are there."""
+    """Folder of files that are downloaded one by one, until all have come."""
     return data_root() / f".{archive.name}.files"
 
 
 def _fetch(archive: Archive, names: Sequence[str], report: Report) -> None:
-    """Download and unpack; what an earlier call has downloaded but could not unpack is not downloaded again."""
+    """Download and extract. An archive file that an earlier call downloaded but could not extract is not downloaded again."""
     path, known = _download_path(archive), known_sha256(archive)
     sha256 = hash_file(path).hexdigest() if path.is_file() else None
     if sha256 is not None and known in (None, sha256):
@@ -256,39 +201,41 @@ def _fetch(archive: Archive, names: Sequence[str], report: Report) -> None:
         remote = Remote(archive.name, archive.urls, archive.bytes, known)
         sha256 = download(remote, path, partial(report, "download"), check_archive)
     except DownloadFailed as error:
+        hint = _unpin_hint(archive) if error.wrong_hash else ""
         raise DownloadFailed(
-            f"{error}{_pin_hint(archive, str(error))}; or get the file elsewhere and give it with --from-archive"
+            f"{error}{hint}; or get the file elsewhere and give it with --from-archive", error.wrong_hash
         ) from None
     _take(archive, names, path, archive.urls[0], sha256, report)
 
 
-def _pin_hint(archive: Archive, message: str) -> str:
-    """How to mend a file that is another than the pinned one, where the message says that it is."""
-    known = known_sha256(archive)
-    return f"; {unpin(data_root(), archive.name)}" if known != archive.sha256 and f"{known}" in message else ""
+def _unpin_hint(archive: Archive) -> str:
+    """How to mend an archive that differs from its pin; empty if its hash is the card's."""
+    return "" if archive.sha256 else unpin_hint(data_root(), archive.name)
 
 
 def _given_sha256(archive: Archive, given: Path, report: Report) -> str:
-    """Hash a file that the user has. Raises BenchmarkError where it is another one than the card names."""
+    """SHA-256 of a file that the user has. Raises WrongHash if it is another file than the card or the pin says."""
     if not given.is_file():
         raise UsageError(f"{given}: no such file: give the archive {archive.name}")
     size = given.stat().st_size
     sha256 = hash_file(given, report=lambda done: report("check", done, size)).hexdigest()
     known = known_sha256(archive)
     if known not in (None, sha256):
-        message = f"{given}: its sha256 is {sha256}, that of {archive.name} is {known}: download it again"
-        raise BenchmarkError(message + _pin_hint(archive, message))
+        mend = f"download it again{_unpin_hint(archive)}"
+        raise WrongHash(f"{given}: its sha256 is {sha256}, that of {archive.name} is {known}: {mend}", sha256, known)
     return sha256
 
 
 def _take(archive: Archive, names: Sequence[str], path: Path, source: str, sha256: str, report: Report) -> None:
-    def finish(made: Path, entries: dict[str, Entry]) -> None:
+    """Extract an archive file to the archive's folder, with its manifest. Raises ArchiveRefused if it lacks files."""
+
+    def finish(unpacked: Path, entries: dict[str, Entry]) -> None:
         lacking = [name for name in names if name not in entries]
         if lacking:
             missed = f"{len(lacking)} files of {archive.name} are not in it, such as {lacking[0]}"
             raise ArchiveRefused(f"{path}: {missed}: the card means the archive of {archive.urls[0]}")
-        _write_manifest(made, source, sha256, entries)
-        _pin(archive, sha256)  # before the folder gets its name: a folder that is there is not looked at again
+        write_manifest(unpacked, source, sha256, entries)
+        _pin(archive, sha256)  # before the folder gets its name: a complete folder is not pinned again
 
     target = folder(archive)
     if os.path.lexists(target) and not target.is_dir():
@@ -297,30 +244,31 @@ def _take(archive: Archive, names: Sequence[str], path: Path, source: str, sha25
 
 
 def _fetch_files(archive: Archive, names: Sequence[str], report: Report) -> None:
-    """File by file into a folder that gets its name when all are there; in one that has it, what is damaged is replaced."""
+    """Download file by file to a folder that gets its name when all have come; damaged files of a prepared one are replaced."""
     manifest = read_manifest(archive)
-    where = folder(archive) if manifest else _files_path(archive)
+    target = folder(archive) if manifest else _files_path(archive)
     known = {name: entry.sha256 for name, entry in manifest.files.items()} if manifest else {}
-    hashes = {name: _fetch_file(archive, name, where / name, known.get(name), report) for name in names}
+    hashes = {name: _fetch_file(archive, name, target / name, known.get(name), report) for name in names}
     digest, pinned = content_digest(hashes), known_sha256(archive)
     if pinned not in (None, digest):
-        message = f"{where}: its files have the content digest {digest}, not {pinned}: move it away to fetch them again"
-        raise BenchmarkError(message + _pin_hint(archive, message))
-    for path in where.glob(".*"):
-        if path.name != MANIFEST:  # locks of the downloads
+        mend = f"move it away to fetch them again{_unpin_hint(archive)}"
+        raise WrongHash(f"{target}: its files have the content digest {digest}, not {pinned}: {mend}", digest, pinned)
+    for path in target.glob(".*"):
+        if path.name != manifests.NAME:  # locks of the downloads
             path.unlink()
-    _write_manifest(where, archive.urls[0], None, {name: Entry((where / name).stat().st_size, hashes[name]) for name in names})
+    entries = {name: Entry((target / name).stat().st_size, hashes[name]) for name in names}
+    write_manifest(target, archive.urls[0], None, entries)
     _pin(archive, digest)
     if not manifest:
-        where.replace(folder(archive))
+        target.replace(folder(archive))
 
 
 def _fetch_file(archive: Archive, name: str, path: Path, known: str | None, report: Report) -> str:
-    """One file, unless it is there; its SHA-256."""
+    """Download one file, unless it is there intact. Returns its SHA-256."""
     from benchmarks.data.pixels.decode import decode
 
-    def check(made: Path) -> None:
-        decode(made, "the file sent", "the server has no such image")
+    def check(downloaded: Path) -> None:
+        decode(downloaded, "the file sent", "the server has no such image")
 
     if path.is_file():
         sha256 = hash_file(path).hexdigest()
@@ -331,11 +279,11 @@ def _fetch_file(archive: Archive, name: str, path: Path, known: str | None, repo
     try:
         return download(remote, path, partial(report, f"download {name}"), check)
     except DownloadFailed as error:
-        raise DownloadFailed(f"{error}; or get the file elsewhere and put it to {path}") from None
+        raise DownloadFailed(f"{error}; or get the file elsewhere and put it to {path}", error.wrong_hash) from None
 
 
 def is_by_hand(archive: Archive) -> bool:
-    """Whether its folder is there and we did not make it."""
+    """Whether the archive's folder exists and was not made by this project."""
     if not folder(archive).is_dir():
         return False
     manifest = read_manifest(archive)
@@ -343,7 +291,7 @@ def is_by_hand(archive: Archive) -> bool:
 
 
 def _adopt(archive: Archive, names: Sequence[str], report: Report) -> None:
-    """Describe a folder that was unpacked by hand; it stays as it is."""
+    """Write the manifest of a folder that was unpacked by hand. Its files are only read."""
     lacking = [name for name in names if not (folder(archive) / name).is_file()]
     if lacking:
         raise UsageError(
@@ -355,15 +303,11 @@ def _adopt(archive: Archive, names: Sequence[str], report: Report) -> None:
     for name, size in sizes.items():
         entries[name] = Entry(size, hash_file(folder(archive) / name).hexdigest())
         report("check", sum(entry.bytes for entry in entries.values()), sum(sizes.values()))
-    _write_manifest(folder(archive), BY_HAND, None, entries)
-
-
-def _write_manifest(where: Path, source: str, archive_sha256: str | None, entries: Mapping[str, Entry]) -> None:
-    manifest = Manifest(SCHEMA, source, archive_sha256, dict(sorted(entries.items())))
-    write_text(where / MANIFEST, json.dumps(asdict(manifest), indent=1) + "\n")
+    write_manifest(folder(archive), BY_HAND, None, entries)
 
 
 def _pin(archive: Archive, sha256: str) -> None:
+    """Pin the archive's hash, unless its card has one."""
     if archive.sha256 is None:
         pin(data_root(), archive.name, sha256)
 

@@ -1,4 +1,4 @@
-"""Weight cards and the files they name: from their web address, or out of a package of the user's own index; kept in a cache."""
+"""Weight cards, and the files of weights that they name: downloaded from the web or a package index, kept in the cache."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from benchmarks.core.paths import CARDS
 from benchmarks.core.strict import build, read_toml
 from benchmarks.core.transfer_progress import TransferProgress
 from benchmarks.data.acquisition import package_index
-from benchmarks.data.acquisition.download import Remote, download
+from benchmarks.data.acquisition.download import DownloadFailed, Remote, download
 from benchmarks.data.acquisition.package_index import IndexFile, NotObtained
-from benchmarks.data.acquisition.pins import pin, pins, unpin
+from benchmarks.data.acquisition.pins import WrongHash, pin, pins, unpin_hint
 from benchmarks.data.fields import Hash, Url
 
 
@@ -33,12 +33,15 @@ class WeightFile:
     """A file of weights, at a web address or inside a distribution of a package index.
 
     Attributes:
-        role: what the card's user asks for it by. Several files of one role hold the same values: the first to be had is taken.
+        role: name by which code asks for the file. Files of one role hold the same values: the first available one is taken.
         licence: of the file.
-        sha256: of the file; None where nobody has published it: then the first download pins it.
-        url: its web address, or empty. Eight hexadecimal digits before its ending begin its SHA-256, as torch's own have it.
-        bytes: its size, where it is known.
-        project, version, archive, member: where it is in a package index: the full path in a wheel or sdist.
+        sha256: of the file; None if it is not published: then the first download pins it.
+        url: web address. Eight hexadecimal digits before the ending begin the SHA-256, as in names of torch.hub.
+        bytes: size, if known.
+        project: name of the distribution in a package index.
+        version: of the distribution.
+        archive: file name of the wheel or sdist.
+        member: full path in the wheel or sdist.
     """
 
     role: str
@@ -58,13 +61,22 @@ class WeightFile:
 
     @property
     def origin(self) -> str:
-        """Where it comes from, in words."""
+        """Web address, or member and archive, for messages."""
         return self.url or f"{self.member} of {self.archive}"
 
 
 @dataclass(frozen=True)
 class WeightCard:
-    """A set of weights: what it is, under which terms, and the files it consists of."""
+    """A card of published weights.
+
+    Attributes:
+        name: the file's name without its ending.
+        title: a line for lists.
+        licence: terms of all files.
+        citation: source of the weights.
+        files: in order of preference.
+        notes: for users.
+    """
 
     name: str
     title: str
@@ -74,20 +86,20 @@ class WeightCard:
     notes: str = ""
 
     def alternatives(self) -> dict[str, list[WeightFile]]:
-        """By role, the files that serve it, the preferred first."""
-        found: dict[str, list[WeightFile]] = {}
+        """Files by role, the preferred first."""
+        files: dict[str, list[WeightFile]] = {}
         for file in self.files:
-            found.setdefault(file.role, []).append(file)
-        return found
+            files.setdefault(file.role, []).append(file)
+        return files
 
 
 def weight_names() -> list[str]:
-    """Names of all weights that have a card."""
+    """Names of all cards of weights."""
     return sorted(path.stem for path in (CARDS / "weights").glob("*.toml"))
 
 
 def load_weight_card(name: str) -> WeightCard:
-    """Read and check ``datasets/weights/<name>.toml``. Raises UsageError where it is unknown or invalid."""
+    """Read and check ``datasets/weights/<name>.toml``. Raises UsageError if it is unknown or invalid."""
     if name not in weight_names():
         raise unknown("weights", name, weight_names())
     path = CARDS / "weights" / f"{name}.toml"
@@ -98,37 +110,39 @@ def load_weight_card(name: str) -> WeightCard:
 
 
 def card_digest(name: str) -> str:
-    """sha256 over what the card knows of its files, in its order: what a value computed with them depends on."""
+    """SHA-256 over the hashes of the card's files; for a file without a published hash, over its origin.
+
+    The digest is part of the identity of values that are computed with the weights.
+    """
     hashes = [file.sha256 or file.origin for file in load_weight_card(name).files]
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def fetch(card: WeightCard) -> dict[str, Path]:
-    """The card's files by role, each checked against its sha256; what the cache lacks is fetched.
+    """Paths of the card's files in the cache, by role. Missing files and files with a wrong hash are downloaded.
 
-    The cache is under ``cache_root()``. Where it holds a file of every role, the network is not touched. A cached file with a
-    wrong hash is fetched again.
+    The network is not used if the cache has an intact file of every role.
 
     Raises:
-        WeightsMissing: a file is neither cached nor obtainable. One line: what, why, how to mend it.
+        WeightsMissing: a file is neither in the cache nor obtainable.
     """
     return {role: fetch_role(card, role) for role in card.alternatives()}
 
 
 def fetch_role(card: WeightCard, role: str) -> Path:
-    """The card's file for one role, as ``fetch`` gets it. Raises WeightsMissing as it does."""
+    """Path of the card's file for one role, as in ``fetch``. Raises WeightsMissing as it does."""
     files = card.alternatives()[role]
     file = _cached(files) or _fetch_first(card, files)
     if _known_sha256(file) is None:
-        with suppress(OSError, UsageError):  # a cache that others fill may be one that cannot be written
+        with suppress(OSError, UsageError):  # a shared cache may be read-only
             pin(_folder(), cached_path(file).name, hash_file(cached_path(file)).hexdigest())
     return cached_path(file)
 
 
 def cached(card: WeightCard) -> dict[str, Path | None]:
-    """By role the file that is here and intact, or None. Nothing is fetched."""
-    found = {role: _cached(files) for role, files in card.alternatives().items()}
-    return {role: cached_path(file) if file else None for role, file in found.items()}
+    """Path of an intact file in the cache by role; None if there is none. Nothing is downloaded."""
+    intact = {role: _cached(files) for role, files in card.alternatives().items()}
+    return {role: cached_path(file) if file else None for role, file in intact.items()}
 
 
 def damaged(files: Sequence[WeightFile]) -> list[str]:
@@ -137,7 +151,7 @@ def damaged(files: Sequence[WeightFile]) -> list[str]:
 
 
 def cached_path(file: WeightFile) -> Path:
-    """Where the cache keeps a file, whether it is there or not."""
+    """Path of a file in the cache, whether it exists or not."""
     if file.url:
         return _folder() / PurePosixPath(urlsplit(file.url).path).name
     return _folder() / f"{file.project}-{file.version}" / PurePosixPath(file.member).name
@@ -147,8 +161,8 @@ def place(file: WeightFile, given: Path) -> None:
     """Copy a file that the user has into the cache.
 
     Raises:
-        UsageError: it cannot be read, or the cache cannot be written.
-        BenchmarkError: it is another file than the card names.
+        UsageError: the file cannot be read, or the cache cannot be written.
+        WrongHash: the file is another one than the card or the pin says.
     """
     path = cached_path(file)
     try:
@@ -157,10 +171,10 @@ def place(file: WeightFile, given: Path) -> None:
         raise UsageError(f"{given}: cannot be read ({error.strerror}): give the file {path.name}") from error
     sha256, known = hashlib.sha256(content).hexdigest(), _known_sha256(file)
     if known not in (None, sha256):
-        mend = "" if file.sha256 else f"; {unpin(_folder(), path.name)}"
-        raise BenchmarkError(f"{given}: its sha256 is {sha256}, that of {path.name} is {known}: download it again{mend}")
+        mend = f"download it again{_unpin_hint(file)}"
+        raise WrongHash(f"{given}: its sha256 is {sha256}, that of {path.name} is {known}: {mend}", sha256, known)
     if not _fits_name(sha256, path.name):
-        raise BenchmarkError(f"{given}: its sha256 is {sha256}, and not as the name {path.name} has it: download it again")
+        raise WrongHash(f"{given}: its sha256 is {sha256}, and not as the name {path.name} has it: download it again", sha256)
     _write(path, content)
 
 
@@ -177,7 +191,7 @@ def _cached(files: Sequence[WeightFile]) -> WeightFile | None:
 
 
 def _is_intact(file: WeightFile) -> bool:
-    """Whether it is in the cache as it must be; one that is not pinned yet need only fit its name."""
+    """Whether the cache has the file with the right hash; a file without known hash must fit the digits in its name."""
     path, known = cached_path(file), _known_sha256(file)
     try:
         sha256 = hash_file(path).hexdigest()
@@ -191,13 +205,13 @@ def _known_sha256(file: WeightFile) -> str | None:
 
 
 def _fetch_first(card: WeightCard, files: Sequence[WeightFile]) -> WeightFile:
-    """Fetch the first of a role's files that can be had. Raises WeightsMissing where none can."""
+    """Download the first available file of a role. Raises WeightsMissing if none is."""
     from filelock import FileLock
 
     try:
         _folder().mkdir(parents=True, exist_ok=True)
         with FileLock(_folder() / f".{card.name}.{files[0].role}.lock"):
-            return _cached(files) or _fetch_any(card, files)  # another process may have fetched it while this one waited
+            return _cached(files) or _fetch_any(card, files)  # another process may have downloaded it meanwhile
     except (NotObtained, OSError) as error:
         places = " or ".join(f"{cached_path(file)}{f' (sha256 {file.sha256})' if file.sha256 else ''}" for file in files)
         raise WeightsMissing(
@@ -228,7 +242,7 @@ def _fetch_any(card: WeightCard, files: Sequence[WeightFile]) -> WeightFile:
 
 @contextmanager
 def _scratch(path: Path) -> Iterator[Path]:
-    """A folder beside a file for what it is taken out of. The caller holds the lock: what is there already a killed one left."""
+    """A temporary folder beside a file, for its archive. The caller holds the lock: leftovers are of killed processes."""
     folder = path.with_name(f".{path.name}.download")
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         leftover.unlink(missing_ok=True)
@@ -241,24 +255,31 @@ def _scratch(path: Path) -> Iterator[Path]:
 
 
 def _download(card: WeightCard, file: WeightFile, url: str, path: Path) -> None:
-    """Download to the cache."""
+    """Download a file from its web address to the cache. Raises NotObtained."""
     remote = Remote(path.name, (url,), file.bytes, _known_sha256(file))
     with TransferProgress() as progress:
         try:
             report = partial(progress.report, f"{card.name}: {path.name}")
-            download(remote, path, report, lambda made: _check_name(made, path.name))
+            download(remote, path, report, lambda downloaded: _check_name(downloaded, path.name))
+        except DownloadFailed as error:
+            raise NotObtained(f"{error}{_unpin_hint(file) if error.wrong_hash else ''}") from error
         except UsageError as error:
-            is_other = file.sha256 is None and remote.sha256 is not None and remote.sha256 in str(error)
-            raise NotObtained(f"{error}; {unpin(_folder(), path.name)}" if is_other else str(error)) from error
+            raise NotObtained(str(error)) from error
 
 
-def _check_name(made: Path, name: str) -> None:
-    sha256 = hash_file(made).hexdigest()
+def _unpin_hint(file: WeightFile) -> str:
+    """How to mend a file that differs from its pin; empty if its hash is the card's."""
+    return "" if file.sha256 else unpin_hint(_folder(), cached_path(file).name)
+
+
+def _check_name(path: Path, name: str) -> None:
+    """Raise WrongHash if a file's SHA-256 does not begin with the digits in its name."""
+    sha256 = hash_file(path).hexdigest()
     if not _fits_name(sha256, name):
-        raise BenchmarkError(f"its sha256 is {sha256}, and not as the name {name} has it")
+        raise WrongHash(f"its sha256 is {sha256}, and not as the name {name} has it", sha256)
 
 
 def _fits_name(sha256: str, name: str) -> bool:
-    """Hold a file against the digits of its SHA-256 that its name may have, as torch.hub does."""
+    """Whether a SHA-256 begins with the digits in a file's name, as in torch.hub; True if the name has none."""
     digits = re.search(r"-([0-9a-f]{8})\.", name)
     return digits is None or sha256.startswith(digits[1])

@@ -1,4 +1,4 @@
-"""Downloaded archives to folders: unpacked whole or not at all, hostile and damaged ones refused."""
+"""Extraction of archives to folders: whole or not at all; hostile and damaged archives are refused."""
 
 from __future__ import annotations
 
@@ -16,24 +16,15 @@ from pathlib import Path
 
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import is_alive
-from benchmarks.data.acquisition.members import (
-    ArchiveRefused,
-    Inspection,
-    Limits,
-    Member,
-    holds_members,
-    open_archive,
-    wanted_files,
-)
+from benchmarks.data.acquisition.inspection import Inspection, Limits
+from benchmarks.data.acquisition.members import Member, holds_members, open_archive, wanted_files
 
-__all__ = ["ArchiveRefused", "Entry", "Finish", "Limits", "Report", "check", "extract", "sweep"]
-
-REPORT_SECONDS = 0.25
+REPORT_SECONDS = 0.25  # between two progress reports
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An extracted file, for a manifest."""
+    """Size and SHA-256 of an extracted file, for a manifest."""
 
     bytes: int
     sha256: str
@@ -44,7 +35,7 @@ Report = Callable[[int, int], None]
 
 
 def _nothing(*_: object) -> None:
-    """What is done where the caller asks for nothing."""
+    """The default callback."""
 
 
 def extract(
@@ -68,16 +59,16 @@ def extract(
         archive: the file.
         target: the folder to make; a folder or file of that name is replaced.
         inside: a folder in the archive, its parts separated by ``/``, wherever it lies; empty for the whole archive.
-        limits: how much is too much.
+        limits: on the archive's members.
         finish: called with the hidden folder and its entries before it gets its name. May add files, may refuse by raising.
-        report: called a few times a second with two numbers of bytes, how far it is and of how much: unpacked bytes for a zip,
-            which declares them; bytes of the archive for a tar, which does not.
+        report: called a few times a second with the bytes done and the bytes in all: unpacked bytes for a zip, which declares
+            them; bytes of the archive for a tar, which does not.
 
     Returns:
-        Size and sha256 of every extracted file by its path under ``target``, with ``/``, in the archive's order.
+        Size and SHA-256 of every extracted file by its path under ``target``, with ``/``, in the archive's order.
 
     Raises:
-        ArchiveRefused: the archive is damaged, holds something unsafe, has no such folder or two of them, or is over a limit.
+        ArchiveRefused: the archive is damaged or unsafe, has no folder ``inside`` or two of them, or is over a limit.
         UsageError: the archive cannot be read, or the target's folder cannot be written or is full.
     """
     unpacked, replaced = _beside(target)
@@ -97,11 +88,11 @@ def extract(
 
 
 def check(archive: Path) -> None:
-    """See quickly whether a file is a zip or tar archive at all: a zip's directory, a tar's first header.
+    """Check quickly that a file is a zip or tar archive with members, by a zip's directory or a tar's first header.
 
     Raises:
-        ArchiveRefused: it is none, or damaged there, or empty.
-        UsageError: it cannot be read.
+        ArchiveRefused: the file is no archive, is damaged in that part, or is empty.
+        UsageError: the file cannot be read.
     """
     with open_archive(archive, Limits()) as file:
         inspection = Inspection(archive, Limits(), ())
@@ -110,9 +101,9 @@ def check(archive: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed extractions of this machine left beside their targets in ``folder``; running ones are left alone.
+    """Remove leftovers of killed extractions of this machine beside their targets in ``folder``; running ones are left alone.
 
-    Where a process died between moving an old target aside and putting the new one in its place, the old one is put back.
+    If a process died between moving an old target aside and putting the new one in its place, the old one is put back.
     """
     pattern = re.compile(rf"\.(.+)\.{re.escape(_host())}-(\d{{1,9}})-[0-9a-f]{{8}}\.(extracting|replaced)", re.DOTALL)
     for path in sorted(folder.glob(".*")):
@@ -127,10 +118,10 @@ def sweep(folder: Path) -> None:
 
 
 def _unpack(files: Iterator[Member], folder: Path, inspection: Inspection, report: Report) -> dict[str, Entry]:
-    """Write all files into ``folder``."""
+    """Write all files into ``folder``. Raises ArchiveRefused if there are none."""
     entries: dict[str, Entry] = {}
-    made = {folder}
-    due = 0.0
+    folders = {folder}
+    due = 0.0  # time of the next report
 
     def reported(chunks: Iterator[bytes]) -> Iterator[bytes]:
         nonlocal due
@@ -141,7 +132,7 @@ def _unpack(files: Iterator[Member], folder: Path, inspection: Inspection, repor
                 due = time.monotonic() + REPORT_SECONDS
 
     for path, chunks in files:
-        _make_folder((folder / path).parent, made)
+        _make_folder((folder / path).parent, folders)
         entries[path] = _write(folder / path, reported(chunks))
     if not entries:
         raise inspection.refused_empty()
@@ -149,12 +140,12 @@ def _unpack(files: Iterator[Member], folder: Path, inspection: Inspection, repor
     return entries
 
 
-def _make_folder(folder: Path, made: set[Path]) -> None:
-    """Make it and those above it: ``Path.mkdir`` would not give those its mode."""
-    if folder not in made:
-        _make_folder(folder.parent, made)
+def _make_folder(folder: Path, existing: set[Path]) -> None:
+    """Create a folder and the folders above it, all with one mode, which ``Path.mkdir(parents=True)`` does not give to those."""
+    if folder not in existing:
+        _make_folder(folder.parent, existing)
         folder.mkdir(mode=0o755)
-        made.add(folder)
+        existing.add(folder)
 
 
 def _write(path: Path, chunks: Iterator[bytes]) -> Entry:
@@ -174,13 +165,13 @@ def _host() -> str:
 
 
 def _beside(target: Path) -> tuple[Path, Path]:
-    """Where files are unpacked, and where an old target waits; the names say whose they are."""
+    """Hidden paths beside a target: of the folder to unpack to, and of the old target; their names have machine and process."""
     owner = f".{target.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
     return target.with_name(f"{owner}.extracting"), target.with_name(f"{owner}.replaced")
 
 
 def _install(unpacked: Path, target: Path, replaced: Path) -> None:
-    """Give the new folder its name. What stood there is removed afterwards, or put back."""
+    """Rename the unpacked folder to ``target``. An old target is removed afterwards, or put back if renaming fails."""
     try:
         if os.path.lexists(target):
             target.rename(replaced)
@@ -193,7 +184,7 @@ def _install(unpacked: Path, target: Path, replaced: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a folder or a file, if it is there and as far as it can be."""
+    """Remove a folder or a file as far as possible, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
