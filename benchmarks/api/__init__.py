@@ -1,4 +1,4 @@
-"""What a method, a metric, a protocol or a degradation is declared with: entries of the catalog, settings, interfaces.
+"""Declarations of methods, metrics, protocols and degradations: entries of the catalog, settings, interfaces.
 
 Nothing here computes. Base classes with arithmetic of their own are in the rooms where numbers are decided:
 ``benchmarks.training.stage.Stage``, ``benchmarks.scoring.protocol.Protocol``, ``benchmarks.degradations.operator.Degradation``.

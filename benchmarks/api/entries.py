@@ -15,17 +15,18 @@ Group = Literal["rival", "supervised", "released"]
 
 @dataclass(frozen=True)
 class StageEntry:
-    """A training stage: one training cell that methods and later stages build on.
+    """A training stage, computed by a training cell. Methods and later stages build on its weights.
 
     Attributes:
-        name: also the name of its settings in profiles, ``[stages.<name>]``.
+        name: name on the command line, and of the settings in profiles, ``[stages.<name>]``.
         target: ``module:Class``, a ``benchmarks.training.stage.Stage``.
-        settings: ``module:Class``, the frozen dataclass of its settings.
-        reads: training splits that the stage sees; its identity depends on no other.
-        needs: stages whose weights it starts from.
-        weights_of: the stage whose settings have the property ``weights``: names of the published weights that losses use.
+        settings: ``module:Class``, the frozen dataclass of the settings.
+        reads: training splits that the stage sees; its identity depends on no other split.
+        needs: stages whose weights the stage starts from.
+        weights_of: stage whose settings have a property ``weights``, the names of published weights that losses use; empty if no
+            loss uses any.
         reference_step: ``module:Class``, a ``benchmarks.measuring.reference_step.ReferenceStep``: the same step written plainly,
-            which tests and speed figures compare with. Optional.
+            for tests and speed figures to compare with. Optional.
     """
 
     name: str
@@ -42,16 +43,16 @@ class MethodEntry:
     """A method or a variant of a method.
 
     Attributes:
-        name: on the command line and in tables; ``<method>/<variant>`` is a variant.
+        name: name on the command line and in tables; ``<method>/<variant>`` for a variant.
         title: a line for lists.
         target: ``module:Class``, a ``benchmarks.api.method.Method``.
         trains: the method's own training stages.
         uses: stages of other methods that the method is built from.
         weights: cards of published weights that the method consists of.
-        group: ``rival``; ``supervised``: saw *pairs* of degraded LR and HR images, an upper reference and no fair rival;
-            ``released``: trained elsewhere on other data.
-        variants: package and file of the declared variants, ``package/file.toml``.
-        changes: settings that a variant changes, as for ``--set``.
+        group: ``rival``; ``supervised``, which saw *pairs* of degraded LR and HR images: an upper reference and no fair rival;
+            or ``released``, trained elsewhere on other data.
+        variants: package and file that declare variants, ``package/file.toml``; empty for none.
+        changes: settings that a variant changes, in the form of ``--set``.
         without: stages that a variant leaves out.
     """
 
@@ -77,7 +78,7 @@ class MetricEntry:
     """A metric.
 
     Attributes:
-        name: on the command line, in profiles and in result files.
+        name: name on the command line, in profiles and in result files.
         label: heading of columns.
         higher_is_better: whether larger numbers are better.
         digits: decimals in tables.
@@ -99,7 +100,12 @@ class MetricEntry:
 
 @dataclass(frozen=True)
 class Entry:
-    """A protocol, a degradation, a kind of data set or an executor: a name and the object or class that it stands for."""
+    """A protocol, a degradation, a kind of data set or an executor.
+
+    Attributes:
+        name: name on the command line, in profiles and in cards.
+        target: ``module:Name`` of the object or class.
+    """
 
     name: str
     target: str

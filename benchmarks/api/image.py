@@ -13,7 +13,13 @@ FloatImage = NDArray[np.float64]  # (H, W, 3) RGB, 0 to 255, not rounded
 
 @dataclass(frozen=True)
 class Pair:
-    """A LR image ``(h, w, 3)`` and its ground truth ``(scale * h, scale * w, 3)``, uint8 RGB, under their common name."""
+    """A LR image and its HR image.
+
+    Attributes:
+        name: name of the image.
+        lr: ``(h, w, 3)`` uint8 RGB.
+        hr: ``(scale * h, scale * w, 3)`` uint8 RGB.
+    """
 
     name: str
     lr: Image

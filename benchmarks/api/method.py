@@ -1,4 +1,4 @@
-"""The interface of a method."""
+"""Interface of methods."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainedStage:
-    """A finished training stage: its settings (a dataclass), its weights by network name, and the scale."""
+    """A finished training stage.
+
+    Attributes:
+        settings: instance of the stage's settings dataclass.
+        weights: tensors by network and parameter.
+        scale: HR pixels per LR pixel.
+    """
 
     settings: Any
     weights: Mapping[str, Mapping[str, Tensor]]
@@ -25,9 +31,9 @@ class Descriptor:
 
     Attributes:
         scale: HR pixels per LR pixel.
-        receptive_field: side, in LR pixels, of the square that one output pixel depends on at most; None where it depends on
-            the whole image, or on so much of it that tiles would not pay.
-        multiple: both sides of an LR image must be multiples of it; images are padded by reflection where they are not.
+        receptive_field: side, in LR pixels, of the square that an output pixel depends on at most; None if it depends on the
+            whole image, or on so much of it that tiles would not pay.
+        multiple: divisor of both sides that the method needs; LR images are padded by reflection to multiples of it.
     """
 
     scale: int
@@ -40,14 +46,19 @@ class Method(Protocol):
 
     @property
     def descriptor(self) -> Descriptor:
-        """Scale, receptive field and size needs."""
+        """Scale, receptive field and size needs of the method."""
         ...
 
     def __call__(self, lr: Tensor) -> Tensor:
-        """``(N, 3, h, w)`` float32 RGB in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""
+        """Enlarge ``(N, 3, h, w)`` float32 RGB in [0, 1] to ``(N, 3, scale * h, scale * w)``, not clipped."""
         ...
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> Method:
-        """Build the method from the trained stages that its entry names (none for an untrained method)."""
+        """Build the method.
+
+        Args:
+            stages: trained stages that the method's entry names; none for an untrained method.
+            scale: HR pixels per LR pixel.
+        """
         ...

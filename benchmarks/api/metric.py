@@ -1,4 +1,4 @@
-"""The interface of a metric."""
+"""Interface of metrics beside PSNR and SSIM."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from benchmarks.api.image import Image
 
 
 class Metric(Protocol):
-    """A similarity of a SR image to its HR image, beside PSNR and SSIM; made once, then used for many images."""
+    """Similarity or distance of a SR image to its HR image. An instance is made once and used for many images."""
 
     def score_batch(self, sr: Sequence[Image], hr: Sequence[Image]) -> list[float]:
-        """Scores of several pairs.
+        """Score pairs of images.
 
         Args:
-            sr: results, ``(H, W, 3)`` uint8 RGB, all of one size.
-            hr: ground truths, as many and of the same size.
+            sr: SR images ``(H, W, 3)`` uint8 RGB, all of the same size.
+            hr: HR images of that size, as many.
 
         Returns:
-            One number per pair.
+            A number for each pair.
 
         Raises:
             UsageError: the metric does not suit an image.

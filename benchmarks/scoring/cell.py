@@ -1,4 +1,4 @@
-"""The computation of an evaluation cell: threads, the method, its SR images and their scores."""
+"""Computation of an evaluation cell: threads, the method, its SR images and their scores."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def evaluate_method(
     """Build a method from its trained stages and score it on the test split.
 
     Args:
-        cls: the method's class.
-        stages: its trained stages by name; none for an untrained method.
+        cls: class of the method.
+        stages: trained stages by name; none for an untrained method.
         data: images of the data set.
-        protocols: under which images are compared.
-        metrics: numbers that are kept.
-        tile: LR pixels a side of a tile; 0 for whole images.
-        threads: of torch on a CPU, and pairs scored at a time.
+        protocols: protocols of comparison.
+        metrics: metrics to compute.
+        tile: side of a tile in LR pixels; 0 for whole images.
+        threads: torch's threads on a CPU, and pairs that are scored at a time.
         report: called after every enlarged image with the number done and the number of all.
 
     Raises:
@@ -42,7 +42,7 @@ def evaluate_method(
         UsageError: weights are missing, or an image does not suit a protocol or the method.
     """
     torch.set_num_threads(threads)
-    with device():  # networks are made there
+    with device():  # networks are made on the device
         method = cls.from_stages(stages, data.scale)
     pairs = data.pairs("test")
     return evaluate(method, pairs, protocols, metrics, tile=tile, threads=threads, report=report, device=device())

@@ -1,4 +1,4 @@
-"""Evaluation of a method: SR images of a test split, scored under protocols."""
+"""Evaluation of a method: SR images of a test split and their scores under protocols."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Evaluation:
 
     Attributes:
         scored: scores of every image.
-        images: SR images ``(H, W, 3)`` uint8 RGB by name.
+        images: SR images ``(H, W, 3)`` uint8 RGB, by name.
     """
 
     scored: Scored
@@ -57,17 +57,17 @@ def evaluate(
     """Enlarge every LR image and score the SR images.
 
     Args:
-        method: turns ``(N, 3, h, w)`` in [0, 1] into ``(N, 3, scale * h, scale * w)``.
+        method: ``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``.
         pairs: LR and HR images of a split.
-        protocols: under which images are compared.
-        metrics: numbers that are kept.
-        tile: LR pixels a side of a tile; 0 for whole images.
-        threads: pairs scored at a time; no number depends on it.
+        protocols: protocols of comparison.
+        metrics: metrics to compute.
+        tile: side of a tile in LR pixels; 0 for whole images.
+        threads: pairs that are scored at a time; no number depends on it.
         report: called after every enlarged image with the number done and the number of all.
-        device: where the method's networks are; scores are always the CPU's.
+        device: device of the method's networks; scores are computed on the CPU.
 
     Returns:
-        Scores and SR images; a metric without its weights is missing, never a number.
+        Scores and SR images. A metric whose weights cannot be had is listed as missing.
 
     Raises:
         TrainingCollapsed: an output is not finite.
@@ -77,18 +77,21 @@ def evaluate(
     for done, pair in enumerate(pairs, start=1):
         images[pair.name] = super_resolve(method, pair.lr, tile, device)
         report(done, len(pairs))
-    both = {pair.name: partial(_both, images[pair.name], pair.hr) for pair in pairs}
-    return Evaluation(score_pairs(protocols, metrics, both, threads=threads), images)
+    loads = {pair.name: partial(_loaded, images[pair.name], pair.hr) for pair in pairs}
+    return Evaluation(score_pairs(protocols, metrics, loads, threads=threads), images)
 
 
 def super_resolve(method: Method, lr: Image, tile: int = 0, device: torch.device = CPU) -> Image:
-    """Run a method on one image: ``(h, w, 3)`` uint8 -> ``(scale * h, scale * w, 3)`` uint8, clipped and rounded.
+    """Enlarge an image.
 
     Args:
-        method: the method.
-        lr: the LR image.
-        tile: LR pixels a side of a tile; 0 for the whole image at once.
-        device: where the method's networks are.
+        method: ``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``.
+        lr: ``(h, w, 3)`` uint8 RGB.
+        tile: side of a tile in LR pixels; 0 for the whole image at once.
+        device: device of the method's networks.
+
+    Returns:
+        ``(scale * h, scale * w, 3)`` uint8 RGB, clipped and rounded half up.
 
     Raises:
         TrainingCollapsed: the output is not finite.
@@ -101,5 +104,5 @@ def super_resolve(method: Method, lr: Image, tile: int = 0, device: torch.device
     return to_uint8(sr * 255)
 
 
-def _both(sr: Image, hr: Image) -> tuple[Image, Image]:
+def _loaded(sr: Image, hr: Image) -> tuple[Image, Image]:
     return sr, hr

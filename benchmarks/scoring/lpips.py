@@ -1,4 +1,4 @@
-"""LPIPS by pyiqa's network with the published weights, which come from a package index instead of a model zoo."""
+"""LPIPS: pyiqa's network with the published weights, which come from a package index instead of a model zoo."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Net = Literal["alex", "vgg"]
 
-SMALLEST_SIDE = {"alex": 31, "vgg": 16}  # pixels: below, the trunk's last layer has nothing left to see
+SMALLEST_SIDE = {"alex": 31, "vgg": 16}  # pixels; the last feature map of a smaller image would be empty
 
 
 class LPIPS:
@@ -43,21 +43,21 @@ class LPIPS:
         self.network = _network(net, files["trunk"], files["heads"])
 
     def score(self, sr: Image, hr: Image) -> float:
-        """The distance of two ``(H, W, 3)`` uint8 RGB images. Raises ValueError as ``score_batch`` does."""
+        """Distance of two ``(H, W, 3)`` uint8 RGB images. Raises ValueError as ``score_batch`` does."""
         return self.score_batch([sr], [hr])[0]
 
     def score_batch(self, sr: Sequence[Image], hr: Sequence[Image]) -> list[float]:
-        """The distances of several pairs in one pass.
+        """Distances of pairs of images, in a single pass.
 
         Args:
-            sr: results, ``(H, W, 3)`` uint8 RGB, all of one size.
-            hr: ground truths, as many and of the same size.
+            sr: SR images ``(H, W, 3)`` uint8 RGB, all of the same size.
+            hr: HR images of that size, as many.
 
         Returns:
-            One distance per pair, at least 0.
+            A distance of at least 0 for each pair.
 
         Raises:
-            ValueError: an image is not ``(H, W, 3)`` uint8, sizes or counts differ, or a side is too short for the trunk.
+            ValueError: an image is not ``(H, W, 3)`` uint8, sizes or numbers differ, or a side is too short for the trunk.
         """
         import torch
 
@@ -80,7 +80,7 @@ class LPIPS:
 
 
 def _network(net: Net, trunk: Path, heads: Path) -> nn.Module:
-    """Pyiqa's LPIPS with weights from the two files, in evaluation mode, without gradients."""
+    """LPIPS of pyiqa with the weights of two files, in evaluation mode, without gradients."""
     import torch
     from pyiqa.archs import lpips_arch
 
@@ -97,9 +97,9 @@ def _network(net: Net, trunk: Path, heads: Path) -> nn.Module:
 
 @contextmanager
 def _trunks_left_empty(lpips_arch: Any) -> Iterator[None]:
-    """Let pyiqa's constructor build its trunk without storage, where it would have torchvision download weights.
+    """Keep torchvision from downloading weights: inside the block, pyiqa's constructor builds its trunk without storage.
 
-    Only pyiqa's own name for ``torchvision.models`` is replaced, and only inside the block; torchvision is left alone.
+    Only pyiqa's name for ``torchvision.models`` is replaced; torchvision itself is left alone.
     """
     import torch
     from torchvision import models

@@ -1,4 +1,4 @@
-"""PSNR and SSIM as a pure functional core: arrays in, a number out, every option named."""
+"""PSNR, SSIM and luma as pure functions of arrays, with every option named."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SSIM_K1, SSIM_K2 = 0.01, 0.03
 LUMA = np.array([65.481, 128.553, 24.966]) / 255  # BT.601, as MATLAB's rgb2ycbcr has it
 LUMA_OFFSET = 16.0
 
-_BLOCK = 16  # outputs per banded product: fewer multiplications by zero than one whole matrix, more work than Python
-_STRIP = 64  # rows of the SSIM map at a time, so that all of it stays in the processor's cache
+_BLOCK = 16  # outputs per banded product: few multiplications by zero, and enough work to hide Python's overhead
+_STRIP = 64  # rows of the SSIM map at a time: the arrays stay in the processor's cache
 
 
 def luma(image: Image) -> Array:
-    """MATLAB's luma of an image: BT.601, in [16, 235], not rounded.
+    """Luma of an image as MATLAB's ``rgb2ycbcr`` computes it: BT.601, in [16, 235], not rounded.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
@@ -40,15 +40,15 @@ def psnr(sr: Array, hr: Array, *, data_range: float) -> float:
     """Peak signal-to-noise ratio in dB over all pixels and channels.
 
     Args:
-        sr: result, any shape.
-        hr: ground truth, the same shape.
+        sr: SR image of any shape, floating point.
+        hr: HR image of the same shape.
         data_range: the peak, for example 1.0 for images in [0, 1].
 
     Returns:
         dB; infinity for identical images (no hidden epsilon).
 
     Raises:
-        ValueError: shapes differ, or values are not floating point (differences of uint8 wrap).
+        ValueError: shapes differ, or values are not floating point (differences of uint8 values wrap).
     """
     _refuse_integers(sr, hr)
     if sr.shape != hr.shape:
@@ -65,15 +65,15 @@ def _refuse_integers(*images: Array) -> None:
 
 @cache
 def _taps() -> Array:
-    """The 11 Gaussian weights, which sum to 1."""
+    """Gaussian weights ``(11,)``, which sum to 1."""
     weights = np.exp(-0.5 * (np.arange(-SSIM_RADIUS, SSIM_RADIUS + 1) / SSIM_SIGMA) ** 2)
-    normed: Array = weights / weights.sum()
-    return normed
+    normalised: Array = weights / weights.sum()
+    return normalised
 
 
 @cache
 def window_matrix(outputs: int) -> Array:
-    """``(outputs, outputs + 10)``: the 11-tap Gaussian at every position where it fits."""
+    """Banded matrix ``(outputs, outputs + 10)`` that filters a signal with the 11-tap Gaussian, where the window fits."""
     taps = _taps()
     matrix = np.zeros((outputs, outputs + taps.size - 1))
     for row in range(outputs):
@@ -83,7 +83,7 @@ def window_matrix(outputs: int) -> Array:
 
 
 def gaussian_means(planes: Array) -> Array:
-    """Gaussian-weighted local means ``(..., H, W)`` -> ``(..., H - 10, W - 10)``, where the 11x11 window fits."""
+    """Gaussian local means ``(..., H - 10, W - 10)`` of planes ``(..., H, W)``, where the 11x11 window fits."""
     *others, height, width = (*planes.shape[:-2], planes.shape[-2] - 2 * SSIM_RADIUS, planes.shape[-1] - 2 * SSIM_RADIUS)
     rows = np.empty((*others, height, planes.shape[-1]), planes.dtype)
     for start, matrix in _blocks(height, planes.dtype):
@@ -98,7 +98,7 @@ def gaussian_means(planes: Array) -> Array:
 
 @lru_cache(maxsize=256)
 def _blocks(outputs: int, dtype: np.dtype[np.float64]) -> list[tuple[int, Array]]:
-    """Where each block of outputs starts, and the matrix that makes it."""
+    """First output of each block, and the matrix that computes the block."""
     starts = range(0, outputs, _BLOCK)
     return [(start, window_matrix(min(_BLOCK, outputs - start)).astype(dtype)) for start in starts]
 
@@ -106,12 +106,12 @@ def _blocks(outputs: int, dtype: np.dtype[np.float64]) -> list[tuple[int, Array]
 def ssim(sr: Array, hr: Array, *, data_range: float) -> float:
     """Structural similarity: Gaussian window (sigma 1.5, 11x11), population covariance, mean over channels.
 
-    Wang, Bovik, Sheikh, Simoncelli, IEEE Transactions on Image Processing 13, 2004, equation 13, where the window fits. The
-    same as skimage's ``structural_similarity(gaussian_weights=True, use_sample_covariance=False)``.
+    Wang, Bovik, Sheikh, Simoncelli, IEEE Transactions on Image Processing 13, 2004, equation 13, where the window fits. Equal to
+    skimage's ``structural_similarity(gaussian_weights=True, use_sample_covariance=False)``.
 
     Args:
-        sr: result ``(H, W, C)``.
-        hr: ground truth ``(H, W, C)``.
+        sr: SR image ``(H, W, C)``, floating point.
+        hr: HR image ``(H, W, C)``.
         data_range: the peak, for example 1.0 for images in [0, 1].
 
     Raises:
@@ -131,7 +131,7 @@ def ssim(sr: Array, hr: Array, *, data_range: float) -> float:
 
 
 def _ssim_sum(a: Array, b: Array, data_range: float) -> float:
-    """The sum over the SSIM map of two planes ``(H, W)``; in place, for most of the time goes into memory."""
+    """Sum over the SSIM map of two planes ``(H, W)``. Arrays are reused, since most of the time is spent on memory."""
     c1, c2 = (SSIM_K1 * data_range) ** 2, (SSIM_K2 * data_range) ** 2
     moments = np.empty((4, *a.shape))
     moments[0], moments[1] = a, b

@@ -1,4 +1,4 @@
-"""Methods that are one network."""
+"""Methods that consist of a single network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from benchmarks.scoring.receptive_field import receptive_field
 
 
 class NetworkMethod:
-    """A method that is one network: ``(N, 3, h, w)`` -> ``(N, 3, scale * h, scale * w)``, RGB in [0, 1]."""
+    """Base class of methods that consist of a single network. Subclasses add ``from_stages``.
+
+    Args:
+        network: ``(N, 3, h, w)`` -> ``(N, 3, scale * h, scale * w)``, RGB in [0, 1].
+        scale: HR pixels per LR pixel.
+    """
 
     def __init__(self, network: nn.Module, scale: int) -> None:
         self.network = network.eval()
@@ -18,11 +23,11 @@ class NetworkMethod:
 
     @property
     def descriptor(self) -> Descriptor:
-        """The receptive field is that of the network's layers added up."""
+        """Scale and receptive field, the sum over the network's layers."""
         return Descriptor(self.scale, receptive_field(self.network))
 
     @torch.inference_mode()
     def __call__(self, lr: Tensor) -> Tensor:
-        """``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""
+        """Enlarge ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, scale * h, scale * w)``, not clipped."""
         sr: Tensor = self.network(lr)
         return sr

@@ -1,4 +1,4 @@
-"""Scoring many pairs of images: pixels in threads, networks in batches, memory bounded by a chunk."""
+"""Scores of many pairs of images: PSNR and SSIM in threads, networks in batches, with a bounded number of pairs in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.scoring.alignment import Shift
 from benchmarks.scoring.protocol import Protocol, Score
 
 CHUNK = 16  # pairs in memory at a time
-BATCH_PIXELS = 1 << 18  # HR pixels that a network sees in one pass: more does not pay on a CPU
+BATCH_PIXELS = 1 << 18  # HR pixels in a pass of a network: more is no faster on a CPU
 
 Scores = dict[str, dict[str, dict[str, float]]]  # protocol -> metric -> image -> value
 Load = Callable[[], tuple[Image, Image]]
@@ -28,12 +28,12 @@ View = tuple[str, Image, Image]  # name, SR, HR
 
 @dataclass
 class Scored:
-    """What scoring gave.
+    """Scores of pairs of images.
 
     Attributes:
-        scores: by protocol, metric and image.
-        shifts: by protocol that aligns, and image: ``(dy, dx)``.
-        missing: metrics that could not be loaded, with the reason and the way to mend it.
+        scores: numbers by protocol, metric and image.
+        shifts: shifts ``(dy, dx)`` by protocol and image, for protocols that align.
+        missing: metrics that could not be loaded, each with the reason and a way to mend it.
     """
 
     scores: Scores
@@ -52,35 +52,35 @@ def score_pairs(
     """Score pairs of images under protocols.
 
     Args:
-        protocols: each gives PSNR and SSIM, and what other metrics see.
-        metrics: which numbers to keep; those beside PSNR and SSIM are left out where a protocol gives them nothing to see.
-        pairs: by name, a function that returns SR and HR, ``(H, W, 3)`` uint8 RGB; it is called in a thread.
-        threads: pairs decoded and scored at a time; no number depends on it.
-        report: called with the number of pairs done and of all.
+        protocols: protocols of comparison. Each computes PSNR and SSIM, and cuts the images for other metrics.
+        metrics: metrics to keep. Under a protocol without a view only PSNR and SSIM are kept.
+        pairs: functions by name that return SR and HR image, ``(H, W, 3)`` uint8 RGB; they are called in threads.
+        threads: pairs that are decoded and scored at a time; no number depends on it.
+        report: called with the number of pairs done and the number of all.
 
     Returns:
-        Scores of every pair; a metric whose weights cannot be had is missing, never a number.
+        Scores of every pair. A metric whose weights cannot be had is listed as missing.
 
     Raises:
         UsageError: an image does not suit a protocol or a metric; the message names it.
     """
     loaded_metrics, missing = _load_metrics(metrics, protocols)
-    found = Scored({protocol.name: _columns(protocol, metrics, loaded_metrics) for protocol in protocols}, {}, missing)
+    scored = Scored({protocol.name: _columns(protocol, metrics, loaded_metrics) for protocol in protocols}, {}, missing)
     done = 0
     with ThreadPoolExecutor(threads) as pool:
         for chunk in _chunks(pairs):
             with threadpool_limits(1, "blas"):
                 compared = list(pool.map(partial(_compare, protocols), chunk, chunk.values()))
             for protocol in protocols:
-                _collect(found, protocol, compared, loaded_metrics)
+                _collect(scored, protocol, compared, loaded_metrics)
             done += len(chunk)
             report(done, len(pairs))
-    return found
+    return scored
 
 
 @dataclass(frozen=True)
 class _Compared:
-    """A pair of images and its score by protocol."""
+    """A pair of images with its scores by protocol."""
 
     name: str
     sr: Image
@@ -89,7 +89,7 @@ class _Compared:
 
 
 def load_metric(metric: MetricEntry) -> Metric:
-    """The metric, ready to score. Raises WeightsMissing where its weights cannot be had."""
+    """Make a metric, ready to score. Raises WeightsMissing if its weights cannot be had."""
     loaded: Metric = resolve(metric.target)(**metric.options)
     return loaded
 
@@ -108,7 +108,7 @@ def _load_metrics(metrics: Sequence[MetricEntry], protocols: Sequence[Protocol])
 def _columns(
     protocol: Protocol, metrics: Sequence[MetricEntry], loaded_metrics: Mapping[str, Metric]
 ) -> dict[str, dict[str, float]]:
-    """An empty column for every metric that the protocol gives something to see, in the order asked for."""
+    """Empty columns of the metrics that can be computed under a protocol, in the order of ``metrics``."""
     return {metric.name: {} for metric in metrics if not metric.target or (protocol.view and metric.name in loaded_metrics)}
 
 
@@ -126,38 +126,49 @@ def _compare(protocols: Sequence[Protocol], name: str, load: Load) -> _Compared:
         raise UsageError(f"{name}: {error}") from error
 
 
-def _collect(found: Scored, protocol: Protocol, compared: Sequence[_Compared], loaded_metrics: Mapping[str, Metric]) -> None:
-    """Add a chunk's numbers under one protocol."""
-    columns = found.scores[protocol.name]
-    for each in compared:
-        score = each.scores[protocol.name]
+def _collect(scored: Scored, protocol: Protocol, compared: Sequence[_Compared], loaded_metrics: Mapping[str, Metric]) -> None:
+    """Add the numbers of a chunk of pairs under a protocol to ``scored``."""
+    columns = scored.scores[protocol.name]
+    for pair in compared:
+        score = pair.scores[protocol.name]
         for metric in columns.keys() - loaded_metrics.keys():
-            columns[metric][each.name] = getattr(score, metric)
+            columns[metric][pair.name] = getattr(score, metric)
         if score.shift is not None:
-            found.shifts.setdefault(protocol.name, {})[each.name] = score.shift
+            scored.shifts.setdefault(protocol.name, {})[pair.name] = score.shift
     if protocol.view is None:
         return
-    views = [(each.name, *protocol.view(each.sr, each.hr, each.scores[protocol.name])) for each in compared]
+    views = [(pair.name, *protocol.view(pair.sr, pair.hr, pair.scores[protocol.name])) for pair in compared]
     for metric in columns.keys() & loaded_metrics.keys():
         columns[metric].update(score_views(loaded_metrics[metric], views))
 
 
 def score_views(metric: Metric, views: Sequence[View]) -> dict[str, float]:
-    """Numbers by name; images of one size go through the network together. Raises UsageError where it refuses one."""
-    found: dict[str, float] = {}
+    """Score images with a metric; images of the same size go through its network together.
+
+    Args:
+        metric: the metric.
+        views: name, SR image and HR image of each pair.
+
+    Returns:
+        Numbers by name, in the order of ``views``.
+
+    Raises:
+        UsageError: the metric refuses an image, or is not a number for an image.
+    """
+    numbers: dict[str, float] = {}
     for names, sr, hr in _batches(views):
         try:
-            found.update(zip(names, map(float, metric.score_batch(sr, hr)), strict=True))
+            numbers.update(zip(names, map(float, metric.score_batch(sr, hr)), strict=True))
         except (UsageError, ValueError) as error:
             raise UsageError(f"{', '.join(names)}: {error}") from error
-    for name, value in found.items():
+    for name, value in numbers.items():
         if math.isnan(value):
             raise UsageError(f"{name}: the metric is not a number for this image: leave the metric or the image out")
-    return {name: found[name] for name, *_ in views}
+    return {name: numbers[name] for name, *_ in views}
 
 
 def _batches(views: Sequence[View]) -> Iterator[tuple[list[str], list[Image], list[Image]]]:
-    """Views of one size together, as many as a pass takes, in their order."""
+    """Batches of views of the same size, in their order, with at most ``BATCH_PIXELS`` HR pixels each."""
     sizes = dict.fromkeys(hr.shape for _, _, hr in views)
     for size in sizes:
         same = [view for view in views if view[2].shape == size]

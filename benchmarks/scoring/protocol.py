@@ -1,4 +1,4 @@
-"""The form of a protocol: how two images are compared. A number without its protocol is not a result."""
+"""Protocols: how two images are compared. A number without its protocol is not a result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from benchmarks.scoring.alignment import Shift
 
 @dataclass(frozen=True)
 class Score:
-    """PSNR in dB and SSIM of an image; where the protocol aligns, the shift ``(dy, dx)`` that PSNR was best at."""
+    """Scores of a SR image.
+
+    Attributes:
+        psnr: PSNR in dB.
+        ssim: SSIM.
+        shift: shift ``(dy, dx)`` with the best PSNR; None under a protocol that does not align.
+    """
 
     psnr: float
     ssim: float
@@ -24,12 +30,13 @@ class Protocol:
     """A named, versioned way to score a SR image against its HR image.
 
     Attributes:
-        name: in tables and result files.
+        name: name in tables and result files.
         title: a line for lists.
-        version: changes whenever a number could.
+        version: version of the definition; it changes whenever a number could.
         smallest: shortest side, in pixels, of an image that can be scored.
-        compare: ``(sr, hr)``, both ``(H, W, 3)`` uint8 RGB of one size, to PSNR and SSIM.
-        view: the two images as every other metric sees them, uint8 RGB; None where other metrics see nothing.
+        compare: function of SR and HR image, ``(H, W, 3)`` uint8 RGB of the same size, that returns their scores.
+        view: function of SR image, HR image and their score that cuts both images for other metrics, uint8 RGB; None if the
+            protocol is defined for PSNR and SSIM only.
     """
 
     name: str
@@ -40,7 +47,7 @@ class Protocol:
     view: Callable[[Image, Image, Score], tuple[Image, Image]] | None
 
     def score(self, sr: Image, hr: Image) -> Score:
-        """Score an image. Raises UsageError where sizes differ or are too small: nothing is cropped silently."""
+        """Score a SR image. Raises UsageError if sizes differ or are too small: nothing is cropped silently."""
         if sr.shape != hr.shape:
             sizes = f"{sr.shape[1]}x{sr.shape[0]}, the ground truth {hr.shape[1]}x{hr.shape[0]}"
             raise UsageError(f"the result is {sizes}: sizes must be equal, crop or enlarge the right one yourself")

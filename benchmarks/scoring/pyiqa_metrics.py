@@ -1,4 +1,4 @@
-"""Further metrics by their names in pyiqa, with pyiqa's own settings and, where they need them, weights that it downloads."""
+"""Metrics of pyiqa by their names there, with pyiqa's settings and with weights that pyiqa downloads."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from benchmarks.core.errors import UsageError, WeightsMissing
 if TYPE_CHECKING:
     from benchmarks.api.image import Image
 
-OF_SETS = ("fid", "sfid", "inception_score", "compare2score")  # compare sets of images, or need more than two
+OF_SETS = ("fid", "sfid", "inception_score", "compare2score")  # metrics of sets of images, or of more than two images
 
 
 class PyiqaMetric:
-    """One of pyiqa's metrics, on the CPU in float32; full-reference or no-reference, as pyiqa declares it."""
+    """A metric of pyiqa, on the CPU in float32; full-reference or no-reference, as pyiqa declares it."""
 
     def __init__(self, name: str) -> None:
         """Load the metric.
 
         Args:
-            name: as ``pyiqa.list_models()`` has it.
+            name: a name of ``pyiqa.list_models()``.
 
         Raises:
             WeightsMissing: pyiqa cannot load it, most often because its weights cannot be downloaded.
@@ -37,7 +37,7 @@ class PyiqaMetric:
         try:
             with torch.random.fork_rng(devices=[]), redirect_stdout(sys.stderr):
                 self.metric: Any = pyiqa.create_metric(name, device=torch.device("cpu"))
-        except Exception as error:  # a hundred models from as many authors
+        except Exception as error:  # a hundred models of as many authors raise all kinds of errors
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise WeightsMissing(
                 f"metric '{name}': pyiqa cannot load it ({reason}): it downloads its weights from huggingface.co: "
@@ -45,7 +45,7 @@ class PyiqaMetric:
             ) from error
 
     def score_batch(self, sr: Sequence[Image], hr: Sequence[Image]) -> list[float]:
-        """Scores of pairs ``(H, W, 3)`` uint8 RGB, one after the other: not every model takes batches.
+        """Scores of pairs of ``(H, W, 3)`` uint8 RGB images, one after the other, since not every model takes batches.
 
         Raises:
             UsageError: the metric refuses an image.
@@ -68,14 +68,14 @@ class PyiqaMetric:
 
 @cache
 def metric_names() -> tuple[str, ...]:
-    """What pyiqa offers for pairs of images or single ones."""
+    """Names of pyiqa's metrics of pairs of images or of single images."""
     import pyiqa
 
     return tuple(name for name in pyiqa.list_models() if not name.startswith(OF_SETS))
 
 
 def higher_is_better(name: str) -> bool:
-    """Which way is better, as pyiqa declares it."""
+    """Direction of a metric, as pyiqa declares it."""
     from pyiqa.default_model_configs import DEFAULT_CONFIGS
 
     return not DEFAULT_CONFIGS[name].get("lower_better", False)

@@ -1,4 +1,4 @@
-"""Receptive fields of networks, which tiled inference needs."""
+"""Receptive fields of networks, for tiled inference."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from torch import nn
 
 
 def receptive_field(*networks: nn.Module) -> int:
-    """Side, in LR pixels, of the square that one output pixel of the networks, one after the other, sees at most.
+    """Side, in LR pixels, of the square that an output pixel of a chain of networks depends on at most.
 
-    The reach of every convolution and mean is added up as if each worked at LR size and followed the one before: exact for a
-    chain, an upper bound for branches and for layers after an enlargement. Not for networks that shrink their input.
+    The reach of every convolution and mean is added up as if each worked at LR size and followed the layer before: exact for a
+    chain of layers, an upper bound for branches and for layers after an enlargement. Not valid for networks that shrink images.
     """
     layers = (layer for network in networks for layer in network.modules())
     return 1 + 2 * sum(_reach(layer) for layer in layers)

@@ -1,4 +1,4 @@
-"""Means with bootstrap intervals, and which methods differ."""
+"""Means with bootstrap intervals, and significance tests between methods."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
-EXACT = 50  # images up to which p is counted
+EXACT = 50  # largest number of images with an exact p-value
 
-_INDICES = 1 << 21
+_INDICES = 1 << 21  # resampled indices in memory at a time
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean and its 95 % interval, in the unit of the values."""
+    """Mean and its 95 % interval, in the unit of the values."""
 
     mean: float
     low: float
@@ -29,8 +29,8 @@ class Estimate:
 def bootstrap_mean(values: Sequence[float] | NDArray[np.float64]) -> Estimate:
     """Mean and percentile-bootstrap interval over images; seeded, so the same values give the same interval.
 
-    An infinite value (PSNR of identical images) makes the mean infinite, and an end of the interval where so many resamples
-    have it; infinities of both signs have no mean (NaN).
+    An infinite value (PSNR of identical images) makes the mean infinite, and an end of the interval if enough resamples have it.
+    The mean of infinities of both signs is NaN.
     """
     data = np.asarray(values, dtype=np.float64)
     if np.isinf(data).any() and (np.isinf(data).all() or len(set(np.sign(data[np.isinf(data)]))) > 1):
@@ -39,28 +39,29 @@ def bootstrap_mean(values: Sequence[float] | NDArray[np.float64]) -> Estimate:
     count, generator = len(data), np.random.default_rng(0)
     means = np.concatenate([data[generator.integers(count, size=(rows, count))].mean(axis=1) for rows in _blocks(count)])
     tail = (1 - CONFIDENCE) / 2
-    # No interpolation between a number and infinity.
+    # Between a number and infinity nothing can be interpolated.
     method: Literal["linear", "inverted_cdf"] = "linear" if np.isfinite(data).all() else "inverted_cdf"
     low, high = np.quantile(means, [tail, 1 - tail], method=method)
     return Estimate(float(data.mean()), float(low), float(high))
 
 
 def _blocks(images: int) -> list[int]:
-    """Resamples in parts whose indices fit into a few megabytes; the stream of random numbers is the same as in one."""
+    """Sizes of parts of the resamples whose indices fit into a few megabytes. Parts do not change the random numbers."""
     rows = max(1, _INDICES // images)
     return [min(rows, RESAMPLES - start) for start in range(0, RESAMPLES, rows)]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two methods on the same images under one metric.
+    """Comparison of two methods on the same images under a metric.
 
     Attributes:
         first: name of a method.
-        second: name of the other.
-        difference: mean of first less second, image by image, and its bootstrap interval.
-        p: of the two-sided Wilcoxon signed-rank test, Holm-corrected over all pairs of methods.
-        distinguishable: whether p is below 0.05 *and* the interval excludes 0; p knows ranks only, the interval one pair only.
+        second: name of another method.
+        difference: mean and bootstrap interval of the scores of ``first`` less those of ``second``, image by image.
+        p: two-sided p-value of the Wilcoxon signed-rank test, Holm-corrected over all pairs of methods.
+        distinguishable: whether p is below 0.05 *and* the interval excludes 0. The test sees only ranks, and the interval is not
+            corrected for the number of pairs, so both must agree.
     """
 
     first: str
@@ -71,29 +72,29 @@ class Comparison:
 
 
 def compare(values: Mapping[str, Sequence[float]]) -> list[Comparison]:
-    """Every pair of methods on the same images.
+    """Compare every pair of methods on the same images.
 
     Args:
-        values: by method, its scores under one metric; the same images in the same order.
+        values: scores under a metric, by method; all of the same images in the same order.
 
     Raises:
         ValueError: methods have different numbers of images.
     """
-    found = []
+    comparisons = []
     for first, second in combinations(values, 2):
         differences = _differences(values[first], values[second])
-        found.append(Comparison(first, second, bootstrap_mean(differences), _wilcoxon(differences)))
-    corrected = holm([each.p for each in found])
-    return [_judged(replace(each, p=p)) for each, p in zip(found, corrected, strict=True)]
+        comparisons.append(Comparison(first, second, bootstrap_mean(differences), _wilcoxon(differences)))
+    corrected = holm([comparison.p for comparison in comparisons])
+    return [_judged(replace(comparison, p=p)) for comparison, p in zip(comparisons, corrected, strict=True)]
 
 
-def _judged(found: Comparison) -> Comparison:
-    low, high = found.difference.low, found.difference.high
-    return replace(found, distinguishable=found.p < 1 - CONFIDENCE and (low > 0 or high < 0))
+def _judged(comparison: Comparison) -> Comparison:
+    low, high = comparison.difference.low, comparison.difference.high
+    return replace(comparison, distinguishable=comparison.p < 1 - CONFIDENCE and (low > 0 or high < 0))
 
 
 def _differences(first: Sequence[float], second: Sequence[float]) -> NDArray[np.float64]:
-    """Image by image; two infinities (both results identical to the ground truth) differ by 0."""
+    """Differences image by image. Two infinities (both SR images identical to the HR image) differ by 0."""
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if len(a) != len(b):
         raise ValueError(f"methods must be compared on the same images: got {len(a)} and {len(b)}")
@@ -101,7 +102,7 @@ def _differences(first: Sequence[float], second: Sequence[float]) -> NDArray[np.
 
 
 def _wilcoxon(differences: NDArray[np.float64]) -> float:
-    """The two-sided p; exact for up to 50 images, ties and all. 1 where nothing differs."""
+    """Two-sided p-value of the Wilcoxon signed-rank test; exact for up to 50 images; 1 if no scores differ."""
     from scipy.stats import rankdata, wilcoxon
 
     different = differences[differences != 0]
@@ -115,21 +116,25 @@ def _wilcoxon(differences: NDArray[np.float64]) -> float:
 
 
 def _exact_p(doubled: NDArray[np.int_], positive: NDArray[np.bool_]) -> float:
-    """How often the sum of positive ranks is as far out where every sign is a coin's: counted rank by rank.
+    """Exact two-sided p-value of the Wilcoxon signed-rank test, by dynamic programming over the ranks; handles ties.
 
-    SciPy's own exact test knows no ties; with them it tries all signs of up to 13 images, in a second, and approximates beyond.
+    SciPy's exact test has no ties. With ties it tries all signs of up to 13 images, which takes a second, or approximates.
+
+    Args:
+        doubled: ranks of the absolute differences, times two, so that tied ranks are integers.
+        positive: whether each difference is positive.
     """
     share = np.zeros(int(doubled.sum()) + 1)
     share[0] = 1
     for rank in doubled:
         share[rank:] += share[: share.size - rank].copy()
         share /= 2
-    here = int(doubled[positive].sum())
-    return min(1.0, 2 * float(min(share[: here + 1].sum(), share[here:].sum())))
+    statistic = int(doubled[positive].sum())
+    return min(1.0, 2 * float(min(share[: statistic + 1].sum(), share[statistic:].sum())))
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """P-values corrected for their number (Holm, Scandinavian Journal of Statistics 6, 1979), in the order given."""
+    """Holm-corrected p-values, in the order of ``p`` (Holm, Scandinavian Journal of Statistics 6, 1979)."""
     order = np.argsort(p)
     factors = len(p) - np.arange(len(p))
     ascending = np.minimum(1, np.maximum.accumulate(np.asarray(p)[order] * factors))

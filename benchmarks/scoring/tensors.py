@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def to_tensor(images: Sequence[Image]) -> torch.Tensor:
-    """``N`` times ``(H, W, 3)`` uint8 -> ``(N, 3, H, W)`` float32 in [0, 1]."""
+    """Tensor ``(N, 3, H, W)`` float32 in [0, 1] of ``N`` images ``(H, W, 3)`` uint8."""
     import numpy as np
     import torch
 

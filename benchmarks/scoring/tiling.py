@@ -1,4 +1,4 @@
-"""Large images in overlapping tiles: the same output as from the whole image, in bounded memory."""
+"""Tiled inference: overlapping tiles give the output of the whole image in bounded memory."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.nn import functional
 from benchmarks.api.method import Descriptor, Method
 from benchmarks.core.errors import UsageError
 
-DEFAULT_MARGIN = 32  # LR pixels around a tile's core where a method states no receptive field
+DEFAULT_MARGIN = 32  # LR pixels around the core of a tile, for methods without a stated receptive field
 
 
 def margin(descriptor: Descriptor) -> int:
-    """LR pixels that a tile must have around its core: half the receptive field, or a default where none is stated."""
+    """Margin of a tile around its core, in LR pixels: half the receptive field, or a default if none is stated."""
     return DEFAULT_MARGIN if descriptor.receptive_field is None else descriptor.receptive_field // 2
 
 
@@ -23,13 +23,13 @@ def enlarge(method: Method, lr: Tensor, tile: int = 0) -> Tensor:
     """Run a method on images of any size.
 
     Args:
-        method: what enlarges.
+        method: the method.
         lr: ``(N, 3, h, w)`` float32 RGB in [0, 1].
-        tile: LR pixels a side of a tile, its margins included: memory grows with its square. 0 for the whole image at once.
-            Equal to the whole image's output, within float32 rounding, where the method states its receptive field.
+        tile: side of a tile in LR pixels, margins included; memory grows with its square. 0 for the whole image at once.
 
     Returns:
-        ``(N, 3, scale * h, scale * w)``, not clipped.
+        ``(N, 3, scale * h, scale * w)``, not clipped. Tiles give the output of the whole image, within float32 rounding, if the
+        method states its receptive field.
 
     Raises:
         UsageError: the tile is too small for the method.
@@ -52,16 +52,16 @@ def _from_tiles(method: Method, lr: Tensor, tile: int, descriptor: Descriptor) -
     out = torch.empty((count, 3, height * scale, width * scale))
     for top, below, rows in _spans(height, tile, descriptor):
         for left, right, columns in _spans(width, tile, descriptor):
-            made = method(lr[..., top:below, left:right])
-            inner = made[..., _scaled(rows, -top, scale), _scaled(columns, -left, scale)]
+            sr = method(lr[..., top:below, left:right])
+            inner = sr[..., _scaled(rows, -top, scale), _scaled(columns, -left, scale)]
             out[..., _scaled(rows, 0, scale), _scaled(columns, 0, scale)] = inner
     return out
 
 
 def _spans(length: int, tile: int, descriptor: Descriptor) -> Iterator[tuple[int, int, slice]]:
-    """Along one axis: where each tile starts and ends, and the span of the image that is taken from it.
+    """Tiles along an axis: start, end, and the span of the image that is taken from each.
 
-    As few tiles as the longest side allows, and none longer than that number needs.
+    The number of tiles is the smallest that the longest side allows; their side is the shortest for that number.
     """
     around, multiple = margin(descriptor), descriptor.multiple
 

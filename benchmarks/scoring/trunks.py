@@ -1,4 +1,4 @@
-"""Convolutions of ImageNet trunks (AlexNet, VGG) out of the files that a package index or torchvision has."""
+"""Weights of ImageNet trunks (AlexNet, VGG), from files of a package index or of torchvision."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 def trunk_state(path: Path, convolutions: Sequence[str]) -> dict[str, torch.Tensor]:
-    """An ImageNet trunk's convolutions as a state of the named layers, in their order.
+    """Weights of the first convolutions of an ImageNet trunk, as a state dict.
 
     Args:
         path: torchvision's ``.pth``, or a ``.ckpt`` of plain arrays with the same values.
-        convolutions: names of the layers; the file may have more.
+        convolutions: names of the convolutions in the state dict, in the order of the trunk; the file may have more.
 
     Raises:
         UsageError: the file does not hold such a trunk.
     """
     try:
         weights = _torchvision_layers(path) if path.suffix == ".pth" else _array_layers(path)
-        pairs = {name: (both[0].float(), both[1].float()) for name, both in zip(convolutions, weights, strict=False)}
-    except Exception as error:  # whatever a broken or foreign file makes of the loaders
+        pairs = {name: (pair[0].float(), pair[1].float()) for name, pair in zip(convolutions, weights, strict=False)}
+    except Exception as error:  # loaders raise all kinds of errors on broken and foreign files
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:160]
         raise UsageError(f"{path}: holds no ImageNet trunk ({reason}): delete it to have it fetched again") from error
     if len(pairs) < len(convolutions):
@@ -36,7 +36,7 @@ def trunk_state(path: Path, convolutions: Sequence[str]) -> dict[str, torch.Tens
 
 
 def _torchvision_layers(path: Path) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Weight ``(O, I, H, W)`` and bias ``(O,)`` of each convolution of ``features``, in order."""
+    """Weight ``(O, I, H, W)`` and bias ``(O,)`` of each convolution of torchvision's ``features``, in order."""
     import torch
 
     state = torch.load(path, map_location="cpu", weights_only=True)
@@ -45,7 +45,7 @@ def _torchvision_layers(path: Path) -> list[tuple[torch.Tensor, torch.Tensor]]:
 
 
 def _array_layers(path: Path) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """The same of ``Conv_0``, ``Conv_1`` … with kernels ``(H, W, I, O)``."""
+    """Weight ``(O, I, H, W)`` and bias ``(O,)`` of arrays ``Conv_0``, ``Conv_1`` … with kernels ``(H, W, I, O)``."""
     import torch
 
     (layers,) = (layers for name, layers in read_arrays(path).items() if not name.startswith("NetLinLayer"))
@@ -57,10 +57,10 @@ def _array_layers(path: Path) -> list[tuple[torch.Tensor, torch.Tensor]]:
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
-    """Read a pickle of nested dicts of numpy arrays; nothing it names can run.
+    """Read a pickle of nested dicts of numpy arrays. No code that the file names can run.
 
     Raises:
-        pickle.UnpicklingError: it names anything but what rebuilding numpy arrays takes.
+        pickle.UnpicklingError: the file names anything beside the functions that rebuild numpy arrays.
     """
     with path.open("rb") as file:
         content: dict[str, Any] = _ArraysOnly(file).load()

@@ -1,4 +1,4 @@
-"""The computation of a training cell: threads, seeds, the stage and its training."""
+"""Computation of a training cell: threads, seeds, the stage and its training."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def train_stage(
     """Train a stage.
 
     Args:
-        cls: the stage's class.
-        settings: an instance of the stage's settings dataclass.
+        cls: class of the stage.
+        settings: instance of the stage's settings dataclass.
         data: images of the data set.
         needs: trained stages that the stage starts from, by name.
-        seed: of weights and batches.
-        threads: of torch on a CPU, which bits depend on.
-        checkpoint: as for ``loop.train``.
-        report: likewise.
+        seed: seed of weights and batches.
+        threads: torch's threads on a CPU; bits depend on their number.
+        checkpoint: file to resume from and to write, as for ``loop.train``.
+        report: called after every step with the step's number and losses.
 
     Raises:
-        TrainingCollapsed: the training has come to nothing.
-        UsageError: images are too small for a patch, or a file is corrupt.
+        TrainingCollapsed: losses, gradients, a discriminator or an output show a collapse.
+        UsageError: images are smaller than a patch, or a file is corrupt.
     """
     torch.set_num_threads(threads)
     stage, generator = make_stage(cls, settings, data, needs, seed)

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that decides how a training goes on, so that resuming gives the bits of never stopping."""
+"""Checkpoints: the whole state of a training. A resumed training gives the same bits as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError) 
 
 @dataclass
 class Progress:
-    """Position and memory of the loop.
+    """State of the training loop.
 
     Attributes:
-        step: steps done.
-        seconds: spent on them.
-        history: points with the step and the mean of each loss since the last point.
-        pending: losses since the last point.
-        recent: the latest losses of each discriminator, for ``health.check_discriminator``.
-        gradients: by network, for ``health.check_gradients``.
+        step: number of steps done.
+        seconds: time spent on them.
+        history: points with the step and the mean of each loss since the point before.
+        pending: losses of the steps since the last point.
+        recent: latest losses of each discriminator, for ``health.check_discriminator``.
+        gradients: records of gradient norms by network, for ``health.check_gradients``.
     """
 
     step: int = 0
@@ -41,7 +41,7 @@ class Progress:
 
 
 def save(path: Path, stage: Stage, averages: Mapping[str, AveragedModel], generator: torch.Generator, progress: Progress) -> None:
-    """Write weights, optimisers, averages, random states and position. Of several processes only the first writes."""
+    """Write weights, optimisers, moving averages, random states and progress. Of several processes only the first writes."""
     if distributed.rank():
         return
     content = {
@@ -56,11 +56,24 @@ def save(path: Path, stage: Stage, averages: Mapping[str, AveragedModel], genera
 
 
 def restore(path: Path, stage: Stage, averages: Mapping[str, AveragedModel], generator: torch.Generator) -> Progress:
-    """Put a stage into the state of a checkpoint, where there is one. Raises UsageError where the file is corrupt."""
+    """Put a stage into the state of a checkpoint.
+
+    Args:
+        path: the checkpoint; if it does not exist, the stage stays as it is.
+        stage: stage to restore.
+        averages: moving averages of its networks, by network.
+        generator: random state of its samplers.
+
+    Returns:
+        Progress of the training; that of step 0 without a checkpoint.
+
+    Raises:
+        UsageError: the file is corrupt.
+    """
     if not path.is_file():
         return Progress()
     try:
-        with zipfile.ZipFile(path) as records:  # torch writes checksums and never looks at them
+        with zipfile.ZipFile(path) as records:  # torch writes checksums and never checks them
             if damaged := records.testzip():
                 raise ValueError(f"{damaged} has changed")
         content = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,11 +1,11 @@
-"""One training on several processes, started by ``torchrun``: each computes its share of every batch, all make the same update.
+"""Training on several processes, started by ``torchrun``: each computes its share of a batch, and all make the same update.
 
-The gradient of a step is that of one process on the joined batch, up to rounding:
+The gradient of a step is that of a single process on the joined batch, up to rounding:
 
-- every process draws the whole batch's places and random numbers, and takes its own share of them;
-- losses are means over a batch, so the mean of the processes' gradients is the gradient. It is taken as an optimiser steps,
-  once for all its networks: one network has several losses and optimisers here, and is at times frozen, which a wrapper
-  around each network (``DistributedDataParallel``) would have to be told each time;
+- every process draws the positions and random numbers of the whole batch, and takes its own share of them;
+- losses are means over a batch, so the mean of the processes' gradients is the gradient. Gradients are averaged when an optimiser
+  steps, once for all its networks. A wrapper around each network (``DistributedDataParallel``) does not fit: here a network has
+  several losses and optimisers, and is frozen for parts of a step;
 - BatchNorm sees the joined batch (``SyncedBatchNorm``; torch's own exists for GPUs only).
 
 Only the first process writes. All need the same folder of results and the same data.
@@ -17,6 +17,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from importlib import import_module
 
 import torch
 from torch import Tensor, nn
@@ -25,50 +26,57 @@ from torch.optim import Optimizer
 
 from benchmarks.core.errors import BenchmarkError, UsageError
 
-PATIENCE = timedelta(days=7)  # of the others, while the first evaluates
+TIMEOUT = timedelta(days=7)  # of a process that waits for another: the others wait while the first evaluates
 
 
 def start() -> None:
-    """Join the group that ``torchrun`` describes in the environment. Raises UsageError where it does not."""
+    """Join the process group that ``torchrun`` describes in the environment. Raises UsageError if it describes none."""
+    # Default arguments of this module hold the group that exists when torch imports it, at the first step of an optimiser. The
+    # group's threads would then outlive ``leave``, and now and then abort the process at its exit.
+    import_module("torch.distributed.nn")
     try:
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        dist.init_process_group(timeout=PATIENCE)
+        dist.init_process_group(timeout=TIMEOUT)
     except (ValueError, KeyError, RuntimeError) as error:
         raise UsageError(f"WORLD_SIZE is set, but the processes do not meet ({error}): start them by torchrun") from error
 
 
 def size() -> int:
-    """The number of processes."""
+    """Number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """This one's number; the first is 0."""
+    """Number of this process; the first is 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def announce(cell: str | None) -> None:
-    """From the first process: the others take part in the training of the cell with this id; None sends them home."""
+    """Tell the other processes, from the first, to take part in a training.
+
+    Args:
+        cell: id of the training cell; None for the end of the run.
+    """
     if size() > 1:
         dist.broadcast_object_list([cell])
 
 
 def announced() -> str | None:
-    """In the others: what the first announces next."""
-    heard: list[str | None] = [None]
-    dist.broadcast_object_list(heard)
-    return heard[0]
+    """Wait, in a process other than the first, for the next announcement: the id of a cell, or None at the end of the run."""
+    announcement: list[str | None] = [None]
+    dist.broadcast_object_list(announcement)
+    return announcement[0]
 
 
 def leave() -> None:
-    """Leave the group. Those who wait for this process get an error, and ``torchrun`` ends them."""
+    """Leave the process group. Processes that wait for this one get an error, and ``torchrun`` ends them."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def own_share(batch_size: int) -> slice:
-    """This process's part of a batch. Raises UsageError where it cannot be shared out evenly."""
+    """Slice of a batch that this process computes. Raises UsageError if the batch cannot be shared out evenly."""
     if batch_size % size():
         raise UsageError(f"batch_size {batch_size} cannot be shared out among {size()} processes: make it a multiple")
     share = batch_size // size()
@@ -76,19 +84,22 @@ def own_share(batch_size: int) -> slice:
 
 
 def noise_like(images: Tensor, parts: int = 1) -> Tensor:
-    """Normal random numbers of the shape of ``(N, C, H, W)`` images, channels last; other processes have other numbers.
+    """Standard normal noise: this process's share of the noise of a whole batch, which every process draws.
 
     Args:
-        images: this process's.
-        parts: how many batches are joined in them, each shared out by itself.
+        images: this process's share of the images, ``(N, C, H, W)``.
+        parts: number of batches that are joined in ``images``, each shared out by itself.
+
+    Returns:
+        Noise of the shape, type and device of ``images``, in channels-last memory.
     """
     count, channels, height, width = images.shape
-    drawn = torch.randn(parts, size(), count // parts, height, width, channels)
-    return drawn[:, rank()].reshape(count, height, width, channels).permute(0, 3, 1, 2).to(images)
+    noise = torch.randn(parts, size(), count // parts, height, width, channels)
+    return noise[:, rank()].reshape(count, height, width, channels).permute(0, 3, 1, 2).to(images)
 
 
 def mean_values(values: Mapping[str, Tensor]) -> dict[str, float]:
-    """Scalars as numbers, each the mean over all processes; read from the device at once."""
+    """Means of scalar tensors over all processes, as numbers; a single transfer from the device."""
     if not values:
         return {}
     stacked = torch.stack([value.float() for value in values.values()])
@@ -99,7 +110,7 @@ def mean_values(values: Mapping[str, Tensor]) -> dict[str, float]:
 
 
 def joined(images: Tensor) -> Tensor:
-    """The batch whose shares all processes have."""
+    """Whole batch ``(N, C, H, W)``, put together from the shares of all processes."""
     if size() == 1:
         return images
     own = images.detach().contiguous()
@@ -109,7 +120,7 @@ def joined(images: Tensor) -> Tensor:
 
 
 def prepare(networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> None:
-    """Make networks and optimisers work on shares of a batch. Nothing to do for one process."""
+    """Make networks and optimisers work on shares of a batch; a single process leaves them as they are."""
     if size() == 1:
         return
     for module in (module for network in networks.values() for module in network.modules()):
@@ -121,16 +132,16 @@ def prepare(networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimize
 
 
 def check_equal(networks: Mapping[str, nn.Module]) -> None:
-    """Raise BenchmarkError where the weights of the processes differ in a single bit."""
+    """Raise BenchmarkError if the weights of two processes differ in a single bit."""
     if size() == 1:
         return
     digest = hashlib.sha256()
     for network in networks.values():
         for tensor in network.state_dict().values():
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    found: list[str | None] = [None] * size()
-    dist.all_gather_object(found, digest.hexdigest())
-    if len(set(found)) > 1:
+    digests: list[str | None] = [None] * size()
+    dist.all_gather_object(digests, digest.hexdigest())
+    if len(set(digests)) > 1:
         raise BenchmarkError(f"the weights of the {size()} processes have come apart: start again from the last checkpoint")
 
 
@@ -145,7 +156,7 @@ def _average_gradients(optimizer: Optimizer, *_: object) -> None:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes, whose losses all depend on it."""
+    """Differentiable sum over all processes. The loss of every process depends on it, so gradients are summed as well."""
 
     @staticmethod
     def forward(ctx: object, own: Tensor) -> Tensor:
@@ -157,9 +168,9 @@ class _Sum(torch.autograd.Function):
 
 
 def _summed(own: Tensor) -> Tensor:
-    result = own.clone(memory_format=torch.contiguous_format)
-    dist.all_reduce(result)
-    return result
+    total = own.clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(total)
+    return total
 
 
 class SyncedBatchNorm(nn.BatchNorm2d):

@@ -1,6 +1,6 @@
-"""Training that has come to nothing, noticed within a stated number of steps.
+"""Checks that stop a collapsed training within a stated number of steps.
 
-| what | noticed after |
+| sign | noticed after |
 |---|---|
 | a loss that is NaN or infinite | the step that has it |
 | a gradient that is NaN or infinite | the step that has it |
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 WINDOW = 200  # steps in a row for which a discriminator must be stuck
-STUCK = 0.005  # a discriminator loss this close to 0 is won, this close to the stage's ``guessing`` is blind
+STUCK = 0.005  # a discriminator with a loss this close to 0 has won; this close to ``guessing_loss`` it only guesses
 FLAT = 1e-3  # standard deviation, in [0, 1], under which an image counts as constant
 SETTLED, EXPLOSION, IN_A_ROW = 100, 1e3, 10
 
@@ -29,29 +29,29 @@ SLOWER = "lower the learning rate or use precision float32"
 
 
 def check_losses(step: int, losses: Mapping[str, float]) -> None:
-    """Raise TrainingCollapsed where a loss of a step is no number."""
+    """Raise TrainingCollapsed if a loss of a step is NaN or infinite."""
     for name, loss in losses.items():
         if not math.isfinite(loss):
             raise TrainingCollapsed(f"step {step}: loss '{name}' is {loss}: {SLOWER}")
 
 
-def check_gradients(step: int, networks: Mapping[str, nn.Module], seen: dict[str, list[float]]) -> None:
-    """Raise TrainingCollapsed where a network's gradient is no number, or has exploded.
+def check_gradients(step: int, networks: Mapping[str, nn.Module], records: dict[str, list[float]]) -> None:
+    """Raise TrainingCollapsed if a network's gradient is NaN or infinite, or has exploded.
 
     Args:
         step: number of steps done.
         networks: by name, with the gradients of the last update.
-        seen: by network the steps with a gradient, its largest norm while it settled, and how many steps in a row have
-            exploded; changed here, and part of the checkpoint.
+        records: by network three numbers: steps with a gradient, largest norm of the first ``SETTLED`` steps, and exploded steps
+            in a row. Updated in place; part of the checkpoint.
     """
     for name, norm in _norms(networks).items():
         if not math.isfinite(norm):
             raise TrainingCollapsed(f"step {step}: the gradient of '{name}' is {norm}: {SLOWER}")
-        steps, largest, exploded = seen.get(name, [0, 0.0, 0])
+        steps, largest, exploded = records.get(name, [0, 0.0, 0])
         if steps < SETTLED:
             largest = max(largest, norm)
         exploded = exploded + 1 if norm > EXPLOSION * largest else 0
-        seen[name] = [steps + 1, largest, exploded]
+        records[name] = [steps + 1, largest, exploded]
         if exploded >= IN_A_ROW:
             raise TrainingCollapsed(
                 f"step {step}: the gradient of '{name}' has exploded (norm {norm:.3g}, {largest:.3g} at most in its first "
@@ -60,27 +60,27 @@ def check_gradients(step: int, networks: Mapping[str, nn.Module], seen: dict[str
 
 
 def _norms(networks: Mapping[str, nn.Module]) -> dict[str, float]:
-    """Of each network that has gradients, their norm; one transfer from the device for all."""
+    """Norm of all gradients of each network that has any; a single transfer from the device."""
     import torch
 
     gradients = {name: [p.grad for p in network.parameters() if p.grad is not None] for name, network in networks.items()}
-    names = [name for name, found in gradients.items() if found]
+    names = [name for name, tensors in gradients.items() if tensors]
     if not names:
         return {}
     norms = [torch.stack(torch._foreach_norm(gradients[name])).norm() for name in names]
     return dict(zip(names, torch.stack(norms).tolist(), strict=True))
 
 
-def check_discriminator(step: int, name: str, loss: float, guessing: float, window: int, recent: list[float]) -> None:
-    """Raise TrainingCollapsed where a discriminator saturates or guesses for a whole window.
+def check_discriminator(step: int, name: str, loss: float, guessing_loss: float, window: int, recent: list[float]) -> None:
+    """Raise TrainingCollapsed if a discriminator saturates or only guesses for a whole window of steps.
 
     Args:
         step: number of steps done.
-        name: of the discriminator's loss.
-        loss: of the last step.
-        guessing: the loss of a discriminator that cannot tell.
-        window: steps in a row that count.
-        recent: the losses before, at most a window; changed here, and part of the checkpoint.
+        name: name of the discriminator's loss.
+        loss: its value in the last step.
+        guessing_loss: loss of a discriminator that cannot tell real from fake.
+        window: number of steps in a row.
+        recent: losses of earlier steps, at most a window. Updated in place; part of the checkpoint.
     """
     recent.append(loss)
     del recent[:-window]
@@ -88,13 +88,19 @@ def check_discriminator(step: int, name: str, loss: float, guessing: float, wind
         return
     if max(recent) < STUCK:
         raise TrainingCollapsed(f"step {step}: {name} has won {window} steps in a row: lower its learning rate")
-    if max(abs(each - guessing) for each in recent) < STUCK:
+    if max(abs(value - guessing_loss) for value in recent) < STUCK:
         raise TrainingCollapsed(f"step {step}: {name} has only guessed for {window} steps: raise its learning rate")
 
 
-def check_output(step: int, given: Tensor, made: Tensor) -> None:
-    """Raise TrainingCollapsed where images ``(N, 3, h, w)`` that differ were all answered by constant ones ``(N, 3, H, W)``."""
-    before, after = (images.detach().float().std(dim=(2, 3)).mean().item() for images in (given, made))
+def check_output(step: int, inputs: Tensor, outputs: Tensor) -> None:
+    """Raise TrainingCollapsed if output images are constant although the input images are not.
+
+    Args:
+        step: number of steps done.
+        inputs: ``(N, 3, h, w)`` in [0, 1].
+        outputs: ``(N, 3, H, W)`` in [0, 1].
+    """
+    before, after = (images.detach().float().std(dim=(2, 3)).mean().item() for images in (inputs, outputs))
     if after < FLAT < before:
         raise TrainingCollapsed(
             f"step {step}: the output is constant (standard deviation {after:.1e}): "

@@ -1,4 +1,4 @@
-"""Adversarial training with least squares (Mao et al., ICCV 2017), as CinCGAN and pseudo-supervision have it."""
+"""Least-squares adversarial training (Mao et al., ICCV 2017), which CinCGAN and pseudo-supervision share."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from benchmarks.training.stage import Stage, descend, frozen
 
 
 def discriminator_scores(discriminator: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """Patch scores of real and fake images ``(N, 3, H, W)``, from one pass over both.
+    """Patch scores of real and fake images ``(N, 3, H, W)``, from a single pass over both.
 
-    One pass, because BatchNorm that sees them apart normalises away what tells them apart. Instance noise, where the
-    discriminator has the attribute ``instance_noise``, keeps it from winning by details that no generator could learn from.
+    In separate passes BatchNorm would normalise away the difference between real and fake images. Instance noise, if the
+    discriminator has the attribute ``instance_noise``, hides details that a generator cannot learn from.
     """
     images = torch.cat([real, fake])
     if instance_noise := getattr(discriminator, "instance_noise", 0.0):
@@ -25,10 +25,16 @@ def discriminator_scores(discriminator: nn.Module, real: Tensor, fake: Tensor) -
 
 
 def update_discriminator(stage: Stage, name: str, real: Tensor, fake: Tensor) -> Tensor:
-    """One step of the stage's discriminator ``name``, with the optimiser of that name, on detached images.
+    """Update a discriminator by a step on detached images.
+
+    Args:
+        stage: stage with a network and an optimiser called ``name``.
+        name: name of the discriminator.
+        real: real images ``(N, 3, H, W)``.
+        fake: generated images of the same shape.
 
     Returns:
-        The discriminator's loss.
+        Loss of the discriminator, detached.
     """
     with stage.mixed_precision():
         scores = discriminator_scores(stage.networks[name], real, fake.detach())
@@ -38,7 +44,15 @@ def update_discriminator(stage: Stage, name: str, real: Tensor, fake: Tensor) ->
 
 
 def adversarial_loss(stage: Stage, name: str, real: Tensor, fake: Tensor, reduction: Reduction) -> Tensor:
-    """The generator's loss under the stage's discriminator ``name``, whose own weights get no gradient."""
+    """Adversarial loss of a generator; the weights of the discriminator get no gradient.
+
+    Args:
+        stage: stage with a network called ``name``.
+        name: name of the discriminator.
+        real: real images ``(N, 3, H, W)``; they share BatchNorm with the generated images.
+        fake: generated images of the same shape.
+        reduction: reduction of the squared errors of the patch scores.
+    """
     discriminator = stage.networks[name]
     with frozen(discriminator), stage.mixed_precision():
         _, scores = discriminator_scores(discriminator, real, fake)

@@ -1,7 +1,7 @@
-"""The training loop, which all trained methods share.
+"""Training loop of all methods.
 
-A method brings a ``training.stage.Stage``: networks, optimisers, one step. The loop brings the rest: schedule, moving averages,
-checkpoints, history, progress, and the check that training has not collapsed.
+A method brings a ``training.stage.Stage``: networks, optimisers and a step. The loop brings the rest: schedule, moving averages,
+checkpoints, history, progress, and checks for collapse.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Training:
     """A finished training.
 
     Attributes:
-        weights: by network and parameter, on the CPU; moving averages where the stage asks for them.
-        history: losses, at most some 200 points, each the mean since the last.
-        seconds: spent, resumed parts included.
+        weights: tensors on the CPU, by network and parameter; moving averages for the networks in ``Stage.averaged``.
+        history: steps with mean losses since the point before; about 200 points.
+        seconds: time spent, parts before an interruption included.
     """
 
     weights: dict[str, dict[str, Tensor]]
@@ -54,13 +54,13 @@ def train(
 
     Args:
         stage: networks on the CPU, freshly initialised.
-        generator: the random state that the stage's samplers draw from.
-        checkpoint: written every minute, and when a signal stops the training; resuming from it gives the same bits as never
-            stopping. Once a training has collapsed it is not written any more.
+        generator: random state of the stage's samplers.
+        checkpoint: file that is written every minute, and when a signal stops the training. A resumed training gives the same
+            bits as an uninterrupted one. After a collapse the file is not written any more.
         report: called after every step with the step's number and losses.
 
     Raises:
-        TrainingCollapsed: the training has come to nothing (``benchmarks.training.health``).
+        TrainingCollapsed: a check of ``benchmarks.training.health`` has failed.
         Interrupted: a signal asked to stop.
     """
     settings = stage.training
@@ -88,7 +88,7 @@ def train(
 
 
 def prepare(stage: Stage) -> dict[str, AveragedModel]:
-    """Put a fresh stage's networks on the device, and return the moving averages that it asks for, by network."""
+    """Put a fresh stage's networks on the device in training mode. Returns moving averages of ``Stage.averaged``, by network."""
     for network in stage.networks.values():
         network.to(device()).to(memory_format=torch.channels_last).train()
         for block in residual_blocks(network) if stage.training.recompute else ():
@@ -100,7 +100,7 @@ def prepare(stage: Stage) -> dict[str, AveragedModel]:
 
 
 def advance(stage: Stage, averages: Mapping[str, AveragedModel], progress: Progress) -> dict[str, float]:
-    """One step with its learning rates, moving averages, checks and history. Returns its losses."""
+    """Do a step with its learning rates, moving averages, checks and history. Returns the losses of the step."""
     settings = stage.training
     decay = 0.5 ** (progress.step // settings.halve_every)
     for name, optimizer in stage.optimizers.items():
@@ -121,7 +121,7 @@ def advance(stage: Stage, averages: Mapping[str, AveragedModel], progress: Progr
 
 
 def _check(stage: Stage, losses: Mapping[str, float], progress: Progress) -> None:
-    """Raise TrainingCollapsed where losses, gradients or a discriminator say so."""
+    """Raise TrainingCollapsed if losses, gradients or a discriminator show a collapse."""
     check_losses(progress.step, losses)
     check_gradients(progress.step, stage.networks, progress.gradients)
     window = min(WINDOW, max(20, stage.training.steps // 3))
@@ -148,7 +148,7 @@ def _tensors(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _mean(records: list[dict[str, float]]) -> dict[str, float]:
-    """Mean of each loss over the steps that report it; a warm-up step may lack some."""
+    """Mean of each loss over the steps that have it; steps of a warm-up lack some losses."""
     columns: dict[str, list[float]] = {}
     for record in records:
         for name, value in record.items():

@@ -16,24 +16,24 @@ Pairs = tuple[Sequence[Image], Sequence[Image]]  # LR and HR images in the same 
 
 
 def clean_pairs(data: DatasetImages) -> Pairs:
-    """Bicubic LR against HR, Y and Z: the pairs that an unsupervised setting allows."""
+    """Bicubic LR images and HR images (Y and Z): the pairs that an unsupervised setting allows."""
     return data.y(), data.z()
 
 
 def degraded_pairs(data: DatasetImages) -> Pairs:
-    """Degraded LR against HR, for supervised upper references only."""
+    """Degraded LR images and HR images, for supervised upper references only."""
     pairs = data.pairs("pairs")
     return [pair.lr for pair in pairs], [pair.hr for pair in pairs]
 
 
 class PairStage(Stage):
-    """Trains the network ``sr`` on a pixel loss of pairs, and saves its moving average.
+    """Training of a network ``sr`` on a pixel loss of pairs; its moving average is saved.
 
     Args:
-        training: schedule.
+        training: the schedule.
         network: ``(N, 3, h, w)`` -> ``(N, 3, scale * h, scale * w)``, RGB in [0, 1].
         pairs: LR and HR images.
-        context: whose random state the sampler draws from.
+        context: inputs of the stage, with the random state of the sampler.
     """
 
     averaged = ("sr",)
@@ -46,11 +46,11 @@ class PairStage(Stage):
         self.sampler = context.sampler(training, *pairs)
 
     def loss(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-        """The pixel loss by its name, here the mean absolute error; ``sr`` and ``hr`` are ``(N, 3, H, W)`` float32."""
+        """Pixel loss by its name, here the mean absolute error; ``sr`` and ``hr`` are ``(N, 3, H, W)`` float32."""
         return {"l1": functional.l1_loss(sr, hr)}
 
     def enlarge_batch(self) -> tuple[Tensor, Tensor]:
-        """SR(lr) of the next batch of pairs, and hr."""
+        """Enlarge the next batch of pairs. Returns SR(lr) and hr, ``(N, 3, scale * P, scale * P)`` float32."""
         lr, hr = self.sampler.draw_pairs()
         with self.mixed_precision():
             sr: Tensor = self.networks["sr"](lr).float()
@@ -58,11 +58,11 @@ class PairStage(Stage):
         return sr, hr
 
     def step(self, index: int) -> dict[str, Tensor]:
-        """One step on the pixel loss of SR(lr) and hr."""
+        """Update SR on the pixel loss of a batch."""
         terms = self.loss(*self.enlarge_batch())
         descend(self.optimizers["sr"], total(terms))
         return detached(terms)
 
     def probe(self) -> tuple[Tensor, Tensor]:
-        """The last LR batch and its SR."""
+        """Last LR batch and its SR images."""
         return self.last

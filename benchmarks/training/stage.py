@@ -1,4 +1,4 @@
-"""The base class of training stages, and what a step is written with."""
+"""Base class of training stages, and helpers to write their steps."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from benchmarks.training import distributed
 
 @dataclass
 class Context:
-    """What a stage starts from.
+    """Inputs of a stage.
 
     Attributes:
         data: images of the data set.
-        generator: the random state that samplers draw from.
+        generator: random state of the samplers.
         needs: trained stages that the stage starts from, by name.
     """
 
@@ -41,7 +41,13 @@ class Context:
         return self.data.scale
 
     def sampler(self, training: TrainingSettings, images: Sequence[Image], paired: Sequence[Image] | None = None) -> PatchSampler:
-        """A sampler of batches of patches as the schedule asks for, drawn from the stage's random state."""
+        """Sampler of random patches in the sizes of the schedule, with the random state of the stage.
+
+        Args:
+            training: the schedule.
+            images: ``(H, W, 3)`` uint8 RGB each.
+            paired: the same images ``scale`` times larger, cut at the same places; None for unpaired training.
+        """
         return PatchSampler(
             images,
             patch_size=training.patch_size,
@@ -54,15 +60,16 @@ class Context:
 
 
 class Stage(ABC):
-    """A training stage of a method: networks, optimisers, and one step.
+    """A training stage of a method: networks, optimisers and a step.
 
     Attributes:
         networks: all networks with weights, by name; all are saved.
-        optimizers: by name, each with its base learning rate in ``learning_rates``.
-        averaged: networks whose moving average is saved in place of the last weights.
-        average_from: steps done before averaging starts.
-        discriminators: names of discriminator losses in what ``step`` returns; watched for being stuck.
-        guessing_loss: the loss of a discriminator that cannot tell; 0.5 for least squares with targets 1 and 0.
+        optimizers: optimisers by name.
+        learning_rates: base learning rate of each optimiser; the loop halves it by the schedule.
+        averaged: names of the networks whose moving average is saved in place of the last weights.
+        average_from: number of steps before averaging starts.
+        discriminators: names of discriminator losses among the losses of a step; the loop checks that they still learn.
+        guessing_loss: loss of a discriminator that cannot tell real from fake; 0.5 for least squares with targets 1 and 0.
     """
 
     networks: dict[str, nn.Module]
@@ -78,14 +85,21 @@ class Stage(ABC):
 
     @abstractmethod
     def step(self, index: int) -> dict[str, Tensor]:
-        """Do one optimisation step and return its loss terms, detached scalars."""
+        """Do an optimisation step.
+
+        Args:
+            index: number of steps done before.
+
+        Returns:
+            Loss terms by name, detached scalars.
+        """
 
     @abstractmethod
     def probe(self) -> tuple[Tensor, Tensor]:
-        """The last step's input and the output of the stage's main network, for the check for constant output."""
+        """Input ``(N, 3, h, w)`` and output ``(N, 3, H, W)`` of the main network in the last step, for the check for collapse."""
 
     def mixed_precision(self) -> AbstractContextManager[Any]:
-        """The context of forward passes: bfloat16 autocast where asked for and in hardware, or nothing."""
+        """Context of forward passes: autocast to bfloat16 if the settings ask for it and the device has it."""
         return torch.autocast(device().type, dtype=torch.bfloat16, enabled=effective_precision(self.training) == "bfloat16")
 
     def adam(self, *networks: str, learning_rate: float) -> Optimizer:
@@ -97,14 +111,25 @@ class Stage(ABC):
 def make_stage(
     cls: Callable[[Any, Context], Stage], settings: Any, data: DatasetImages, needs: Mapping[str, TrainedStage], seed: int
 ) -> tuple[Stage, torch.Generator]:
-    """A stage with fresh networks, and the random state that its samplers draw from; both follow from the seed."""
+    """Make a stage with fresh networks.
+
+    Args:
+        cls: class of the stage.
+        settings: instance of the stage's settings dataclass.
+        data: images of the data set.
+        needs: trained stages that the stage starts from, by name.
+        seed: seed of weights and batches.
+
+    Returns:
+        The stage, and the random state of its samplers.
+    """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     return cls(settings, Context(data, generator, needs)), generator
 
 
 def effective_precision(training: TrainingSettings) -> str:
-    """Precision of the forward passes: bfloat16 only where the device has it, for elsewhere it is slower than float32."""
+    """Precision of forward passes. bfloat16 is used on devices that have it; on others it would be slower than float32."""
     if device().type == "cuda":
         has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
@@ -113,25 +138,25 @@ def effective_precision(training: TrainingSettings) -> str:
 
 
 def descend(optimizer: Optimizer, loss: Tensor) -> None:
-    """One optimiser step down the gradient of ``loss``."""
+    """Step an optimiser down the gradient of ``loss``."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
 
 
 def total(terms: Mapping[str, Tensor]) -> Tensor:
-    """The sum of weighted loss terms."""
+    """Sum of weighted loss terms."""
     return torch.stack(list(terms.values())).sum()
 
 
 def detached(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Loss terms for the history, cut from their graphs."""
+    """Loss terms without their graphs, for the history."""
     return {name: term.detach() for name, term in terms.items()}
 
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Gradients pass through the network, and its own weights get none."""
+    """Keep gradients from a network's weights, inside the block; they still pass through the network."""
     network.requires_grad_(False)
     try:
         yield

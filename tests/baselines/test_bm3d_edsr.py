@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch.nn.functional import interpolate
 
-from baselines import bm3d_edsr
-from baselines.bm3d_edsr import BM3DEDSR, SMALLEST_SIDE, Pixels, cached_image, denoise, noise_level
+from baselines.bm3d_edsr import method as bm3d_edsr
+from baselines.bm3d_edsr.method import BM3DEDSR, SMALLEST_SIDE, Pixels, cached_image, denoise, noise_level
 from baselines.edsr.method import EDSR
 from benchmarks.catalog.methods import get_method
 from benchmarks.core.errors import UsageError

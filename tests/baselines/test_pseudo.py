@@ -11,12 +11,10 @@ from torch.nn.functional import l1_loss
 from baselines.pseudo_supervision.method import PseudoSupervision
 from baselines.pseudo_supervision.stage import PseudoStage
 from benchmarks.api.method import TrainedStage
-from benchmarks.catalog.profiles import load_profile
 from benchmarks.training.stage import make_stage
-from tests.training.test_steps import DATA, adam, assert_same_steps, fool_loss, judge_step, update, weights
-from tests.training.test_training import trained
+from tests.helpers.stages import DATA, PROFILE, trained
+from tests.helpers.steps import adam, assert_same_steps, discriminator_step, generator_loss, update, weights
 
-PROFILE = load_profile("smoke")
 NEEDS = {"edsr": trained("edsr")}
 
 
@@ -46,9 +44,9 @@ def test_a_step_is_both_discriminators_then_the_generators_then_sr_on_pseudo_pai
         x, (y, z) = twin.x.draw(), twin.pairs.draw_pairs()
         degraded = nets["g_yx"](y)
         clean, pseudo, same = nets["g_xy"](x), nets["g_xy"](degraded), nets["g_xy"](y)
-        judge_step(nets["d_y"], d_y, y, clean)
-        judge_step(nets["d_x"], d_x, x, degraded)
-        adversarial = fool_loss(nets["d_y"], y, clean) + fool_loss(nets["d_x"], x, degraded)
+        discriminator_step(nets["d_y"], d_y, y, clean)
+        discriminator_step(nets["d_x"], d_x, x, degraded)
+        adversarial = generator_loss(nets["d_y"], y, clean) + generator_loss(nets["d_x"], x, degraded)
         update(g, adversarial + l1_loss(pseudo, y) + 2 * l1_loss(same, y))
         update(sr, l1_loss(nets["sr"](pseudo.detach()), z))
     assert_same_steps(before, ours, nets)

@@ -30,10 +30,8 @@ from benchmarks.training.networks.basicsr import msrresnet, vgg_discriminator
 from benchmarks.training.networks.vgg import VGGFeatures
 from benchmarks.training.networks.vgg_layers import VGG_LAYERS
 from benchmarks.training.stage import Stage, make_stage
-from tests.training.test_steps import DATA, assert_same_steps, update, weights
-from tests.training.test_training import trained
-
-PROFILE = load_profile("smoke")
+from tests.helpers.stages import DATA, PROFILE, trained
+from tests.helpers.steps import assert_same_steps, update, weights
 
 
 def count(network: nn.Module) -> int:
@@ -122,7 +120,7 @@ def test_a_training_that_ends_in_the_pixel_phase_keeps_what_it_learnt(steps: int
     settings = replace(settings, training=replace(settings.training, steps=steps), pixel_steps=5)
     stage, generator = make_stage(SRGANStage, settings, DATA, {}, seed=0)
     before = weights(stage.networks)["sr"]
-    saved, _, _ = train(stage, generator, tmp_path / "none")
+    saved = train(stage, generator, tmp_path / "none").weights
     assert torch.equal(before, weights(stage.networks)["sr"]) == (steps == 0)
     assert all(torch.equal(saved["sr"][name], tensor) for name, tensor in stage.networks["sr"].state_dict().items())
 
@@ -161,7 +159,7 @@ def test_the_method_enlarges_by_the_last_stage() -> None:
 
 def test_a_guessing_discriminator_has_the_loss_that_the_health_check_looks_for() -> None:
     blind = torch.zeros(4, 1)
-    assert SRGANStage.guessing == pytest.approx(float(cross_entropy(blind, 1.0) + cross_entropy(blind, 0.0)))
+    assert SRGANStage.guessing_loss == pytest.approx(float(cross_entropy(blind, 1.0) + cross_entropy(blind, 0.0)))
 
 
 def test_another_patch_size_is_refused() -> None:
@@ -209,7 +207,7 @@ def test_features_are_those_of_torchvisions_vgg19(tmp_path: Path, monkeypatch: p
     state = {f"features.{name}": tensor for name, tensor in network.state_dict().items()}
     torch.save({**state, "classifier.0.bias": torch.zeros(1)}, path)
     asked: list[str] = []
-    monkeypatch.setattr("baselines.vgg.fetch", lambda card: asked.append(card.name) or {"trunk": path})
+    monkeypatch.setattr("benchmarks.training.networks.vgg.fetch", lambda card: asked.append(card.name) or {"trunk": path})
     image = torch.rand(1, 3, 48, 48)
     with torch.no_grad():
         for layer in VGG_LAYERS["vgg19"]:
@@ -219,9 +217,9 @@ def test_features_are_those_of_torchvisions_vgg19(tmp_path: Path, monkeypatch: p
 
 def test_the_network_of_the_loss_is_a_setting_that_the_cell_names() -> None:
     cells = {cell.label: cell for cell in make_plan(load_profile("paper"), ["srgan-paired"]) if cell.kind == "train"}
-    assert list(cells["srgan"].settings["weights"]) == list(cells["srgan-paired"].settings["weights"]) == ["vgg19"]
+    assert list(cells["srgan"].settings.weights) == list(cells["srgan-paired"].settings.weights) == ["vgg19"]
     other = ["stages.srgan.vgg=vgg16", "stages.srgan.vgg_layer=conv5_3"]
     cells = {cell.label: cell for cell in make_plan(load_profile("paper", other), ["srgan-paired"]) if cell.kind == "train"}
-    assert list(cells["srgan-paired"].settings["weights"]) == ["lpips-vgg"]
+    assert list(cells["srgan-paired"].settings.weights) == ["lpips-vgg"]
     with pytest.raises(UsageError, match="vgg_layer conv5_4: vgg16 has conv2_2, conv3_3, conv4_3, conv5_3"):
         load_profile("paper", other[:1])

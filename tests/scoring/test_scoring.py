@@ -45,7 +45,7 @@ def images(count: int, sides: Sequence[int] = (176, 184)) -> dict[str, Load]:
 
 
 def test_threads_and_chunks_change_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    protocols = list(PROTOCOLS.values())
+    protocols = [get_protocol(name) for name in PROTOCOLS]
     expected = score_pairs(protocols, [*BASIC, DIFFERENCE], images(5), threads=1)
     assert expected.shifts["aligned-rgb"] == dict.fromkeys(images(5), (2, -3))
     for threads, chunk in ((2, 16), (3, 2), (1, 1)):

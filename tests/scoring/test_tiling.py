@@ -6,21 +6,21 @@ from functools import cache
 
 import pytest
 import torch
-from benchmarks.catalog.registry import METHODS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.api.method import Descriptor, Method
+from benchmarks.catalog.methods import methods
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import UsageError
 from benchmarks.planning.untrained import untrained_method
 from benchmarks.scoring.receptive_field import receptive_field
 from benchmarks.scoring.tiling import enlarge, margin
 
-LOCAL = [name for name in METHODS if name not in ("bm3d-edsr", "realsr", "realesrgan")]
-NOT_LOCAL = [name for name in METHODS if name not in LOCAL]
+LOCAL = [name for name in methods() if name not in ("bm3d-edsr", "realsr", "realesrgan")]
+NOT_LOCAL = [name for name in methods() if name not in LOCAL]
 
 
 @cache
@@ -67,7 +67,6 @@ def test_the_stated_receptive_field_is_no_smaller_than_the_true_one(name: str) -
     assert seen >= side // 2 - 3, "the bound is loose: tiles would be wasted"
 
 
-@pytest.mark.train
 @pytest.mark.network
 @pytest.mark.parametrize("name", NOT_LOCAL)
 def test_without_a_receptive_field_seams_are_small(name: str) -> None:

@@ -6,52 +6,18 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from benchmarks.catalog.registry import STAGES
 from torch import Tensor, nn
 
-from benchmarks.api.method import TrainedStage
-from benchmarks.catalog.methods import get_stage
-from benchmarks.catalog.profiles import load_profile
+from benchmarks.catalog.methods import stages
 from benchmarks.core.errors import TrainingCollapsed, UsageError
-from benchmarks.core.lazy import resolve
-from benchmarks.data.cards import load_dataset_card
-from benchmarks.data.dataset import Dataset
-from benchmarks.training import loop as training
+from benchmarks.training import loop
 from benchmarks.training.checkpoints import Progress
 from benchmarks.training.loop import advance, prepare, residual_blocks, train
-from benchmarks.training.stage import Context, Stage, descend
-
-PROFILE = load_profile("smoke")
-DATA = Dataset(load_dataset_card("demo-photos"), PROFILE.degradation, PROFILE.track2_like)
-STEPS = 8
-
-
-def shortened(stage: str) -> Any:
-    settings = PROFILE.stages[stage]
-    both_phases = {"pixel_steps": STEPS // 2} if hasattr(settings, "pixel_steps") else {}
-    return replace(settings, training=replace(settings.training, steps=STEPS, halve_every=3), **both_phases)
-
-
-def trained(stage: str) -> TrainedStage:
-    """The stage with the weights that it starts from, and so for all that it needs."""
-    networks = fresh(stage, torch.Generator()).networks
-    return TrainedStage(shortened(stage), {name: network.state_dict() for name, network in networks.items()}, 4)
-
-
-def fresh(stage: str, generator: torch.Generator) -> Stage:
-    needs = {name: trained(name) for name in get_stage(stage).needs}
-    torch.manual_seed(generator.initial_seed())
-    made: Stage = resolve(get_stage(stage).target)(shortened(stage), Context(DATA, generator, needs))
-    return made
-
-
-def make(stage: str, seed: int = 5) -> tuple[Stage, torch.Generator]:
-    generator = torch.Generator().manual_seed(seed)
-    return fresh(stage, generator), generator
+from benchmarks.training.stage import Stage, descend
+from tests.helpers.stages import PROFILE, STEPS, fresh, seeded
 
 
 def equal(a: dict[str, dict[str, Tensor]], b: dict[str, dict[str, Tensor]]) -> bool:
@@ -62,36 +28,37 @@ class Stopped(Exception):
     pass
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.train
+@pytest.mark.parametrize("stage", stages())
 def test_same_seed_same_bits_and_resuming_changes_nothing(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(2)
-    monkeypatch.setattr("baselines.srgan.SRGANStage.features", nn.Identity())  # in place of VGG16, which needs weights
-    whole, history, _ = train(*make(stage), tmp_path / "none")
-    again, _, _ = train(*make(stage), tmp_path / "none")
-    assert equal(whole, again)
-    other, _, _ = train(*make(stage, seed=6), tmp_path / "none")
-    assert not equal(whole, other)
+    monkeypatch.setattr("baselines.srgan.stage.SRGANStage.features", nn.Identity())  # in place of VGG16, which needs weights
+    whole = train(*seeded(stage), tmp_path / "none")
+    again = train(*seeded(stage), tmp_path / "none")
+    assert equal(whole.weights, again.weights)
+    other = train(*seeded(stage, seed=6), tmp_path / "none")
+    assert not equal(whole.weights, other.weights)
 
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
 
     def stop(step: int, losses: dict[str, float]) -> None:
         if step == 6:  # after the checkpoint of step 5
             raise Stopped
 
     with pytest.raises(Stopped):
-        train(*make(stage), tmp_path / "checkpoint.pt", stop)
+        train(*seeded(stage), tmp_path / "checkpoint.pt", stop)
     seen: list[int] = []
-    resumed, resumed_history, _ = train(*make(stage), tmp_path / "checkpoint.pt", lambda step, losses: seen.append(step))
+    resumed = train(*seeded(stage), tmp_path / "checkpoint.pt", lambda step, losses: seen.append(step))
     assert seen == [6, 7, 8]
-    assert equal(whole, resumed)
-    assert history == resumed_history
-    assert [point["step"] for point in history] == list(range(1, STEPS + 1))
+    assert equal(whole.weights, resumed.weights)
+    assert whole.history == resumed.history
+    assert [point["step"] for point in whole.history] == list(range(1, STEPS + 1))
 
 
 def test_a_corrupt_checkpoint_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(UsageError, match="corrupt checkpoint"):
-        train(*make("edsr"), tmp_path / "checkpoint.pt")
+        train(*seeded("edsr"), tmp_path / "checkpoint.pt")
 
 
 class Toy(Stage):
@@ -173,7 +140,7 @@ def test_a_gradient_that_calms_down_or_only_spikes_is_left_alone(gradient: Calla
 
 
 def test_the_watch_goes_on_where_a_checkpoint_left_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
 
     def stop(step: int, losses: dict[str, float]) -> None:
         if step == 206:  # five steps into the explosion
@@ -190,7 +157,7 @@ def test_the_watch_goes_on_where_a_checkpoint_left_it(tmp_path: Path, monkeypatc
 
 def test_a_stage_says_what_a_guessing_discriminator_loses(tmp_path: Path) -> None:
     blind, judging = Toy(lambda step: 1.386), Toy(lambda step: 0.5, steps=400)
-    blind.guessing = judging.guessing = 2 * math.log(2)
+    blind.guessing_loss = judging.guessing_loss = 2 * math.log(2)
     with pytest.raises(TrainingCollapsed, match="d has only guessed for 200 steps"):
         train(blind, torch.Generator(), tmp_path / "c")
     train(judging, torch.Generator(), tmp_path / "c")
@@ -198,7 +165,7 @@ def test_a_stage_says_what_a_guessing_discriminator_loses(tmp_path: Path) -> Non
 
 def test_healthy_training_is_left_alone_and_the_rate_halves(tmp_path: Path) -> None:
     toy = Toy(lambda step: 0.2 + 0.2 * (step % 2), steps=400)
-    _, history, _ = train(toy, torch.Generator(), tmp_path / "c")
+    history = train(toy, torch.Generator(), tmp_path / "c").history
     assert toy.rates[:21] == [0.1] * 10 + [0.05] * 10 + [0.025]
     assert len(history) == 200
     assert all(point["d"] == pytest.approx(0.3) for point in history)
@@ -206,11 +173,11 @@ def test_healthy_training_is_left_alone_and_the_rate_halves(tmp_path: Path) -> N
 
 @pytest.mark.train
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.network] * bool(s.weights_of)) for name, s in STAGES.items()]
+    "name", [pytest.param(name, marks=[pytest.mark.network] * bool(entry.weights_of)) for name, entry in stages().items()]
 )
 def test_residual_blocks_computed_twice_give_the_same_bits(name: str) -> None:
-    """And less is kept for the backward pass, where the stage trains residual blocks at all."""
-    found = []
+    """Fewer numbers are kept for the backward pass, if the stage trains residual blocks at all."""
+    runs = []
     for recompute in (False, True):
         stage = fresh(name, torch.Generator().manual_seed(1))
         stage.training = replace(stage.training, recompute=recompute)
@@ -223,8 +190,8 @@ def test_residual_blocks_computed_twice_give_the_same_bits(name: str) -> None:
 
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             losses = [advance(stage, {}, Progress(step=step)) for step in range(2)]
-        found.append((losses, {key: network.state_dict() for key, network in stage.networks.items()}, sum(kept)))
-    (losses, weights, most), (same_losses, same_weights, less) = found
+        runs.append((losses, {key: network.state_dict() for key, network in stage.networks.items()}, sum(kept)))
+    (losses, weights, most), (same_losses, same_weights, less) = runs
     assert losses == same_losses
     for network, tensors in weights.items():
         for key, tensor in tensors.items():
@@ -235,7 +202,7 @@ def test_residual_blocks_computed_twice_give_the_same_bits(name: str) -> None:
 
 def test_moving_averages_are_what_is_saved(tmp_path: Path) -> None:
     toy = Toy(lambda step: 0.2, steps=30, ema=0.9)
-    weights, _, _ = train(toy, torch.Generator(), tmp_path / "c")
+    weights = train(toy, torch.Generator(), tmp_path / "c").weights
     expected = toy.path[0]
     for weight in toy.path[1:]:
         expected = 0.9 * expected + 0.1 * weight

@@ -11,13 +11,13 @@ from benchmarks.scoring.protocol import Protocol, Score
 
 
 def compare_aligned(sr: Image, hr: Image) -> Score:
-    """PSNR and SSIM of the overlap at the shift with the least mean squared error."""
+    """PSNR and SSIM of two ``(H, W, 3)`` images over their overlap, at the shift with the least mean squared error."""
     shift = best_overlap(sr, hr)
     return replace(compare_rgb(*overlap(sr, hr, shift), border=0), shift=shift)
 
 
 def aligned_view(sr: Image, hr: Image, score: Score) -> tuple[Image, Image]:
-    """The overlap of both images at the shift of the score."""
+    """Overlap of SR and HR image at the shift of their score."""
     return overlap(sr, hr, score.shift or (0, 0))
 
 

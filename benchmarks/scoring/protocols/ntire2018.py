@@ -1,4 +1,4 @@
-"""The scorer of the NTIRE 2018 challenge: central window, best shift, mean matched."""
+"""Scorer of the NTIRE 2018 challenge: central window, best shift, mean matched."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from benchmarks.scoring.comparisons import shaved
 from benchmarks.scoring.protocol import Protocol, Score
 
 SCALE = 4
-BORDER = 10  # pixels that the challenge's scorer drops: 6 + scale
+BORDER = 10  # pixels that the challenge's scorer shaves: 6 + scale
 SMALLEST = SMALLEST_SEARCH + 2 * BORDER
 
 
 def windows(sr: Image, hr: Image) -> tuple[Image, Image]:
-    """Steps 1 and 2 of the scorer: the part of the SR image where windows lie, and the HR image's central window."""
+    """Steps 1 and 2 of the scorer: shave borders and cut windows.
+
+    Args:
+        sr: ``(H, W, 3)`` uint8 RGB.
+        hr: ``(H, W, 3)`` uint8 RGB.
+
+    Returns:
+        The part of the SR image that windows are cut from, ``(140, 140, 3)``, and the HR image's central window, ``(60, 60, 3)``.
+    """
     height, width = (side // SCALE * SCALE for side in hr.shape[:2])
     result, truth = (shaved(image[:height, :width], BORDER) for image in (sr, hr))
     top, left = ((side - WINDOW) // 2 for side in truth.shape[:2])
@@ -30,7 +38,7 @@ def compare_windows(sr: Image, hr: Image, rescale: bool) -> Score:
 
     Args:
         sr: ``(H, W, 3)`` uint8 RGB.
-        hr: likewise, of the same size.
+        hr: ``(H, W, 3)`` uint8 RGB.
         rescale: match the mean of each window to the HR window's before PSNR.
     """
     area, target = windows(sr, hr)
@@ -38,7 +46,7 @@ def compare_windows(sr: Image, hr: Image, rescale: bool) -> Score:
     return Score(value, _window_ssim(area.tobytes(), target.tobytes()), shift)
 
 
-@lru_cache(maxsize=64)  # entries of 70 kB: with and without the rescale it is the same search, most of the scorer's time
+@lru_cache(maxsize=64)  # entries of 70 kB: the search, most of the scorer's time, is the same with and without the rescale
 def _window_ssim(area: bytes, target: bytes) -> float:
     planes = (
         np.frombuffer(pixels, np.uint8).reshape(side, side, 3) for pixels, side in ((area, SMALLEST_SEARCH), (target, WINDOW))

@@ -1,4 +1,4 @@
-"""Plain RGB."""
+"""RGB, whole image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Luma with shaved borders, the protocol of the field's tables."""
+"""Luma with shaved borders, the protocol of most published tables."""
 
 from __future__ import annotations
 

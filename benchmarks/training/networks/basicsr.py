@@ -13,7 +13,7 @@ REMOVED = "torchvision.transforms.functional_tensor"
 
 
 def supply_removed_module() -> None:
-    """Put a stand-in for the removed module, of which BasicSR needs this one name, into ``sys.modules``."""
+    """Put a stand-in for the removed module into ``sys.modules``, with the single function that BasicSR needs of it."""
     from torchvision.transforms.functional import rgb_to_grayscale
 
     module = types.ModuleType(REMOVED)
@@ -52,8 +52,8 @@ def vgg_discriminator(*, channels: int) -> nn.Module:
     from basicsr.archs.discriminator_arch import VGGStyleDiscriminator
 
     network = VGGStyleDiscriminator(num_in_ch=3, num_feat=channels, input_size=128)
-    # After this layer it takes a view that only contiguous memory allows.
-    network.bn4_1.register_forward_hook(lambda module, given, made: made.contiguous())
+    # The network takes a view after this layer, which needs contiguous memory.
+    network.bn4_1.register_forward_hook(lambda module, inputs, features: features.contiguous())
     return network  # type: ignore[no-any-return]
 
 

@@ -12,7 +12,7 @@ from benchmarks.api.method import TrainedStage
 from benchmarks.training.networks.basicsr import edsr_network
 from benchmarks.training.networks.settings import EDSRSettings
 
-RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, which the network adds to its output
+RGB_MEAN = (0.4488, 0.4371, 0.4040)  # mean colour of DIV2K, which BasicSR's network adds to its output
 
 
 class EDSRNetwork(nn.Module):
@@ -39,11 +39,11 @@ class EDSRNetwork(nn.Module):
 
 
 def trained_edsr(stage: TrainedStage, weights: Mapping[str, Tensor] | None = None) -> EDSRNetwork:
-    """A network of the size of the stage ``edsr``.
+    """EDSR in the size of the stage ``edsr``, with trained weights.
 
     Args:
         stage: the trained stage ``edsr``.
-        weights: of a later stage that went on from it; the stage's own where None.
+        weights: weights of a later stage that fine-tuned the network; None for the weights of ``stage``.
     """
     network = EDSRNetwork(stage.settings, stage.scale)
     network.load_state_dict(stage.weights["sr"] if weights is None else weights)

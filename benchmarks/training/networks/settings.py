@@ -16,10 +16,10 @@ class EDSRSettings:
 
     Attributes:
         training: the schedule.
-        channels: of all convolutions.
-        blocks: residual blocks.
+        channels: channels of all convolutions.
+        blocks: number of residual blocks.
         res_scale: factor of each residual.
-        global_skip: a deviation for small budgets: add the bicubic upscale, start with a zero last layer.
+        global_skip: add the bicubic upscale, and start with a zero last layer: a deviation for small budgets.
     """
 
     training: TrainingSettings

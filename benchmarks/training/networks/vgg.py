@@ -9,15 +9,15 @@ from benchmarks.data.acquisition.weights import fetch, load_weight_card
 from benchmarks.scoring.trunks import trunk_state
 from benchmarks.training.networks.vgg_layers import VGG_CARDS, VGG_LAYERS
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # colours of ImageNet
 
 
 class VGGFeatures(nn.Module):
-    """Output of a convolution of VGG, trained on ImageNet, before its activation.
+    """Features of VGG, trained on ImageNet: the output of a convolution before its activation.
 
     Args:
         network: ``vgg16`` or ``vgg19``.
-        layer: one of the network's in ``VGG_LAYERS``.
+        layer: name of a convolution in ``VGG_LAYERS``.
 
     Raises:
         WeightsMissing: the weights are neither cached nor obtainable.

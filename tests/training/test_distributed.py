@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from benchmarks.core.errors import BenchmarkError, UsageError
-from benchmarks.training import distributed as parallel
+from benchmarks.training import distributed
 from benchmarks.training.stage import Stage
 from tests.conftest import ROOT, Run
 
@@ -23,27 +23,30 @@ TOLERANCE = 1e-5
 
 
 def gradients(name: str) -> dict[str, torch.Tensor]:
-    """Of every update of a step, by update and network; what BatchNorm remembers; the losses.
+    """Gradients of every update of a step, by update and network; running statistics of BatchNorm; losses.
 
-    Nothing moves in this step: Adam makes whole steps of the rounding of vanishing gradients.
+    No weight moves in this step: Adam makes whole steps of the rounding of vanishing gradients.
     """
     from benchmarks.training.loop import prepare
-    from tests.measuring.test_textbook import twin, watched
+    from tests.helpers.stages import with_all_terms
+    from tests.helpers.steps import record_gradients
 
-    stage = twin(name)
+    stage = with_all_terms(name)
     prepare(stage)
     set_rates(stage, 0.0)
-    seen = watched(stage.optimizers, stage.networks, lambda: None)
+    recorded = record_gradients(stage.optimizers, stage.networks, lambda: None)
     torch.manual_seed(11)
-    losses = parallel.mean_values(stage.step(0))
-    found = {f"{number} {update} {net}": value for number, (update, nets) in enumerate(seen) for net, value in nets.items()}
+    losses = distributed.mean_values(stage.step(0))
+    by_update = {
+        f"{number} {update} {net}": value for number, (update, nets) in enumerate(recorded) for net, value in nets.items()
+    }
     statistics = {
         f"{net} {key}": value.clone() for net, module in stage.networks.items() for key, value in module.named_buffers()
     }
     set_rates(stage, 1e-3)
     stage.step(1)
-    parallel.check_equal(stage.networks)
-    return {**found, **statistics, **{loss: torch.tensor(value) for loss, value in losses.items()}}
+    distributed.check_equal(stage.networks)
+    return {**by_update, **statistics, **{loss: torch.tensor(value) for loss, value in losses.items()}}
 
 
 def set_rates(stage: Stage, rate: float) -> None:
@@ -68,19 +71,18 @@ def processes(*arguments: str, count: int = 2) -> None:
 
 def write_gradients(folder: str) -> None:
     torch.set_num_threads(1)
-    parallel.start()
-    found = {name: gradients(name) for name in STAGES}
-    torch.save(found, Path(folder) / f"{parallel.rank()}.pt")
+    distributed.start()
+    torch.save({name: gradients(name) for name in STAGES}, Path(folder) / f"{distributed.rank()}.pt")
     broken = nn.Linear(2, 2)
-    nn.init.constant_(broken.weight, float(parallel.rank()))
+    nn.init.constant_(broken.weight, float(distributed.rank()))
     with pytest.raises(BenchmarkError, match="the weights of the 2 processes have come apart"):
-        parallel.check_equal({"broken": broken})
-    parallel.leave()
+        distributed.check_equal({"broken": broken})
+    distributed.leave()
 
 
 @pytest.mark.train
 def test_a_step_on_two_processes_is_one_on_the_joined_batch(tmp_path: Path) -> None:
-    processes("-c", f"from tests.training.test_parallel import write_gradients; write_gradients({str(tmp_path)!r})")
+    processes("-c", f"from tests.training.test_distributed import write_gradients; write_gradients({str(tmp_path)!r})")
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     for name in STAGES:
         whole = gradients(name)
@@ -113,6 +115,6 @@ def test_torchrun_trains_as_one_process_does(tmp_path: Path, command: Run) -> No
 
 
 def test_a_batch_that_cannot_be_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "size", lambda: 2)
+    monkeypatch.setattr(distributed, "size", lambda: 2)
     with pytest.raises(UsageError, match="batch_size 5 cannot be shared out among 2 processes"):
-        parallel.own_share(5)
+        distributed.own_share(5)
