@@ -1,1 +1,1 @@
-"""Result files: their records, their folders, what they say about machine and code, and trained stages read back."""
+"""Result files: records, names of files and folders, machine and versions, and trained stages read back."""

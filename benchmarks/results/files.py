@@ -1,4 +1,4 @@
-"""Result files: one ``result.json`` per cell. They are the truth; everything else is made from them."""
+"""Reading and writing of result files. They are the truth: tables, reports and the MLflow mirror are made from them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from benchmarks.core.strict import parse_json
 from benchmarks.results.record import COMPLETE, EvaluationResult, Result, TrainingResult, refuse_contradictions
 
 SCHEMA = 3
-LARGEST = 1 << 26  # bytes of a file; the paper profile's have less than one million
+LARGEST = 1 << 26  # bytes of a file; with the paper profile files have less than one million
 KINDS: dict[str, type[TrainingResult] | type[EvaluationResult]] = {"train": TrainingResult, "evaluate": EvaluationResult}
-NUMBERS = ("scores", "summary", "history")  # fields in which infinite numbers can be
+INFINITE = ("inf", "-inf")  # texts for numbers that JSON lacks
+NUMBERS = frozenset(("scores", "summary", "history"))  # fields that can hold infinite numbers
 REQUIRED = ("schema", "status", "cell", "settings", "data", "seconds", "finished_at", "environment", "git")
 
 MEND = "move it away, or recompute the cell with --force"
@@ -31,10 +32,10 @@ def write_result(path: Path, result: Result) -> None:
 
 
 def read_result(path: Path) -> TrainingResult | EvaluationResult:
-    """Read a ``result.json``. A file of an older schema is upgraded in memory and left as it is.
+    """Read a ``result.json``. The content of a file with an older schema is upgraded in memory; the file stays as it is.
 
     Raises:
-        UsageError: the file is corrupt, contradicts itself, or is of a schema that this version does not know.
+        UsageError: the file is corrupt, contradicts itself, or has a schema that this version does not know.
     """
     try:
         return to_result(_upgraded(_parse(path), path))
@@ -44,14 +45,14 @@ def read_result(path: Path) -> TrainingResult | EvaluationResult:
 
 
 def to_result(data: Any) -> TrainingResult | EvaluationResult:
-    """Plain data of the present schema as a record. Raises ValueError where it is none."""
+    """Convert plain data of the present schema to a record. Raises ValueError for missing, invalid or contradictory fields."""
     missing = [key for key in REQUIRED if not isinstance(data, dict) or key not in data]
     if missing:
         raise ValueError(f"no {', '.join(missing)}")
     kind = data["cell"].get("kind") if isinstance(data["cell"], dict) else None
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"cell.kind is {kind!a:.40}, neither of {', '.join(KINDS)}")
-    numbers = {key: _with_infinity(data[key]) for key in NUMBERS if key in data}
+    numbers = {key: _with_infinity(data[key]) for key in NUMBERS & data.keys()}
     try:
         result = msgspec.convert({**data, **numbers}, KINDS[kind])
     except msgspec.ValidationError as error:
@@ -61,9 +62,25 @@ def to_result(data: Any) -> TrainingResult | EvaluationResult:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema of result files, of both kinds. Infinite numbers stand in files as the texts ``inf`` and ``-inf``."""
+    """The JSON schema of result files of the present schema, both kinds; ``docs/result.schema.json`` is generated from it."""
     schemas, components = msgspec.json.schema_components(KINDS.values(), ref_template="#/$defs/{name}")
+    for component in components.values():
+        component["description"] = component["description"].partition("\n")[0]
+        for field in NUMBERS & component["properties"].keys():
+            component["properties"][field] = _allow_infinity(component["properties"][field])
+    components["Interval"] = _allow_infinity(components["Interval"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "anyOf": list(schemas), "$defs": components}
+
+
+def _allow_infinity(schema: Any) -> Any:
+    """A JSON schema in which every number may also be one of the texts for infinity."""
+    if isinstance(schema, list):
+        return [_allow_infinity(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") == "number":
+        return {"anyOf": [schema, {"enum": list(INFINITE)}]}
+    return {key: _allow_infinity(item) for key, item in schema.items()}
 
 
 def _parse(path: Path) -> Any:
@@ -75,12 +92,12 @@ def _parse(path: Path) -> Any:
 
 
 def _from_1(result: dict[str, Any]) -> dict[str, Any]:
-    """Before schema 2 only complete cells had a file."""
+    """Schema 1 to 2: until then only complete cells had a file."""
     return {**result, "schema": 2, "status": COMPLETE}
 
 
 def _from_2(result: dict[str, Any]) -> dict[str, Any]:
-    """Before schema 3 the settings of a stage stood beside threads and weights; bicubic had the parameters of track2-like."""
+    """Schema 2 to 3: a stage's settings move out of the fields beside threads and weights; bicubic loses unused parameters."""
     upgraded = {**result, "schema": 3}
     settings, cell, data = (result.get(key) for key in ("settings", "cell", "data"))
     if isinstance(cell, Mapping) and cell.get("kind") == "train" and isinstance(settings, Mapping):
@@ -95,7 +112,7 @@ UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2
 
 
 def _upgraded(result: Any, path: Path) -> Any:
-    """The result in the present schema; data without a schema are left for ``to_result`` to refuse."""
+    """The result in the present schema; data without a schema stay as they are, for ``to_result`` to refuse."""
     schema = result.get("schema") if isinstance(result, dict) else None
     while type(schema) is int and schema in UPGRADES:
         result = UPGRADES[schema](result)
@@ -106,7 +123,7 @@ def _upgraded(result: Any, path: Path) -> Any:
 
 
 def to_json(value: Any) -> str:
-    """JSON text; infinite numbers, which JSON lacks, as the texts ``inf`` and ``-inf``. Raises ValueError for NaN."""
+    """JSON text; infinite numbers become the texts ``inf`` and ``-inf``. Raises ValueError for NaN."""
     return json.dumps(_without_infinity(value), indent=1, allow_nan=False)
 
 
@@ -123,4 +140,4 @@ def _with_infinity(value: Any) -> Any:
         return {key: _with_infinity(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_with_infinity(item) for item in value]
-    return float(value) if value in ("inf", "-inf") else value
+    return float(value) if value in INFINITE else value

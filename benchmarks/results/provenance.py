@@ -20,28 +20,28 @@ DISTRIBUTIONS = (
 
 @lru_cache(maxsize=1)
 def environment() -> Environment:
-    """Machine and versions, without importing any of the packages."""
+    """Machine, and versions of installed packages, without importing them."""
     return Environment(
         python=platform.python_version(),
         platform=platform.platform(),
         processor=_processor(),
         host=socket.gethostname(),
-        versions={name: found for name in DISTRIBUTIONS if (found := _version(name))},
+        versions={name: installed for name in DISTRIBUTIONS if (installed := _version(name))},
     )
 
 
 def differences(old: Environment, new: Environment) -> list[str]:
-    """How two environments differ in what can move a number: Python, processor, the old one's packages; each as it is and was."""
+    """Differences that can move a number, as texts: Python, processor, and versions of the packages of the old environment."""
     pairs = {name: (getattr(old, name) or None, getattr(new, name) or None) for name in ("python", "processor")}
-    pairs |= {name: (found, new.versions.get(name)) for name, found in old.versions.items()}
+    pairs |= {name: (version, new.versions.get(name)) for name, version in old.versions.items()}
     return [f"{name} {now} (was: {then})" for name, (then, now) in pairs.items() if then != now]
 
 
 @lru_cache(maxsize=1)
 def git() -> Git:
-    """Commit and whether the work tree differs from it.
+    """Commit of the code, and whether the work tree differs from it.
 
-    Both are None outside of a checkout of this project: another repository in which the package lies is not asked.
+    Both are None outside of a checkout of this project; the commit of another repository around the package does not count.
     """
     top = _git("rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != ROOT:
@@ -52,10 +52,10 @@ def git() -> Git:
 
 def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10, check=True)
+        process = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return process.stdout.strip()
 
 
 def _version(distribution: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Records of results: the typed, validated content of a ``result.json``, whoever wrote it."""
+"""Records of results: the typed, validated content of a ``result.json``."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ LARGEST_STEP = 1e12
 
 @dataclass(frozen=True)
 class CellRecord:
-    """The cell that was computed.
+    """Identity of the computed cell.
 
     Attributes:
         id: hash of the identity.
         kind: ``train`` or ``evaluate``.
         label: name of the stage or of the method.
         dataset: name of the data set.
-        seed: of training; None where nothing is random.
-        needs: ids of the cells that it started from, by stage.
-        code: the code's name and digest.
+        seed: of training; None if nothing is random.
+        needs: ids of the cells that it builds on, by stage.
+        code: name and digest of the code.
     """
 
     id: Name
@@ -50,7 +50,7 @@ class TrainingSettingsRecord:
     Attributes:
         stage: fields of the stage's settings, as plain data.
         threads: of torch on a CPU.
-        weights: digests of the published weights that losses use, by card.
+        weights: digests of published weights that losses use, by card.
     """
 
     stage: dict[str, Any]
@@ -64,10 +64,10 @@ class EvaluationSettings:
 
     Attributes:
         protocols: versions by name.
-        metrics: by name the code, options and digests of weights of a metric.
+        metrics: code, options and digests of weights of each metric, by name.
         threads: of torch on a CPU.
         tile: LR pixels a side of a tile; 0 for whole images.
-        weights: digests of the published weights that the method consists of, by card.
+        weights: digests of published weights that the method consists of, by card.
     """
 
     protocols: dict[Name, int]
@@ -79,16 +79,16 @@ class EvaluationSettings:
 
 @dataclass(frozen=True)
 class DataRecord:
-    """The images that a cell saw.
+    """Images that a cell was computed from.
 
     Attributes:
-        digest: of what decides their pixels.
+        digest: of files, regions and degradation, which decide the pixels.
         scale: HR pixels per LR pixel.
         dataset: name of the data set.
         degradation: names of the operators that made LR images.
-        parameters: their settings; None where nothing was degraded.
+        parameters: settings of the operators; None if nothing was degraded.
         directory: folder of a user's own images.
-        trained_on: data set of an evaluated method's training, where it is another one.
+        trained_on: data set that an evaluated method was trained on, if it is another one.
     """
 
     digest: Text
@@ -113,7 +113,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class Git:
-    """The code's commit, and whether the work tree differed from it; None where that is not known."""
+    """Commit of the code, and whether the work tree differed from it; None if unknown."""
 
     commit: Text | None = None
     dirty: bool | None = None
@@ -130,20 +130,20 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What every result has.
+    """Fields of every result.
 
     Attributes:
-        schema: of the file.
-        status: ``complete``, or ``diverged``: the training came to nothing.
-        cell: the cell that was computed.
-        data: the images that it saw.
-        seconds: that it took.
+        schema: version of the file's format.
+        status: ``complete``, or ``diverged`` if the training came to nothing.
+        cell: identity of the cell.
+        data: images that the cell was computed from.
+        seconds: duration of the computation.
         finished_at: ISO 8601 with time zone.
         environment: machine and versions.
         git: commit of the code.
-        profile: that the cell was planned for; None in files that do not say it.
-        changes: made to the profile's values on the command line.
-        diagnosis: of what has diverged.
+        profile: name of the profile that the cell was planned for; None in old files.
+        changes: ``KEY=VALUE`` changes to the profile, from the command line.
+        diagnosis: why the training diverged.
         device: ``cpu`` or ``cuda``.
     """
 
@@ -162,7 +162,7 @@ class Result:
 
     @property
     def has_diverged(self) -> bool:
-        """Whether the training, or one that the cell needs, came to nothing."""
+        """Whether the training, or a training that the cell needs, came to nothing."""
         return self.status == DIVERGED
 
     def texts(self) -> Iterator[str | None]:
@@ -176,12 +176,12 @@ class TrainingResult(Result):
     """Result of a training cell.
 
     Attributes:
-        settings: of the stage.
+        settings: settings of the training cell.
         weights_digest: SHA-256 of ``weights.safetensors``.
-        precision: of the forward passes.
-        processes: that trained together.
-        training_seconds: spent in the loop, resumed parts included.
-        history: losses by step.
+        precision: number format of the forward passes.
+        processes: number of processes that trained together.
+        training_seconds: time in the loop, resumed parts included.
+        history: losses, each entry with its ``step``.
     """
 
     settings: TrainingSettingsRecord
@@ -197,11 +197,11 @@ class EvaluationResult(Result):
     """Result of an evaluation cell.
 
     Attributes:
-        settings: of the evaluation.
-        scores: by protocol, metric and image.
-        shifts: by protocol that aligns, and image: ``(dy, dx)``.
-        summary: by protocol and metric, mean and interval over images.
-        missing: metrics that could not be computed, with the reason.
+        settings: settings of the evaluation.
+        scores: a number for each protocol, metric and image.
+        shifts: ``(dy, dx)`` for each image, under protocols that align.
+        summary: mean and interval over images, for each protocol and metric.
+        missing: reason for each metric that could not be computed.
     """
 
     settings: EvaluationSettings
@@ -212,12 +212,12 @@ class EvaluationResult(Result):
 
     @property
     def images(self) -> list[str]:
-        """Names of the images, in the order of all scores; none where nothing was scored."""
+        """Names of the images, in the order of the scores; none if nothing was scored."""
         columns = (column for metrics in self.scores.values() for column in metrics.values())
         return list(next(columns, ()))
 
     def texts(self) -> Iterator[str | None]:
-        """Names and texts that tables show: those of metrics and images too."""
+        """Names and texts that tables show, names of metrics and images included."""
         yield from super().texts()
         for protocol, metrics in self.scores.items():
             yield protocol
@@ -226,19 +226,19 @@ class EvaluationResult(Result):
 
 
 def refuse_contradictions(result: Result) -> None:
-    """Raise ValueError where fields contradict each other, or a text has characters that cannot be printed."""
+    """Raise ValueError if fields contradict each other, or a text has characters that cannot be printed."""
     for text in result.texts():
         if text is not None and not text.isprintable():
             raise ValueError(f"{text[:40]!a} has characters that cannot be printed")
     has_scores = isinstance(result, EvaluationResult) and bool(result.scores)
     if result.has_diverged != bool(result.diagnosis) or (result.diagnosis and has_scores):
-        raise ValueError("what has diverged has a diagnosis and no scores, and nothing else has")
+        raise ValueError("a diverged cell has a diagnosis and no scores, a complete cell has no diagnosis")
     if isinstance(result, EvaluationResult):
         _refuse_different_images(result.scores.values())
         if not result.settings.protocols:
-            raise ValueError("an evaluation without settings.protocols or scores")
+            raise ValueError("an evaluation without settings.protocols")
     if isinstance(result, TrainingResult) and any(not _has_step(point) for point in result.history):
-        raise ValueError("an entry of history without its step, a number")
+        raise ValueError(f"an entry of history without a step from 0 to {LARGEST_STEP:.0e}")
 
 
 def _refuse_different_images(scores: Iterable[Mapping[str, Mapping[str, float]]]) -> None:

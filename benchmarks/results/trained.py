@@ -1,4 +1,4 @@
-"""Trained stages as a run left them, read back."""
+"""Weights of trained stages: written by a run, read back by methods and by ``from_run``."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def pack_weights(weights: Mapping[str, Mapping[str, Tensor]]) -> bytes:
-    """Weights by network and parameter as the content of a safetensors file."""
+    """Content of a safetensors file with weights by network and parameter."""
     from safetensors.torch import save
 
     return save({f"{network}/{key}": tensor for network, tensors in weights.items() for key, tensor in tensors.items()})
 
 
 def load_stage(folder: Path) -> TrainedStage:
-    """Load a trained stage from its cell's folder, as a run left it.
+    """Load a trained stage from the folder of its cell.
 
     Args:
         folder: ``runs/cells/train-<stage>-…``, with ``result.json`` and ``weights.safetensors``.
@@ -48,7 +48,7 @@ def load_stage(folder: Path) -> TrainedStage:
     try:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != result.weights_digest:
-            raise UsageError(f"{path}: not the weights that {RESULT} names: recompute the cell with --force")
+            raise UsageError(f"{path}: not the weights of {RESULT}: recompute the cell with --force")
         flat = load(content)
     except (SafetensorError, OSError) as error:
         raise UsageError(f"{path}: corrupt weights ({error}): recompute the cell with --force") from error
@@ -61,15 +61,15 @@ def load_stage(folder: Path) -> TrainedStage:
 
 
 def stage_settings(stage: str, settings: Mapping[str, Any], where: str) -> Any:
-    """The settings of a stage as its dataclass. Raises UsageError as ``build`` does."""
+    """Convert the settings of a stage to its dataclass. Raises UsageError for unknown keys and wrong types."""
     return build(resolve(get_stage(stage).settings), settings, where)
 
 
 def stages_of_run(output: Path, method: str, seed: int) -> dict[str, TrainedStage]:
-    """The trained stages behind the last finished evaluation of a method.
+    """The trained stages behind the latest finished evaluation of a method.
 
     Raises:
-        UsageError: the folder holds no finished evaluation of that method and seed.
+        UsageError: the folder has no finished evaluation of the method with the seed.
     """
     results = [read_result(path) for path in result_files(output, "evaluate")]
     finished = [result for result in results if (result.cell.label, result.cell.seed, result.status) == (method, seed, COMPLETE)]

@@ -12,7 +12,9 @@ import pytest
 
 from tests.conftest import ROOT
 
-ASK = "import json; from dataclasses import asdict; from benchmarks.results.provenance import git; print(json.dumps(asdict(git())))"
+ASK = (
+    "import json; from dataclasses import asdict; from benchmarks.results.provenance import git; print(json.dumps(asdict(git())))"
+)
 
 
 def copied(folder: Path) -> Path:

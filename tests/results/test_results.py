@@ -1,54 +1,127 @@
-"""Result files: old ones stay readable, newer ones are refused, and what is written has the fields that this schema has."""
+"""Result files: files of every schema stay readable, newer ones are refused, and the published JSON schema is the present one."""
 
 from __future__ import annotations
 
 import json
+import math
 import shutil
+from dataclasses import asdict, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.core.errors import UsageError
-from benchmarks.results.files import SCHEMA, UPGRADES, read_result, write_result
-from benchmarks.results.record import COMPLETE, DIVERGED
+from benchmarks.core.files import write_text
+from benchmarks.results.files import SCHEMA, UPGRADES, json_schema, read_result, to_json, to_result, write_result
+from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, TrainingResult
 from reports.build import build
 from reports.studies import load_evidence
+from tests.conftest import ROOT
 
 OLD = Path(__file__).parent / "old_results"  # as versions of this project wrote them
 FILES = sorted(OLD.glob("schema-*.json"))
+PRESENT = [path for path in FILES if path.stem.startswith(f"schema-{SCHEMA}-")]
+
+
+def stored(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 def test_there_is_a_file_of_every_schema_and_a_way_up_from_each() -> None:
     assert {int(path.name.split("-")[1]) for path in FILES} == set(range(1, SCHEMA + 1))
     assert set(UPGRADES) == set(range(1, SCHEMA))
+    assert {path.stem.split("-")[2] for path in PRESENT} == {"evaluate", "train", "diverged"}
+
+
+def in_present_schema(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of an old file field by field, written down here a second time."""
+    upgraded = {**content, "schema": SCHEMA, "status": content.get("status", COMPLETE)}
+    settings = content["settings"]
+    if content["cell"]["kind"] == "train" and content["schema"] < 3:
+        own = {"threads": settings["threads"], **({"weights": settings["weights"]} if "weights" in settings else {})}
+        upgraded["settings"] = {"stage": {k: v for k, v in settings.items() if k not in ("threads", "weights")}, **own}
+    return upgraded
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_file_of_any_schema_is_read_and_left_as_it_is(path: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copy(path, tmp_path))
-    stored = json.loads(path.read_text(encoding="utf-8"))
     result = read_result(copied)
-    assert result["schema"] == SCHEMA
-    assert result["status"] == (DIVERGED if "diverged" in path.stem else COMPLETE)
-    assert {key: value for key, value in result.items() if key not in ("schema", "status")} == {
-        key: value for key, value in stored.items() if key not in ("schema", "status")
-    }
     assert copied.read_bytes() == path.read_bytes()
+    assert (result.schema, result.status) == (SCHEMA, DIVERGED if "diverged" in path.stem else COMPLETE)
+    plain, expected = json.loads(to_json(asdict(result))), in_present_schema(stored(path))
+    assert_contains(plain, expected)
 
 
-def test_the_report_is_built_from_old_results(tmp_path: Path) -> None:
+def assert_contains(plain: Any, expected: Any, where: str = "") -> None:
+    """Every field and value of the file is in the record. Fields that the file lacks have a record's empty value."""
+    if not isinstance(expected, dict):
+        assert plain == expected, where
+        return
+    for key, value in expected.items():
+        assert_contains(plain[key], value, f"{where}.{key}")
+    unknown = {key: value for key, value in plain.items() if key not in expected}
+    assert all(value in ("", None, 0, 1, [], {}) for value in unknown.values()), (where, unknown)
+
+
+@pytest.mark.parametrize("path", PRESENT, ids=lambda path: path.stem)
+def test_a_file_of_this_version_is_written_as_it_was_read(path: Path, tmp_path: Path) -> None:
+    write_result(tmp_path / "result.json", read_result(path))
+    assert stored(tmp_path / "result.json") == stored(path)
+
+
+def test_schema_1_had_complete_cells_only() -> None:
+    assert UPGRADES[1]({"schema": 1, "cell": {}}) == {"schema": 2, "status": COMPLETE, "cell": {}}
+
+
+def test_schema_2_had_the_settings_of_a_stage_beside_threads_and_weights() -> None:
+    settings = {"training": {"steps": 3}, "channels": 16, "threads": 2, "weights": {"vgg": "d"}}
+    upgraded = UPGRADES[2]({"schema": 2, "cell": {"kind": "train"}, "settings": settings, "data": {}})
+    stage = {"training": {"steps": 3}, "channels": 16}
+    assert upgraded["settings"] == {"stage": stage, "threads": 2, "weights": {"vgg": "d"}}
+    evaluation = {"schema": 2, "cell": {"kind": "evaluate"}, "settings": {"protocols": {"rgb": 1}, "threads": 2}, "data": {}}
+    assert UPGRADES[2](evaluation) == {**evaluation, "schema": 3}
+
+
+def test_schema_2_had_parameters_of_another_degradation_beside_bicubic() -> None:
+    data = {"degradation": "bicubic", "parameters": {"noise_gaussian": 14.0}, "scale": 4}
+    assert UPGRADES[2]({"schema": 2, "data": data})["data"] == {**data, "parameters": {}}
+    other = {"degradation": "track2-like", "parameters": {"noise_gaussian": 14.0}}
+    assert UPGRADES[2]({"schema": 2, "data": other})["data"] == other
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+@pytest.mark.parametrize("part", ["cell", "settings", "data"])
+@pytest.mark.parametrize("value", [None, [], "text", 3])
+def test_upgrades_leave_wrong_types_for_the_reader_to_refuse(schema: int, part: str, value: object, tmp_path: Path) -> None:
+    write_text(tmp_path / "result.json", to_json({**stored(OLD / "schema-1-train.json"), "schema": schema, part: value}))
+    with pytest.raises(UsageError, match="corrupt result file"):
+        read_result(tmp_path / "result.json")
+
+
+def test_numbers_of_parameters_keep_their_type() -> None:
+    """Degradations are made from recorded parameters, strictly: a seed is whole."""
+    parameters = read_result(OLD / "schema-3-evaluate.json").data.parameters
+    assert parameters is not None
+    assert type(parameters["seed"]) is int and type(parameters["blur_sigma_min"]) is float
+
+
+@pytest.mark.parametrize("name", ["schema-1-evaluate", "schema-3-evaluate"])
+def test_the_report_is_built_from_results_of_any_schema(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "cells" / "evaluate-bicubic"
     folder.mkdir(parents=True)
-    shutil.copy(OLD / "schema-1-evaluate.json", folder / "result.json")
+    shutil.copy(OLD / f"{name}.json", folder / "result.json")
     (line,) = build(load_evidence(tmp_path / "runs"), tmp_path / "report")
-    assert line.startswith("smoke-demo-photos: claims: ")
-    psnr = json.loads((OLD / "schema-1-evaluate.json").read_text(encoding="utf-8"))["summary"]["rgb"]["psnr"]["mean"]
+    assert line == "smoke-demo-photos: no paper is about its methods", "bicubic alone is in every paper"
+    psnr = stored(OLD / f"{name}.json")["summary"]["rgb"]["psnr"]["mean"]
     assert f"{psnr:.2f}" in (tmp_path / "report" / "tables" / "smoke-demo-photos-methods.md").read_text(encoding="utf-8")
 
 
 def evaluated(**changes: Any) -> dict[str, Any]:
-    return {**json.loads((OLD / "schema-1-evaluate.json").read_text(encoding="utf-8")), **changes}
+    return {**stored(OLD / "schema-1-evaluate.json"), **changes}
 
 
 @pytest.mark.parametrize(
@@ -60,12 +133,62 @@ def evaluated(**changes: Any) -> dict[str, Any]:
         ({"schema": [1]}, r"schema \[1\], this version reads"),
         ({"schema": None}, r"corrupt result file \(no status"),
         ({"schema": SCHEMA, "status": "half"}, r"corrupt result file \(Invalid enum value 'half' - at `status`\)"),
-        ({"schema": SCHEMA, "status": DIVERGED}, "what has diverged has a diagnosis and no scores"),
-        ({"schema": SCHEMA, "status": COMPLETE, "diagnosis": "step 3: it fell"}, "what has diverged has a diagnosis"),
+        ({"schema": SCHEMA, "status": DIVERGED}, "a diverged cell has a diagnosis and no scores"),
+        ({"schema": SCHEMA, "status": COMPLETE, "diagnosis": "step 3: it fell"}, "a complete cell has no diagnosis"),
         ({"schema": SCHEMA}, r"corrupt result file \(no status\)"),
     ],
 )
-def test_what_no_version_wrote_is_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
-    write_result(tmp_path / "result.json", evaluated(**changes))
+def test_a_file_that_no_version_wrote_is_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    write_text(tmp_path / "result.json", to_json(evaluated(**changes)))
     with pytest.raises(UsageError, match=message):
         read_result(tmp_path / "result.json")
+
+
+def with_infinity() -> EvaluationResult:
+    result = read_result(OLD / "schema-3-evaluate.json")
+    assert isinstance(result, EvaluationResult)
+    scores = {"rgb": {"psnr": {"a": math.inf, "b": 20.0}}}
+    interval = replace(next(iter(result.summary["rgb"].values())), mean=math.inf, high=math.inf)
+    return replace(result, scores=scores, summary={"rgb": {"psnr": interval}}, shifts={})
+
+
+def test_infinite_scores_are_texts_in_files_and_numbers_in_records(tmp_path: Path) -> None:
+    write_result(tmp_path / "result.json", with_infinity())
+    assert stored(tmp_path / "result.json")["scores"] == {"rgb": {"psnr": {"a": "inf", "b": 20.0}}}
+    assert read_result(tmp_path / "result.json") == with_infinity()
+
+
+def test_the_published_schema_is_the_present_one() -> None:
+    """To write it anew: python -c 'from benchmarks.results.files import *; print(to_json(json_schema()))' > the file."""
+    assert (ROOT / "docs" / "result.schema.json").read_text(encoding="utf-8") == to_json(json_schema()) + "\n"
+
+
+def violations(content: Any) -> list[str]:
+    """What a result file has against the published schema; by a small check of our own where ``jsonschema`` is not installed."""
+    schema = stored(ROOT / "docs" / "result.schema.json")
+    if find_spec("jsonschema"):
+        from jsonschema import Draft202012Validator
+
+        Draft202012Validator.check_schema(schema)
+        return [error.message for error in Draft202012Validator(schema).iter_errors(content)]
+    name = {"train": "TrainingResult", "evaluate": "EvaluationResult"}[content["cell"]["kind"]]
+    known, required = schema["$defs"][name]["properties"], schema["$defs"][name]["required"]
+    lacking = [f"{key} is missing" for key in required if key not in content]
+    wrong = [f"{key} is unknown" for key in content if key not in known]
+    return lacking + wrong + ([] if content["schema"] in known["schema"]["enum"] else ["schema"])
+
+
+def test_result_files_of_this_version_suit_the_published_schema() -> None:
+    for path in PRESENT:
+        assert violations(stored(path)) == []
+    assert violations(json.loads(to_json(asdict(with_infinity())))) == []
+    content = stored(OLD / "schema-3-evaluate.json")
+    assert violations({**content, "schema": SCHEMA + 1}) and violations({k: v for k, v in content.items() if k != "scores"})
+
+
+def test_records_are_of_the_kind_that_their_cell_says() -> None:
+    assert isinstance(read_result(OLD / "schema-3-train.json"), TrainingResult)
+    content = stored(OLD / "schema-3-train.json")
+    for kind in (None, 3, ["train"], "test"):
+        with pytest.raises(ValueError, match=r"cell\.kind is .*, neither of train, evaluate"):
+            to_result({**content, "cell": {**content["cell"], "kind": kind}})
