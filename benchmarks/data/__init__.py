@@ -1,1 +1,1 @@
-"""Data sets on this machine: cards and kinds, downloads, decoded images, training patches."""
+"""Data sets: cards and their kinds, downloads, decoded images, training patches."""

@@ -1,9 +1,8 @@
-"""Decoded images kept in files that are mapped into memory: decoded once, shared by all processes, larger than memory.
+"""A cache of decoded images in memory-mapped files: decoded once, shared by all processes, possibly larger than memory.
 
-A **stack** is a file in the folder ``pixels`` of the cache: the pixels of all its images back to back, then the index (JSON:
-heights and widths, sha256 of the pixels), then a tail of fixed size (length and sha256 of the index). The index comes last
-because sizes are known only when the images have been made. A stack is written beside its place and renamed, so it is there
-whole or not at all.
+A **stack** is a file in the folder ``pixels`` of the cache: the pixels of its images back to back, then the index (JSON: heights
+and widths, SHA-256 of the pixels), then a tail of fixed size (length and SHA-256 of the index). The index comes last because
+sizes are known only after the images are made. A stack is written to a temporary file and renamed, so it is complete or absent.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ import msgspec
 import numpy as np
 
 from benchmarks.api.image import Image
-from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.core.errors import BenchmarkError, NotWritten, UsageError
 from benchmarks.core.files import cache_root, write_atomically
 
-TAIL = struct.Struct("<Q32s")  # length of the index in bytes, its sha256
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+TAIL = struct.Struct("<Q32s")  # length of the index in bytes, SHA-256 of the index
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # errors for want of room
 PIECE = 1 << 24  # bytes hashed at a time
 MEND = "set CINCGAN_CACHE to another folder"
 
@@ -33,37 +32,35 @@ Length = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a stack holds: heights and widths in the order of the images, and the sha256 of all pixels."""
+    """Index of a stack: heights and widths in the order of the images, and the SHA-256 of all pixels."""
 
     sizes: list[tuple[Length, Length]]
     sha256: str
 
 
 def stack(key: str, produce: Callable[[], Iterable[Image]]) -> list[Image]:
-    """Images as views of one mapped file; what the cache lacks is made first, one image in memory at a time.
+    """Images of a stack, as views of one memory-mapped file. A missing stack is made first, with one image in memory at a time.
 
-    Of several processes that lack the same stack one makes it and the others wait. A file that is cut off or has a
-    damaged index is made anew. Damaged pixels are found by ``verify`` only: hashing gigabytes at every start would cost
-    what the cache saves.
+    If several processes lack the same stack, one makes it and the others wait. A file that is cut off or has a damaged index is
+    made anew. Damaged pixels are found by ``verify`` only: hashing gigabytes at every start would cost as much as decoding.
 
     Args:
-        key: hex digest of what decides the pixels.
-        produce: makes the images, ``(H, W, 3)`` uint8 of any sizes; called only where the cache has no such stack.
+        key: hexadecimal digest of everything that decides the pixels.
+        produce: makes the images, ``(H, W, 3)`` uint8 of any sizes; called only if the cache lacks the stack.
 
     Returns:
-        Read-only ``(H, W, 3)`` uint8 arrays. They hold the mapping, and it holds one open file.
+        Read-only ``(H, W, 3)`` uint8 arrays. They keep the mapping, which keeps one open file.
 
     Raises:
-        UsageError: the cache folder cannot be read or written, or has no room for the images; the message tells how much
-            they need.
-        BenchmarkError: what was written does not read back.
+        UsageError: the cache folder cannot be read or written, or has no room for the images; the message has the bytes needed.
+        BenchmarkError: the written file does not read back.
     """
     path = _folder() / f"{key}.pixels"
     images = _map(path)
     if images is not None:
         return images
     with _locked(path):
-        if _map(path) is None:  # another process may have made it while this one waited
+        if _map(path) is None:  # another process may have made it meanwhile
             _make(path, produce)
     images = _map(path)
     if images is None:
@@ -72,9 +69,9 @@ def stack(key: str, produce: Callable[[], Iterable[Image]]) -> list[Image]:
 
 
 def verify() -> Iterator[tuple[Path, bool]]:
-    """Every stack in the cache, and whether its pixels still have the hash that they were written with.
+    """Yield every stack in the cache, and whether its pixels still have the recorded hash.
 
-    A damaged one is mended by removing the file: ``stack`` makes it anew. A stack that another process removes meanwhile
+    A damaged stack is mended by removing the file: ``stack`` makes it anew. A stack that another process removes meanwhile
     counts as damaged.
     """
     for path in sorted(_folder().glob("*.pixels")):
@@ -86,7 +83,7 @@ def _folder() -> Path:
 
 
 def _map(path: Path) -> list[Image] | None:
-    """The images of a stack, or None where it is missing or its size and index do not fit."""
+    """Images of a stack; None if it is missing, or if size and index do not fit."""
     try:
         with path.open("rb") as file:
             index = _read_index(file)
@@ -105,7 +102,7 @@ def _map(path: Path) -> list[Image] | None:
 
 
 def _read_index(file: IO[bytes]) -> _Index | None:
-    """The index of an open stack, or None where it is damaged or the file has another size than it says."""
+    """Index of an open stack; None if it is damaged, or if the file has another size than the index says."""
     size = file.seek(0, 2)
     if size < TAIL.size:
         return None
@@ -130,14 +127,14 @@ def _bytes(sizes: Iterable[tuple[int, int]]) -> int:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a stack, whose folder is made. Raises UsageError where that cannot be."""
+    """Hold the lock of a stack in the block; its folder is made. Raises UsageError if there can be no lock."""
     from filelock import FileLock
 
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
-    except (OSError, NotImplementedError) as error:  # the second: a file system without locks
+    except (OSError, NotImplementedError) as error:  # NotImplementedError: a file system without locks
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{path.parent}: cannot be written ({reason}): {MEND}") from error
     try:
@@ -147,7 +144,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _make(path: Path, produce: Callable[[], Iterable[Image]]) -> None:
-    """Write a stack. The caller holds its lock, so whatever is half-written belongs to a process that was killed."""
+    """Write a stack. The caller holds its lock: half-written files are of killed processes, and are removed."""
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         with suppress(OSError):
             leftover.unlink()
@@ -155,7 +152,7 @@ def _make(path: Path, produce: Callable[[], Iterable[Image]]) -> None:
     sizes: list[tuple[int, int]] = []
     try:
         write_atomically(path, lambda file: _write(file, images, sizes))
-    except UsageError as error:
+    except NotWritten as error:
         if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in FULL:
             raise
         needed = _bytes(sizes) + sum(image.nbytes for image in images)

@@ -28,11 +28,11 @@ class DatasetCard(ABC):
     Attributes:
         name: the file's name without its ending.
         title: a line for lists.
-        kind: name of the kind.
+        kind: name in ``benchmarks.catalog.dataset_kinds``.
         scale: HR pixels per LR pixel.
         licence: terms of the images.
         citation: source of the data set.
-        notes: what a user must know.
+        notes: for users.
     """
 
     name: str
@@ -49,28 +49,28 @@ class DatasetCard(ABC):
 
     @abstractmethod
     def sources(self, split: Split) -> SplitSources:
-        """The images of a split.
+        """Images of a split.
 
         Raises:
-            UsageError: the data set is not here, or has no such split.
+            UsageError: the data set is not prepared, or has no such split.
         """
 
     @abstractmethod
     def verify(self, splits: Iterable[Split]) -> None:
-        """Raise UsageError where files of the splits are missing or have changed; files too large for it are not read again."""
+        """Raise UsageError if files of the splits are missing or have changed. Kinds with large files may check sizes only."""
 
     @abstractmethod
     def items(self) -> Iterable[Item]:
-        """Files and archives that ``python -m benchmarks.prepare`` fetches or verifies."""
+        """Files and archives that ``python -m benchmarks.prepare`` downloads or verifies."""
 
     @property
     def trains(self) -> bool:
-        """Whether there are training splits."""
+        """Whether the data set has training splits."""
         return self.has("x")
 
     @property
     def is_located(self) -> bool:
-        """Whether it is known where the images are, be they there or not."""
+        """Whether the folder of the images is known. False only for a user's folder that is not given yet."""
         return True
 
     def missing(self) -> list[str]:
@@ -78,7 +78,7 @@ class DatasetCard(ABC):
         return []
 
     def content(self, splits: Sequence[Split]) -> object:
-        """Names and hashes of the images of the splits, as plain data: what decides their pixels, degradations aside."""
+        """Names and hashes of the images of the splits, as plain data: they decide the pixels, degradations aside."""
         return {split: self.sources(split).identity for split in splits}
 
     def makes_lr(self, split: Split) -> bool:
@@ -86,7 +86,7 @@ class DatasetCard(ABC):
         return split != "z" and self.sources(split).lr is None
 
     def located_in(self, directory: Path | None) -> DatasetCard:
-        """The card with the folder of a user's images, where it needs one."""
+        """The card with the folder of a user's images, if it needs one."""
         return self
 
     @property
@@ -105,7 +105,7 @@ def dataset_names() -> list[str]:
 
 
 def load_dataset_card(name: str) -> DatasetCard:
-    """Read and check ``datasets/<name>.toml``. Raises UsageError where it is unknown or invalid."""
+    """Read and check ``datasets/<name>.toml``. Raises UsageError if it is unknown or invalid."""
     path = _files().get(name)
     if path is None:
         raise unknown("data set", name, dataset_names())

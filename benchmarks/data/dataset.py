@@ -1,4 +1,4 @@
-"""A data set under a degradation: which images a cell sees."""
+"""A data set under a degradation, which together decide the images of a cell."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ OWN_LR = "the data set's own LR images"
 
 @dataclass(frozen=True)
 class Dataset:
-    """A card and a degradation, which together decide the pixels that a cell sees.
+    """A card and a degradation.
 
     Attributes:
         card: names the images.
-        degradation: makes LR images where the card has none.
+        degradation: makes LR images of HR images, for splits without LR images of their own.
     """
 
     card: DatasetCard
@@ -38,7 +38,7 @@ class Dataset:
         Args:
             card: of the data set.
             degradation: names of the operators, as ``describe`` has them.
-            parameters: their settings; None where nothing was degraded.
+            parameters: their settings; None if the data set has LR images of its own.
 
         Raises:
             UsageError: the degradation is unknown here, or its settings do not fit.
@@ -52,16 +52,16 @@ class Dataset:
 
     @property
     def images(self) -> DatasetImages:
-        """The images, decoded and degraded when they are asked for."""
+        """Images, decoded and degraded on access."""
         from benchmarks.data.pixels.images import DatasetImages
 
         return DatasetImages(self.card.name, self.card.scale, self.card.sources, self.degradation, self._clean)
 
     def digest(self, *splits: Split) -> str:
-        """SHA-256 of what decides the pixels of the splits: files by their hashes, regions, degradation; no image is decoded.
+        """SHA-256 over hashes and regions of the files of splits, and over the degradation. No image is decoded.
 
-        Where nothing is degraded it does not depend on the degradation: Y is always the bicubic downscale of Z. Of a data set
-        that is not prepared it hashes what the card says.
+        The degradation counts only if it makes images of these splits: Y is always the bicubic downscale of Z. The digest of an
+        unprepared data set is over hashes in its card.
         """
         if splits not in self._digests:
             degradation = self.degradation.identity if self.degrades(splits) else None
@@ -70,15 +70,15 @@ class Dataset:
 
     @cached_property
     def _digests(self) -> dict[tuple[Split, ...], str]:
-        """Digests that were asked for: of thousands of files, for dozens of cells."""
+        """Digests by splits. Kept, since dozens of cells ask for the digest of the same thousands of files."""
         return {}
 
     def degrades(self, splits: Sequence[Split]) -> bool:
-        """Whether LR images of the splits are made by the degradation, not read."""
+        """Whether the degradation makes LR images of any of the splits."""
         return any(self.card.makes_lr(split) for split in splits)
 
     def modules(self, splits: Sequence[Split]) -> tuple[str, ...]:
-        """Modules with the code of the degradations that make images of the splits: Y, which goes with Z, included."""
+        """Modules with the code of the degradations that make images of the splits; Y is made with Z."""
         return (
             *(self.degradation.modules if self.degrades(splits) else ()),
             *(self._clean.modules if "z" in splits else ()),
@@ -88,14 +88,14 @@ class Dataset:
         """Data set and degradation of the splits, for result files."""
         if not self.degrades(splits):
             return {"dataset": self.card.name, **self.card.location, "degradation": OWN_LR}
-        made = {"degradation": label(self.degradation), "parameters": self.degradation.parameters}
-        return {"dataset": self.card.name, **self.card.location, **made}
+        degradation = {"degradation": label(self.degradation), "parameters": self.degradation.parameters}
+        return {"dataset": self.card.name, **self.card.location, **degradation}
 
     def verify(self, splits: Sequence[Split]) -> None:
-        """Raise UsageError, before any training, where an image is missing or has changed, or a test image does not suit."""
+        """Raise UsageError if an image of the splits is missing or has changed, or if test images do not form pairs."""
         self.card.verify(splits)
         if "test" in splits:
-            self.images.pairs("test")  # decoded now, for it is needed only after the training
+            self.images.pairs("test")  # decoded before any training, which would end in vain
 
     @cached_property
     def _clean(self) -> Degradation:

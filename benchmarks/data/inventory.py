@@ -1,4 +1,4 @@
-"""The inventory: items behind the names of data sets and of published weights."""
+"""Items to prepare, by names of data sets and of published weights."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from benchmarks.data.cards import dataset_names, load_dataset_card
 
 
 def items(names: Sequence[str] | None) -> list[Item]:
-    """The items behind names of data sets and weights, each once; of all cards where None.
+    """Items of data sets and weights, without repetition.
+
+    Args:
+        names: of data sets and weights; all cards if None.
 
     Raises:
-        UsageError: an unknown name, or one that has nothing to prepare.
+        UsageError: a name is unknown, or has no items.
     """
-    every = [*dataset_names(), *weight_names()]
-    found: dict[str, Item] = {}
-    for name in every if names is None else names:
-        if name not in every:
-            raise unknown("data set or weights", name, every)
+    known = [*dataset_names(), *weight_names()]
+    items_by_name: dict[str, Item] = {}
+    for name in known if names is None else names:
+        if name not in known:
+            raise unknown("data set or weights", name, known)
         for item in _weight_items(name) if name in weight_names() else _dataset_items(name, named=names is not None):
-            first = found.get(item.name)
-            found[item.name] = _together(first, item) if first else item
-    return list(found.values())
+            other = items_by_name.get(item.name)
+            items_by_name[item.name] = _merged(other, item) if other else item
+    return list(items_by_name.values())
 
 
-def _together(first: Item, second: Item) -> Item:
-    """An archive that two data sets share, with the files that either uses."""
+def _merged(first: Item, second: Item) -> Item:
+    """One item for an archive that two data sets share, with the files of both."""
     titles = {**first.titles, **second.titles}
     if isinstance(first, ArchiveItem) and isinstance(second, ArchiveItem):
         return replace(first, titles=titles, files=tuple(sorted({*first.files, *second.files})))
@@ -45,10 +48,8 @@ def _dataset_items(name: str, *, named: bool) -> list[Item]:
 
 
 def _weight_items(name: str) -> Iterable[Item]:
-    card = load_weight_card(name)
+    card, folder = load_weight_card(name), cache_root() / "weights"
+    titles = {name: card.title}
     for role, files in card.alternatives().items():
-        first = files[0]
-        folder = cache_root() / "weights"
-        yield WeightItem(
-            f"{name}/{role}", {name: card.title}, card.licence, first.bytes, first.origin, folder, card, tuple(files)
-        )
+        preferred = files[0]
+        yield WeightItem(f"{name}/{role}", titles, card.licence, preferred.bytes, preferred.origin, folder, card, tuple(files))

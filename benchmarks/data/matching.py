@@ -1,4 +1,4 @@
-"""Folders of results and of ground truth: which file belongs to which, by name."""
+"""Pairs of image files in two folders, results and ground truths, by their names."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from pathlib import Path
 from benchmarks.core.errors import UsageError
 from benchmarks.data.pixels.decode import SUFFIXES
 
-NAMED = 3  # files that an error names
-LONGEST = 200  # bytes of a name, so that there is room for endings
-
-
+NAMED = 3  # names of files listed in an error
+LONGEST = 200  # bytes of a file name: longer ones leave no room for endings
 BY_NAME = "names must agree but for --sr-suffix and --hr-suffix"
 
 
@@ -21,12 +19,12 @@ def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "", hint: st
     Args:
         sr: folder of results.
         hr: folder of ground truths.
-        sr_suffix: what a result's file name has after the common name and before the extension; others are ignored.
-        hr_suffix: the same of ground truths.
+        sr_suffix: end of the names of results, after the common name and before the extension; other files are ignored.
+        hr_suffix: end of the names of ground truths.
         hint: how to mend names that do not agree.
 
     Returns:
-        By common name, in alphabetical order: the result's and the ground truth's path. Extensions may differ.
+        Paths of result and ground truth by common name, in alphabetical order. Extensions may differ.
 
     Raises:
         UsageError: a folder is missing or has no such image, two files share a name, or a file lacks its counterpart.
@@ -45,35 +43,35 @@ def images(folder: Path, suffix: str = "", hint: str = "check the path") -> dict
     """The image files of a folder by their names without suffix and extension, in alphabetical order; hidden ones are ignored.
 
     Args:
-        folder: where to look; not below it.
-        suffix: what the names end in before the extension; others are ignored.
+        folder: the folder; its subfolders are not searched.
+        suffix: end of the names before the extension; other files are ignored.
         hint: how to mend a folder without images.
 
     Raises:
-        UsageError: the folder is missing or has no such image, two of them share a name, or one is no file or has a name that
-            not every file system takes.
+        UsageError: the folder is missing or has no such image, two images share a name, or an entry is no regular file or has a
+            name that some file system does not take.
     """
     try:
         files = sorted(folder.iterdir())
     except OSError as error:
         reason = "no such folder" if isinstance(error, FileNotFoundError) else error.strerror
         raise UsageError(f"{folder}: {reason}: give the folder that holds the images") from error
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for path in files:
         if path.suffix.lower() in SUFFIXES and path.stem.endswith(suffix) and not path.name.startswith("."):
             _refuse_unfit(path)
             name = path.stem.removesuffix(suffix)
-            if name in found:
-                raise UsageError(f"{folder}: {found[name].name} and {path.name} have the same name: remove one of them")
-            found[name] = path
-    if not found:
+            if name in paths:
+                raise UsageError(f"{folder}: {paths[name].name} and {path.name} have the same name: remove one of them")
+            paths[name] = path
+    if not paths:
         kind = f"images whose names end in '{suffix}'" if suffix else "images"
         raise UsageError(f"{folder}: no {kind} here ({', '.join(sorted(SUFFIXES))}): {hint}")
-    return found
+    return paths
 
 
 def _refuse_unfit(path: Path) -> None:
-    """Raise UsageError for what is called like an image and cannot be read as one, or gives files that cannot be written."""
+    """Raise UsageError for an entry that is no regular file, or whose name cannot be printed or extended by endings."""
     if not path.is_file():
         raise UsageError(f"{path}: no file, or a link that leads nowhere: remove or rename it")
     try:

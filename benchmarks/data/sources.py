@@ -1,4 +1,4 @@
-"""Image files of a split by value: where they are, what they hash to, which region of them is meant."""
+"""Image files of a split by value: paths, hashes and regions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class ImageFile:
     """An image file.
 
     Attributes:
-        title: the file in an error, for example ``image 0001.png``.
-        path: where it is.
+        title: name of the file in errors, for example ``image 0001.png``.
+        path: of the file.
         sha256: of the file, or of its decoded pixels ``(H, W, 3)`` uint8 RGB in C order.
-        hash_of: which of the two.
-        mend: what to do where the file is missing or has changed.
+        hash_of: the content that ``sha256`` is of.
+        mend: how to mend a missing or changed file, for errors.
     """
 
     title: str
@@ -33,7 +33,13 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class ImageSource:
-    """An image of a split: the name that results and random streams know, its file, and its region (None for the whole)."""
+    """An image of a split.
+
+    Attributes:
+        name: in results, and of the random streams of degradations.
+        file: that holds the image.
+        box: region of the file's image; None for the whole image.
+    """
 
     name: str
     file: ImageFile
@@ -41,7 +47,7 @@ class ImageSource:
 
     @property
     def identity(self) -> list[object]:
-        """Name, hash and region."""
+        """Name, hash and region, which decide the pixels."""
         return [self.name, self.file.sha256, self.box]
 
 
@@ -51,8 +57,7 @@ class ImageSet:
 
     Attributes:
         images: of the set.
-        stack: files whose decoded pixels are kept together in one file of the cache; empty where they are decoded anew by each
-            process.
+        stack: files whose decoded pixels are kept together in one file of the cache; empty if every process decodes them anew.
     """
 
     images: tuple[ImageSource, ...]
@@ -75,14 +80,19 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class SplitSources:
-    """The images of a split. Where there are no LR images, they are made from the HR images by a degradation."""
+    """Images of a split.
 
-    hr: ImageSet  # empty where LR images alone are needed and there
+    Attributes:
+        hr: HR images; empty if the data set has LR images and the split needs no others.
+        lr: LR images; None if a degradation makes them of the HR images.
+    """
+
+    hr: ImageSet
     lr: ImageSet | None = None
 
     @property
     def identity(self) -> dict[str, object]:
-        """Names, hashes and regions: what decides the pixels. Of LR images that are there, names do not count."""
+        """Names, hashes and regions, which decide the pixels. Names of LR images do not count: nothing is drawn for them."""
         return {"hr": [image.identity for image in self.hr.images], "lr": self.lr.hashes if self.lr else None}
 
 

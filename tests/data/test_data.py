@@ -1,4 +1,4 @@
-"""The cards and what they promise: verified photographs, unpaired splits, no leak, clear errors."""
+"""Cards of data sets: verified photographs, unpaired splits without leaks, digests, clear errors."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from benchmarks.api.entries import Split
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import UsageError
 from benchmarks.core.strict import build
-from benchmarks.data import images
 from benchmarks.data.acquisition.archive import Archive
 from benchmarks.data.cards import dataset_names, load_dataset_card
 from benchmarks.data.dataset import Dataset
-from benchmarks.data.kinds import photos
 from benchmarks.data.kinds.image_folders import FileSet, ImageFolders
 from benchmarks.data.kinds.packaged_photos import PackagedPhotos
+from benchmarks.data.pixels.images import read_file
 from benchmarks.data.pixels.sampler import PatchSampler
 from benchmarks.data.sources import Box
-from benchmarks.degradations.track2_like import bicubic_downscale
+from benchmarks.degradations.bicubic import Bicubic
+from benchmarks.degradations.track2_like import Track2Like
 from tests.conftest import ROOT
 
-PROFILE = load_profile("demo")
+TRACK2_LIKE = load_profile("demo").degradation
+BICUBIC = Bicubic()
 SPLITS: tuple[Split, ...] = ("x", "z", "test")
 
 
@@ -39,7 +40,8 @@ def demo_card() -> PackagedPhotos:
 
 
 def demo(card: PackagedPhotos | None = None) -> Dataset:
-    return Dataset(card or demo_card(), PROFILE.degradation, PROFILE.track2_like)
+    assert isinstance(TRACK2_LIKE, Track2Like)
+    return Dataset(card or demo_card(), TRACK2_LIKE)
 
 
 def overlap(a: Box, b: Box) -> bool:
@@ -64,16 +66,17 @@ def test_cards_agree_on_the_archives_that_they_share() -> None:
 
 def test_no_pixel_is_in_two_splits_and_no_photograph_in_training_and_test() -> None:
     for photo in demo_card().photos:
-        assert not (photo.test and (photo.x or photo.z))
+        assert not (photo.test and (photo.x or photo.z or photo.validation))
         assert bool(photo.x) == bool(photo.z), "X and Z share their content"
-        assert not any(overlap(a, b) for a, b in combinations(photo.x + photo.z + photo.test, 2))
+        boxes = photo.x + photo.z + photo.validation + photo.test
+        assert not any(overlap(a, b) for a, b in combinations(boxes, 2))
     views = [photo for photo in demo_card().photos if photo.name.startswith("motorcycle")]
     assert sum(bool(photo.test) for photo in views) <= 1
     assert not any(photo.x or photo.z for photo in views)
 
 
 def test_there_are_enough_large_test_crops() -> None:
-    pairs = demo().test_pairs()
+    pairs = demo().images.pairs("test")
     assert len(pairs) >= 24
     for pair in pairs:
         assert min(pair.hr.shape[:2]) >= 192
@@ -83,23 +86,25 @@ def test_there_are_enough_large_test_crops() -> None:
 
 def test_y_is_the_bicubic_downscale_of_z_and_x_is_degraded() -> None:
     data = demo()
-    assert np.array_equal(data.y_images()[0], bicubic_downscale(data.z_images()[0], 4))
-    _, hr = photos.regions(demo_card(), "x")[0]
-    clean = replace(data, degradation="bicubic").x_images()[0]
-    assert np.array_equal(clean, bicubic_downscale(hr, 4))
-    assert np.abs(data.x_images()[0].astype(float) - clean).mean() > 5
+    assert np.array_equal(data.images.y()[0], BICUBIC.degrade(data.images.z()[0], 4, "any"))
+    photo = demo_card().photos[0]
+    top, left, height, width = photo.x[0]
+    hr = read_file(photo.locate())[top : top + height, left : left + width]
+    clean = replace(data, degradation=BICUBIC).images.x()[0]
+    assert np.array_equal(clean, BICUBIC.degrade(hr, 4, "any"))
+    assert np.abs(data.images.x()[0].astype(float) - clean).mean() > 5
 
 
 def test_a_split_is_degraded_once_for_each_degradation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path))
     first, *_ = (photo for photo in demo_card().photos if photo.test)
     small = demo(replace(demo_card(), photos=(first,)))
-    noisier = replace(small, track2=replace(small.track2, noise_gaussian=40.0))
-    made = {data: data.test_pairs() for data in (small, noisier)}
-    assert not np.array_equal(made[small][0].lr, made[noisier][0].lr)
-    monkeypatch.setattr(images, "track2_like", lambda *_: pytest.fail("degraded again"))
-    for data, pairs in made.items():
-        for pair, again in zip(pairs, data.test_pairs(), strict=True):
+    noisier = replace(small, degradation=replace(small.degradation, noise_gaussian=40.0))  # type: ignore[call-arg]
+    before = {data: data.images.pairs("test") for data in (small, noisier)}
+    assert not np.array_equal(before[small][0].lr, before[noisier][0].lr)
+    monkeypatch.setattr(Track2Like, "degrade", lambda *_: pytest.fail("degraded again"))
+    for data, pairs in before.items():
+        for pair, again in zip(pairs, data.images.pairs("test"), strict=True):
             assert pair.name == again.name and np.array_equal(pair.lr, again.lr) and np.array_equal(pair.hr, again.hr)
 
 
@@ -135,10 +140,12 @@ def test_a_missing_photograph_or_package_is_an_error() -> None:
 
 def test_a_box_outside_its_photograph_is_an_error() -> None:
     first = demo_card().photos[0]
-    with pytest.raises(UsageError, match="leaves the photograph"):
-        demo(replace(demo_card(), photos=(replace(first, x=((400, 400, 200, 200),)),))).x_images()
+    with pytest.raises(
+        UsageError, match=r"photograph 'astronaut': box \[400, 400, 200, 200\] leaves the image, which is 512x512"
+    ):
+        demo(replace(demo_card(), photos=(replace(first, x=((400, 400, 200, 200),), z=()),))).images.x()
     with pytest.raises(UsageError, match="multiples of the scale 4"):
-        replace(demo_card(), photos=(replace(first, x=((0, 0, 30, 32),)),))
+        replace(demo_card(), photos=(replace(first, x=((0, 0, 30, 32),), z=()),))
 
 
 def test_an_unknown_data_set_suggests_the_nearest() -> None:
@@ -148,7 +155,7 @@ def test_an_unknown_data_set_suggests_the_nearest() -> None:
 
 def test_digests_follow_what_a_split_depends_on() -> None:
     data = demo()
-    other_noise = replace(data, track2=replace(data.track2, noise_gaussian=1.0))
+    other_noise = replace(data, degradation=replace(data.degradation, noise_gaussian=1.0))  # type: ignore[call-arg]
     assert data.digest("z") == other_noise.digest("z")
     assert data.digest("x", "z") != other_noise.digest("x", "z")
     assert data.digest("test") != other_noise.digest("test")
@@ -160,24 +167,24 @@ def test_digests_follow_what_a_split_depends_on() -> None:
 
 def test_pairs_are_all_of_x_and_z_degraded() -> None:
     data = demo()
-    pairs = data.training_pairs()
-    assert {pair.hr.tobytes() for pair in pairs} >= {image.tobytes() for image in data.z_images()}
-    assert {pair.lr.tobytes() for pair in pairs} >= {image.tobytes() for image in data.x_images()}
-    assert len(pairs) == len(data.x_images()) + len(data.z_images())
+    pairs = data.images.pairs("pairs")
+    assert {pair.hr.tobytes() for pair in pairs} >= {image.tobytes() for image in data.images.z()}
+    assert {pair.lr.tobytes() for pair in pairs} >= {image.tobytes() for image in data.images.x()}
+    assert len(pairs) == len(data.images.x()) + len(data.images.z())
     assert all(pair.hr.shape[:2] == tuple(4 * side for side in pair.lr.shape[:2]) for pair in pairs)
-    assert not {pair.hr.tobytes() for pair in pairs} & {pair.hr.tobytes() for pair in data.test_pairs()}
+    assert not {pair.hr.tobytes() for pair in pairs} & {pair.hr.tobytes() for pair in data.images.pairs("test")}
 
 
 @pytest.mark.parametrize("name", [name for name in dataset_names() if name.startswith("div2k")])
 def test_div2k_is_unpaired_as_in_the_paper(name: str) -> None:
     card = load_dataset_card(name)
     assert isinstance(card, ImageFolders) and card.x and card.z and card.pairs_hr and card.pairs_lr and card.test_lr
-    x, z = ({each[:4] for each in files.names} for files in (card.x, card.z))
+    x, z = ({name[:4] for name in files.names} for files in (card.x, card.z))
     assert x == {f"{number:04d}" for number in range(1, 401)}
     assert z == {f"{number:04d}" for number in range(401, 801)}
     for lr, hr in ((card.pairs_lr, card.pairs_hr), (card.test_lr, card.test_hr)):
-        assert [each[:4] for each in lr.names] == [each[:4] for each in hr.names]
-    assert not {each[:4] for each in card.test_hr.names} & (x | z)
+        assert [name[:4] for name in lr.names] == [name[:4] for name in hr.names]
+    assert not {name[:4] for name in card.test_hr.names} & (x | z)
 
 
 def test_the_names_of_the_paper() -> None:
@@ -196,12 +203,12 @@ def test_patches_come_from_the_images_and_pairs_match() -> None:
 
     data = demo()
     sampler = PatchSampler(
-        data.y_images(), paired=data.z_images(), patch_size=12, batch_size=16, generator=torch.Generator().manual_seed(0)
+        data.images.y(), paired=data.images.z(), patch_size=12, batch_size=16, generator=torch.Generator().manual_seed(0)
     )
     lr, hr = sampler.draw_pairs()
     assert lr.shape == (16, 3, 12, 12)
     assert hr.shape == (16, 3, 48, 48)
-    down = np.stack([bicubic_downscale((image.numpy().transpose(1, 2, 0) * 255).astype(np.uint8), 4) for image in hr])
+    down = np.stack([BICUBIC.degrade((image.numpy().transpose(1, 2, 0) * 255).astype(np.uint8), 4, "any") for image in hr])
     inner = np.s_[:, 3:-3, 3:-3]  # the patch's border was resampled from beyond it
     difference = np.abs(down[inner].astype(float) - 255 * lr.numpy().transpose(0, 2, 3, 1)[inner])
     assert difference.max() <= 2

@@ -7,7 +7,6 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,34 +14,36 @@ import pytest
 
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import UsageError
-from benchmarks.data import image_files
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.kinds import user_folder
 from benchmarks.data.kinds.user_folder import UserFolder
+from benchmarks.data.pixels import images as pixel_images
 from benchmarks.data.pixels.decode import decode
-from benchmarks.degradations.track2_like import bicubic_downscale, track2_like
+from benchmarks.degradations.bicubic import Bicubic
+from benchmarks.degradations.operator import Degradation
+from benchmarks.degradations.track2_like import Track2Like
 from benchmarks.planning.plan import make_plan
 from tests.conftest import Run
 from tests.helpers.stand_ins import photograph, save
 
 PROFILE = load_profile("smoke")
+TRACK2_LIKE, BICUBIC = PROFILE.degradation, Bicubic()
 SCORES = ("--set", "metrics=['psnr', 'ssim']", "--set", "protocols=['y-shave4']", "--set", "shown=['y-shave4']")
 
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path / "cache"))
-    user_folder._files.cache_clear()
+    user_folder._sources.cache_clear()
     yield
-    user_folder._files.cache_clear()
+    user_folder._sources.cache_clear()
 
 
-def data(directory: Path, degradation: str = "track2-like") -> Dataset:
+def data(directory: Path, degradation: Degradation = TRACK2_LIKE) -> Dataset:
     card = load_dataset_card("folder")
-    assert isinstance(card, UserFolder)
-    assert degradation in ("track2-like", "bicubic")
-    return Dataset(replace(card, directory=str(directory)), degradation, PROFILE.track2_like)  # type: ignore[arg-type]
+    assert isinstance(card, UserFolder) and isinstance(TRACK2_LIKE, Track2Like)
+    return Dataset(card.located_in(directory), degradation)
 
 
 def fill(folder: Path, names: str, side: int = 48) -> list[np.ndarray]:
@@ -56,26 +57,24 @@ def test_images_in_the_folder_are_for_testing_and_cropped_to_the_scale(tmp_path:
     save(photograph(1, 56)[:51, :46], tmp_path / "own" / "b.png")
     fill(tmp_path / "own", "a.png")
     (tmp_path / "own" / "notes.txt").write_text("no image")
-    first, second = data(tmp_path / "own", "bicubic").test_pairs()
+    first, second = data(tmp_path / "own", BICUBIC).images.pairs("test")
     assert (first.name, second.name) == ("a", "b")
     assert (second.hr.shape, second.lr.shape) == ((48, 44, 3), (12, 11, 3))
     assert np.array_equal(second.hr, photograph(1, 56)[:48, :44])
-    assert np.array_equal(second.lr, bicubic_downscale(second.hr, 4))
+    assert np.array_equal(second.lr, BICUBIC.degrade(second.hr, 4, "b"))
     assert not data(tmp_path / "own").card.trains
 
 
 def test_x_and_z_are_different_images(tmp_path: Path) -> None:
     a, b, c, d, e = fill(tmp_path / "own" / "train", "1.png 2.png 3.png 4.png 5.png")
     fill(tmp_path / "own" / "test", "t.png")
-    spec = data(tmp_path / "own")
-    assert spec.card.trains
-    assert np.array_equal(
-        spec.x_images(), [track2_like(a, 4, "1", PROFILE.track2_like), track2_like(b, 4, "2", PROFILE.track2_like)]
-    )
-    assert np.array_equal(spec.z_images(), [c, d, e])
-    assert np.array_equal(spec.y_images(), [bicubic_downscale(image, 4) for image in (c, d, e)])
-    assert [pair.name for pair in spec.training_pairs()] == ["1", "2", "3", "4", "5"]
-    assert [pair.name for pair in spec.test_pairs()] == ["t"]
+    dataset = data(tmp_path / "own")
+    assert dataset.card.trains
+    assert np.array_equal(dataset.images.x(), [TRACK2_LIKE.degrade(a, 4, "1"), TRACK2_LIKE.degrade(b, 4, "2")])
+    assert np.array_equal(dataset.images.z(), [c, d, e])
+    assert np.array_equal(dataset.images.y(), [BICUBIC.degrade(image, 4, "any") for image in (c, d, e)])
+    assert [pair.name for pair in dataset.images.pairs("pairs")] == ["1", "2", "3", "4", "5"]
+    assert [pair.name for pair in dataset.images.pairs("test")] == ["t"]
 
 
 @pytest.mark.parametrize("layout", ["suffixes", "subfolders"])
@@ -87,20 +86,20 @@ def test_pairs_are_read_not_made(tmp_path: Path, layout: str) -> None:
     for name, images in zip(("a", "b"), zip(hr, lr, strict=True), strict=True):
         for kind, image in zip(("HR", "LR"), images, strict=True):
             save(image, where / named.format(name, kind))
-    spec = data(tmp_path / "own")
-    assert [(pair.name, pair.hr.tobytes(), pair.lr.tobytes()) for pair in spec.test_pairs()] == [
+    dataset = data(tmp_path / "own")
+    assert [(pair.name, pair.hr.tobytes(), pair.lr.tobytes()) for pair in dataset.images.pairs("test")] == [
         ("a", hr[0].tobytes(), lr[0].tobytes()),
         ("b", hr[1].tobytes(), lr[1].tobytes()),
     ]
-    assert spec.describe(["test"])["degradation"] == "the data set's own LR images"
-    assert spec.digest("test") == data(tmp_path / "own", "bicubic").digest("test")
+    assert dataset.describe(["test"])["degradation"] == "the data set's own LR images"
+    assert dataset.digest("test") == data(tmp_path / "own", BICUBIC).digest("test")
 
 
 def test_digests_follow_content_and_degradation(tmp_path: Path) -> None:
     fill(tmp_path / "own" / "train", "1.png 2.png 3.png 4.png")
     fill(tmp_path / "own" / "test", "t.png")
-    spec, clean = data(tmp_path / "own"), data(tmp_path / "own", "bicubic")
-    before = {split: spec.digest(split) for split in ("x", "z", "test", "pairs")}
+    dataset, clean = data(tmp_path / "own"), data(tmp_path / "own", BICUBIC)
+    before = {split: dataset.digest(split) for split in ("x", "z", "test", "pairs")}
     assert {split: clean.digest(split) == before[split] for split in before} == {
         "x": False,
         "z": True,
@@ -108,7 +107,7 @@ def test_digests_follow_content_and_degradation(tmp_path: Path) -> None:
         "pairs": False,
     }
     save(photograph(77, 48), tmp_path / "own" / "train" / "4.png")
-    user_folder._files.cache_clear()
+    user_folder._sources.cache_clear()
     after = {split: data(tmp_path / "own").digest(split) for split in before}
     assert [split for split in before if after[split] == before[split]] == ["x", "test"]
     (tmp_path / "elsewhere").mkdir()
@@ -120,12 +119,12 @@ def test_digests_follow_content_and_degradation(tmp_path: Path) -> None:
 
 def test_images_are_decoded_and_degraded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path / "own" / "train", "1.png 2.png 3.png 4.png")
-    spec = data(tmp_path / "own")
-    first = [spec.x_images(), spec.y_images(), spec.z_images()]
-    monkeypatch.setattr(image_files, "decode", lambda *_: pytest.fail("decoded again"))
-    monkeypatch.setattr("benchmarks.data.images.track2_like", lambda *_: pytest.fail("degraded again"))
-    monkeypatch.setattr("benchmarks.data.images.bicubic_downscale", lambda *_: pytest.fail("downscaled again"))
-    second = [spec.x_images(), spec.y_images(), spec.z_images()]
+    dataset = data(tmp_path / "own")
+    first = [dataset.images.x(), dataset.images.y(), dataset.images.z()]
+    monkeypatch.setattr(pixel_images, "decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(Track2Like, "degrade", lambda *_: pytest.fail("degraded again"))
+    monkeypatch.setattr(Bicubic, "degrade", lambda *_: pytest.fail("downscaled again"))
+    second = [dataset.images.x(), dataset.images.y(), dataset.images.z()]
     assert all(
         np.array_equal(a, b) for before, after in zip(first, second, strict=True) for a, b in zip(before, after, strict=True)
     )
@@ -141,29 +140,29 @@ def test_what_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     fill(tmp_path / "untested" / "train", "1.png 2.png")
     for name, split, message in (
-        ("nowhere", "test", "no such folder: give the one that holds your images"),
+        ("nowhere", "test", "no such folder: give the folder that holds your images"),
         ("empty", "test", "no images here"),
-        ("one", "x", "one training image, and X and Z need different ones"),
+        ("one", "x", "found 1 training image: X and Z must not share images, so at least 2 are needed"),
         ("lacking", "test", r"1 of .* have no counterpart in .* \(b\): the names of a pair agree but for _HR and _LR"),
         ("untested", "test", "there is train but no test"),
         ("sizes", "test", "a: 24x24 and 64x64 pixels are no pair of scale 4"),
     ):
         with pytest.raises(UsageError, match=message):
-            data(tmp_path / name).test_pairs() if split == "test" else data(tmp_path / name).x_images()
+            data(tmp_path / name).images.pairs("test") if split == "test" else data(tmp_path / name).images.x()
 
 
 def test_names_count_where_they_decide_what_is_drawn(tmp_path: Path) -> None:
     fill(tmp_path / "own", "a.png b.png")
-    before, lr = data(tmp_path / "own").digest("test"), data(tmp_path / "own").test_pairs()[1].lr
+    before, lr = data(tmp_path / "own").digest("test"), data(tmp_path / "own").images.pairs("test")[1].lr
     (tmp_path / "own" / "b.png").rename(tmp_path / "own" / "c.png")
-    user_folder._files.cache_clear()
+    user_folder._sources.cache_clear()
     assert data(tmp_path / "own").digest("test") != before
-    assert not np.array_equal(data(tmp_path / "own").test_pairs()[1].lr, lr)
+    assert not np.array_equal(data(tmp_path / "own").images.pairs("test")[1].lr, lr)
 
 
 def test_every_image_keeps_its_name(tmp_path: Path) -> None:
     fill(tmp_path / "own", "a.png a_HR.png")
-    assert [pair.name for pair in data(tmp_path / "own").test_pairs()] == ["a", "a_HR"]
+    assert [pair.name for pair in data(tmp_path / "own").images.pairs("test")] == ["a", "a_HR"]
 
 
 def test_one_image_is_never_in_two_splits(tmp_path: Path) -> None:
@@ -173,9 +172,9 @@ def test_one_image_is_never_in_two_splits(tmp_path: Path) -> None:
     shutil.copy(tmp_path / "leak" / "test" / "t.png", tmp_path / "leak" / "train" / "4.png")
     shutil.copy(tmp_path / "same" / "train" / "1.png", tmp_path / "same" / "train" / "4.png")
     with pytest.raises(UsageError, match=r"training and test share an image: .*4\.png and .*t\.png are the same"):
-        data(tmp_path / "leak").test_pairs()
+        data(tmp_path / "leak").images.pairs("test")
     with pytest.raises(UsageError, match=r"X and Z share an image: .*1\.png and .*4\.png are the same"):
-        data(tmp_path / "same").x_images()
+        data(tmp_path / "same").images.x()
 
 
 @pytest.mark.parametrize("kind", ["link", "folder", "pipe", "device", "long", "bytes"])
@@ -196,21 +195,21 @@ def test_what_is_called_like_an_image_and_is_none(tmp_path: Path, kind: str) -> 
         (tmp_path / "own" / "a.png").rename(os.fsdecode(os.fsencode(tmp_path / "own") + b"/\xff.png"))
     words = {"long": "214 bytes, more than 200: shorten it", "bytes": "no valid UTF-8: rename it"}
     with pytest.raises(UsageError, match=words.get(kind, "no file, or a link that leads nowhere")):
-        data(tmp_path / "own").test_pairs()
+        data(tmp_path / "own").images.pairs("test")
 
 
 def test_an_image_beside_pairs_is_not_left_out_in_silence(tmp_path: Path) -> None:
     fill(tmp_path / "own", "a_HR.png stray.png")
     save(photograph(1, 12), tmp_path / "own" / "a_LR.png")
     with pytest.raises(UsageError, match=r"stray\.png ends neither in _HR nor in _LR"):
-        data(tmp_path / "own").test_pairs()
+        data(tmp_path / "own").images.pairs("test")
 
 
 def test_hidden_files_and_texts_make_no_pairs(tmp_path: Path) -> None:
     fill(tmp_path / "own", "a.png")
     for name in ("._a_LR.png", "notes_LR.txt"):
         (tmp_path / "own" / name).write_text("no image")
-    assert [pair.name for pair in data(tmp_path / "own").test_pairs()] == ["a"]
+    assert [pair.name for pair in data(tmp_path / "own").images.pairs("test")] == ["a"]
 
 
 @pytest.mark.parametrize("layout", ["contig", "separate"])
@@ -237,7 +236,7 @@ def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
     content = (tmp_path / "own" / "b.png").read_bytes()
     (tmp_path / "own" / "b.png").write_bytes(content[: len(content) // 2])
     with pytest.raises(UsageError, match=r"image b\.png cannot be decoded .*truncated"):
-        data(tmp_path / "own").test_pairs()
+        data(tmp_path / "own").images.pairs("test")
     assert not list((tmp_path / "cache" / "pixels").glob("*.pixels")), "half a stack is none"
 
 

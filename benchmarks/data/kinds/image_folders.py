@@ -18,7 +18,7 @@ from benchmarks.data.cards import DatasetCard
 from benchmarks.data.fields import Name
 from benchmarks.data.sources import EMPTY, ImageFile, ImageSet, ImageSource, SplitSources
 
-MOST_FILES = 10_000_000  # of a split: whoever reads a card makes a list of their names
+MOST_FILES = 10_000_000  # of a split: reading a card makes a list of all names
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class FileSet:
         pattern: file name with the number in braces, for example ``{:04d}.png``; a second pair of braces is the variant's number.
         first: the first number.
         last: the last number.
-        variants: files of each number; where the pattern has no place for the variant's number, the same file again.
+        variants: files of each number; without a second pair of braces, each file is repeated as often.
     """
 
     archive: Name
@@ -65,15 +65,15 @@ class ImageFolders(DatasetCard):
     """A data set of image files in folders that archives hold. Without training splits it is for testing only.
 
     Attributes:
-        archives: where the files come from.
+        archives: archives or addresses of the files.
         test_hr: HR images of the test split.
-        test_lr: LR images of the test split; None where a degradation makes them. The same holds for ``validation_lr``.
+        test_lr: LR images of the test split; None if a degradation makes them.
         x: degraded LR images, for training without pairs.
         z: HR images, for training without pairs.
         pairs_lr: LR images of the pairs that supervised methods see.
         pairs_hr: HR images of these pairs.
-        validation_hr: HR images for choices that must not see the test images.
-        validation_lr: LR images of these.
+        validation_hr: HR images for choices that must not see the test images; None if there are none.
+        validation_lr: LR images of the validation split; None if a degradation makes them.
     """
 
     archives: Annotated[tuple[Archive, ...], Meta(min_length=1)]
@@ -100,15 +100,32 @@ class ImageFolders(DatasetCard):
         for lr, hr in pairs:
             if lr and hr and len(lr.names) != len(hr.names):
                 raise ValueError(f"pairs of {len(lr.names)} LR and {len(hr.names)} HR files: as many of each are needed")
+        self._refuse_shared_files()
+
+    def _refuse_shared_files(self) -> None:
+        """Raise ValueError if X and Z share a file, or two of training, validation and test."""
+        files = {
+            split: {(file_set.archive, name) for file_set in pair if file_set for name in file_set.names}
+            for split, pair in self._sets.items()
+        }
+        training = files["x"] | files["z"] | files["pairs"]
+        for names, first, second in (
+            ("x and z", files["x"], files["z"]),
+            ("training and validation", training, files["validation"]),
+            ("training and test", training, files["test"]),
+            ("validation and test", files["validation"], files["test"]),
+        ):
+            if shared := first & second:
+                raise ValueError(f"{names} share {len(shared)} files, such as {min(shared)[1]}: no image may be in both")
 
     @property
     def file_sets(self) -> list[FileSet]:
-        """The file sets of all splits."""
+        """File sets of all splits."""
         return [file_set for sets in self._sets.values() for file_set in sets if file_set]
 
     @property
     def _sets(self) -> dict[Split, tuple[FileSet | None, FileSet | None]]:
-        """HR and LR files by split."""
+        """HR and LR file sets by split."""
         return {
             "x": (None, self.x),
             "z": (self.z, None),
@@ -118,20 +135,20 @@ class ImageFolders(DatasetCard):
         }
 
     def files_of(self, archive: str) -> list[str]:
-        """Names of all files of an archive that a split uses."""
+        """Names of the files of an archive that any split uses."""
         return sorted({name for file_set in self.file_sets if file_set.archive == archive for name in file_set.names})
 
     def has(self, split: Split) -> bool:
-        """Whether the card names files for the split."""
+        """Whether the card names files of the split."""
         return any(self._sets[split])
 
     def makes_lr(self, split: Split) -> bool:
-        """Whether LR images of the split are made by a degradation: those of X never are."""
+        """Whether LR images of the split are made by a degradation; images of X are never."""
         hr, lr = self._sets[split]
         return split != "z" and hr is not None and lr is None
 
     def sources(self, split: Split) -> SplitSources:
-        """Files of a split, as the archives' manifests have them. Raises UsageError where they are not prepared."""
+        """Files of a split, with hashes of the archives' manifests. Raises UsageError if they are not prepared."""
         hr, lr = self._sets[split]
         if hr is None and lr is None:
             has_none = "has no validation images" if split == "validation" else "has no training images"
@@ -139,17 +156,17 @@ class ImageFolders(DatasetCard):
         return SplitSources(self._prepared(hr) if hr else EMPTY, self._prepared(lr) if lr else None)
 
     def content(self, splits: Sequence[Split]) -> object:
-        """Names and hashes of the files; of a data set that is not prepared, what the card says."""
+        """Names and hashes of the files; for a data set that is not prepared, hashes or names of the archives."""
         if self.missing():
             return {"not prepared": [archive.sha256 or archive.name for archive in self.archives], "splits": list(splits)}
         return super().content(splits)
 
     def missing(self) -> list[str]:
-        """Names of archives that are not here whole."""
+        """Names of archives that are not prepared, or lack files."""
         return [archive.name for archive in self.archives if store.missing(archive, self.files_of(archive.name))]
 
     def verify(self, splits: Iterable[Split]) -> None:
-        """Raise UsageError where files of the splits are missing, or have another size than when they were unpacked."""
+        """Raise UsageError if files of the splits are missing, or have another size than when they were unpacked."""
         if lacking := self.missing():
             raise UsageError(
                 f"data set '{self.name}' is not prepared ({', '.join(lacking)} not in {store.data_root()}): "
@@ -159,7 +176,7 @@ class ImageFolders(DatasetCard):
             self.sources(split)
 
     def items(self) -> Iterable[Item]:
-        """The archives."""
+        """Archives of the data set."""
         for archive in self.archives:
             files = tuple(self.files_of(archive.name))
             titles = {self.name: self.title}
@@ -179,5 +196,5 @@ class ImageFolders(DatasetCard):
 
 
 def _stem(name: str) -> str:
-    """The name of an image in results. In one set either all names end in ``_HR`` or none: they follow one pattern."""
+    """Name of an image in results: the file's, without extension and ``_HR``. All files of a set follow one pattern."""
     return name.rpartition(".")[0].removesuffix("_HR")

@@ -1,4 +1,4 @@
-"""Data sets cut from photographs that installed packages ship. No photograph is copied into this project."""
+"""Data sets cut from photographs inside installed packages. No photograph is copied into this project."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations, product
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -26,8 +27,8 @@ class Photo:
     """A photograph in an installed package, and its regions in each split.
 
     Attributes:
-        name: part of the names of its regions.
-        package: distribution to install where the file is missing.
+        name: first part of the names of its regions.
+        package: distribution that has the file, for errors.
         module: importable package whose folder holds the file.
         file: path under that folder.
         sha256: of the decoded pixels, ``(H, W, 3)`` uint8 RGB in C order.
@@ -36,6 +37,9 @@ class Photo:
         z: regions that serve as HR images in training.
         validation: regions for choices that must not see the test images.
         test: regions that are scored.
+
+    Raises:
+        ValueError: the file is outside of the package, or regions of two splits overlap.
     """
 
     name: Name
@@ -52,20 +56,32 @@ class Photo:
     def __post_init__(self) -> None:
         if PurePosixPath(self.file).is_absolute() or ".." in PurePosixPath(self.file).parts:
             raise ValueError(f"file {self.file}: it leads out of the package's folder")
+        for first, second in combinations(SPLITS, 2):
+            for box, other in product(self.boxes(first), self.boxes(second)):
+                if _overlap(box, other):
+                    raise ValueError(
+                        f"{self.name}: regions {list(box)} of {first} and {list(other)} of {second} overlap: move one of them"
+                    )
 
     def boxes(self, split: Split) -> tuple[Box, ...]:
-        """Regions of a split; supervised methods train on pairs of everything that X and Z hold."""
+        """Regions of a split. The pairs that supervised methods see are all regions of X and Z."""
         boxes: tuple[Box, ...] = self.x + self.z if split == "pairs" else getattr(self, split)
         return boxes
 
     def locate(self) -> ImageFile:
-        """The photograph's file. Raises UsageError where its package is not installed."""
+        """The photograph's file. Raises UsageError if its package is not installed."""
         spec = importlib.util.find_spec(self.module)
         if spec is None or not spec.submodule_search_locations:
             raise UsageError(f"photograph '{self.name}': package {self.package} is not installed: pip install {self.package}")
         path = Path(next(iter(spec.submodule_search_locations))) / self.file
-        again = f"reinstall it: pip install --force-reinstall {self.package}"
-        return ImageFile(f"photograph '{self.name}'", path, self.sha256, "pixels", again)
+        mend = f"reinstall it: pip install --force-reinstall {self.package}"
+        return ImageFile(f"photograph '{self.name}'", path, self.sha256, "pixels", mend)
+
+
+def _overlap(first: Box, second: Box) -> bool:
+    """Whether two regions share a pixel."""
+    vertically = first[0] < second[0] + second[2] and second[0] < first[0] + first[2]
+    return vertically and first[1] < second[1] + second[3] and second[1] < first[1] + first[3]
 
 
 @dataclass(frozen=True)
@@ -88,7 +104,7 @@ class PackagedPhotos(DatasetCard):
         return any(photo.boxes(split) for photo in self.photos)
 
     def makes_lr(self, split: Split) -> bool:
-        """Whether LR images of the split are made by a degradation: all are."""
+        """Whether LR images of the split are made by a degradation: all LR images are."""
         return split != "z"
 
     def sources(self, split: Split) -> SplitSources:
@@ -104,7 +120,7 @@ class PackagedPhotos(DatasetCard):
         )
 
     def verify(self, splits: Iterable[Split]) -> None:
-        """Read every photograph that has a region. Raises UsageError where one is missing or has changed."""
+        """Read every photograph that has a region. Raises UsageError if one is missing or has changed."""
         from benchmarks.data.pixels.images import read_file
 
         for photo in self.photos:
@@ -112,7 +128,7 @@ class PackagedPhotos(DatasetCard):
                 read_file(photo.locate())
 
     def items(self) -> Iterable[Item]:
-        """The photographs, as one item that is verified: there is nothing to fetch."""
+        """The photographs as one item, which is verified and never downloaded."""
         folder = Path(sys.prefix)
         yield VerifiedItem(
             self.name, {self.name: self.title}, self.licence, 0, "installed packages", folder, lambda: self.verify(SPLITS)

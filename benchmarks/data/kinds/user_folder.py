@@ -24,8 +24,8 @@ from benchmarks.data.matching import images, match
 from benchmarks.data.sources import EMPTY, ImageFile, ImageSet, ImageSource, SplitSources
 
 MEND = "replace the file, or take it out of the folder"
-LAYOUT = "images, or folders train and test with images, or in these HR and LR with pairs"
-LONG = 1_000_000_000  # bytes that take seconds to hash
+LAYOUT = "images, or folders train, validation and test with images, or in these HR and LR with pairs"
+LONG = 1_000_000_000  # bytes; hashing more takes seconds, and a line tells so
 THREADS = 4
 
 Role = Literal["train", "validation", "test"]
@@ -35,19 +35,17 @@ Sources = tuple[ImageSource, ...]
 
 @dataclass(frozen=True)
 class UserFolder(DatasetCard):
-    """A folder of images; how it is read stands at the top of this module.
+    """A folder of a user's images, in one of the layouts in this module's docstring.
 
     Attributes:
-        directory: the folder; empty where it is not known.
+        directory: the folder; empty if it is not given yet.
     """
 
     directory: str = ""
 
     def has(self, split: Split) -> bool:
-        """Whether there is a folder for the split. A folder without subfolders is for testing only."""
-        if split == "test":
-            return True
-        return (Path(self.directory) / ("validation" if split == "validation" else "train")).is_dir()
+        """Whether the folder has images of the split. A folder without subfolders is for testing only."""
+        return split == "test" or (split if split == "validation" else "train") in _roles(Path(self.directory))
 
     @property
     def is_located(self) -> bool:
@@ -55,7 +53,7 @@ class UserFolder(DatasetCard):
         return bool(self.directory)
 
     def located_in(self, directory: Path | None) -> DatasetCard:
-        """The card with a folder. Raises UsageError where there is none."""
+        """The card with a folder. Raises UsageError if ``directory`` is None."""
         if directory is None:
             raise UsageError(f"data set '{self.name}': give the folder that holds your images: --data-dir DIR")
         return replace(self, directory=str(directory.absolute()))
@@ -66,11 +64,11 @@ class UserFolder(DatasetCard):
         return {"directory": self.directory}
 
     def sources(self, split: Split) -> SplitSources:
-        """The images of a split. Of the training images the first half is X, the second half Z.
+        """Images of a split. The first half of the training images is X, the second half Z.
 
         Raises:
-            UsageError: the folder cannot be read, has no images or too few, names do not pair up, or one image is where it
-                must not be: in X and in Z, or in training, validation and test.
+            UsageError: the folder cannot be read, has no images or too few, names do not pair up, or an image is in both X and Z,
+                or in two of training, validation and test.
         """
         root = Path(self.directory)
         try:
@@ -97,7 +95,7 @@ class UserFolder(DatasetCard):
             self.sources(split)
 
     def items(self) -> Iterable[Item]:
-        """Nothing: the images are the user's."""
+        """No items: the images are the user's."""
         return ()
 
 
@@ -105,14 +103,28 @@ def _set(images: Sources, stack: Sources) -> ImageSet:
     return ImageSet(images, tuple(image.file for image in stack))
 
 
+def _roles(root: Path) -> list[Role]:
+    """Subfolders of a user's folder. An empty validation folder counts as none."""
+    return [role for role in ROLES if (root / role).is_dir() and not (role == "validation" and _is_empty(root / role))]
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder has no entries; False if it cannot be read."""
+    try:
+        return not any(folder.iterdir())
+    except OSError:
+        return False
+
+
 def _refuse_shared_folders(root: Path) -> None:
-    """Raise UsageError where an image is in two of the subfolders."""
-    for first, second in combinations([role for role in ROLES if (root / role).is_dir()], 2):
+    """Raise UsageError if two of the subfolders share an image."""
+    for first, second in combinations(_roles(root), 2):
         names = f"{'training' if first == 'train' else first} and {second}"
         _refuse_shared(_sources(root, first)[0], _sources(root, second)[0], f"{names} share an image")
 
 
 def _refuse_shared(first: Iterable[ImageSource], second: Iterable[ImageSource], problem: str) -> None:
+    """Raise UsageError if a file of ``second`` has the content of a file of ``first``."""
     known = {image.file.sha256: image.file.path for image in first}
     for image in second:
         if image.file.sha256 in known:
@@ -121,13 +133,14 @@ def _refuse_shared(first: Iterable[ImageSource], second: Iterable[ImageSource], 
 
 @lru_cache(maxsize=6)
 def _sources(root: Path, role: Role) -> tuple[Sources, Sources | None]:
-    """HR and LR images of a subfolder, hashed once per process."""
+    """HR and LR images of a subfolder; LR is None without pairs. Hashed once per process."""
     if not root.is_dir():
-        raise UsageError(f"--data-dir {root}: no such folder: give the one that holds your images")
+        raise UsageError(f"--data-dir {root}: no such folder: give the folder that holds your images")
     folder = root / role
     if not folder.is_dir():
-        others = [other for other in ROLES if (root / other).is_dir()]
-        if others:
+        if role == "validation":
+            raise UsageError(f"--data-dir {root}: there is no folder validation: add it, or name another data set")
+        if others := _roles(root):
             raise UsageError(f"--data-dir {root}: there is {others[0]} but no {role}: add it, or name another data set")
         folder = root
     pairs = _pairs(folder)
@@ -138,13 +151,13 @@ def _sources(root: Path, role: Role) -> tuple[Sources, Sources | None]:
 
 
 def _pairs(folder: Path) -> Mapping[str, tuple[Path, Path]] | None:
-    """LR and HR file by their common name; None where there are no LR files."""
+    """LR and HR file by common name; None without LR files."""
     if (folder / "HR").is_dir() and (folder / "LR").is_dir():
         return match(folder / "LR", folder / "HR", hint="a pair has one name in both folders")
-    found = _images(folder)
-    if not any(name.endswith("_LR") for name in found):
+    paths = _images(folder)
+    if not any(name.endswith("_LR") for name in paths):
         return None
-    strays = [path.name for name, path in found.items() if not name.endswith(("_HR", "_LR"))]
+    strays = [path.name for name, path in paths.items() if not name.endswith(("_HR", "_LR"))]
     if strays:
         raise UsageError(f"{folder}: {strays[0]} ends neither in _HR nor in _LR, as others do: rename it or take it out")
     return match(folder, folder, "_LR", "_HR", hint="the names of a pair agree but for _HR and _LR")
@@ -155,9 +168,10 @@ def _images(folder: Path) -> dict[str, Path]:
 
 
 def _hashed(paths: Mapping[str, Path]) -> Sources:
+    """Image sources of files by name, hashed in threads."""
     size = sum(path.stat().st_size for path in paths.values())
     if size > LONG:
-        print(f"reading {len(paths)} images, {size / 1e9:.1f} GB, to tell whether they have changed", file=sys.stderr)
+        print(f"hashing {len(paths)} images, {size / 1e9:.1f} GB, to see whether they have changed", file=sys.stderr)
     with ThreadPoolExecutor(THREADS) as pool:
         hashes = pool.map(lambda path: hash_file(path).hexdigest(), paths.values())
         return tuple(
