@@ -24,7 +24,7 @@ EXAMPLES = """\
 examples:
   python -m benchmarks.evaluate --sr results/mine --hr Set5/HR --protocol y-shave4
   python -m benchmarks.evaluate --sr results/mine --hr DIV2K_valid_HR --protocol ntire2018 --metrics psnr,ssim
-  python -m benchmarks.evaluate --sr mine --sr edsr --sr bicubic --hr HR --protocol rgb     are they distinguishable?
+  python -m benchmarks.evaluate --sr mine --sr edsr --sr bicubic --hr HR --protocol rgb     significance of all differences
   python -m benchmarks.evaluate --sr mine --hr Set14 --hr-suffix _HR --sr-suffix _SR --protocol y-shave4
                                             Set14/img_001_HR.png goes with mine/img_001_SR.png
   python -m benchmarks.evaluate --sr mine --hr HR --protocol rgb --metrics psnr,lpips,lpips-vgg,dists --csv scores.csv
@@ -38,24 +38,26 @@ exit codes: 0 all scored, 1 something failed, 2 wrong use or something missing (
 
 
 def make_parser() -> Parser:
-    """The command line."""
+    """Parser of the command line."""
     parser = Parser("python -m benchmarks.evaluate", "Score folders of images under a named protocol.", EXAMPLES)
-    what = parser.add_argument_group("what to score")
-    what.add_argument(
-        "--sr", action="append", type=named_path, default=[], metavar="DIR", help="results; several to compare them"
+    images = parser.add_argument_group("images")
+    images.add_argument(
+        "--sr", action="append", type=named_path, default=[], metavar="DIR", help="SR images; give it again to compare methods"
     )
-    what.add_argument("--hr", type=named_path, metavar="DIR", help="ground truth")
-    what.add_argument("--sr-suffix", default="", metavar="TEXT", help="end of a result's name, before the extension")
-    what.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of a ground truth's name, before the extension")
-    how = parser.add_argument_group("how")
-    how.add_argument("--protocol", metavar="NAME", help="how two images are compared; there is no default")
-    how.add_argument("--metrics", default="psnr,ssim", metavar="NAMES", help="comma-separated (default: psnr,ssim)")
-    how.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="default: all cores")
-    show = parser.add_argument_group("show")
-    show.add_argument("--csv", type=named_path, metavar="FILE", help="also write every image's numbers, at full precision")
+    images.add_argument("--hr", type=named_path, metavar="DIR", help="HR images, the ground truth")
+    images.add_argument("--sr-suffix", default="", metavar="TEXT", help="end of the SR images' names, before the extension")
+    images.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of the HR images' names, before the extension")
+    scoring = parser.add_argument_group("scoring")
+    scoring.add_argument("--protocol", metavar="NAME", help="protocol of comparison; there is no default")
+    scoring.add_argument("--metrics", default="psnr,ssim", metavar="NAMES", help="comma-separated (default: psnr,ssim)")
+    scoring.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="images scored at a time (default: all cores)"
+    )
+    show = parser.add_argument_group("output")
+    show.add_argument("--csv", type=named_path, metavar="FILE", help="also write the numbers of every image, at full precision")
     show.add_argument("--json", action="store_true", help="print machine-readable results instead of tables")
-    show.add_argument("--dry-run", action="store_true", help="which files would be compared, and how; score nothing")
-    show.add_argument("--list", action="store_true", help="protocols and metrics; score nothing")
+    show.add_argument("--dry-run", action="store_true", help="list the pairs of files and the protocol; score nothing")
+    show.add_argument("--list", action="store_true", help="list protocols and metrics; score nothing")
     return parser
 
 
@@ -87,24 +89,25 @@ def _dispatch(options: argparse.Namespace) -> int:
 
 
 def _metrics(text: str, protocol: Protocol) -> list[MetricEntry]:
+    """Entries of the metrics of ``--metrics``. Raises UsageError if a name is unknown, or a metric does not suit the protocol."""
     from benchmarks.catalog.metrics import get_metric
 
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
         raise UsageError("--metrics is empty: give names such as psnr,ssim,lpips (--list shows them)")
     metrics = [get_metric(name) for name in names]
-    blind = [metric.name for metric in metrics if metric.target and not protocol.view]
-    if blind:
-        raise UsageError(f"protocol {protocol.name} has PSNR and SSIM only: for {', '.join(blind)} use rgb or aligned-rgb")
+    unsuitable = [metric.name for metric in metrics if metric.target and not protocol.view]
+    if unsuitable:
+        raise UsageError(f"protocol {protocol.name} has PSNR and SSIM only: for {', '.join(unsuitable)} use rgb or aligned-rgb")
     return metrics
 
 
 def _names(folders: Sequence[Path]) -> dict[str, Path]:
-    """The folders by what tables call them: their own names where those differ, else their paths."""
+    """Folders by their names in tables: the last part of each path, or the whole path if last parts are equal."""
     short = [folder.resolve().name for folder in folders]
     names = short if len(set(short)) == len(short) else [str(folder) for folder in folders]
     if len(set(names)) < len(names):
-        raise UsageError("--sr: the same folder is given twice: leave one of them out")
+        raise UsageError("--sr: the same folder is given twice: give it once")
     return dict(zip(names, folders, strict=True))
 
 
@@ -125,10 +128,10 @@ def _score(options: argparse.Namespace, pairs: dict[str, Paths], protocol: Proto
 
     missing: dict[str, str] = {}
     methods = [_score_folder(name, paths, protocol, metrics, options.threads, missing) for name, paths in pairs.items()]
-    left = [metric.name for metric in metrics if metric.name not in missing]
-    if not left:
+    scored = [metric.name for metric in metrics if metric.name not in missing]
+    if not scored:
         raise WeightsMissing("; ".join(missing.values()))
-    complete = [replace(method, scores={name: method.scores[name] for name in left}) for method in methods]
+    complete = [replace(method, scores={name: method.scores[name] for name in scored}) for method in methods]
     sheet = ScoreSheet(protocol, tuple(complete), missing)
     if options.json:
         print(to_json(sheet))
@@ -150,15 +153,15 @@ def _score_folder(
 
     wanted = [metric for metric in metrics if metric.name not in missing]
     with StepProgress(f"score {name}") as progress:
-        found = score_pairs(
+        scored = score_pairs(
             [protocol],
             wanted,
             {image: partial(_load, *pair) for image, pair in paths.items()},
             threads=threads,
             report=lambda done, of: progress.update(done, of, {}),
         )
-    missing |= found.missing
-    return MethodScores(name, found.scores[protocol.name], found.shifts.get(protocol.name, {}))
+    missing |= scored.missing
+    return MethodScores(name, scored.scores[protocol.name], scored.shifts.get(protocol.name, {}))
 
 
 def _load(sr: Path, hr: Path) -> tuple[Image, Image]:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.speed``: how fast the harness is, beside what it replaces, in one run on one machine."""
+"""``python -m benchmarks.speed``: speed and memory of the harness, compared with other implementations on the same machine."""
 
 from __future__ import annotations
 
@@ -22,47 +22,49 @@ examples:
   python -m benchmarks.speed evaluation --hr BSD100 --hr-suffix _HR
   python -m benchmarks.speed tiling --method edsr --profile paper --size 510x339 --tile 224     untrained weights
   python -m benchmarks.speed loading --hr BSDS500/train --batch-size 16 --patch-size 32
-  python -m benchmarks.speed training                         a step of every stage at demo size, beside a reference step
+  python -m benchmarks.speed training                  a step of every stage at demo size, compared with its reference step
   python -m benchmarks.speed training --profile paper --stages cincgan-inner cincgan-joint --json
   python -m benchmarks.speed training --profile paper --stages edsr --set stages.edsr.training.batch_size=2
   python -m benchmarks.speed training --profile paper --repeat 0          memory and arithmetic only
   python -m benchmarks.speed training --figures docs/performance.json --markdown      the table of docs/performance.md
 
-Each time is the best of --repeat. Run it on an idle machine, and compare ratios, not seconds.
+Each time is the best of --repeat. Use an idle machine, and compare ratios, not seconds.
 """
 
-LARGEST = 80_000_000 // 16  # LR pixels: an HR image may have that many times 16
+LARGEST = 80_000_000 // 16  # LR pixels; HR images have 16 times as many
 PHOTOS = "demo-photos"  # the data set of packaged photographs
-PHOTO_CROP = (320, 480)  # HR pixels of the crops of packaged photographs: about the size of BSD100's
+PHOTO_CROP = (320, 480)  # height and width of the crops of packaged photographs, about the size of BSD100's images
 
 
 def make_parser() -> Parser:
-    """The command line."""
-    parser = Parser("python -m benchmarks.speed", "Measure speed and memory against what others offer.", EXAMPLES)
-    what = ("evaluation", "tiling", "loading", "training")
-    parser.add_argument("what", choices=what, help="scores, tiled inference, training patches, or training steps")
+    """Parser of the command line."""
+    parser = Parser("python -m benchmarks.speed", "Measure speed and memory, compared with other implementations.", EXAMPLES)
+    parts = ("evaluation", "tiling", "loading", "training")
+    parser.add_argument("part", choices=parts, help="scores, tiled inference, training patches, or training steps")
     parser.add_argument(
         "--repeat",
         type=int,
         default=3,
         metavar="N",
-        help="times per figure (default: 3; tiling, starts: once; training, 0: memory)",
+        help="runs per time, of which the best counts (default: 3); training with 0: memory and arithmetic only",
     )
     parser.add_argument("--json", action="store_true", help="print machine-readable figures")
     images = parser.add_argument_group("evaluation and loading")
-    images.add_argument(
-        "--hr", type=named_path, metavar="DIR", help="ground truth; what is compared with it is made by bicubic x1/4"
-    )
-    images.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of a ground truth's name, before the extension")
+    images.add_argument("--hr", type=named_path, metavar="DIR", help="HR images; LR images are made of them by bicubic x1/4")
+    images.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of the HR images' names, before the extension")
     loading = parser.add_argument_group("loading")
-    loading.add_argument("--patch-size", type=int, default=32, metavar="N", help="LR pixels a side (default: 32)")
-    loading.add_argument("--batch-size", type=int, default=16, metavar="N", help="pairs of patches (default: 16)")
+    loading.add_argument("--patch-size", type=int, default=32, metavar="N", help="side of a patch in LR pixels (default: 32)")
+    loading.add_argument("--batch-size", type=int, default=16, metavar="N", help="pairs of patches per batch (default: 16)")
     sizes = parser.add_argument_group("tiling and training")
-    sizes.add_argument("--profile", default="demo", metavar="NAME", help="whose sizes networks and batches have (default: demo)")
+    sizes.add_argument(
+        "--profile", default="demo", metavar="NAME", help="profile with the sizes of networks and batches (default: demo)"
+    )
     tiling = parser.add_argument_group("tiling")
-    tiling.add_argument("--method", default="edsr", metavar="NAME", help="a method (default: edsr)")
-    tiling.add_argument("--size", default="128x96", metavar="WxH", help="LR pixels (default: 128x96)")
-    tiling.add_argument("--tile", type=int, default=0, metavar="N", help="LR pixels a side, margins included (default: 0, none)")
+    tiling.add_argument("--method", default="edsr", metavar="NAME", help="method, with untrained weights (default: edsr)")
+    tiling.add_argument("--size", default="128x96", metavar="WxH", help="size of the image in LR pixels (default: 128x96)")
+    tiling.add_argument(
+        "--tile", type=int, default=0, metavar="N", help="side of a tile in LR pixels, margins included (default: 0, no tiles)"
+    )
     training = parser.add_argument_group("training")
     training.add_argument("--stages", nargs="+", metavar="NAME", help="training stages (default: all of the profile)")
     training.add_argument(
@@ -70,9 +72,11 @@ def make_parser() -> Parser:
         nargs="+",
         choices=("float32", "bfloat16"),
         default=["float32", "bfloat16"],
-        help="of our forward passes (default: both; bfloat16 only where the device has it)",
+        help="precision of our forward passes (default: both; bfloat16 only if the device has it)",
     )
-    training.add_argument("--figures", nargs="+", type=named_path, metavar="FILE", help="show these, of --json; measure nothing")
+    training.add_argument(
+        "--figures", nargs="+", type=named_path, metavar="FILE", help="show figures of --json files; measure nothing"
+    )
     training.add_argument("--markdown", action="store_true", help="print a Markdown table")
     training.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the profile")
     return parser
@@ -86,12 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.measuring.figures import print_figures
 
-    least = 0 if options.what == "training" else 1
+    least = 0 if options.part == "training" else 1
     if options.repeat < least:
         raise UsageError(f"--repeat {options.repeat}: give {least} or more")
-    if options.what == "training":
+    if options.part == "training":
         return _training(options)
-    measure = {"evaluation": _evaluation, "tiling": _tiling, "loading": _loading}[options.what]
+    measure = {"evaluation": _evaluation, "tiling": _tiling, "loading": _loading}[options.part]
     print_figures(list(measure(options)), as_json=options.json)
     return 0
 
@@ -103,7 +107,7 @@ def _evaluation(options: argparse.Namespace) -> Iterable[Figure]:
 
 
 def _truths(options: argparse.Namespace) -> Iterable[Image]:
-    """HR images of the folder that is named, or crops of packaged photographs."""
+    """HR images ``(H, W, 3)`` of the folder ``--hr``, or crops of packaged photographs."""
     from benchmarks.data.cards import load_dataset_card
     from benchmarks.data.matching import match
     from benchmarks.data.pixels.decode import decode
@@ -126,11 +130,11 @@ def _tiling(options: argparse.Namespace) -> Iterable[Figure]:
 
 
 def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text)
-    if not found or int(found[1]) * int(found[2]) > LARGEST:
-        sides = f"at most {LARGEST:,} of them, such as 510x339"
-        raise UsageError(f"--size {text[:40]}: give width and height in LR pixels, {sides}")
-    return int(found[1]), int(found[2])
+    sides = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text)
+    if not sides or int(sides[1]) * int(sides[2]) > LARGEST:
+        limit = f"at most {LARGEST:,} pixels, such as 510x339"
+        raise UsageError(f"--size {text[:40]}: give width and height in LR pixels, {limit}")
+    return int(sides[1]), int(sides[2])
 
 
 def _loading(options: argparse.Namespace) -> Iterable[Figure]:
@@ -142,9 +146,9 @@ def _loading(options: argparse.Namespace) -> Iterable[Figure]:
         if value < 1:
             raise UsageError(f"{option} {value}: give 1 or more")
     times = compare_loading(_truths(options), patch_size=patch, batch_size=batch, repeat=options.repeat)
-    what = f"patches of {patch} and {4 * patch} pixels, batch {batch}, {times.images} images"
+    rate = f"patches of {patch} and {4 * patch} pixels, batch {batch}, {times.images} images"
     against = f"basicsr, {times.workers} workers"
-    yield Figure(what, against, times.ours, times.theirs, unit="pairs/s")
+    yield Figure(rate, against, times.ours, times.theirs, unit="pairs/s")
     yield Figure("until the first batch, nothing cached", against, times.first_start, times.their_start, unit="s")
     yield Figure("until the first batch, images cached", against, times.later_start, times.their_start, unit="s")
 

@@ -1,1 +1,1 @@
-"""Speed figures, and what they are measured against: reference steps, direct loops, BasicSR."""
+"""Speed figures and the implementations that they are compared with: reference steps, direct loops, BasicSR."""

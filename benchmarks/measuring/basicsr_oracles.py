@@ -1,4 +1,4 @@
-"""Functions of BasicSR that tests and speed figures compare with."""
+"""Functions of BasicSR, the oracles of tests and the rivals of speed figures."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def luma_scores(sr: Image, hr: Image, *, border: int) -> tuple[float, float]:
-    """BasicSR's PSNR and SSIM on luma of two ``(H, W, 3)`` uint8 RGB images: an oracle, and what speed is measured against."""
+    """PSNR and SSIM of BasicSR, on luma of two ``(H, W, 3)`` uint8 RGB images, borders shaved."""
     supply_removed_module()
     from basicsr.metrics import calculate_psnr, calculate_ssim
 
-    images = sr[..., ::-1], hr[..., ::-1]  # BasicSR has BGR
+    images = sr[..., ::-1], hr[..., ::-1]  # BasicSR takes BGR
     return tuple(metric(*images, border, test_y_channel=True) for metric in (calculate_psnr, calculate_ssim))
 
 
 def matlab_imresize(image, scale):  # type: ignore[no-untyped-def]
-    """BasicSR's port of MATLAB's ``imresize``: the oracle for ours, and what its speed is measured against."""
+    """MATLAB's ``imresize`` in BasicSR's port: ``(H, W, C)`` -> ``(ceil(H * scale), ceil(W * scale), C)``."""
     supply_removed_module()
     from basicsr.utils.matlab_functions import imresize
 
@@ -31,7 +31,7 @@ def matlab_imresize(image, scale):  # type: ignore[no-untyped-def]
 
 
 def paired_image_dataset(hr: Path, lr: Path, *, scale: int, hr_patch_size: int | None) -> Dataset[dict[str, Any]]:
-    """BasicSR's training data: pairs of image files of two folders, each read from disk when it is asked for.
+    """Training data set of BasicSR: pairs of image files of two folders, read from disk for every item.
 
     Args:
         hr: folder of HR images.

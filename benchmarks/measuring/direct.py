@@ -1,4 +1,4 @@
-"""The slow, obvious way to compute what the harness computes fast: to measure against, in tests and in time."""
+"""Direct loops: slow, obvious forms of searches that the harness computes fast, for tests and speed figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from benchmarks.scoring.protocols.ntire2018 import BORDER, SCALE
 
 
 def _cut(sr: Image, hr: Image) -> tuple[Array, Array, int, int]:
-    """Steps 1 and 2 of the challenge's scorer: the result less its border, the target, and the target's corner."""
+    """Steps 1 and 2 of the challenge's scorer.
+
+    Returns:
+        The SR image without its border, the central window of the HR image, and the window's top and left; images in [0, 1].
+    """
     height, width = (side // SCALE * SCALE for side in hr.shape[:2])
     result, truth = (image[BORDER : height - BORDER, BORDER : width - BORDER] / 255.0 for image in (sr, hr))
     top, left = (truth.shape[0] - WINDOW) // 2, (truth.shape[1] - WINDOW) // 2
@@ -21,7 +25,16 @@ def _cut(sr: Image, hr: Image) -> tuple[Array, Array, int, int]:
 
 
 def ntire2018_psnr(sr: Image, hr: Image, *, rescale: bool = True) -> tuple[float, Shift]:
-    """The scorer's PSNR in dB and its shift, from all 6,561 windows in turn; images as for the protocol."""
+    """PSNR of the challenge's scorer, from all 6,561 windows in turn.
+
+    Args:
+        sr: ``(H, W, 3)`` uint8 RGB.
+        hr: ``(H, W, 3)`` uint8 RGB.
+        rescale: match the mean of each window to the HR window's.
+
+    Returns:
+        PSNR in dB, and its shift.
+    """
     result, target, top, left = _cut(sr, hr)
     best, at = -math.inf, (0, 0)
     for dy in range(-REACH, REACH + 1):
@@ -37,7 +50,7 @@ def ntire2018_psnr(sr: Image, hr: Image, *, rescale: bool = True) -> tuple[float
 
 
 def ntire2018_ssim(sr: Image, hr: Image) -> tuple[float, Shift]:
-    """The scorer's SSIM and its shift, from all 1,681 windows at even shifts in turn, by scikit-image."""
+    """SSIM of the challenge's scorer and its shift, from all 1,681 windows at even shifts in turn, by scikit-image."""
     from skimage.metrics import structural_similarity
 
     result, target, top, left = _cut(sr, hr)

@@ -1,4 +1,4 @@
-"""Speed of scoring and of tiled inference, beside BasicSR, pyiqa and direct loops."""
+"""Speed of scoring and of tiled inference, compared with BasicSR, pyiqa and direct loops."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from benchmarks.catalog.profiles import Profile
 from benchmarks.catalog.protocols import get_protocol
 from benchmarks.core.errors import WeightsMissing
 from benchmarks.measuring.figures import Figure, best_seconds, peak_megabytes
-
-SEARCHABLE = 160  # pixels a side that the scorer's search needs
+from benchmarks.scoring.protocols.ntire2018 import SMALLEST
 
 
 def measure_evaluation(truths: Sequence[Image], threads: int, repeat: int) -> Iterator[Figure]:
-    """Figures of protocols, of bicubic interpolation and of LPIPS.
+    """Measure protocols, bicubic interpolation and LPIPS.
 
     Args:
-        truths: HR images ``(H, W, 3)`` uint8 RGB; the images that are scored are made of them by bicubic x1/4 and x4.
-        threads: pairs scored at a time.
-        repeat: runs of each measurement, of which the fastest counts.
+        truths: HR images ``(H, W, 3)`` uint8 RGB; their SR images are made by bicubic x1/4 and x4.
+        threads: pairs that are scored at a time.
+        repeat: runs of each measurement; the fastest counts.
+
+    Returns:
+        Figures, each as soon as it is measured.
     """
     results = [_round_trip(image) for image in truths]
     yield _against_basicsr(results, truths, threads, repeat)
-    large = [pair for pair in zip(results, truths, strict=True) if min(pair[1].shape[:2]) >= SEARCHABLE][:4]
+    large = [pair for pair in zip(results, truths, strict=True) if min(pair[1].shape[:2]) >= SMALLEST][:4]
     if large:
         yield from _searches(large, repeat)
     yield _bicubic(truths[0], repeat)
@@ -41,13 +43,13 @@ def measure_evaluation(truths: Sequence[Image], threads: int, repeat: int) -> It
 
 
 def measure_tiling(method: str, profile: Profile, size: tuple[int, int], tile: int) -> Figure:
-    """Seconds and peak memory of one image, enlarged by an untrained method.
+    """Measure seconds and peak memory of an untrained method that enlarges an image.
 
     Args:
         method: name of the method.
-        profile: sizes of the networks.
-        size: width and height in LR pixels.
-        tile: LR pixels a side of a tile; 0 for the whole image.
+        profile: profile with the sizes of the networks.
+        size: width and height of the image in LR pixels.
+        tile: side of a tile in LR pixels; 0 for the whole image.
     """
     import torch
 
@@ -65,7 +67,7 @@ def measure_tiling(method: str, profile: Profile, size: tuple[int, int], tile: i
 
 
 def _round_trip(hr: Image) -> Image:
-    """Bicubic x1/4 and x4, cut to a size that both have."""
+    """SR image of a HR image: bicubic x1/4 and x4, cut to the size of the HR image."""
     from benchmarks.degradations.bicubic import Bicubic
     from benchmarks.degradations.imresize import imresize
     from benchmarks.degradations.rounding import to_uint8
@@ -95,7 +97,7 @@ def _against_basicsr(results: Sequence[Image], truths: Sequence[Image], threads:
 
 
 def _searches(pairs: Sequence[tuple[Image, Image]], repeat: int) -> Iterable[Figure]:
-    """The scorer's two searches; the loops take seconds, so they run once."""
+    """Figures of the two searches of the challenge's scorer. The direct loops take seconds, so they run once."""
     from threadpoolctl import threadpool_limits
 
     from benchmarks.measuring.direct import ntire2018_psnr, ntire2018_ssim
@@ -110,7 +112,7 @@ def _searches(pairs: Sequence[tuple[Image, Image]], repeat: int) -> Iterable[Fig
         return Figure(what, against, seconds, time.perf_counter() - started, peak)
 
     searched = [windows(sr, hr) for sr, hr in pairs]
-    with threadpool_limits(1, "blas"):  # as an image is scored, beside others
+    with threadpool_limits(1, "blas"):  # as in ``score_pairs``, which scores several images at a time
         yield figure("PSNR, ntire2018", "6,561 windows in turn", partial(best_window_psnr, rescale=True), ntire2018_psnr)
         yield figure("SSIM, ntire2018", "1,681 windows in turn", best_window_ssim, ntire2018_ssim)
 

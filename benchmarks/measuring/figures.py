@@ -1,4 +1,4 @@
-"""Figures of speed and memory beside another way, as a table or JSON."""
+"""Figures of speed and memory, compared with another implementation, as a table or JSON."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Figure:
-    """One comparison.
+    """A measurement, and a measurement of another implementation of the same work.
 
     Attributes:
-        what: the work that is measured.
-        against: the other way; empty where there is none.
-        seconds: ours, of one image, of one pair of patches or of the whole, as ``unit`` tells.
-        other_seconds: the other way's.
-        megabytes: peak memory.
-        unit: in which a table shows the times.
+        what: the work.
+        against: the other implementation; empty for none.
+        seconds: our time for an image, for a pair of patches or for the whole work, by ``unit``.
+        other_seconds: time of the other implementation.
+        megabytes: our peak memory.
+        unit: unit of the times in a table.
     """
 
     what: str
@@ -31,18 +31,18 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """How many times faster ours is."""
+        """Time of the other implementation over our time; None without another implementation."""
         return self.other_seconds / self.seconds if self.other_seconds else None
 
     def shown(self, seconds: float | None) -> str:
-        """A time in the figure's unit."""
+        """Text of a time in the figure's unit."""
         if seconds is None:
             return ""
         return {"ms an image": f"{seconds * 1e3:,.1f}", "pairs/s": f"{1 / seconds:,.0f}", "s": f"{seconds:,.3f}"}[self.unit]
 
 
 def best_seconds(repeat: int, run: Callable[[], object]) -> float:
-    """Seconds of the fastest of several runs, after one that warms up."""
+    """Seconds of the fastest of several runs, after a warm-up run."""
     run()
     times = []
     for _ in range(repeat):
@@ -53,7 +53,7 @@ def best_seconds(repeat: int, run: Callable[[], object]) -> float:
 
 
 def peak_megabytes(run: Callable[[], object]) -> float:
-    """MB that a run allocates at most, arrays included."""
+    """Peak of the memory that a run allocates, arrays included, in MB."""
     run()
     tracemalloc.start()
     run()

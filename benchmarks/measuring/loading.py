@@ -1,4 +1,4 @@
-"""Training patches: the mapped cache and its sampler beside BasicSR's data set and torch's loader, on the same files."""
+"""Speed of training patches: our sampler and its mapped cache, compared with BasicSR's data set and torch's loader."""
 
 from __future__ import annotations
 
@@ -22,27 +22,37 @@ if TYPE_CHECKING:
     from benchmarks.data.pixels.sampler import PatchSampler
 
 SCALE = 4
-BLOCK = 2.0  # seconds that a rate is measured over
+BLOCK = 2.0  # seconds of a measurement of a rate
 
 Batch = tuple["Tensor", "Tensor"]  # LR, HR
 
 
 @dataclass(frozen=True)
 class LoadingTimes:
-    """Seconds of both ways, on ``images`` pairs of PNG files; rates in seconds a pair of patches."""
+    """Times of both implementations, on the same PNG files.
+
+    Attributes:
+        images: number of pairs of files.
+        workers: processes of torch's loader.
+        ours: seconds a pair of patches, of our sampler.
+        theirs: seconds a pair of patches, of BasicSR.
+        first_start: seconds until our first batch, with an empty cache.
+        later_start: seconds until our first batch, with the images in the cache.
+        their_start: seconds until BasicSR's first batch.
+    """
 
     images: int
-    workers: int  # of torch's loader
+    workers: int
     ours: float
     theirs: float
-    first_start: float  # until the first batch, with an empty cache
-    later_start: float  # the same with the images in the cache
+    first_start: float
+    later_start: float
     their_start: float
 
 
 @dataclass(frozen=True)
 class _Files:
-    """Numbered PNG files of one name in two folders, and the batches that are cut from them."""
+    """Pairs of PNG files with the same names in two folders, and the sizes of the batches that are cut from them."""
 
     folder: Path
     patch_size: int  # LR pixels
@@ -58,17 +68,17 @@ class _Files:
 
 
 def compare_loading(images: Iterable[Image], *, patch_size: int, batch_size: int, repeat: int) -> LoadingTimes:
-    """Write HR and LR as PNG to a temporary folder, let both ways cut patches from them, and check that they give the same.
+    """Measure both implementations on HR and LR images that are written to a temporary folder as PNG.
 
     Args:
-        images: ``(H, W, 3)`` uint8 RGB, read one at a time; cut to multiples of 4, bicubic x1/4 makes the LR images.
-        patch_size: side of a LR patch.
-        batch_size: pairs of patches a batch.
-        repeat: measurements of a rate, of which the best counts.
+        images: HR images ``(H, W, 3)`` uint8 RGB, read one at a time and cut to multiples of 4; bicubic x1/4 makes the LR images.
+        patch_size: side of a patch in LR pixels.
+        batch_size: pairs of patches per batch.
+        repeat: measurements of a rate; the best counts.
 
     Raises:
         UsageError: an image is smaller than a patch, or the temporary folder is full.
-        BenchmarkError: the two ways decode an image differently, or a batch has another form than agreed.
+        BenchmarkError: the implementations decode an image differently, or a batch has an unexpected shape, type or range.
     """
     with TemporaryDirectory(prefix="cincgan-speed-") as folder:
         files = _Files(Path(folder), patch_size, batch_size)
@@ -107,7 +117,7 @@ def _write_pairs(files: _Files, images: Iterable[Image]) -> int:
 
 @contextmanager
 def _cache_in(folder: Path) -> Iterator[None]:
-    """A cache of its own, empty at first."""
+    """Use another, empty cache inside the block."""
     usual = os.environ.get("CINCGAN_CACHE")
     os.environ["CINCGAN_CACHE"] = str(folder)
     try:
@@ -145,7 +155,7 @@ def _pixels(path: Path) -> Image:
 
 
 def _their_start(batches: Iterator[Batch], workers: int) -> float:
-    """Seconds until BasicSR's first batch; those after it, which its workers make ahead meanwhile, are used up."""
+    """Seconds until BasicSR's first batch. Batches that its workers have made ahead meanwhile are used up."""
     started = time.perf_counter()
     next(batches)
     seconds = time.perf_counter() - started
@@ -155,7 +165,7 @@ def _their_start(batches: Iterator[Batch], workers: int) -> float:
 
 
 def _their_batches(files: _Files, workers: int) -> Generator[Batch, None, None]:
-    """Batches without end, so that workers are started once, as BasicSR's own sampler has it."""
+    """Endless batches of BasicSR: its workers are started once, as by BasicSR's own sampler."""
     from torch.utils.data import DataLoader, RandomSampler
 
     from benchmarks.measuring.basicsr_oracles import paired_image_dataset
@@ -168,7 +178,7 @@ def _their_batches(files: _Files, workers: int) -> Generator[Batch, None, None]:
 
 
 def _rate(files: _Files, who: str, draw: Callable[[], Batch], repeat: int) -> float:
-    """Seconds a pair of patches: the best of several blocks, after the form of a batch is checked."""
+    """Seconds a pair of patches: the best of several blocks, after a batch is checked."""
     _check_batch(files, who, draw())
     seconds = []
     for _ in range(repeat):
@@ -191,7 +201,7 @@ def _check_batch(files: _Files, who: str, batch: Batch) -> None:
 
 
 def _check_decoded(files: _Files) -> None:
-    """Raise BenchmarkError where BasicSR's pixels of a whole image, as float32 RGB, are not exactly ours."""
+    """Raise BenchmarkError if BasicSR decodes any image, as float32 RGB, to other pixels than we do."""
     import numpy as np
 
     from benchmarks.measuring.basicsr_oracles import paired_image_dataset

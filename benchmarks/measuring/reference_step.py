@@ -1,9 +1,9 @@
-"""Training steps written plainly, as references: the same mathematics as a stage's step, and nothing done to be fast.
+"""Reference steps: the mathematics of a stage's training step written plainly, without any acceleration.
 
-float32, contiguous memory, a forward pass for each loss term, no activation used twice, no weights kept from gradients that are
-thrown away, Adam as a loop over parameters, losses read one by one. Some things stay the same by definition: the order of
-updates, one pass of a discriminator over reals and fakes together where BatchNorm must see both (``training.least_squares_gan``),
-the random numbers.
+A reference step has float32, contiguous memory, a forward pass for each loss term, gradients of all weights even where they are
+thrown away, Adam as a loop over parameters, and losses that are read one by one. Some things are part of a step's definition and
+stay the same: the order of updates, the random numbers, and the single pass of a discriminator over real and fake images where
+BatchNorm must see both (``training.least_squares_gan``).
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from benchmarks.training.stage import Stage
 
 
 class ReferenceStep(ABC):
-    """The loop around the plain step of one kind of stage.
+    """Base class of reference steps, with learning rates and moving averages. Subclasses write the step.
 
     Args:
-        stage: a fresh stage, whose networks, samplers and settings are used from here on; its own step is not.
+        stage: a fresh stage. Its networks, samplers and settings are used; its own step is not.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -44,10 +44,17 @@ class ReferenceStep(ABC):
 
     @abstractmethod
     def step(self, index: int) -> dict[str, Tensor]:
-        """Do one optimisation step and return its loss terms."""
+        """Do an optimisation step.
+
+        Args:
+            index: number of steps done before.
+
+        Returns:
+            Loss terms by name, scalars in the order of the stage's own step.
+        """
 
     def advance(self, index: int) -> dict[str, float]:
-        """One step with its learning rates and moving averages. Returns its losses."""
+        """Do a step with its learning rates and moving averages. Returns the losses of the step."""
         training = self.stage.training
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
@@ -59,7 +66,7 @@ class ReferenceStep(ABC):
         return losses
 
     def descend(self, loss: Tensor, *optimizers: str) -> None:
-        """One step of the named optimisers down the gradient of ``loss``."""
+        """Step the named optimisers down the gradient of ``loss``."""
         for name in optimizers:
             self.optimizers[name].zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -74,24 +81,27 @@ class ReferenceStep(ABC):
 
 
 class PairReferenceStep(ReferenceStep):
-    """SR on a pixel loss."""
+    """Reference of ``PairStage``: SR on a pixel loss."""
 
     stage: PairStage
 
     def pixel_step(self) -> dict[str, Tensor]:
-        """SR on the stage's pixel loss."""
+        """Update SR on the pixel loss of a batch."""
         lr, hr = self.stage.sampler.draw_pairs()
         terms = self.stage.loss(self.networks["sr"](lr.contiguous()), hr.contiguous())
         self.descend(total(terms), "sr")
         return terms
 
     def step(self, index: int) -> dict[str, Tensor]:
-        """As ``PairStage.step``."""
+        """Do the step of ``PairStage``."""
         return self.pixel_step()
 
 
 class AdversarialReferenceStep(ReferenceStep):
-    """Steps with least-squares discriminators. Convolutions with a forward pass of their own get ``nn.Conv2d``'s back."""
+    """Base class of references with least-squares discriminators.
+
+    Convolutions with a forward pass of their own, made to be faster, get that of ``nn.Conv2d``.
+    """
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
@@ -100,7 +110,7 @@ class AdversarialReferenceStep(ReferenceStep):
                 module.forward = partial(nn.Conv2d.forward, module)  # type: ignore[method-assign]
 
     def discriminator_scores(self, name: str, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores of real and fake images ``(N, 3, H, W)``, from one pass over both."""
+        """Patch scores of real and fake images ``(N, 3, H, W)``, from a single pass over both."""
         discriminator = self.networks[name]
         images = torch.cat([real, fake])
         if instance_noise := getattr(discriminator, "instance_noise", 0.0):
@@ -109,13 +119,13 @@ class AdversarialReferenceStep(ReferenceStep):
         return scores[: len(real)], scores[len(real) :]
 
     def update_discriminator(self, name: str, real: Tensor, fake: Tensor) -> Tensor:
-        """One step of discriminator ``name``; returns its loss."""
+        """Update the discriminator ``name`` by a step. Returns its loss."""
         loss = least_squares_discriminator_loss(*self.discriminator_scores(name, real, fake.detach()))
         self.descend(loss, name)
         return loss
 
     def adversarial_loss(self, name: str, real: Tensor, fake: Tensor, reduction: Reduction) -> Tensor:
-        """The generator's adversarial loss."""
+        """Adversarial loss of a generator under the discriminator ``name``."""
         return least_squares_generator_loss(self.discriminator_scores(name, real, fake)[1], reduction)
 
 
@@ -126,5 +136,5 @@ def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
 
 
 def total(terms: Mapping[str, Tensor]) -> Tensor:
-    """The sum of loss terms."""
+    """Sum of loss terms."""
     return torch.stack(list(terms.values())).sum()

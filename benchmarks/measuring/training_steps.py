@@ -1,4 +1,4 @@
-"""Training steps: ours beside the reference step's, the arithmetic they need, and what the machine can do at most."""
+"""Speed of training steps: time, arithmetic and memory, compared with the reference step and with the machine's peak rate."""
 
 from __future__ import annotations
 
@@ -26,21 +26,23 @@ if TYPE_CHECKING:
     from benchmarks.measuring.reference_step import ReferenceStep
     from benchmarks.training.stage import Stage
 
-DATASET = "demo-photos"  # what is on the patches does not change how long a step takes
-DOMINANT = 3  # convolutions that the ceiling is measured on
+DATASET = "demo-photos"  # the content of patches does not change the time of a step
+DOMINANT = 3  # number of convolutions that the ceiling is measured on
 
 
 def measure_training(profile: Profile, stage: str, precision: str, repeat: int) -> StepFigure:
-    """Measure a stage's step in a process of its own, whose peak of memory is then the step's.
+    """Measure the step of a stage, in a process of its own so that the peak of memory is that of the step.
 
     Args:
-        profile: sizes of networks and batches.
-        stage: of the registry; one with phases is measured in its last.
-        precision: of our forward passes; the reference step's are float32.
-        repeat: alternate measurements of both ways, of which each one's best counts; 0 for arithmetic and memory only.
+        profile: profile with the sizes of networks and batches.
+        stage: name of the stage; a stage with phases is measured in the last.
+        precision: precision of our forward passes; those of the reference step are float32.
+        repeat: measurements of our step and of the reference step, in turn; the best of each counts. 0 for arithmetic and memory
+            only.
 
     Returns:
-        The figure; without seconds where published weights that a loss needs cannot be had.
+        The figure. It has no reference time if the stage has no reference step, and no time at all if published weights that
+        a loss needs cannot be had.
     """
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(_measure, profile.name, profile.changes, stage, precision, repeat).result()
@@ -90,20 +92,20 @@ def _measure(profile_name: str, changes: Sequence[str], name: str, precision: st
 
 
 def _fresh(profile: Profile, name: str, precision: str) -> Stage:
-    """The stage with fresh weights, and so what it needs."""
+    """A stage with fresh weights; so have the stages that it needs."""
     from benchmarks.api.method import TrainedStage
     from benchmarks.data.cards import load_dataset_card
     from benchmarks.data.dataset import Dataset
     from benchmarks.training.stage import make_stage
 
     def needed(stage: str) -> TrainedStage:
-        made = fresh(stage)
-        return TrainedStage(profile.stages[stage], {key: net.state_dict() for key, net in made.networks.items()}, data.card.scale)
+        networks = fresh(stage).networks
+        return TrainedStage(profile.stages[stage], {key: net.state_dict() for key, net in networks.items()}, data.card.scale)
 
     def fresh(stage: str) -> Stage:
         settings = profile.stages[stage]
         settings = replace(settings, training=replace(settings.training, precision=precision))
-        needs = {each: needed(each) for each in get_stage(stage).needs}
+        needs = {name: needed(name) for name in get_stage(stage).needs}
         return make_stage(resolve(get_stage(stage).target), settings, data.images, needs, 0)[0]
 
     data = Dataset(load_dataset_card(DATASET), profile.degradation)
@@ -111,13 +113,13 @@ def _fresh(profile: Profile, name: str, precision: str) -> Stage:
 
 
 class _OurLoop:
-    """The training loop's step, near the end of the training, where every stage does all that it does."""
+    """Step of the training loop near the end of a training, where all loss terms of a stage are active."""
 
     def __init__(self, stage: Stage) -> None:
         from benchmarks.training.loop import prepare
 
         self.stage, self.averages = stage, prepare(stage)
-        self.index = max(0, stage.training.steps - 2)  # the last but one: the last adds a point to the history
+        self.index = max(0, stage.training.steps - 2)  # the last step but one: the last step adds a point to the history
 
     def advance(self) -> object:
         from benchmarks.training.checkpoints import Progress
@@ -127,7 +129,7 @@ class _OurLoop:
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    """Of a run, and on a GPU of what it has queued there."""
+    """Seconds of a run, and on a GPU until its queued work is done."""
     import torch
 
     started = time.perf_counter()
@@ -148,9 +150,17 @@ def _counted(run: Callable[[], object]) -> float:
 
 @dataclass(frozen=True)
 class Convolution:
-    """What one call of a convolution works on."""
+    """Call of a convolution.
 
-    shape: tuple[int, ...]  # of its input
+    Attributes:
+        shape: shape of the input, ``(N, C, H, W)``.
+        weight: shape of the weight, ``(outputs, inputs, height, width)``.
+        stride: stride along both axes.
+        padding: padding along both axes.
+        dtype: torch's type of input and output.
+    """
+
+    shape: tuple[int, ...]
     weight: tuple[int, ...]
     stride: tuple[int, ...]
     padding: tuple[int, ...]
@@ -159,13 +169,13 @@ class Convolution:
 
 @contextmanager
 def _noted(ours: _OurLoop, calls: Counter[Convolution]) -> Iterator[None]:
-    """Note the plain convolutions that are called, and how often."""
+    """Count the calls of plain convolutions inside the block."""
     from torch import nn
 
-    def note(module: nn.Conv2d, given: tuple[Any, ...], made: Any) -> None:
+    def note(module: nn.Conv2d, inputs: tuple[Any, ...], output: Any) -> None:
         if isinstance(module.padding, tuple) and module.groups == 1:
-            shape, weight = tuple(given[0].shape), tuple(module.weight.shape)
-            calls[Convolution(shape, weight, module.stride, module.padding, made.dtype)] += 1
+            shape, weight = tuple(inputs[0].shape), tuple(module.weight.shape)
+            calls[Convolution(shape, weight, module.stride, module.padding, output.dtype)] += 1
 
     modules = [module for network in ours.stage.networks.values() for module in network.modules()]
     handles = [module.register_forward_hook(note) for module in modules if type(module) is nn.Conv2d]
@@ -177,7 +187,7 @@ def _noted(ours: _OurLoop, calls: Counter[Convolution]) -> Iterator[None]:
 
 
 def _ceiling(calls: Counter[Convolution]) -> float:
-    """The best FLOP/s, forward and backward, of the convolutions that cost most, each in the better of both layouts."""
+    """Best FLOP/s of the costliest convolutions, forward and backward, over both memory layouts."""
     import torch
 
     costs = {call: convolution_flop(call) * count for call, count in calls.items()}
@@ -187,7 +197,7 @@ def _ceiling(calls: Counter[Convolution]) -> float:
 
 
 def convolution_flop(call: Convolution) -> int:
-    """Floating-point operations of its forward pass."""
+    """Floating-point operations of a convolution's forward pass; a multiply-add counts as two."""
     outputs, inputs, height, width = call.weight
     across = [
         (side + 2 * padding - kernel) // stride + 1
@@ -201,15 +211,15 @@ def _convolution_seconds(call: Convolution, layout: Any) -> float:
 
     from benchmarks.core.device import device
 
-    def made_up(shape: tuple[int, ...]) -> torch.Tensor:
+    def random(shape: tuple[int, ...]) -> torch.Tensor:
         return torch.randn(shape).to(device(), call.dtype).contiguous(memory_format=layout)
 
-    image, weight = made_up(call.shape), made_up(call.weight)
+    image, weight = random(call.shape), random(call.weight)
 
     def run() -> None:
-        made = torch.conv2d(image, weight, None, call.stride, call.padding)
+        output = torch.conv2d(image, weight, None, call.stride, call.padding)
         backward = torch.ops.aten.convolution_backward
-        backward(made, image, weight, None, call.stride, call.padding, (1, 1), False, (0, 0), 1, (True, True, False))
+        backward(output, image, weight, None, call.stride, call.padding, (1, 1), False, (0, 0), 1, (True, True, False))
 
     run()
     return min(_seconds(run) for _ in range(3))
@@ -226,7 +236,7 @@ def _device() -> str:
 
 
 def _peak_megabytes() -> float:
-    """Of this process, or of its GPU's memory. ``ru_maxrss`` would count what the process that started it had before."""
+    """Peak memory of this process, or of its GPU. ``ru_maxrss`` may include memory of the process that started this process."""
     import torch
 
     if torch.cuda.is_available():

@@ -1,10 +1,11 @@
-"""``python -m benchmarks.speed``: it runs, checks what it times, and holds the two ways to the same numbers."""
+"""``python -m benchmarks.speed``: every measurement runs, and both implementations are held to the same numbers."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,14 @@ import torch
 from PIL import Image as PillowImage
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.catalog.methods import get_stage
+from benchmarks.catalog.profiles import Profile
 from benchmarks.core.errors import BenchmarkError
+from benchmarks.measuring import basicsr_oracles, training_steps
 from benchmarks.measuring.loading import compare_loading
 from benchmarks.measuring.training_steps import Convolution, convolution_flop
-from benchmarks.training.networks import basicsr as basicsr_adapter
+from benchmarks.planning.step_times import StepFigure
+from benchmarks.speed import main
 from tests.conftest import ROOT
 
 
@@ -31,11 +36,10 @@ def test_without_repetitions_memory_and_arithmetic_are_measured() -> None:
     done = speed("training", "--profile", "smoke", "--stages", "edsr", "--precision", "float32", "--repeat", "0", "--json")
     assert done.returncode == 0, done.stderr
     (figure,) = json.loads(done.stdout)
-    assert figure["seconds"] is figure["textbook_seconds"] is None
+    assert figure["seconds"] is figure["reference_seconds"] is None
     assert figure["megabytes"] > 100 and figure["flop"] > 1e6
 
 
-@pytest.mark.train
 @pytest.mark.network
 def test_evaluation() -> None:
     done = speed("evaluation", "--repeat", "1", "--json")
@@ -48,7 +52,6 @@ def test_evaluation() -> None:
     assert psnr["megabytes"] < 300 and ssim["megabytes"] < 300
 
 
-@pytest.mark.train
 def test_tiling() -> None:
     done = speed("tiling", "--method", "cincgan", "--profile", "smoke", "--size", "90x70", "--tile", "64", "--json")
     assert done.returncode == 0, done.stderr
@@ -57,7 +60,6 @@ def test_tiling() -> None:
     assert figure["seconds"] > 0 and figure["megabytes"] > 50
 
 
-@pytest.mark.train
 def test_loading(small_images: Path) -> None:
     done = speed("loading", "--hr", str(small_images), "--patch-size", "8", "--batch-size", "4", "--repeat", "1", "--json")
     assert done.returncode == 0, done.stderr
@@ -81,13 +83,42 @@ def test_training() -> None:
     assert figures[0]["precision"] == "float32"
     for figure in figures:
         assert (figure["stage"], figure["batch_size"], figure["patch_size"]) == ("cincgan-inner", 2, 24)
-        assert figure["ratio"] == pytest.approx(figure["textbook_seconds"] / figure["seconds"])
+        assert figure["ratio"] == pytest.approx(figure["reference_seconds"] / figure["seconds"])
         assert figure["images_per_second"] == pytest.approx(2 / figure["seconds"])
         assert 0 < figure["fraction"] == pytest.approx(figure["flop"] / figure["seconds"] / figure["ceiling"])
-        assert 1.2 < figure["textbook_flop"] / figure["flop"] < 2, (
-            "G1 is computed as often as in a textbook, or the textbook saves"
+        assert 1.2 < figure["reference_flop"] / figure["flop"] < 2, (
+            "our step computes G1 as often as the reference step, or the reference step reuses activations"
         )
         assert 300 < figure["megabytes"] < 3000
+
+
+@pytest.mark.train
+def test_a_stage_without_a_reference_step_has_no_ratio(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process, for a stage without a reference step exists in the tests only."""
+    monkeypatch.setattr(training_steps, "get_stage", lambda name: replace(get_stage(name), reference_step=""))
+    monkeypatch.setattr(training_steps, "measure_training", measured_here)
+    options = ("training", "--profile", "smoke", "--stages", "fsrcnn", "--precision", "float32", "--repeat", "1")
+    assert main([*options, "--json"]) == 0
+    (figure,) = json.loads(capsys.readouterr().out)
+    assert figure["seconds"] > 0 and figure["flop"] > 0 and figure["ceiling"] > 0 and figure["missing"] == ""
+    assert figure["ratio"] is figure["reference_seconds"] is figure["reference_flop"] is None
+    assert main([*options, "--markdown"]) == 0
+    heads, _, cells = (line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines())
+    row = {head.strip(): cell.strip() for head, cell in zip(heads, cells, strict=True)}
+    assert row["reference, s"] == row["times faster"] == row["reference, GFLOP"] == ""
+    assert all(row[head] for head in ("s a step", "images/s", "GFLOP", "ceiling, GFLOP/s", "of it", "peak MB"))
+    assert main(list(options)) == 0
+    assert "fsrcnn" in capsys.readouterr().out
+
+
+def measured_here(profile: Profile, stage: str, precision: str, repeat: int) -> StepFigure:
+    threads = torch.get_num_threads()
+    try:
+        return training_steps._measure(profile.name, profile.changes, stage, precision, repeat)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_arithmetic_is_counted_as_torch_does() -> None:
@@ -105,15 +136,15 @@ def test_the_performance_page_shows_its_figures() -> None:
     assert json.loads(done.stdout) == json.loads((ROOT / "docs" / "performance.json").read_text(encoding="utf-8"))
 
 
-def test_both_ways_are_held_to_the_same_pixels(small_images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = basicsr_adapter.paired_image_dataset
+def test_both_implementations_are_held_to_the_same_pixels(small_images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = basicsr_oracles.paired_image_dataset
 
     def off_by_one(*folders: Path, **options: Any) -> Any:
         item = original(*folders, **options)[0]
         item["gt"][0, 0, 0] += 1 / 255
         return [item]
 
-    monkeypatch.setattr(basicsr_adapter, "paired_image_dataset", off_by_one)
+    monkeypatch.setattr(basicsr_oracles, "paired_image_dataset", off_by_one)
     images = [np.array(PillowImage.open(path).convert("RGB")) for path in sorted(small_images.iterdir())]
     with pytest.raises(BenchmarkError, match=r"hr/0000\d.png: basicsr decodes other pixels"):
         compare_loading(images, patch_size=8, batch_size=2, repeat=1)
