@@ -1,1 +1,1 @@
-"""Degradations: seeded HR -> LR operators, one in each file."""
+"""Degradations: seeded HR -> LR operators, one a file."""

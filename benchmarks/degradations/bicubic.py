@@ -1,4 +1,4 @@
-"""Bicubic downscaling, the field's clean degradation."""
+"""Bicubic downscaling, the clean degradation of super-resolution benchmarks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.degradations.operator import Degradation
 
 @dataclass(frozen=True)
 class Bicubic(Degradation):
-    """MATLAB's bicubic downscaling with antialiasing. It makes Y, the clean LR images, of Z."""
+    """MATLAB's bicubic downscaling with antialiasing. Y, the clean LR images, is made of Z by this operator."""
 
     name: ClassVar[str] = "bicubic"
     random: ClassVar[bool] = False

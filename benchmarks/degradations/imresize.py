@@ -1,8 +1,8 @@
 """MATLAB-compatible bicubic resampling, as two small matrix products.
 
-The literature's LR images are made with MATLAB's ``imresize``: a cubic kernel (a = -0.5) that is stretched when it
-shrinks (antialiasing), with symmetric border extension. Resampling is linear and separable, so one matrix per axis
-does it. Source: MATLAB's documented ``imresize``; the public port in BasicSR is the oracle in the tests.
+LR images in the literature are made with MATLAB's ``imresize``: a cubic kernel (a = -0.5) that is stretched for downscaling
+(antialiasing), with symmetric border extension. Resampling is linear and separable: one matrix per axis. Source: MATLAB's
+documentation of ``imresize``; tests compare with the public port in BasicSR.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=64)
 def resize_matrix(length: int, scale: float) -> NDArray[np.float64]:
-    """The matrix ``(ceil(length * scale), length)`` that resamples one axis.
+    """Resampling matrix ``(ceil(length * scale), length)`` of one axis.
 
     Args:
         length: samples along the axis.
@@ -46,7 +46,7 @@ def resize_matrix(length: int, scale: float) -> NDArray[np.float64]:
 
 
 def imresize(image: NDArray[np.floating], scale: float) -> NDArray[np.float64]:
-    """Resize as MATLAB's ``imresize(image, scale)`` does (bicubic, antialiased).
+    """Resize an image like MATLAB's ``imresize(image, scale)``: bicubic, antialiased.
 
     Args:
         image: ``(H, W, C)``, any range; no clipping and no rounding is done.

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from benchmarks.api.image import FloatImage, Image
-from benchmarks.core.errors import BenchmarkError
+from benchmarks.core.errors import UsageError
 from benchmarks.core.values import set_values
 from benchmarks.degradations.rounding import to_uint8
 
@@ -24,8 +24,8 @@ class Degradation(ABC):
     The same image name and settings give the same LR image, whatever else is degraded before or beside it.
 
     Attributes:
-        name: in the catalog.
-        random: whether random numbers are drawn; then the result depends on the name of the image.
+        name: of the operator's entry in the catalog.
+        random: whether the operator draws random numbers. If so, the LR image depends on the name of the image.
     """
 
     name: ClassVar[str]
@@ -41,7 +41,7 @@ class Degradation(ABC):
             stream: name of the random stream, for ``random_stream``.
 
         Returns:
-            The image, smaller by ``scale`` if the operator downscales.
+            ``(H / scale, W / scale, 3)`` if the operator downscales, else ``(H, W, 3)``.
         """
 
     def degrade(self, hr: Image, scale: int, image_name: str) -> Image:
@@ -50,23 +50,25 @@ class Degradation(ABC):
         Args:
             hr: ``(H, W, 3)`` uint8 RGB, both sides multiples of ``scale``.
             scale: HR pixels per LR pixel.
-            image_name: name of the image, which the random numbers depend on.
+            image_name: name of the image; random numbers depend on it.
 
         Returns:
             ``(H / scale, W / scale, 3)`` uint8 RGB, rounded half up.
 
         Raises:
-            BenchmarkError: the operator's result has another size.
+            UsageError: the result has another size, because none or several operators of a pipeline downscale.
         """
         lr = self.apply(hr.astype(np.float64), scale, image_name)
         size = (hr.shape[0] // scale, hr.shape[1] // scale, hr.shape[2])
         if lr.shape != size:
-            raise BenchmarkError(f"degradation '{self.name}' made {lr.shape} of {hr.shape} at scale {scale}: must be {size}")
+            sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (lr, hr))
+            mend = "exactly one of its operators must downscale"
+            raise UsageError(f"degradation '{label(self)}': {sizes} pixels are no pair of scale {scale}: {mend}")
         return to_uint8(lr)
 
     @property
     def parts(self) -> tuple[Degradation, ...]:
-        """The operators that are applied, one after the other."""
+        """Operators that are applied, in their order."""
         return (self,)
 
     @property
@@ -76,7 +78,7 @@ class Degradation(ABC):
 
     @property
     def identity(self) -> list[dict[str, Any]]:
-        """Names and settings that differ from their defaults: what decides the LR images, code aside."""
+        """Names of the operators, and settings that differ from their defaults. They decide the LR images, code aside."""
         return [{"name": part.name, **set_values(part)} for part in self.parts]
 
     @property
@@ -87,23 +89,23 @@ class Degradation(ABC):
 
 @dataclass(frozen=True)
 class Pipeline(Degradation):
-    """Operators one after the other, itself an operator; exactly one of them downscales.
+    """Operators in a row, themselves an operator; exactly one of them downscales.
 
-    The random stream of the first is that of the operator alone; each further one has a stream of its own.
+    The first operator has the random stream that it has alone; each further one has a stream of its own.
     """
 
     operators: tuple[Degradation, ...]
     name: ClassVar[str] = "pipeline"
 
     def apply(self, image: FloatImage, scale: int, stream: str) -> FloatImage:
-        """Apply all operators in their order."""
+        """Apply the operators in their order."""
         for place, operator in enumerate(self.parts):
             image = operator.apply(image, scale, f"{stream}/{place}" if place else stream)
         return image
 
     @property
     def parts(self) -> tuple[Degradation, ...]:
-        """The operators, those of nested pipelines included."""
+        """Operators in their order; nested pipelines are flattened."""
         return tuple(part for operator in self.operators for part in operator.parts)
 
     @property
@@ -117,11 +119,11 @@ class Pipeline(Degradation):
 
 
 def label(degradation: Degradation) -> str:
-    """The names of the operators, as results have them: ``blur + bicubic + noise``."""
+    """Names of the operators as in result files, for example ``blur + bicubic + noise``."""
     return JOINED.join(part.name for part in degradation.parts)
 
 
 def random_stream(stream: str, seed: int) -> np.random.Generator:
-    """Random numbers of one image and operator: the same for the same stream and seed, whatever else is processed."""
+    """Random generator of one image and operator. Equal streams and seeds give equal numbers, whatever else is processed."""
     digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))

@@ -1,7 +1,6 @@
 """An imitation of NTIRE 2018 track 2 ("realistic, mild"): blur and pixel shift per image, x4 downscaling, sensor noise.
 
-The challenge never published its parameters, so they are settings here; ``docs/reproduction-notes.md`` says how their values were
-chosen.
+The challenge has not published its parameters. They are settings here; ``docs/reproduction-notes.md`` explains their values.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ class Track2Like(Degradation):
     """Blur with shift and motion, bicubic downscaling, noise. Lengths in HR pixels, noise on the 0-255 scale.
 
     Attributes:
-        blur_sigma_min: least standard deviation of the kernel's Gaussian part; each axis is drawn uniformly.
+        blur_sigma_min: smallest standard deviation of the Gaussian part of the kernel; each axis is drawn uniformly.
         blur_sigma_max: largest standard deviation.
         motion_max: largest length of the straight motion path, drawn uniformly from 0.
-        shift_max: largest shift along each axis, drawn uniformly from [-max, max], sub-pixel.
+        shift_max: largest shift along each axis, drawn uniformly from [-max, max]; may be a fraction of a pixel.
         noise_gaussian: standard deviation of the signal-independent noise.
         noise_signal: standard deviation of the signal-dependent noise at full white.
         noise_correlation: sigma, in LR pixels, of the Gaussian that smooths the noise, whose strength is kept; 0 for white noise.
-        seed: of all random numbers.
+        seed: of the random numbers of all images.
     """
 
     name: ClassVar[str] = "track2-like"
@@ -71,7 +70,7 @@ class Track2Like(Degradation):
     def blur_kernel(self, generator: np.random.Generator) -> NDArray[np.float64]:
         """Draw a kernel ``(K, K)`` that sums to 1: an anisotropic Gaussian smeared along a motion path and shifted.
 
-        Shift and motion move the centre of a continuous Gaussian before it is sampled, so both may be sub-pixel.
+        Shift and motion move the centre of a continuous Gaussian before it is sampled: both may be fractions of a pixel.
         """
         sigma = generator.uniform(self.blur_sigma_min, self.blur_sigma_max, size=2)
         angle, heading = generator.uniform(0, np.pi, size=2)

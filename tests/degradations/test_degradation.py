@@ -1,7 +1,8 @@
-"""Bicubic resampling against BasicSR's port of MATLAB; properties of the track-2-like operator."""
+"""Bicubic resampling against BasicSR's port of MATLAB; bits and properties of the track-2-like operator."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import center_of_mass, shift
 
+from benchmarks.degradations.bicubic import Bicubic
 from benchmarks.degradations.imresize import imresize
-from benchmarks.degradations.track2_like import Track2Like, bicubic_downscale, blur_kernel, image_generator, to_uint8, track2_like
+from benchmarks.degradations.operator import random_stream
+from benchmarks.degradations.rounding import to_uint8
+from benchmarks.degradations.track2_like import Track2Like
 from benchmarks.measuring.basicsr_oracles import matlab_imresize
 
 STRONG = Track2Like(
@@ -25,6 +29,16 @@ STRONG = Track2Like(
     seed=0,
 )
 CLEAN = replace(STRONG, noise_gaussian=0.0, noise_signal=0.0)
+WEAK = Track2Like(
+    blur_sigma_min=0.2,
+    blur_sigma_max=0.9,
+    motion_max=1.5,
+    shift_max=1.25,
+    noise_gaussian=3.0,
+    noise_signal=2.0,
+    noise_correlation=0.65,
+    seed=7,
+)
 PHOTO = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
 
 
@@ -46,18 +60,39 @@ def test_imresize_keeps_constants_and_does_not_clip() -> None:
 
 
 def test_the_same_image_and_seed_give_the_same_bits_and_others_do_not() -> None:
-    first = track2_like(PHOTO, 4, "a", STRONG)
+    first = STRONG.degrade(PHOTO, 4, "a")
     assert first.shape == (16, 12, 3)
     assert first.dtype == np.uint8
-    assert np.array_equal(first, track2_like(PHOTO, 4, "a", STRONG))
-    assert not np.array_equal(first, track2_like(PHOTO, 4, "b", STRONG))
-    assert not np.array_equal(first, track2_like(PHOTO, 4, "a", replace(STRONG, seed=1)))
+    assert np.array_equal(first, STRONG.degrade(PHOTO, 4, "a"))
+    assert not np.array_equal(first, STRONG.degrade(PHOTO, 4, "b"))
+    assert not np.array_equal(first, replace(STRONG, seed=1).degrade(PHOTO, 4, "a"))
+
+
+GOLDEN = {
+    ("bicubic", 2): "ba4a2561eff83273",
+    ("bicubic", 3): "77f93c4a1b83edab",
+    ("bicubic", 4): "5355d36b0f722577",
+    ("strong", 2): "5667284c6bccdd16",
+    ("strong", 3): "a273a70db9f654fa",
+    ("strong", 4): "c64b3d718ed8d8f8",
+    ("weak", 2): "4a2f27c1b895ea1b",
+    ("weak", 3): "e6c6b7f454cfbadf",
+    ("weak", 4): "0dbc043468d4fd54",
+}
+
+
+@pytest.mark.parametrize(("kind", "scale"), GOLDEN)
+def test_the_bits_are_those_of_the_functions_before(kind: str, scale: int) -> None:
+    """Digests of the LR pixels, computed by the functional version before operators were classes."""
+    operator, name = {"bicubic": (Bicubic(), "any"), "strong": (STRONG, "a"), "weak": (WEAK, "photo-0-128")}[kind]
+    hr = PHOTO[: 64 // scale * scale, : 48 // scale * scale]
+    assert hashlib.sha256(operator.degrade(hr, scale, name).tobytes()).hexdigest()[:16] == GOLDEN[kind, scale]
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000))
 def test_kernels_sum_to_one_and_stay_within_the_shift(seed: int) -> None:
-    kernel = blur_kernel(image_generator("k", seed), STRONG)
+    kernel = STRONG.blur_kernel(random_stream("k", seed))
     assert kernel.sum() == pytest.approx(1)
     assert kernel.min() >= 0
     offset = np.array(center_of_mass(kernel)) - kernel.shape[0] // 2
@@ -67,14 +102,15 @@ def test_kernels_sum_to_one_and_stay_within_the_shift(seed: int) -> None:
 def test_the_kernel_moves_the_image_by_its_sub_pixel_shift() -> None:
     rows, columns = np.mgrid[0:96, 0:96]
     smooth = to_uint8(128 + 60 * np.sin(rows / 9) * np.cos(columns / 7))[..., None].repeat(3, axis=2)
-    kernel = blur_kernel(image_generator("smooth", 0), CLEAN)
+    kernel = CLEAN.blur_kernel(random_stream("smooth", 0))
     offset = np.array(center_of_mass(kernel)) - kernel.shape[0] // 2
     assert np.hypot(*offset) > 1
-    expected = bicubic_downscale(to_uint8(shift(smooth.astype(float), (*offset, 0), order=3, mode="mirror")), 4)
+    shifted = to_uint8(shift(smooth.astype(float), (*offset, 0), order=3, mode="mirror"))
+    expected = Bicubic().degrade(shifted, 4, "smooth")
     inner = np.s_[4:-4, 4:-4]
-    moved = track2_like(smooth, 4, "smooth", CLEAN).astype(float)
+    moved = CLEAN.degrade(smooth, 4, "smooth").astype(float)
     with_shift = np.abs(moved - expected)[inner].mean()
-    without = np.abs(moved - bicubic_downscale(smooth, 4))[inner].mean()
+    without = np.abs(moved - Bicubic().degrade(smooth, 4, "smooth"))[inner].mean()
     assert with_shift < 2 < without
 
 
@@ -82,13 +118,13 @@ def test_noise_has_the_stated_strength_and_grows_with_the_signal() -> None:
     dark, bright = (np.full((512, 512, 3), value, np.uint8) for value in (64, 192))
     for image, value in ((dark, 64), (bright, 192)):
         for correlation in (0.0, 0.65):
-            measured = track2_like(image, 4, "flat", replace(STRONG, noise_correlation=correlation)).astype(float).std()
+            measured = replace(STRONG, noise_correlation=correlation).degrade(image, 4, "flat").astype(float).std()
             assert measured == pytest.approx(np.hypot(12, 8 * np.sqrt(value / 255)), rel=0.03)
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.65, 1.0])
 def test_noise_is_correlated_as_stated_and_channels_are_independent(sigma: float) -> None:
-    noise = track2_like(np.full((1024, 1024, 3), 128, np.uint8), 4, "flat", replace(STRONG, noise_correlation=sigma)) - 128.0
+    noise = replace(STRONG, noise_correlation=sigma).degrade(np.full((1024, 1024, 3), 128, np.uint8), 4, "flat") - 128.0
     taps = np.exp(-0.5 * (np.arange(-8, 9) / sigma) ** 2) if sigma else np.eye(1, 17, 8)[0]
     expected = (taps[1:] * taps[:-1]).sum() / (taps**2).sum()  # autocorrelation of the filter at one pixel
     for axis in (0, 1):
