@@ -37,7 +37,7 @@ METHODS = (
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch only when the method is asked for."""
+    """Import the method's class, and with it torch, on first access."""
     if name == "CinCGAN":
         from cincgan.method import CinCGAN
 

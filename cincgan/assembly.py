@@ -1,4 +1,4 @@
-"""The networks of each stage, fresh."""
+"""Fresh networks of both stages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cincgan.settings import InnerSettings, JointSettings
 
 
 def inner_networks(settings: InnerSettings) -> dict[str, nn.Module]:
-    """Fresh G1, G2 and D1."""
+    """G1, G2 and D1 with fresh weights, by name."""
     return {
         "g1": Generator(settings.generator),
         "g2": Generator(settings.generator),
@@ -19,5 +19,5 @@ def inner_networks(settings: InnerSettings) -> dict[str, nn.Module]:
 
 
 def outer_networks(settings: JointSettings, scale: int) -> dict[str, nn.Module]:
-    """Fresh G3 and D2."""
+    """G3 and D2 with fresh weights, by name."""
     return {"g3": Generator(settings.g3, scale), "d2": hr_discriminator(settings.d2)}

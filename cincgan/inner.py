@@ -1,6 +1,6 @@
-"""Stage 1, the inner cycle (paper, section 3.1): G1 cleans LR images, G2 takes them back, D1 tells clean from cleaned.
+"""Stage 1, the inner cycle (paper, section 3.1): G1 cleans LR images, G2 degrades them again, D1 tells clean from cleaned images.
 
-The LR half of every step is here, so that the joint stage does the same.
+The LR half of a step is a function of its own, ``lr_terms``, for the joint stage has it as well.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ from cincgan.settings import InnerSettings, LossSettings
 def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
     """D1's update, then the total LR loss of G1 and G2 (paper, equation of the inner cycle).
 
-    A term of weight 0 is left out, and with it the update of the network that has no other term.
+    Terms of weight 0 are left out; a network without any other term is not updated.
 
     Args:
-        stage: holds ``g1``, ``g2``, ``d1`` and D1's optimiser.
-        x: degraded LR ``(N, 3, P, P)``.
-        y: clean LR, unpaired, of the same shape.
-        losses: weights and reductions.
+        stage: stage with networks ``g1``, ``g2``, ``d1`` and an optimiser ``d1``.
+        x: degraded LR images ``(N, 3, P, P)``.
+        y: clean LR images of the same shape, of other scenes.
+        losses: weights and reductions of the terms.
 
     Returns:
-        The cleaned images G1(x), D1's loss by name, and the weighted terms of the total.
+        1. cleaned images G1(x)
+        2. loss of D1 by its name; empty if the adversarial loss has weight 0
+        3. weighted terms of the total LR loss, by name
     """
     with stage.mixed_precision():
         clean, same = stage.networks["g1"](torch.cat([x, y])).float().chunk(2)
@@ -48,7 +50,7 @@ def lr_terms(stage: Stage, x: Tensor, y: Tensor, losses: LossSettings) -> tuple[
 
 
 class InnerStage(Stage):
-    """Trains G1, G2 and D1 on the total LR loss."""
+    """Training of G1, G2 and D1 on the total LR loss."""
 
     averaged = ("g1", "g2")
     discriminators = ("d1",)
@@ -74,5 +76,5 @@ class InnerStage(Stage):
         return {**discriminator_losses, **detached(terms)}
 
     def probe(self) -> tuple[Tensor, Tensor]:
-        """The last x and G1(x)."""
+        """Last x and G1(x)."""
         return self.last

@@ -1,4 +1,4 @@
-"""Stage 2, the outer cycle (paper, section 3.2): all networks together, SR starting from EDSR, D2 and G3 from nothing."""
+"""Stage 2, the outer cycle (paper, section 3.2): all networks are trained together. SR starts from EDSR, D2 and G3 untrained."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from cincgan.settings import JointSettings
 
 
 class JointStage(Stage):
-    """Trains G1, G2, D1 on the total LR loss and G1, SR, G3, D2 on the total HR loss, in the paper's order.
+    """Training of G1, G2, D1 on the total LR loss and of G1, SR, G3, D2 on the total HR loss, in the paper's order.
 
-    Without the inner stage (structure 1 of the ablation) G1 is the identity and only the HR half is done.
+    Without the inner stage (structure 1 of the ablation) G1 is the identity, and a step has its HR half only.
     """
 
     discriminators = ("d1", "d2")
@@ -65,7 +65,7 @@ class JointStage(Stage):
         return {**losses, **self._hr_step(x, y, z)}
 
     def _enlarge(self, x: Tensor) -> Tensor:
-        """SR(G1(x)): ``(N, 3, P, P)`` -> ``(N, 3, scale * P, scale * P)``."""
+        """Clean and enlarge x, SR(G1(x)): ``(N, 3, P, P)`` -> ``(N, 3, scale * P, scale * P)``."""
         with self.mixed_precision():
             sr: Tensor = self.networks["sr"](self.networks["g1"](x)).float()
         self.last = x, sr
@@ -78,6 +78,7 @@ class JointStage(Stage):
         return losses.cycle * squared(back - x, losses.cycle_reduction)
 
     def _warm_up(self, x: Tensor, z: Tensor) -> dict[str, Tensor]:
+        """Update D2 and G3 on SR images of the other networks, which stay as they are."""
         settings, losses = self.settings.hr_losses, dict[str, Tensor]()
         with torch.no_grad():
             sr = self._enlarge(x)
@@ -90,9 +91,15 @@ class JointStage(Stage):
         return losses
 
     def _hr_step(self, x: Tensor, y: Tensor, z: Tensor) -> dict[str, Tensor]:
-        """D2's update, then the total HR loss; x, y ``(N, 3, P, P)``, z ``(N, 3, scale * P, scale * P)``.
+        """Update D2, then G1, SR and G3 on the total HR loss. Terms of weight 0 are left out, as in the LR half.
 
-        As in the LR half, a term of weight 0 is left out.
+        Args:
+            x: degraded LR images ``(N, 3, P, P)``.
+            y: clean LR images ``(N, 3, P, P)``.
+            z: HR images of y, ``(N, 3, scale * P, scale * P)``.
+
+        Returns:
+            Losses by name, detached.
         """
         losses = self.settings.hr_losses
         discriminator_losses, terms = dict[str, Tensor](), dict[str, Tensor]()
@@ -112,7 +119,7 @@ class JointStage(Stage):
         return {**discriminator_losses, **detached(terms)}
 
     def _descend_hr(self, loss: Tensor) -> None:
-        """One step of G1 and SR, and of G3 at its own rate, down the same loss."""
+        """Step the optimisers of G1 and SR, and of G3 with its own rate, down the gradient of the same loss."""
         for name in ("hr", "g3"):
             self.optimizers[name].zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -120,5 +127,5 @@ class JointStage(Stage):
             self.optimizers[name].step()
 
     def probe(self) -> tuple[Tensor, Tensor]:
-        """The last x and SR(G1(x))."""
+        """Last x and SR(G1(x))."""
         return self.last

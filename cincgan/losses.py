@@ -1,4 +1,4 @@
-"""Loss terms of CinCGAN beside those that other methods share (``benchmarks.training.losses``)."""
+"""Total variation, the loss term of CinCGAN that is not shared (shared losses: ``benchmarks.training.losses``)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from benchmarks.training.losses import squared
 
 
 def total_variation(image: Tensor, reduction: Reduction) -> Tensor:
-    """Squared horizontal plus squared vertical differences of neighbouring pixels, each reduced by itself.
+    """Total variation: squared horizontal plus squared vertical differences of neighbouring pixels.
 
     Args:
         image: ``(N, C, H, W)``.
-        reduction: of both sums.
+        reduction: reduction of the horizontal and of the vertical differences, each by itself.
 
     Returns:
         A scalar.

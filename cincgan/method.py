@@ -1,4 +1,4 @@
-"""CinCGAN as a method: SR after G1."""
+"""CinCGAN as a method: G1, then SR."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from cincgan.networks.generator import Generator
 
 
 class CinCGAN:
-    """z~ = SR(G1(x)): clean the LR image, then enlarge it.
+    """CinCGAN, SR(G1(x)): clean the LR image, then enlarge it.
 
     Attributes:
-        g1: X to Y, LR to LR.
-        g2: Y to X, LR to LR.
-        g3: HR to X.
+        g1: generator from X to Y, degraded to clean LR images.
+        g2: generator from Y to X, clean to degraded LR images.
+        g3: generator from Z to X, HR to degraded LR images.
         d1: discriminator of clean LR images.
         d2: discriminator of HR images.
-        sr: Y to Z, fine-tuned from EDSR.
+        sr: enlarges Y to Z; fine-tuned EDSR.
 
     Example:
         >>> from cincgan import CinCGAN
@@ -47,12 +47,12 @@ class CinCGAN:
 
     @property
     def descriptor(self) -> Descriptor:
-        """The receptive fields of G1 and SR add up."""
+        """Scale and receptive field, that of G1 and SR one after the other."""
         return Descriptor(self.scale, receptive_field(self.g1, self.sr))
 
     @torch.inference_mode()
     def __call__(self, lr: Tensor) -> Tensor:
-        """``(N, 3, h, w)`` float32 RGB in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""
+        """Enlarge ``(N, 3, h, w)`` float32 RGB in [0, 1] to ``(N, 3, scale * h, scale * w)``, not clipped."""
         sr: Tensor = self.sr(self.g1(lr))
         return sr
 
@@ -60,7 +60,10 @@ class CinCGAN:
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> CinCGAN:
         """Build all networks, each with the weights of the last stage that trained it.
 
-        In the ablation a stage may be missing: without the inner one G1 is the identity, without the joint one SR is EDSR.
+        Args:
+            stages: ``edsr``, ``cincgan-inner`` and ``cincgan-joint``. Variants of the ablation lack a stage: without the inner
+                stage G1 is the identity, without the joint stage SR is EDSR.
+            scale: HR pixels per LR pixel.
         """
         inner, joint = stages.get("cincgan-inner"), stages.get("cincgan-joint")
         networks: dict[str, nn.Module] = {"g1": nn.Identity(), "sr": EDSRNetwork(stages["edsr"].settings, scale)}
@@ -76,11 +79,11 @@ class CinCGAN:
         """Load the networks that a run trained.
 
         Args:
-            path: the run's output folder, for example ``runs``; where it holds several, the last finished one is taken.
-            seed: of the training.
+            path: output folder of the run, for example ``runs``. Of several finished evaluations of CinCGAN the last counts.
+            seed: seed of the training.
 
         Raises:
-            UsageError: no finished CinCGAN of that seed there, or its files are corrupt.
+            UsageError: the folder holds no finished CinCGAN of that seed, or its files are corrupt.
         """
         stages = stages_of_run(Path(path), "cincgan", seed)
         return cls.from_stages(stages, stages["cincgan-joint"].scale)

@@ -1,4 +1,4 @@
-"""The steps of both stages of CinCGAN written plainly, as the reference of tests and speed figures."""
+"""Reference steps of both stages of CinCGAN, for tests and speed figures."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from cincgan.settings import LossSettings
 
 
 class CycleReferenceStep(AdversarialReferenceStep):
-    """The LR half of a step, which both stages have."""
+    """Base class of both reference steps, with the LR half of a step."""
 
     def lr_step(self, x: Tensor, y: Tensor, losses: LossSettings, optimizer: str) -> dict[str, Tensor]:
-        """D1, then G1 and G2 on the total LR loss.
+        """Update D1, then G1 and G2 on the total LR loss.
 
         Args:
-            x: degraded LR ``(N, 3, P, P)``.
-            y: clean LR of the same shape.
-            losses: weights and reductions.
+            x: degraded LR images ``(N, 3, P, P)``.
+            y: clean LR images of the same shape.
+            losses: weights and reductions of the terms.
             optimizer: name of the optimiser of G1 and G2.
+
+        Returns:
+            Losses by name.
         """
         g1, g2 = self.networks["g1"], self.networks["g2"]
         discriminator_losses, terms = dict[str, Tensor](), dict[str, Tensor]()
@@ -41,23 +44,23 @@ class CycleReferenceStep(AdversarialReferenceStep):
 
 
 class InnerReferenceStep(CycleReferenceStep):
-    """D1; G1 and G2."""
+    """Reference of ``InnerStage``: D1; G1 and G2."""
 
     stage: InnerStage
 
     def step(self, index: int) -> dict[str, Tensor]:
-        """As ``InnerStage.step``."""
+        """Do the step of ``InnerStage``."""
         x, y = self.stage.x.draw().contiguous(), self.stage.y.draw().contiguous()
         return self.lr_step(x, y, self.stage.losses, "generators")
 
 
 class JointReferenceStep(CycleReferenceStep):
-    """D1; G1 and G2; D2; G1, SR and G3. It has no warm-up: steps are those after it."""
+    """Reference of ``JointStage``: D1; G1 and G2; D2; G1, SR and G3. Steps of the warm-up have no reference."""
 
     stage: JointStage
 
     def step(self, index: int) -> dict[str, Tensor]:
-        """As ``JointStage.step`` from ``warmup_steps`` on."""
+        """Do the step of ``JointStage`` after the warm-up."""
         x, (y, z) = self.stage.x.draw(), self.stage.pairs.draw_pairs()
         x, y, z = x.contiguous(), y.contiguous(), z.contiguous()
         losses = self.lr_step(x, y, self.stage.settings.lr_losses, "lr") if self.stage.inner else {}

@@ -10,14 +10,16 @@ from cincgan.networks.settings import DiscriminatorSettings, GeneratorSettings
 
 @dataclass(frozen=True)
 class LossSettings:
-    """Weight and reduction of each term of a total loss: L_GAN + cycle L_cyc + identity L_idt + tv L_TV.
+    """Weights and reductions of a total loss, adversarial L_GAN + cycle L_cyc + identity L_idt + tv L_TV.
+
+    Terms of weight 0 are left out. The paper leaves the reductions open.
 
     Attributes:
-        adversarial: weight of the least-squares GAN loss. A term of weight 0 is left out.
+        adversarial: weight of the least-squares GAN loss; 1 in the paper.
         cycle: weight of the cycle-consistency loss.
         identity: weight of the identity loss.
         tv: weight of the total variation.
-        adversarial_reduction: reduction of the GAN loss; the reductions are open in the paper.
+        adversarial_reduction: reduction of the GAN loss.
         cycle_reduction: reduction of the cycle-consistency loss.
         identity_reduction: reduction of the identity loss.
         tv_reduction: reduction of the total variation.
@@ -43,10 +45,10 @@ class InnerSettings:
 
     Attributes:
         training: the schedule.
-        discriminator_learning_rate: of D1.
-        generator: of G1 and G2.
-        discriminator: of D1.
-        losses: the total LR loss.
+        discriminator_learning_rate: learning rate of D1.
+        generator: size of G1 and of G2.
+        discriminator: size of D1.
+        losses: weights and reductions of the total LR loss.
     """
 
     training: TrainingSettings
@@ -58,17 +60,17 @@ class InnerSettings:
 
 @dataclass(frozen=True)
 class JointSettings:
-    """Settings of stage 2, in which all networks learn together. D2 and G3 start here.
+    """Settings of stage 2, in which all networks learn together. D2 and G3 start untrained.
 
     Attributes:
         training: the schedule.
-        discriminator_learning_rate: of D1 and D2.
-        g3_learning_rate: of G3, which starts from nothing; the paper has one rate for all.
-        warmup_steps: steps in which only D2 and G3 learn, before the others join; paper: 0.
+        discriminator_learning_rate: learning rate of D1 and D2.
+        g3_learning_rate: learning rate of G3, which starts untrained; in the paper equal to that of the other networks.
+        warmup_steps: number of steps at the start in which only D2 and G3 learn; 0 in the paper.
         g3: size of G3.
         d2: size of D2.
-        lr_losses: the total LR loss.
-        hr_losses: the total HR loss.
+        lr_losses: weights and reductions of the total LR loss.
+        hr_losses: weights and reductions of the total HR loss.
     """
 
     training: TrainingSettings

@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 class Bicubic:
-    """MATLAB's ``imresize`` to ``scale`` times the size."""
+    """Bicubic interpolation to ``scale`` times the size, as MATLAB's ``imresize``."""
 
     def __init__(self, scale: int) -> None:
         self.scale = scale
 
     @property
     def descriptor(self) -> Descriptor:
-        """Two LR pixels each way."""
+        """Scale and receptive field, two LR pixels each way."""
         return Descriptor(self.scale, receptive_field=5)
 
     def __call__(self, lr: Tensor) -> Tensor:
-        """``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped."""
+        """Enlarge ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, scale * h, scale * w)``, not clipped."""
         import torch
 
         images = [imresize(image.permute(1, 2, 0).cpu().double().numpy(), self.scale) for image in lr]
@@ -32,5 +32,5 @@ class Bicubic:
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> Bicubic:
-        """Bicubic needs no training."""
+        """Build the method; there are no trained stages."""
         return cls(scale)

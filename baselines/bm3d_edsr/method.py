@@ -1,8 +1,8 @@
-"""BM3D, then EDSR: denoise the LR image with estimated noise, then enlarge it. EDSR is the stage ``edsr``'s, as it is.
+"""BM3D, then EDSR: denoise the LR image, then enlarge it by the EDSR of the stage ``edsr``.
 
-BM3D is its authors' (package ``bm3d``, for non-commercial use) in the form for white noise: Dabov, Foi, Katkovnik,
-Egiazarian, IEEE Transactions on Image Processing 16, 2007. What it returns is kept on disk, for it depends on the LR image
-alone, takes seconds on a large one, and every seed asks for the same.
+BM3D is the package of its authors (``bm3d``, for non-commercial use) in the form for white noise: Dabov, Foi, Katkovnik,
+Egiazarian, IEEE Transactions on Image Processing 16, 2007. Denoised images are cached on disk: they depend on the LR image alone,
+so all seeds share them, and a large image takes seconds.
 """
 
 from __future__ import annotations
@@ -29,29 +29,33 @@ from benchmarks.core.errors import UsageError
 from benchmarks.core.files import cache_root, write_atomically
 
 PROFILE = {
-    "num_threads": 1,  # with more, sums are taken in another order every time
-    "nf": 0,  # the form for white noise, of 2007; the one for coloured noise is 5 to 25 times slower
+    "num_threads": 1,  # several threads add up in another order every time
+    "nf": 0,  # white noise, the form of 2007; the form for coloured noise is 5 to 25 times slower
 }
-SMALLEST_SIDE = 16  # BM3D's blocks are 8x8; on an image of just that size the library crashes
-NOISE_FREE = 1e-4  # standard deviation under which there is nothing to remove: a fortieth of an 8-bit step
-OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]])  # the colour axes, up to scale, that BM3D stretches to [0, 1]
+SMALLEST_SIDE = 16  # pixels; BM3D's blocks are 8x8, and the library crashes on images of 8x8 pixels
+NOISE_FREE = 1e-4  # standard deviation below which an image counts as noise-free: a fortieth of an 8-bit step
+OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]])  # colour axes, up to scale, which BM3D stretches to [0, 1]
 
 Pixels = NDArray[np.float32]
 
 
 class BM3DEDSR:
-    """BM3D on the LR image, then a trained EDSR."""
+    """BM3D on the LR image, then a trained EDSR.
+
+    Args:
+        sr: the trained EDSR.
+    """
 
     def __init__(self, sr: EDSR) -> None:
         self.sr = sr
 
     @property
     def descriptor(self) -> Descriptor:
-        """The noise is estimated over the whole image."""
+        """Scale; the receptive field is the whole image, over which the noise is estimated."""
         return Descriptor(self.sr.scale, receptive_field=None)
 
     def __call__(self, lr: Tensor) -> Tensor:
-        """``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``, not clipped.
+        """Enlarge ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, scale * h, scale * w)``, not clipped.
 
         Raises:
             UsageError: BM3D does not run on this machine, or an image is too small for it.
@@ -62,18 +66,18 @@ class BM3DEDSR:
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> BM3DEDSR:
-        """The network of the stage ``edsr``."""
+        """Build the method with the network of the stage ``edsr``."""
         return cls(EDSR.from_stages(stages, scale))
 
 
 def denoise(image: Pixels) -> Pixels:
-    """BM3D with the noise that the image itself shows; from the cache where it has been done before.
+    """Denoise an image by BM3D, with the noise level estimated from the image, or read the result from the cache.
 
     Args:
-        image: ``(h, w, 3)`` RGB in [0, 1], sides of at least ``SMALLEST_SIDE``.
+        image: ``(h, w, 3)`` float32 RGB in [0, 1], sides of at least ``SMALLEST_SIDE``.
 
     Returns:
-        ``(h, w, 3)`` float32, clipped to [0, 1]; the image itself where it shows no noise.
+        ``(h, w, 3)`` float32, clipped to [0, 1]; the image itself if it is noise-free.
 
     Raises:
         UsageError: BM3D does not run on this machine, or the image is too small.
@@ -85,45 +89,46 @@ def denoise(image: Pixels) -> Pixels:
     if sigma < NOISE_FREE:
         return image
     path = cached_image(image, sigma)
-    found = _read(path, image.shape)
-    if found is None:
-        found = _run(library, image, sigma)
-        with suppress(UsageError):  # a cache that cannot be written costs time, nothing else
-            write_atomically(path, lambda file: np.savez(file, image=found))
-    return found
+    denoised = _read(path, image.shape)
+    if denoised is None:
+        denoised = _run(library, image, sigma)
+        with suppress(UsageError):  # a cache that cannot be written costs only time
+            write_atomically(path, lambda file: np.savez(file, image=denoised))
+    return denoised
 
 
 def noise_level(image: Pixels) -> float:
-    """Standard deviation of the noise in ``(h, w, 3)``, on the image's scale: one number, the mean of the channels'.
+    """Estimate the standard deviation of the noise in an image ``(h, w, 3)``, on the image's scale: the mean over channels.
 
-    scikit-image's estimate: the median of the finest diagonal wavelet coefficients (Donoho and Johnstone, 1994). A channel
-    without any of them (all black) has no say; 0 if none has. It takes the noise for white, as BM3D does: of correlated
-    noise it finds too little.
+    The estimate of a channel is scikit-image's, from the median of the finest diagonal wavelet coefficients (Donoho and
+    Johnstone, 1994). Channels without such coefficients (all black) do not count; if no channel counts, the estimate is 0. Noise
+    is taken for white, as by BM3D, so the level of correlated noise is underestimated.
     """
     from skimage.restoration import estimate_sigma
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # the median of nothing
+        warnings.simplefilter("ignore", RuntimeWarning)  # the median of no coefficients
         levels = np.array(estimate_sigma(image.astype(np.float64), channel_axis=-1))  # type: ignore[no-untyped-call]
     known = levels[np.isfinite(levels)]
     return float(known.mean()) if known.size else 0.0
 
 
 def cached_image(image: Pixels, sigma: float) -> Path:
-    """Where the cache keeps the denoised image, whether it is there or not: named by all that decides it."""
-    decides = {
+    """Path of a denoised image in the cache, existing or not. Its name is a digest of all that decides the pixels."""
+    inputs = {
         "shape": image.shape,
         "sigma": sigma,
         "profile": PROFILE,
         "code": inspect.getsource(_run),
-        "versions": {name: version(name) for name in ("bm3d", "bm4d")},  # bm4d holds the binaries
+        "constants": [NOISE_FREE, OPPONENT.tolist()],
+        "versions": {name: version(name) for name in ("bm3d", "bm4d")},  # bm4d has the binaries
     }
-    digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
     return cache_root() / "bm3d" / f"{digest}.npz"
 
 
 def _read(path: Path, shape: tuple[int, ...]) -> Pixels | None:
-    """A cached image; None where there is none, or a damaged one: the archive has a checksum."""
+    """Cached image of a shape; None if there is none or it is damaged (the archive has a checksum)."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             image = archive["image"]
@@ -149,6 +154,6 @@ def _run(library: Any, image: Pixels, sigma: float) -> Pixels:
         setattr(profile, name, value)
     exact = image.astype(np.float64)
     ranges = np.ptp(exact @ OPPONENT.T, axis=(0, 1))
-    run = library.bm3d_rgb if ranges.min() > NOISE_FREE else library.bm3d  # it would divide by a grey image's range of colour
+    run = library.bm3d_rgb if ranges.min() > NOISE_FREE else library.bm3d  # bm3d_rgb divides by the range of colours
     denoised: Pixels = np.clip(run(exact, sigma, profile), 0, 1).astype(np.float32)
     return denoised

@@ -10,9 +10,9 @@ from benchmarks.training.networks.edsr import trained_edsr
 
 
 class EDSR(NetworkMethod):
-    """A trained EDSR, or EDSR+."""
+    """Trained EDSR, or EDSR+."""
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> EDSR:
-        """The network of the last stage given, with the size that ``edsr`` has."""
+        """Build the method in the size of the stage ``edsr``, with the weights of ``edsr-paired`` if it is among the stages."""
         return cls(trained_edsr(stages["edsr"], stages.get("edsr-paired", stages["edsr"]).weights["sr"]), scale)

@@ -9,7 +9,7 @@ from benchmarks.training.stage import Context
 
 
 class PairedEDSRStage(PairStage):
-    """Fine-tuning of the stage ``edsr`` on degraded pairs: EDSR+ of the paper's table 1."""
+    """Fine-tuning of the stage ``edsr`` on degraded pairs, EDSR+ of the CinCGAN paper's table 1."""
 
     def __init__(self, settings: PlainSettings, context: Context) -> None:
         super().__init__(settings.training, trained_edsr(context.needs["edsr"]), degraded_pairs(context.data), context)

@@ -9,7 +9,7 @@ from benchmarks.training.stage import Context
 
 
 class EDSRStage(PairStage):
-    """Pre-training on Y -> Z with the L1 loss, as published."""
+    """Training of EDSR on Y -> Z with the L1 loss, as published."""
 
     def __init__(self, settings: EDSRSettings, context: Context) -> None:
         super().__init__(settings.training, EDSRNetwork(settings, context.scale), clean_pairs(context.data), context)

@@ -10,11 +10,11 @@ from benchmarks.scoring.network_method import NetworkMethod
 
 
 class FSRCNN(NetworkMethod):
-    """A trained FSRCNN."""
+    """Trained FSRCNN."""
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> FSRCNN:
-        """The network of the stage ``fsrcnn``."""
+        """Build the method with the network of the stage ``fsrcnn``."""
         network = FSRCNNNetwork(stages["fsrcnn"].settings, scale)
         network.load_state_dict(stages["fsrcnn"].weights["sr"])
         return cls(network, scale)

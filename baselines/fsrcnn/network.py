@@ -1,6 +1,6 @@
-"""The network of FSRCNN: features, shrinking, mapping, expanding, deconvolution.
+"""Network of FSRCNN: feature extraction, shrinking, mapping, expanding, deconvolution.
 
-As published it enlarges luma alone; colour differences are enlarged bicubically.
+As published, the network enlarges luma only; colour differences are enlarged bicubically.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ LUMA = (0.299, 0.587, 0.114)  # BT.601
 
 
 def luma(image: Tensor) -> Tensor:
-    """``(N, 3, H, W)`` RGB -> ``(N, 1, H, W)``, the same range."""
+    """Luma ``(N, 1, H, W)`` of images ``(N, 3, H, W)`` RGB, in the same range."""
     return (image * image.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 class FSRCNNNetwork(nn.Module):
-    """FSRCNN(d, s, m); with 56, 12, 4 it has 12,464 filter weights (paper, table 1), biases and PReLU slopes aside."""
+    """FSRCNN(d, s, m). FSRCNN(56, 12, 4) has 12,464 filter weights (paper, table 1), biases and PReLU slopes not counted.
+
+    Args:
+        settings: d, s and m.
+        scale: HR pixels per LR pixel.
+    """
 
     def __init__(self, settings: FSRCNNSettings, scale: int) -> None:
         super().__init__()
@@ -31,7 +36,7 @@ class FSRCNNNetwork(nn.Module):
         layers += [nn.Conv2d(s, d, 1), nn.PReLU(d)]
         for layer in layers:
             if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, a=0.25)  # He et al., the slope PReLU starts with
+                nn.init.kaiming_normal_(layer.weight, a=0.25)  # He et al.; 0.25 is the initial slope of PReLU
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         enlarge = nn.ConvTranspose2d(d, 1, 9, scale, padding=4, output_padding=scale - 1)
         nn.init.normal_(enlarge.weight, std=0.001)
@@ -42,4 +47,4 @@ class FSRCNNNetwork(nn.Module):
         """``(N, 3, h, w)`` -> ``(N, 3, scale * h, scale * w)``, RGB in [0, 1]."""
         bicubic = functional.interpolate(lr.float(), scale_factor=self.scale, mode="bicubic", antialias=True)
         detail: Tensor = self.layers(luma(lr)) - luma(bicubic)
-        return bicubic + detail  # the same step in R, G and B moves luma and leaves the colour differences
+        return bicubic + detail  # equal steps of R, G and B change luma and no colour difference

@@ -15,7 +15,7 @@ class FSRCNNSettings:
         training: the schedule.
         features: channels d of feature extraction and deconvolution.
         shrunk: channels s between shrinking and expanding.
-        mappings: convolutions m at s channels.
+        mappings: number m of convolutions with s channels.
     """
 
     training: TrainingSettings

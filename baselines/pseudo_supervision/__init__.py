@@ -1,4 +1,4 @@
-"""Pseudo-supervision (Maeda, CVPR 2020): unpaired like CinCGAN, but SR learns from pairs that it makes itself."""
+"""Pseudo-supervision (Maeda, CVPR 2020): unpaired like CinCGAN, but SR learns from pairs that generators make."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ from cincgan.networks.generator import Generator
 
 
 class PseudoSupervision(NetworkMethod):
-    """SR after G_XY."""
+    """Pseudo-supervision, SR(G_XY(x)): clean the LR image, then enlarge it."""
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> PseudoSupervision:
-        """Weights of the stage ``pseudo-supervision``; SR has the size that ``edsr`` has."""
-        trained = stages["pseudo-supervision"]
-        g_xy = Generator(trained.settings.generator)
-        g_xy.load_state_dict(trained.weights["g_xy"])
-        return cls(nn.Sequential(g_xy, trained_edsr(stages["edsr"], trained.weights["sr"])), scale)
+        """Build the method with the weights of the stage ``pseudo-supervision``; SR has the size of the stage ``edsr``."""
+        stage = stages["pseudo-supervision"]
+        g_xy = Generator(stage.settings.generator)
+        g_xy.load_state_dict(stage.weights["g_xy"])
+        return cls(nn.Sequential(g_xy, trained_edsr(stages["edsr"], stage.weights["sr"])), scale)

@@ -1,4 +1,4 @@
-"""The step of pseudo-supervision written plainly, as the reference of tests and speed figures."""
+"""Reference step of pseudo-supervision, for tests and speed figures."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from benchmarks.training.losses import absolute
 
 
 class PseudoReferenceStep(AdversarialReferenceStep):
-    """D_Y and D_X; then G_XY and G_YX; then SR."""
+    """Reference of ``PseudoStage``: D_Y and D_X; then G_XY and G_YX; then SR."""
 
     stage: PseudoStage
 
     def step(self, index: int) -> dict[str, Tensor]:
-        """As ``PseudoStage.step``."""
+        """Do the step of ``PseudoStage``."""
         settings = self.stage.settings
         x, (y, z) = self.stage.x.draw(), self.stage.pairs.draw_pairs()
         x, y, z = x.contiguous(), y.contiguous(), z.contiguous()
@@ -26,7 +26,7 @@ class PseudoReferenceStep(AdversarialReferenceStep):
             "d_y": self.update_discriminator("d_y", y, g_xy(x)),
             "d_x": self.update_discriminator("d_x", x, g_yx(noisy)),
         }
-        pseudo = g_xy(g_yx(noisy)).detach()  # SR's input, from before the update of the networks that make it
+        pseudo = g_xy(g_yx(noisy)).detach()  # input of SR, from the generators before their update
         terms = {
             "adversarial_y": settings.adversarial * self.adversarial_loss("d_y", y, g_xy(x), "mean"),
             "adversarial_x": settings.adversarial * self.adversarial_loss("d_x", x, g_yx(noisy), "mean"),

@@ -13,15 +13,15 @@ from cincgan.networks.settings import DiscriminatorSettings, GeneratorSettings
 
 @dataclass(frozen=True)
 class PseudoSettings:
-    """Correction networks, losses and schedule; SR starts from the stage ``edsr``.
+    """Generators, discriminators, losses and schedule; SR starts from the stage ``edsr``.
 
     Attributes:
         training: the schedule.
-        discriminator_learning_rate: of D_X and D_Y.
-        sr_learning_rate: of SR.
-        input_noise: standard deviation, in [0, 1], of the noise that G_YX gets beside Y, so that it can make noise.
-        generator: of G_XY and G_YX.
-        discriminator: of D_X and D_Y.
+        discriminator_learning_rate: learning rate of D_X and D_Y.
+        sr_learning_rate: learning rate of SR.
+        input_noise: standard deviation, for images in [0, 1], of noise on the input of G_YX, which makes noise of it.
+        generator: size of G_XY and of G_YX.
+        discriminator: size of D_X and of D_Y.
         adversarial: weight of the least-squares GAN losses.
         cycle: weight of the L1 cycle-consistency loss of Y.
         identity: weight of the L1 identity loss of G_XY.

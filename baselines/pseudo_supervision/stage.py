@@ -1,7 +1,7 @@
 """Training of pseudo-supervision.
 
-G_XY cleans LR images, G_YX degrades them. A clean y = bicubic(z) goes through both, and the result, G_XY(G_YX(y)), has the flaws
-that cleaned images have and a known HR image z: a pair for a pixel loss. SR never sees anything else.
+G_XY cleans LR images, G_YX degrades them. A clean LR image y = bicubic(z) that has gone through both, G_XY(G_YX(y)), has the
+flaws of cleaned images and a known HR image z: a pair for a pixel loss. SR is trained on such pairs only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cincgan.networks.generator import Generator
 
 
 class PseudoStage(Stage):
-    """Trains G_XY, G_YX and their discriminators, and SR on pseudo-clean images; no gradient of SR's reaches the others."""
+    """Training of G_XY, G_YX, their discriminators, and SR on pseudo-clean images; no gradient of SR reaches the generators."""
 
     averaged = ("g_xy", "g_yx", "sr")
     discriminators = ("d_x", "d_y")
@@ -46,7 +46,7 @@ class PseudoStage(Stage):
         self.pairs = context.sampler(settings.training, *clean_pairs(context.data))
 
     def step(self, index: int) -> dict[str, Tensor]:
-        """D_Y and D_X; then G_XY and G_YX; then SR."""
+        """Update D_Y and D_X; then G_XY and G_YX; then SR."""
         settings = self.settings
         x, (y, z) = self.x.draw(), self.pairs.draw_pairs()
         with self.mixed_precision():
@@ -71,5 +71,5 @@ class PseudoStage(Stage):
         return {**discriminator_losses, **detached({**terms, "reconstruction": reconstruction})}
 
     def probe(self) -> tuple[Tensor, Tensor]:
-        """The last x and G_XY(x)."""
+        """Last x and G_XY(x)."""
         return self.last

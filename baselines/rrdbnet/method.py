@@ -1,7 +1,7 @@
 """RealSR and Real-ESRGAN as methods: released weights in BasicSR's RRDBNet.
 
-The weights come as ncnn models in packages of a package index. Both models take and return RGB in [0, 1], as BasicSR's network
-does.
+The weights are those of ncnn models in packages of a package index. Like BasicSR's network, both models take and return RGB in
+[0, 1].
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from benchmarks.training.networks.basicsr import rrdb_network
 
 SCALE = 4
 BLOCKS, FEATURES, GROWTH = 23, 64, 32
-SLOPE = 0.2  # of every LeakyReLU
+SLOPE = 0.2  # slope of every LeakyReLU
 RESIDUAL = 0.2  # weight of every residual
 
-Parameters = dict[int, tuple[float, ...]]  # by ncnn's numbers
-Step = tuple[str, Parameters, tuple[int, ...]]  # kind, parameters, and the steps whose results it takes
+Parameters = dict[int, tuple[float, ...]]  # parameters of a layer by ncnn's numbers
+Step = tuple[str, Parameters, tuple[int, ...]]  # kind and parameters of a layer, and indices of the steps that are its inputs
 
 LEAKY_RELU: Parameters = {9: (2.0,), 10: (SLOPE,)}  # folded into the convolution before it
 SCALED_SUM: Parameters = {0: (1.0,), 1: (RESIDUAL, 1.0)}
@@ -33,7 +33,11 @@ NEAREST_X2: Parameters = {0: (1.0,), 1: (2.0,), 2: (2.0,)}
 
 
 class ReleasedRRDBNet(NetworkMethod):
-    """RRDBNet with the weights of the card ``card``."""
+    """RRDBNet with released weights.
+
+    Attributes:
+        card: name of the card of the weights.
+    """
 
     card: str
 
@@ -45,12 +49,12 @@ class ReleasedRRDBNet(NetworkMethod):
 
     @property
     def descriptor(self) -> Descriptor:
-        """Its 352 convolutions see 700 pixels, of which the far ones hardly count: tiles of that size would not pay."""
+        """Scale; no receptive field: the 352 convolutions reach 700 pixels, mostly with little effect, and such tiles do not pay."""
         return Descriptor(SCALE, receptive_field=None)
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> ReleasedRRDBNet:
-        """Nothing is trained here.
+        """Build the method; there are no trained stages.
 
         Raises:
             UsageError: the scale is not 4.
@@ -62,7 +66,7 @@ class ReleasedRRDBNet(NetworkMethod):
 
 
 class RealSR(ReleasedRRDBNet):
-    """RealSR, the weights trained on DF2K."""
+    """RealSR with the weights trained on DF2K."""
 
     card = "realsr-df2k"
 
@@ -74,13 +78,22 @@ class RealESRGAN(ReleasedRRDBNet):
 
 
 def convert(layers: list[Layer], convolutions: list[Convolution], name: str) -> nn.Module:
-    """BasicSR's RRDBNet with the weights of an ncnn graph that computes the same.
+    """Convert an ncnn model of RRDBNet to BasicSR's network.
+
+    Args:
+        layers: graph of the ncnn model.
+        convolutions: weights of its convolutions, in the order of the graph.
+        name: name of the weights, for errors.
+
+    Returns:
+        The network with the model's weights, without gradients.
 
     Raises:
-        UsageError: the graph computes something else: a layer, its parameters or its inputs differ from RRDBNet's.
+        UsageError: a layer of the graph, its parameters or its inputs differ from RRDBNet's.
     """
     expected = RRDBGraph()
-    differing = [place for place, (step, wanted) in enumerate(zip_longest(steps(layers), expected.steps)) if step != wanted]
+    pairs = enumerate(zip_longest(steps(layers), expected.steps))
+    differing = [index for index, (step, expected_step) in pairs if step != expected_step]
     if differing:
         reason = f"step {differing[0]} of its graph is not that of RRDBNet with {BLOCKS} blocks"
         raise UsageError(f"weights '{name}': {reason}: the card must name such a model")
@@ -94,25 +107,25 @@ def convert(layers: list[Layer], convolutions: list[Convolution], name: str) -> 
 
 
 def steps(layers: list[Layer]) -> list[Step]:
-    """A graph without its Splits, which compute nothing, and without the names of its blobs."""
-    maker: dict[str, int] = {}
-    found: list[Step] = []
+    """Steps of a graph: its layers without Splits, which only copy, and without the names of blobs."""
+    source: dict[str, int] = {}  # index of the step that computes a blob
+    graph: list[Step] = []
     for layer in layers:
-        sources = tuple(maker[name] for name in layer.inputs)
-        if layer.kind == "Split" and len(sources) == 1:
-            maker.update(dict.fromkeys(layer.outputs, sources[0]))
+        inputs = tuple(source[name] for name in layer.inputs)
+        if layer.kind == "Split" and len(inputs) == 1:
+            source.update(dict.fromkeys(layer.outputs, inputs[0]))
         else:
-            maker.update(dict.fromkeys(layer.outputs, len(found)))
-            found.append((layer.kind, layer.parameters, sources))
-    return found
+            source.update(dict.fromkeys(layer.outputs, len(graph)))
+            graph.append((layer.kind, layer.parameters, inputs))
+    return graph
 
 
 class RRDBGraph:
-    """What BasicSR's RRDBNet computes, step by step in the order of its ``forward``, as ncnn has it.
+    """Graph of BasicSR's RRDBNet as an ncnn model has it, in the order of the network's ``forward``.
 
     Attributes:
-        steps: of the graph; the last one's result is the network's.
-        names: of the convolutions among them, in order, as in BasicSR's state dict.
+        steps: steps of the graph; the last step computes the output of the network.
+        names: names of the convolutions in BasicSR's state dict, in the order of the graph.
     """
 
     def __init__(self) -> None:
@@ -146,9 +159,9 @@ class RRDBGraph:
 
     def _dense_block(self, name: str, source: int) -> int:
         features = [source]
-        for place in (1, 2, 3, 4):
-            width = FEATURES + GROWTH * (place - 1)
-            features.append(self._convolution(f"{name}.conv{place}", width, GROWTH, self._joined(features)))
+        for number in (1, 2, 3, 4):
+            width = FEATURES + GROWTH * (number - 1)
+            features.append(self._convolution(f"{name}.conv{number}", width, GROWTH, self._joined(features)))
         width = FEATURES + GROWTH * 4
         last = self._convolution(f"{name}.conv5", width, FEATURES, self._joined(features), activation={})
         return self._step("Eltwise", SCALED_SUM, last, source)

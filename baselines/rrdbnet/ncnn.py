@@ -1,6 +1,6 @@
-"""Convolution weights out of ncnn model files: ``.param`` (text, the graph) and ``.bin`` (the weights in graph order).
+"""Reader of ncnn models: ``.param`` (the graph, as text) and ``.bin`` (weights of convolutions, in the order of the graph).
 
-The format is that of ncnn's documentation ("param and model file structure"). Only convolutions may have weights.
+The format is described in ncnn's documentation ("param and model file structure"). Layers with weights must be convolutions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAGIC = "7767517"
 FLOAT16, FLOAT32 = 0x01306B47, 0  # tags before a blob of weights
 ALIGNMENT = 4  # bytes
 LARGEST = 2**31 - 1
-FIRST_ARRAY = -23300  # an array's key is this less its number
+FIRST_ARRAY = -23300  # the key of array parameter n is this number less n
 WEIGHTLESS = {"BinaryOp", "Concat", "Eltwise", "Input", "Interp", "Split"}
 
 Weights = NDArray[np.float32]
@@ -29,10 +29,10 @@ class Layer:
     """A line of the graph.
 
     Attributes:
-        kind: as ncnn names it.
-        inputs: the names of the blobs it takes, each made by an earlier layer.
-        outputs: the names of the blobs it makes.
-        parameters: by ncnn's numbers, those of arrays included; what is left out has ncnn's default.
+        kind: ncnn's name of the layer's type.
+        inputs: names of the input blobs, each computed by an earlier layer.
+        outputs: names of the output blobs.
+        parameters: parameters by ncnn's numbers, arrays included; a parameter that is left out has ncnn's default.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Layer:
     parameters: dict[int, tuple[float, ...]]
 
     def number(self, key: int, default: int = 0) -> int:
-        """An integer parameter. Raises ValueError where it is another number."""
+        """Integer parameter. Raises ValueError if the parameter is not an integer."""
         value, *others = self.parameters.get(key, (default,))
         if others or not float(value).is_integer() or abs(value) > LARGEST:
             raise ValueError(f"parameter {key} of a {self.kind} is {value}, not an integer of 32 bits")
@@ -54,7 +54,7 @@ class Convolution:
 
     Attributes:
         weight: ``(outputs, inputs, kernel, kernel)``.
-        bias: ``(outputs,)``; zeros where the graph has none.
+        bias: ``(outputs,)``; zeros if the layer has no bias.
     """
 
     weight: Weights
@@ -62,16 +62,16 @@ class Convolution:
 
 
 def read_graph(path: Path) -> list[Layer]:
-    """The layers of a ``.param`` file, in order.
+    """Read the layers of a ``.param`` file, in order.
 
     Raises:
-        UsageError: the file is unreadable, damaged or not ncnn's, or has a kind of layer that is not known here.
+        UsageError: the file is unreadable, damaged or not of ncnn, or has an unknown kind of layer.
     """
     try:
         lines = path.read_text(encoding="ascii").splitlines()
         if lines[:1] != [MAGIC]:
             raise ValueError(f"its first line is not {MAGIC}")
-        layers = [_layer(line, place) for place, line in enumerate(lines[2:], start=3) if line.strip()]
+        layers = [_layer(line, number) for number, line in enumerate(lines[2:], start=3) if line.strip()]
         if lines[1:2] != [f"{len(layers)} {sum(len(layer.outputs) for layer in layers)}"]:
             raise ValueError("its second line does not count its layers and blobs")
         _check_order(layers)
@@ -80,7 +80,7 @@ def read_graph(path: Path) -> list[Layer]:
     return layers
 
 
-def _layer(line: str, place: int) -> Layer:
+def _layer(line: str, number: int) -> Layer:
     try:
         kind, _, inputs, outputs, *rest = line.split()
         blobs = int(inputs) + int(outputs)
@@ -88,14 +88,15 @@ def _layer(line: str, place: int) -> Layer:
         if (len(layer.inputs), len(layer.outputs)) != (int(inputs), int(outputs)):
             raise ValueError
     except ValueError as error:
-        raise ValueError(f"line {place} is no layer: {line[:40]!r}") from error
+        raise ValueError(f"line {number} is not a layer: {line[:40]!r}") from error
     if kind not in WEIGHTLESS and kind != "Convolution":
-        raise ValueError(f"line {place} is a {kind[:40]!r}, which is not known here")
+        known = ", ".join(sorted({*WEIGHTLESS, "Convolution"}))
+        raise ValueError(f"line {number} is a {kind[:40]!r}; known are {known}")
     return layer
 
 
 def _parameter(text: str) -> tuple[int, tuple[float, ...]]:
-    """``key=number``, or for an array ``key=length,number,number``."""
+    """Key and numbers of a parameter, ``key=number`` or for an array ``key=length,number,number``."""
     key, value = text.split("=")
     if int(key) > FIRST_ARRAY:
         return int(key), (float(value),)
@@ -106,15 +107,19 @@ def _parameter(text: str) -> tuple[int, tuple[float, ...]]:
 
 
 def _check_order(layers: list[Layer]) -> None:
-    made: set[str] = set()
+    computed: set[str] = set()
     for layer in layers:
-        for name in set(layer.inputs) - made:
-            raise ValueError(f"a {layer.kind} takes {name[:40]!r}, which no layer before it makes")
-        made.update(layer.outputs)
+        for name in set(layer.inputs) - computed:
+            raise ValueError(f"a {layer.kind} takes {name[:40]!r}, which no earlier layer computes")
+        computed.update(layer.outputs)
 
 
 def read_convolutions(layers: list[Layer], path: Path) -> list[Convolution]:
-    """The weights of all convolutions of a graph, in order, from its ``.bin`` file.
+    """Read the weights of all convolutions of a graph, in order, from a ``.bin`` file.
+
+    Args:
+        layers: the graph.
+        path: the ``.bin`` file.
 
     Raises:
         UsageError: the file is unreadable, shorter or longer than the graph says, or holds quantised weights.
@@ -126,21 +131,21 @@ def read_convolutions(layers: list[Layer], path: Path) -> list[Convolution]:
 
 
 def _convolutions(layers: list[Layer], content: bytes) -> Iterator[Convolution]:
-    place = 0
+    offset = 0
     for layer in (layer for layer in layers if layer.kind == "Convolution"):
         shape, size = _shape(layer), layer.number(6)
-        tag = int(_numbers(content, place, 1, "<u4")[0])
+        tag = int(_numbers(content, offset, 1, "<u4")[0])
         if tag not in (FLOAT16, FLOAT32):
-            raise ValueError(f"tag {tag:#x} at byte {place}: only float16 and float32 are read")
-        weight = _numbers(content, place + 4, size, "<f2" if tag == FLOAT16 else "<f4")
-        place += 4 + -(-weight.nbytes // ALIGNMENT) * ALIGNMENT
+            raise ValueError(f"tag {tag:#x} at byte {offset}: only float16 and float32 are read")
+        weight = _numbers(content, offset + 4, size, "<f2" if tag == FLOAT16 else "<f4")
+        offset += 4 + -(-weight.nbytes // ALIGNMENT) * ALIGNMENT
         bias = np.zeros(shape[0], np.float32)
         if layer.number(5):
-            bias[:] = _numbers(content, place, shape[0], "<f4")
-            place += bias.nbytes
+            bias[:] = _numbers(content, offset, shape[0], "<f4")
+            offset += bias.nbytes
         yield Convolution(weight.astype(np.float32).reshape(shape), bias)
-    if place != len(content):
-        raise ValueError(f"{len(content)} bytes, {place} expected")
+    if offset != len(content):
+        raise ValueError(f"{len(content)} bytes, {offset} expected")
 
 
 def _shape(layer: Layer) -> tuple[int, int, int, int]:
@@ -150,8 +155,8 @@ def _shape(layer: Layer) -> tuple[int, int, int, int]:
     return outputs, size // (outputs * kernel * kernel), kernel, kernel
 
 
-def _numbers(content: bytes, place: int, count: int, kind: str) -> NDArray[np.generic]:
-    end = place + count * np.dtype(kind).itemsize
+def _numbers(content: bytes, offset: int, count: int, kind: str) -> NDArray[np.generic]:
+    end = offset + count * np.dtype(kind).itemsize
     if end > len(content):
         raise ValueError(f"ends at byte {len(content)}, {end} expected at least")
-    return np.frombuffer(content, kind, count, place)
+    return np.frombuffer(content, kind, count, offset)

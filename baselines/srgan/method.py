@@ -10,11 +10,11 @@ from benchmarks.scoring.network_method import NetworkMethod
 
 
 class SRGAN(NetworkMethod):
-    """A trained SRGAN generator."""
+    """Generator of a trained SRGAN, or SRGAN+."""
 
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> SRGAN:
-        """The generator of the last stage given, with the size that ``srgan`` has."""
+        """Build the method in the size of the stage ``srgan``, with the weights of ``srgan-paired`` if it is among the stages."""
         network = generator(stages["srgan"].settings, scale)
         network.load_state_dict(stages.get("srgan-paired", stages["srgan"]).weights["sr"])
         return cls(network, scale)

@@ -1,4 +1,4 @@
-"""The generator of SRGAN."""
+"""Generator of SRGAN."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from benchmarks.training.networks.basicsr import msrresnet
 
 
 def generator(settings: SRGANSettings, scale: int) -> nn.Module:
-    """A fresh generator: ``(N, 3, h, w)`` -> ``(N, 3, scale * h, scale * w)``, RGB in [0, 1]."""
+    """Generator with fresh weights: ``(N, 3, h, w)`` -> ``(N, 3, scale * h, scale * w)``, RGB in [0, 1]."""
     return msrresnet(channels=settings.channels, blocks=settings.blocks, scale=scale)

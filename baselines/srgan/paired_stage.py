@@ -11,7 +11,7 @@ from benchmarks.training.stage import Context
 
 
 class PairedSRGANStage(SRGANStage):
-    """Fine-tuning of the stage ``srgan`` on degraded pairs: SRGAN+ of the paper's table 1. Sizes and losses stay."""
+    """Fine-tuning of the stage ``srgan`` on degraded pairs, SRGAN+ of the CinCGAN paper's table 1. Sizes and losses stay."""
 
     def __init__(self, settings: PairedSRGANSettings, context: Context) -> None:
         base = context.needs["srgan"]

@@ -1,4 +1,4 @@
-"""The step of SRGAN written plainly, as the reference of tests and speed figures."""
+"""Reference step of SRGAN, for tests and speed figures."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from benchmarks.measuring.reference_step import PairReferenceStep, total
 
 
 class SRGANReferenceStep(PairReferenceStep):
-    """SR on L1; then the discriminator, then SR on all its losses."""
+    """Reference of ``SRGANStage``: SR on the L1 loss; later the discriminator, then SR on all its losses."""
 
     stage: SRGANStage
 
     def step(self, index: int) -> dict[str, Tensor]:
-        """As ``SRGANStage.step``."""
+        """Do the step of ``SRGANStage``."""
         settings = self.stage.settings
         if index < settings.pixel_steps:
             return self.pixel_step()

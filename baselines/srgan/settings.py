@@ -15,16 +15,16 @@ class SRGANSettings:
 
     Attributes:
         training: the schedule.
-        discriminator_learning_rate: of the discriminator's Adam.
-        channels: of the generator.
-        blocks: residual blocks of the generator.
-        discriminator_channels: of the discriminator's first layer.
-        pixel_steps: steps on the L1 loss alone, at first.
+        discriminator_learning_rate: learning rate of the discriminator.
+        channels: channels of the generator.
+        blocks: number of residual blocks of the generator.
+        discriminator_channels: channels of the discriminator's first layer.
+        pixel_steps: number of steps at the start on the L1 loss alone.
         pixel: weight of the L1 loss.
         perceptual: weight of the L1 distance of VGG features.
         adversarial: weight of the vanilla GAN loss.
-        vgg: the network of the perceptual loss; published: VGG19.
-        vgg_layer: its convolution; published: conv5_4.
+        vgg: network of the perceptual loss; published: VGG19.
+        vgg_layer: convolution with the features that are compared; published: conv5_4.
     """
 
     training: TrainingSettings
@@ -46,7 +46,7 @@ class SRGANSettings:
 
     @property
     def weights(self) -> tuple[str, ...]:
-        """The card of the published weights that the perceptual loss uses."""
+        """Card of the published weights that the perceptual loss uses."""
         return (VGG_CARDS[self.vgg],)
 
 
@@ -56,7 +56,7 @@ class PairedSRGANSettings:
 
     Attributes:
         training: the schedule.
-        pixel_steps: steps on the L1 loss alone, at first.
+        pixel_steps: number of steps at the start on the L1 loss alone.
     """
 
     training: TrainingSettings
@@ -68,4 +68,4 @@ class PairedSRGANSettings:
 
 def _check_patch(training: TrainingSettings) -> None:
     if training.patch_size != 32:
-        raise ValueError("patch_size must be 32: the discriminator of SRGAN judges HR patches of 128 pixels")
+        raise ValueError("patch_size must be 32: the discriminator of SRGAN takes HR patches of 128 pixels")

@@ -22,14 +22,19 @@ from benchmarks.training.stage import Context, descend, detached, frozen, total
 
 
 def vanilla_gan_loss(scores: Tensor, real: bool) -> Tensor:
-    """Cross entropy of scores ``(N, 1)`` (logits) against all real or all fake."""
+    """Cross entropy of scores ``(N, 1)`` (logits) with the label real or fake."""
     return functional.binary_cross_entropy_with_logits(scores.float(), torch.full_like(scores, float(real)).float())
 
 
 class SRGANStage(PairStage):
-    """The generator on the L1 loss, then against the discriminator; pairs are clean, Y -> Z.
+    """Training of the generator on the L1 loss, then against the discriminator.
 
-    Reals and fakes are judged in separate passes, as published.
+    The discriminator sees real and generated images in separate passes, as published.
+
+    Args:
+        settings: sizes, losses and schedule.
+        context: inputs of the stage.
+        pairs: LR and HR images; clean pairs, Y -> Z, if None.
     """
 
     discriminators = ("d",)
@@ -38,18 +43,18 @@ class SRGANStage(PairStage):
     def __init__(self, settings: SRGANSettings, context: Context, pairs: Pairs | None = None) -> None:
         super().__init__(settings.training, generator(settings, context.scale), pairs or clean_pairs(context.data), context)
         self.settings = settings
-        self.average_from = min(settings.pixel_steps, settings.training.steps - 1)  # the last step at the latest
+        self.average_from = min(settings.pixel_steps, settings.training.steps - 1)  # the last step is averaged in any case
         self.networks["d"] = vgg_discriminator(channels=settings.discriminator_channels)
         self.learning_rates["d"] = settings.discriminator_learning_rate
         self.optimizers["d"] = self.adam("d", learning_rate=settings.discriminator_learning_rate)
 
     @cached_property
     def features(self) -> VGGFeatures:
-        """Loaded with the first step that needs it."""
+        """Features of the perceptual loss, loaded in the first step that needs them."""
         return VGGFeatures(self.settings.vgg, self.settings.vgg_layer).to(device())
 
     def step(self, index: int) -> dict[str, Tensor]:
-        """The generator's L1 loss alone for ``pixel_steps``; then the discriminator, then the generator on all its losses."""
+        """Update the generator on the L1 loss; after ``pixel_steps`` the discriminator, then the generator on all its losses."""
         if index < self.settings.pixel_steps:
             return super().step(index)
         sr, hr = self.enlarge_batch()

@@ -1,4 +1,4 @@
-"""The discriminators D1 and D2 (paper, figure 3b). Images are ``(N, 3, H, W)`` RGB in [0, 1]."""
+"""Discriminators D1 and D2 (paper, figure 3b). Images are ``(N, 3, H, W)`` RGB in [0, 1]."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ SLOPE = 0.2
 
 
 class ScoreConv(nn.Conv2d):
-    """A square convolution of stride 1 with one output, as a matrix product: each pixel's share in each score, then their sum.
+    """Square convolution of stride 1 with a single output channel, as a matrix product.
 
-    The same numbers up to rounding as ``nn.Conv2d``'s, in a quarter of the time: convolution kernels are made for many outputs.
+    The product gives the share of each pixel in each score that it reaches; the scores are the sums of their shares. Numbers are
+    those of ``nn.Conv2d`` up to rounding, in a quarter of the time: torch's kernels are made for many output channels.
     """
 
     def __init__(self, inputs: int, kernel: int, padding: int) -> None:
@@ -23,7 +24,7 @@ class ScoreConv(nn.Conv2d):
     def forward(self, image: Tensor) -> Tensor:
         """``(N, C, H, W)`` -> ``(N, 1, h, w)``, float32."""
         kernel, padding = self.kernel_size[0], int(self.padding[0])
-        taps = self.weight.flip(2, 3).flatten(2).squeeze(0).T  # a pixel above left of a score counts as the kernel's corner
+        taps = self.weight.flip(2, 3).flatten(2).squeeze(0).T  # a score lies to the lower right of its first tap's pixel
         shares = functional.linear(image.permute(0, 2, 3, 1), taps).float().flatten(1, 2).transpose(1, 2)
         size = tuple(side + 2 * padding - kernel + 1 for side in image.shape[2:])
         scores = functional.fold(shares, size, kernel, padding=kernel - 1 - padding)
@@ -31,13 +32,13 @@ class ScoreConv(nn.Conv2d):
 
 
 class Discriminator(nn.Module):
-    """D1 (``strides`` all 1, receptive field 16) and D2 (three of 2, receptive field 70), figure 3b.
+    """Discriminators D1 (all strides 1, receptive field 16) and D2 (three strides of 2, receptive field 70), figure 3b.
 
     With 64 channels: 2,766,529 parameters. The output is a map of patch scores, not a probability.
 
     Args:
-        settings: width, padding, input high-pass; ``instance_noise`` is read by ``benchmarks.training.least_squares_gan``.
-        strides: of the first three convolutions.
+        settings: width, padding, input high-pass; ``instance_noise`` is for ``benchmarks.training.least_squares_gan``.
+        strides: strides of the first three convolutions.
     """
 
     def __init__(self, settings: DiscriminatorSettings, strides: tuple[int, int, int]) -> None:
@@ -51,7 +52,7 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers, ScoreConv(8 * w, 4, pad))
 
     def forward(self, image: Tensor) -> Tensor:
-        """``(N, 3, H, W)`` -> ``(N, 1, h, w)`` scores; real is 1, fake is 0."""
+        """Patch scores ``(N, 1, h, w)`` of ``(N, 3, H, W)`` images, trained towards 1 for real and 0 for generated images."""
         if self.high_pass:
             image = 4 * self.high_pass(image)
         scores: Tensor = self.layers(image)
@@ -59,10 +60,10 @@ class Discriminator(nn.Module):
 
 
 def lr_discriminator(settings: DiscriminatorSettings) -> Discriminator:
-    """D1, the discriminator of clean LR images; all strides 1."""
+    """D1, the discriminator of clean LR images: all strides are 1."""
     return Discriminator(settings, (1, 1, 1))
 
 
 def hr_discriminator(settings: DiscriminatorSettings) -> Discriminator:
-    """D2, the discriminator of HR images; the first three strides are 2."""
+    """D2, the discriminator of HR images: the first three strides are 2."""
     return Discriminator(settings, (2, 2, 2))

@@ -1,4 +1,4 @@
-"""The generators G1, G2 and G3 (paper, figure 3a). Images are ``(N, 3, H, W)`` RGB in [0, 1]."""
+"""Generators G1, G2 and G3 (paper, figure 3a). Images are ``(N, 3, H, W)`` RGB in [0, 1]."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions, LeakyReLU after each, and a skip connection; no normalisation."""
+    """Residual block: two 3x3 convolutions, LeakyReLU after each, and a skip connection; no normalisation."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -30,13 +30,13 @@ class ResidualBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """G1 and G2 (LR to LR, ``scale=1``) and G3 (HR to LR, ``scale=4``), layer by layer as figure 3a draws them.
+    """Generators G1 and G2 (LR to LR, ``scale=1``) and G3 (HR to LR, ``scale=4``), layer by layer as in figure 3a.
 
     With 64 channels and 6 blocks: 609,731 parameters at scale 1, 667,075 at scale 4.
 
     Args:
-        settings: width, depth and the named deviations for small budgets.
-        scale: 1, or 4 for the two stride-2 convolutions of G3.
+        settings: width, depth, and deviations for small budgets.
+        scale: 1, or 4 for G3, whose second and third convolution have stride 2.
     """
 
     def __init__(self, settings: GeneratorSettings, scale: int = 1) -> None:

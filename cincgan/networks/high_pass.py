@@ -1,4 +1,4 @@
-"""The high-pass of small budgets, a named deviation from the paper."""
+"""High-pass filter, a deviation from the paper for small budgets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from torch.nn import functional
 
 
 class HighPass(nn.Module):
-    """``(N, C, H, W)`` less its mean over ``window x window`` (odd) neighbours; the border is reflected."""
+    """High-pass filter: images less their local means over ``window x window`` pixels; borders are reflected.
+
+    Args:
+        window: side of the window in pixels, odd.
+    """
 
     def __init__(self, window: int) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from benchmarks.api.settings import Positive
 
-Window = Literal[0, 3, 5, 7, 9]  # pixels
+Window = Literal[0, 3, 5, 7, 9]  # side in pixels; 0 for no filter
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,11 @@ class GeneratorSettings:
     """Size of G1, G2 and G3 (paper, figure 3a: 64 channels, 6 blocks, no global skip).
 
     Attributes:
-        channels: of all convolutions.
-        blocks: residual blocks.
-        global_skip: a deviation for small budgets: add the input, start with a zero last layer.
-        residual_window: a deviation for small budgets: the generator changes only what this high-pass keeps; 0 is off.
+        channels: channels of all convolutions.
+        blocks: number of residual blocks.
+        global_skip: add the input, and start with a zero last layer: a deviation for small budgets.
+        residual_window: window of a high-pass filter of the generator's output, before the input is added: a deviation for small
+            budgets; 0 for none.
     """
 
     channels: Positive
@@ -30,7 +31,7 @@ class GeneratorSettings:
 
     def __post_init__(self) -> None:
         if self.residual_window and not self.global_skip:
-            raise ValueError("residual_window needs global_skip = true: without the input nothing would carry brightness")
+            raise ValueError("residual_window needs global_skip = true: a filtered output alone has no brightness")
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ class DiscriminatorSettings:
     """Size of D1 and D2 (paper, figure 3b: 64 channels in the first layer).
 
     Attributes:
-        channels: of the first layer.
-        padding: of every convolution; open in the paper.
-        instance_noise: a deviation for small budgets: standard deviation, in [0, 1], of noise on all images that it sees.
-        highpass_window: a deviation for small budgets: the discriminator sees images less their local mean; 0 is off.
+        channels: channels of the first layer.
+        padding: padding of every convolution; open in the paper.
+        instance_noise: standard deviation, for images in [0, 1], of noise on all input images: a deviation for small budgets.
+        highpass_window: window of a high-pass filter of the input images: a deviation for small budgets; 0 for none.
     """
 
     channels: Positive
