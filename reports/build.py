@@ -32,6 +32,7 @@ PREAMBLE = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
 \usepackage[margin=1cm,landscape]{geometry}
 \usepackage{booktabs}
+\usepackage{graphicx}
 \begin{document}
 """
 

@@ -10,7 +10,7 @@ from benchmarks.core.text import markdown
 from reports.grid import Entry, Grid, Section
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
+    from rich.console import Group
     from rich.text import Text
 
 LATEX = {
@@ -35,6 +35,7 @@ LATEX = {
     "<": "$<$",
     ">": "$>$",
 }
+SHRUNK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"  # a command for wide tables
 MARKS = {"": ("", ""), "best": ("**", "**"), "second": ("<u>", "</u>")}
 
 
@@ -56,7 +57,7 @@ def _markdown(entry: Entry) -> str:
 
 
 def to_latex(grid: Grid) -> str:
-    r"""A ``table`` with booktabs' rules; needs ``\usepackage{booktabs}``. Best in bold, second best underlined."""
+    r"""A ``table``, no wider than the page; needs ``\usepackage{booktabs,graphicx}``. Best in bold, second best underlined."""
     columns = "l" + "r" * (len(grid.headers) - 1)
     head = " & ".join(_stacked(header) for header in grid.headers)
     body: list[str] = []
@@ -65,8 +66,8 @@ def to_latex(grid: Grid) -> str:
         body += [rf"\multicolumn{{{len(grid.headers)}}}{{l}}{{\emph{{{escape(section.heading)}}}}} \\"] if section.heading else []
         body += [" & ".join(_latex(entry) for entry in row) + r" \\" for row in section.rows]
     lines = [r"\begin{table}", r"\centering\footnotesize", rf"\caption{{{escape(grid.caption)}}}", rf"\label{{tab:{grid.name}}}"]
-    lines += [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", rf"{head} \\", r"\midrule", *body, r"\bottomrule"]
-    return "\n".join([*lines, r"\end{tabular}", r"\end{table}"]) + "\n"
+    lines += [rf"{SHRUNK}{{%", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", rf"{head} \\", r"\midrule", *body, r"\bottomrule"]
+    return "\n".join([*lines, r"\end{tabular}}", r"\end{table}"]) + "\n"
 
 
 def _stacked(text: str) -> str:
@@ -118,13 +119,14 @@ def _html(entry: Entry, first: bool) -> str:
     return f'<th scope="row">{text}{small}</th>' if first else f"<td{value}{cells}>{text}{small}</td>"
 
 
-def to_terminal(grid: Grid) -> RichTable:
-    """A table for Rich's console: each entry over its interval or note; best in bold, second best underlined."""
+def to_terminal(grid: Grid) -> Group:
+    """A table for Rich's console, over its caption: intervals and notes below entries; best in bold, second best underlined."""
     from rich import box
+    from rich.console import Group
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    table = RichTable(box=box.SIMPLE_HEAD, caption=Text(grid.caption), caption_justify="left")
+    table = RichTable(box=box.SIMPLE_HEAD)
     for column, header in enumerate(grid.headers):
         first, _, last = header.rpartition(" ")
         table.add_column(Text(f"{first}\n{last}".strip()), justify="right" if column else "left", no_wrap=True)
@@ -134,11 +136,11 @@ def to_terminal(grid: Grid) -> RichTable:
             table.add_row(Text(section.heading.replace(": ", ":\n").replace(", ", ",\n"), "italic"))
         for row in section.rows:
             table.add_row(*map(_text, row))
-    return table
+    return Group(table, Text(grid.caption))
 
 
 def _text(entry: Entry) -> Text:
     from rich.text import Text
 
-    text = Text(entry.text, {"": "", "best": "bold", "second": "underline"}[entry.mark])
-    return text.append(f"\n{entry.small}", "not bold not underline") if entry.small else text
+    text = Text().append(entry.text, {"": "", "best": "bold", "second": "underline"}[entry.mark])
+    return text.append(f"\n{entry.small}") if entry.small else text

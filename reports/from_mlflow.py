@@ -1,4 +1,4 @@
-"""Results out of their MLflow mirror, for tables without result files."""
+"""Results from the MLflow mirror, for reports without result files."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def load_mirrored(root: Path, uri: str) -> list[Evidence]:
-    """The result file of every finished cell that MLflow has, in the order of ids.
+    """Every finished cell that MLflow has, in the order of ids.
 
     Args:
-        root: the results folder, whose own mirror is read where ``uri`` is empty.
-        uri: of a tracking server or database.
+        root: the results folder, whose own mirror is read if ``uri`` is empty.
+        uri: address of a tracking server or database.
 
     Raises:
-        UsageError: it cannot be reached, or has no results.
+        UsageError: MLflow cannot be reached, or has no results.
     """
     address = uri or tracking_uri(root)
     shown, database = without_password(address), sqlite_file(address)
@@ -36,18 +36,18 @@ def load_mirrored(root: Path, uri: str) -> list[Evidence]:
             client: MlflowClient = connect(address)
             experiment = client.get_experiment_by_name(EXPERIMENT)
             runs = _children(client, experiment.experiment_id) if experiment else []
-            found = [_evidence(client, run, Path(folder)) for run in runs]
+            evidence = [_evidence(client, run, Path(folder)) for run in runs]
     except UsageError:
         raise
     except Exception as error:  # whatever MLflow and its drivers raise
         raise UsageError(f"{shown}: cannot be read ({reason(error)}): check the address") from error
-    if not found:
+    if not evidence:
         raise UsageError(f"{shown}: no results there: run python -m benchmarks.run first")
-    return sorted(found, key=lambda each: each.id)
+    return sorted(evidence, key=lambda each: each.id)
 
 
 def _children(client: MlflowClient, experiment: str) -> list[Any]:
-    """Of each cell the run of its latest result."""
+    """For each cell the run of its latest result."""
     latest: dict[str, Any] = {}
     token: str | None = ""
     while token is not None:

@@ -1,4 +1,4 @@
-"""Result files to studies: the evaluations that may stand in one table."""
+"""Result files to studies: groups of evaluations that may stand in one table."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.catalog.methods import every_method
 from benchmarks.core.errors import UsageError
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import MIRROR_NOTE, result_files
 from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result
+from reports.tables import method_order
 
-UNKNOWN = "unknown profile"  # of results from before they said it
+UNKNOWN = "unknown profile"  # of old results, whose files lack it
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A finished cell, complete or diverged: its result, its folder, the MLflow run that mirrors it (empty where none does)."""
+    """A finished cell, complete or diverged.
+
+    Attributes:
+        result: its result.
+        folder: its folder; None if the result comes from MLflow.
+        mlflow: id of the MLflow run that mirrors it; empty without one.
+    """
 
     result: Result
     folder: Path | None
@@ -29,17 +35,17 @@ class Evidence:
 
     @property
     def label(self) -> str:
-        """The method's or the stage's name."""
+        """Name of the method or stage."""
         return self.result.cell.label
 
     @property
     def seed(self) -> int | None:
-        """Of training; None where nothing was trained."""
+        """Seed of the training; None if nothing was trained."""
         return self.result.cell.seed
 
     @property
     def id(self) -> str:
-        """The cell's id."""
+        """Id of the cell."""
         return self.result.cell.id
 
     @property
@@ -51,7 +57,7 @@ class Evidence:
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """What was changed in the profile, as far as it can have counted."""
+        """Changes to the profile; for a method without training without changes to stages, which cannot have mattered."""
         return tuple(change for change in self.result.changes if self.seed is not None or not change.startswith("stages."))
 
 
@@ -60,13 +66,13 @@ class Study:
     """Evaluations of one data set's test images, under one profile, of methods trained on one data set.
 
     Attributes:
-        profile: whose name tables carry.
-        dataset: that is tested on.
-        trained_on: the data set that methods were trained on.
-        methods: by method, in the registry's order, one complete evaluation per seed.
-        left_out: evaluations that a later one, or one without changed settings, stands for.
-        diverged: by method, those whose training came to nothing.
-        distinct: what tells it from another study of the same names: other images or protocols.
+        profile: name of the profile.
+        dataset: data set of the test images.
+        trained_on: data set that methods were trained on.
+        methods: for each method, in the order of tables, one complete evaluation a seed.
+        left_out: evaluations that a later one, or one without changed settings, replaces.
+        diverged: for each method, evaluations whose training came to nothing.
+        distinct: a suffix that tells studies of the same names apart, which differ in images or protocols.
     """
 
     profile: str
@@ -79,12 +85,12 @@ class Study:
 
     @property
     def results(self) -> dict[str, list[EvaluationResult]]:
-        """Results of each method, one per seed."""
+        """Results of each method, one a seed."""
         return {method: [each.evaluation for each in evidence] for method, evidence in self.methods.items()}
 
     @property
     def name(self) -> str:
-        """For files and headings."""
+        """Name for files."""
         trained = f"-trained-on-{self.trained_on}" if self.trained_on != self.dataset else ""
         distinct = f"-{self.distinct}" if self.distinct else ""
         return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{self.profile}-{self.dataset}{trained}{distinct}")
@@ -95,30 +101,30 @@ def load_evidence(root: Path, directories: Collection[str] = ()) -> list[Evidenc
 
     Args:
         root: the folder.
-        directories: of the user's own images. No other folder is looked into, whatever a result file names.
+        directories: folders of the user's own images. No other folder is read, whatever a result file names.
 
     Raises:
-        UsageError: there is none, or a file is corrupt.
+        UsageError: the folder has no results, or a file is corrupt.
     """
     paths = result_files(root)
     if not paths:
         raise UsageError(f"{root}: no results here: give the folder of a run, or run python -m benchmarks.run --all first")
-    found = [
+    evidence = [
         Evidence(_without_strange_folder(read_result(path), directories), path.parent, _mlflow_run(path.with_name(MIRROR_NOTE)))
         for path in paths
     ]
-    return sorted(found, key=lambda each: each.id)
+    return sorted(evidence, key=lambda each: each.id)
 
 
 def _without_strange_folder(result: Result, directories: Collection[str]) -> Result:
-    """The result without the folder of a user's images, unless it is one of these."""
+    """The result without the folder of a user's images, unless the folder is among ``directories``."""
     if result.data.directory in directories:
         return result
     return replace(result, data=replace(result.data, directory=""))
 
 
 def _mlflow_run(path: Path) -> str:
-    """The mirror is only a mirror: what cannot be read is not there."""
+    """Run id in a note about the mirror; empty if the note is missing or broken."""
     try:
         run_id = json.loads(path.read_text(encoding="utf-8"))["run_id"] if path.is_file() else ""
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -127,9 +133,9 @@ def _mlflow_run(path: Path) -> str:
 
 
 def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
-    """Sort evaluations into studies; their order is that of their names, whatever that of the evidence."""
+    """Sort evaluations into studies, ordered by name, whatever the order of the evidence."""
     groups: dict[tuple[str, ...], list[Evidence]] = {}
-    known = _known_methods()
+    known = method_order()
     for each in (each for each in evidence if isinstance(each.result, EvaluationResult) and each.label in known):
         groups.setdefault(_images_of(each.evaluation), []).append(each)
     for group in groups.values():
@@ -147,7 +153,7 @@ def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
 
 
 def _refuse_other_images(group: Iterable[Evidence]) -> None:
-    """Raise UsageError where results say that they are of the same images and have scores of others."""
+    """Raise UsageError if results have one data digest but scores of different images."""
     first: tuple[Evidence, set[str]] | None = None
     for each in group:
         images = set(each.evaluation.images)
@@ -160,31 +166,32 @@ def _refuse_other_images(group: Iterable[Evidence]) -> None:
 
 
 def _distinct(studies: Sequence[Study]) -> list[Study]:
-    """Sorted; where several have one name, each with the first digits of a hash of what it is about."""
+    """Studies in order; studies of one name get the first digits of a hash of their images and protocols as a suffix."""
     names = Counter(study.name for study in studies)
-    told = [replace(study, distinct=_about(study)) if names[study.name] > 1 else study for study in studies]
-    return sorted(told, key=lambda study: (study.profile, study.dataset, study.trained_on, study.distinct))
+    named = [replace(study, distinct=_digest(study)) if names[study.name] > 1 else study for study in studies]
+    return sorted(named, key=lambda study: (study.profile, study.dataset, study.trained_on, study.distinct))
 
 
-def _about(study: Study) -> str:
+def _digest(study: Study) -> str:
     result = next(iter(study.methods.values()))[0].evaluation
     return hashlib.sha256("".join(_images_of(result)).encode()).hexdigest()[:6]
 
 
 def _images_of(result: EvaluationResult) -> tuple[str, ...]:
-    """What two evaluations must share to be compared image by image: pixels and protocols."""
+    """Pixels and protocols of an evaluation, which must be equal for a comparison image by image."""
     protocols = json.dumps(result.settings.protocols, sort_keys=True)
     return (result.profile or UNKNOWN, result.cell.dataset, result.data.digest, protocols)
 
 
 def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[Evidence]) -> Study:
+    """A study with one evaluation for each method and seed: the last by ``_rank``."""
     chosen: dict[tuple[str, int | None], Evidence] = {}
     left_out: list[Evidence] = []
     for each in sorted(evidence, key=_rank):
-        place = (each.label, each.seed)
-        if place in chosen:
-            left_out.append(chosen[place])
-        chosen[place] = each
+        key = (each.label, each.seed)
+        if key in chosen:
+            left_out.append(chosen[key])
+        chosen[key] = each
     complete, diverged = (
         _by_method(each for each in chosen.values() if each.result.status == status) for status in (COMPLETE, DIVERGED)
     )
@@ -192,16 +199,12 @@ def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[Evide
 
 
 def _by_method(evidence: Iterable[Evidence]) -> dict[str, tuple[Evidence, ...]]:
-    """In the registry's order, and in that of seeds."""
+    """Evaluations by method, in the order of methods and seeds."""
     ordered = sorted(evidence, key=lambda each: each.seed or 0)
-    found = {name: tuple(each for each in ordered if each.label == name) for name in _known_methods()}
-    return {name: evaluations for name, evaluations in found.items() if evaluations}
+    by_method = {name: tuple(each for each in ordered if each.label == name) for name in method_order()}
+    return {name: evaluations for name, evaluations in by_method.items() if evaluations}
 
 
 def _rank(each: Evidence) -> tuple[bool, str, str]:
-    """The last stands for all of its method and seed: unchanged settings before changed ones, then the latest."""
+    """Sort key: changed settings before unchanged ones, then by time."""
     return (not each.changes, each.result.finished_at, each.id)
-
-
-def _known_methods() -> list[str]:
-    return [method.name for method in every_method()]

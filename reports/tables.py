@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.catalog.methods import get_method, methods, variants_of
+from benchmarks.catalog.methods import every_method, get_method, methods
 from benchmarks.core.text import csv_text
 from benchmarks.results.record import EvaluationResult
 from benchmarks.scoring.statistics import Estimate, bootstrap_mean
@@ -114,14 +114,21 @@ def make_tables(
         The table of methods, which may have no rows, and the ablations.
     """
     known = results.keys() | notes.keys()
-    groups = {REFERENCE: [name for name in methods() if name in known]}
+    ordered = [name for name in method_order() if name in known]
+    groups = {REFERENCE: [name for name in ordered if "/" not in name]}
     for base in methods():
-        variants = [name for name in variants_of(base) if name in known]
+        variants = [name for name in ordered if name.startswith(f"{base}/")]
         groups |= {base: [base, *variants]} if variants else {}
     return [
         make_table(dataset, profile, {name: results.get(name, ()) for name in names}, notes, reference, shown)
         for reference, names in groups.items()
     ]
+
+
+def method_order() -> list[str]:
+    """Names of all methods and variants: rivals first, then methods that are no fair rivals; in the catalog's order."""
+    order = list(GROUPS)
+    return [entry.name for entry in sorted(every_method(), key=lambda entry: order.index(entry.group))]
 
 
 def make_table(

@@ -1,22 +1,23 @@
-"""A finished run in small, for tests of the report: made-up scores, samples that are noisy test images, and its page."""
+"""A small finished run for tests of the report: invented scores, samples that are noisy test images, and its page."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from benchmarks.data.kinds.photos import regions
 from PIL import Image as PillowImage
 
+from benchmarks.api.image import Pair
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.dataset import Dataset
-from benchmarks.results.files import SCHEMA, write_result
+from benchmarks.results.files import SCHEMA, to_result, write_result
+from benchmarks.results.layout import CELLS, RESULT, SAMPLES, cell_folder_name
 from benchmarks.results.record import COMPLETE
 from reports.build import build
 from reports.studies import load_evidence
@@ -32,6 +33,18 @@ METHODS = {
 }
 
 
+@cache
+def demo_photos() -> Dataset:
+    """The data set of the run, degraded as in the smoke profile."""
+    return Dataset(load_dataset_card("demo-photos"), load_profile("smoke").degradation)
+
+
+@cache
+def demo_pairs() -> dict[str, Pair]:
+    """Its test images by name."""
+    return {pair.name: pair for pair in demo_photos().images.pairs("test")}
+
+
 def identity(label: str) -> str:
     """A cell id."""
     return hashlib.sha256(label.encode()).hexdigest()[:16]
@@ -42,33 +55,32 @@ def make_results(root: Path, profile: str = "smoke", images: tuple[str, ...] = I
 
     Args:
         root: folder of the run.
-        profile: its name, true or not.
-        images: names of the test images, of which those of ``demo-photos`` have LR and HR.
-        changes: parts of every result file that are another's.
+        profile: name in the result files, of a real profile or not.
+        images: names of the test images; images of ``demo-photos`` have LR and HR.
+        changes: fields to replace in every result file; ``settings`` in evaluations only.
     """
-    loaded = load_profile("smoke")
-    spec = Dataset(load_dataset_card("demo-photos"), loaded.degradation, loaded.track2_like)
-    data = {"digest": spec.digest("test"), "scale": 4, **spec.describe(("test",)), "parameters": asdict(loaded.track2_like)}
-    pixels = dict(regions(spec.card, "test"))  # type: ignore[arg-type]
+    data = {"digest": demo_photos().digest("test"), "scale": 4, **demo_photos().describe(("test",))}
+    pixels = {name: pair.hr for name, pair in demo_pairs().items()}
     stages = dict.fromkeys(stage for _, needs in METHODS.values() for stage in needs)
     for stage in stages:
         history = [{"step": step, "l1": 0.5 / step, "lr_tv": 0.001 * step} for step in range(1, 31)]
-        _write(root, stage, "train", 0, {"data": data, "profile": profile, "history": history, **changes}, {})
+        parts = {"data": data, "profile": profile, "history": history, **changes, "settings": {"stage": {}, "threads": 2}}
+        _write(root, stage, "train", 0, parts, {})
     for place, (method, (level, needs)) in enumerate(METHODS.items()):
         scores = dict(_scores(level, images, place))
         parts = {"data": data, "profile": profile, "scores": scores, **changes}
         seed = 0 if needs else None
         folder = _write(root, method, "evaluate", seed, parts, {stage: identity(f"train {stage}") for stage in needs})
-        (folder / "samples").mkdir()
+        (folder / SAMPLES).mkdir()
         for name in images:
             hr = pixels.get(name, next(iter(pixels.values())))
             noise = np.random.default_rng(place).normal(0, 4 + 4 * place, hr.shape)
-            PillowImage.fromarray(np.clip(hr + noise, 0, 255).astype(np.uint8)).save(folder / "samples" / f"{name}.png")
+            PillowImage.fromarray(np.clip(hr + noise, 0, 255).astype(np.uint8)).save(folder / SAMPLES / f"{name}.png")
     return root
 
 
 def _scores(level: float, images: tuple[str, ...], place: int) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
-    """By protocol and metric: as many images as a Wilcoxon test needs not to try all permutations."""
+    """Scores by protocol and metric, of as many images as an exact Wilcoxon test needs."""
     names = (*images, *(f"other-{number}" for number in range(14)))
     for protocol, offset in (("rgb", 0.0), ("ntire2018", 0.7)):
         psnr = {name: level + offset + 0.37 * (number % 5) for number, name in enumerate(names)}
@@ -84,7 +96,7 @@ def _scores(level: float, images: tuple[str, ...], place: int) -> Iterator[tuple
 
 def _write(root: Path, label: str, kind: str, seed: int | None, parts: dict[str, Any], needs: dict[str, str]) -> Path:
     identifier = identity(f"{kind} {label}")
-    folder = root / "cells" / f"{kind}-{label.replace('/', '.')}-{identifier}"
+    folder = root / CELLS / cell_folder_name(kind, label, "demo-photos", seed, identifier)
     folder.mkdir(parents=True)
     cell = {"id": identifier, "dataset": "demo-photos", "kind": kind, "label": label, "seed": seed, "code": "x", "needs": needs}
     result = {
@@ -99,7 +111,7 @@ def _write(root: Path, label: str, kind: str, seed: int | None, parts: dict[str,
         "git": {"commit": "0123456789abcdef", "dirty": True},
         **parts,
     }
-    write_result(folder / "result.json", result)
+    write_result(folder / RESULT, to_result(result))
     return folder
 
 

@@ -16,17 +16,18 @@ from typing import Any
 import pytest
 
 from benchmarks.core.errors import UsageError
-from benchmarks.results.files import SCHEMA, write_result
-from benchmarks.results.record import COMPLETE
+from benchmarks.results.files import SCHEMA, to_result, write_result
+from benchmarks.results.record import COMPLETE, Result
 from benchmarks.tracking.tracker import Tracker
 from reports.build import build
-from reports.claims import Judgement, judge
-from reports.grid import Entry, Grid, Section, escape, marks, to_html, to_latex, to_markdown
-from reports.reported import load_paper
+from reports.claims import ClaimVerdict, claim_verdicts
+from reports.formats import escape, to_html, to_latex, to_markdown
+from reports.grid import Entry, Grid, Section, marks
+from reports.paper import load_papers
 from reports.studies import Evidence, load_evidence, make_studies
 from tests.conftest import ROOT
 
-PAPER = load_paper()
+PAPER = load_papers()["cincgan"]
 IMAGES = [f"image-{index}" for index in range(16)]
 ORDER = {
     "bicubic": 22.0,
@@ -73,7 +74,7 @@ def result(method: str, psnr: float, seed: int | None = 0, **changes: Any) -> di
 
 
 def evidence(*results: Mapping[str, Any]) -> list[Evidence]:
-    return [Evidence(dict(each), None, f"run-{each['cell']['id']}") for each in results]
+    return [Evidence(to_result(dict(each)), None, f"run-{each['cell']['id']}") for each in results]
 
 
 def everything(**psnr: float) -> list[Evidence]:
@@ -81,14 +82,15 @@ def everything(**psnr: float) -> list[Evidence]:
     return evidence(*(result(method, value) for method, value in chosen.items()))
 
 
-def verdicts(found: Sequence[Evidence]) -> dict[str, Judgement]:
+def verdicts(found: Sequence[Evidence]) -> dict[str, ClaimVerdict]:
     (study,) = make_studies(found)
-    return {each.claim.name: each for each in judge(PAPER, study)}
+    return {each.claim.name: each for each in claim_verdicts(PAPER, study)}
 
 
 def test_the_papers_numbers_and_claims_are_all_there() -> None:
     """Table 1 and two single images, as the paper has them."""
-    table = {each.method: (each.psnr, each.ssim) for each in PAPER.reported if not each.image}
+    assert PAPER.metrics == ("psnr", "ssim")
+    table = {each.method: tuple(each.metrics.values()) for each in PAPER.reported if not each.image}
     assert table == {
         "bicubic": (22.85, 0.65),
         "fsrcnn": (22.79, 0.61),
@@ -103,7 +105,7 @@ def test_the_papers_numbers_and_claims_are_all_there() -> None:
         for image in ("penguin", "carved frieze")
         for method in ("bicubic", "edsr-paired", "srgan-paired", "bm3d-edsr", "cincgan")
     }
-    assert all(each.source and each.certainty for each in PAPER.reported)
+    assert all(each.source for each in PAPER.reported)
     assert [claim.name for claim in PAPER.claims] == ["1", "2", "3a", "3b", "4", "5"]
 
 
@@ -117,7 +119,7 @@ def test_verdicts_follow_the_numbers() -> None:
         "4": "reproduced",
         "5": "not run",
     }
-    against_bicubic = found["1"].findings[0]
+    against_bicubic = found["1"].pairs[0]
     assert against_bicubic.difference is not None and against_bicubic.difference.mean == pytest.approx(1.4, abs=0.05)
     assert against_bicubic.difference.low > 0
     reversed_ = verdicts(everything(edsr=23.0, cincgan=21.0))
@@ -126,7 +128,7 @@ def test_verdicts_follow_the_numbers() -> None:
         "2": "not reproduced",
         "3a": "not reproduced",
     }
-    assert reversed_["2"].findings[0].difference.mean == pytest.approx(-1.0, abs=0.05)  # type: ignore[union-attr]
+    assert reversed_["2"].pairs[0].difference.mean == pytest.approx(-1.0, abs=0.05)  # type: ignore[union-attr]
 
 
 def test_a_claim_with_a_method_that_was_not_run_is_not_run_unless_it_is_contradicted() -> None:
@@ -177,7 +179,7 @@ def test_results_of_before_have_an_unknown_profile() -> None:
 def folder(tmp_path: Path) -> Path:
     for each in everything():
         where = tmp_path / "runs" / "cells" / f"evaluate-{each.label}-{each.id}"
-        write_result(where / "result.json", dict(each.result))
+        write_result(where / "result.json", each.result)
         (where / "mlflow.json").write_text(json.dumps({"run_id": each.mlflow}))
     return tmp_path / "runs"
 
@@ -192,7 +194,7 @@ def test_the_same_results_give_the_same_bytes_in_any_order(folder: Path, tmp_pat
     build(list(reversed(found)), tmp_path / "b")
     build(found, tmp_path / "a")
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
-    assert {"tables.csv", "tables.tex", "tables/demo-demo-photos-paper.md"} <= contents(tmp_path / "a").keys()
+    assert {"tables.csv", "tables.tex", "tables/demo-demo-photos-cincgan-reported.md"} <= contents(tmp_path / "a").keys()
 
 
 def test_every_number_of_the_csv_names_its_cells_and_runs(folder: Path, tmp_path: Path) -> None:
@@ -212,26 +214,55 @@ def test_every_number_of_the_csv_names_its_cells_and_runs(folder: Path, tmp_path
 
 def test_reported_and_measured_numbers_do_not_mix(folder: Path, tmp_path: Path) -> None:
     build(load_evidence(folder), tmp_path / "out")
-    text = (tmp_path / "out" / "tables" / "demo-demo-photos-paper.md").read_text(encoding="utf-8")
-    assert "The measured numbers are of other images: compare ΔPSNR only." in text
-    row = next(line for line in text.splitlines() if line.startswith("| edsr (table 1"))
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[1:4] == ["22.67", "0.62", "-0.18"]
-    assert cells[4].startswith("22.4") and cells[7] == "other data"
-    same = [
-        replace(each, result={**each.result, "cell": {**each.result["cell"], "dataset": "div2k-track2"}}) for each in everything()
-    ]
+    text = (tmp_path / "out" / "tables" / "demo-demo-photos-cincgan-reported.md").read_text(encoding="utf-8")
+    assert "The measured numbers are of other images: compare Δ only." in text
+    row = reported_rows(text)["edsr (table 1, column EDSR)"]
+    assert [row[f"{name} reported"] for name in ("PSNR", "SSIM", "ΔPSNR", "ΔSSIM")] == ["22.67", "0.62", "-0.18", "-0.03"]
+    assert row["PSNR measured"].startswith("22.4") and row["ΔPSNR measured"].startswith("-0.50 (")
+    assert row["SSIM measured"].startswith("0.448") and row["ΔSSIM measured"].startswith("-0.010 (")
+    assert not any("−" in header for header in row), "no difference between numbers of different data"
+    same = [replace(each, result=on_dataset(each.result, "div2k-track2")) for each in everything()]
     build(same, tmp_path / "same")
-    text = (tmp_path / "same" / "tables" / "demo-div2k-track2-paper.md").read_text(encoding="utf-8")
-    row = next(line for line in text.splitlines() if line.startswith("| edsr (table 1"))
-    assert row.strip("| ").endswith("-0.25")
+    text = (tmp_path / "same" / "tables" / "demo-div2k-track2-cincgan-reported.md").read_text(encoding="utf-8")
+    row = reported_rows(text)["edsr (table 1, column EDSR)"]
+    assert (row["PSNR measured − reported"], row["SSIM measured − reported"]) == ("-0.25", "-0.172")
+
+
+def on_dataset(result: Result, name: str) -> Result:
+    return replace(result, cell=replace(result.cell, dataset=name))
+
+
+def reported_rows(text: str) -> dict[str, dict[str, str]]:
+    """The rows of a Markdown table by their first column, each by the headers of columns."""
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    return {line[0]: dict(zip(lines[0], line, strict=True)) for line in lines[2:]}
+
+
+def test_methods_that_a_paper_reports_and_nobody_ran_say_so(tmp_path: Path) -> None:
+    without = [each for each in everything() if each.label != "fsrcnn"]
+    without_ssim = result("edsr", 21.5)
+    del without_ssim["scores"]["ntire2018"]["ssim"]
+    build([*(each for each in without if each.label != "edsr"), *evidence(without_ssim)], tmp_path)
+    rows = reported_rows((tmp_path / "tables" / "demo-demo-photos-cincgan-reported.md").read_text(encoding="utf-8"))
+    assert rows["fsrcnn (table 1, column FSRCNN)"]["PSNR measured"] == "not run"
+    edsr = rows["edsr (table 1, column EDSR)"]
+    assert (edsr["SSIM measured"], edsr["ΔSSIM measured"]) == ("not measured", "–") and edsr["PSNR measured"].startswith("22.4")
+
+
+def test_numbers_of_single_images_stand_apart_and_are_not_compared(folder: Path, tmp_path: Path) -> None:
+    build(load_evidence(folder), tmp_path / "out")
+    text = (tmp_path / "out" / "tables" / "demo-demo-photos-cincgan-reported.md").read_text(encoding="utf-8")
+    _, penguin, frieze = text.split("*one image: ")
+    row = next(line for line in penguin.splitlines() if line.startswith("| cincgan (visual comparison)"))
+    assert [cell.strip() for cell in row.strip("|").split("|")][1:] == ["24.83", "–", "+1.61", "–", "0.65", "–", "+0.01", "–"]
+    assert frieze.startswith("carved frieze*") and "29.06" in frieze
 
 
 def test_torch_is_not_needed(folder: Path, tmp_path: Path) -> None:
     line = [sys.executable, "-c", WITHOUT_TORCH, "--results", str(folder), "--output", str(tmp_path / "out")]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "demo-demo-photos: claims: 4 reproduced, 1 not distinguishable, 1 not run" in done.stdout
+    assert "demo-demo-photos, cincgan: claims: 4 reproduced, 1 not distinguishable, 1 not run" in done.stdout
 
 
 def test_tables_from_mlflow_are_those_from_the_files(folder: Path, tmp_path: Path) -> None:
@@ -301,7 +332,7 @@ def test_marks() -> None:
     assert marks([2.001, 2.004, 1.0], higher_is_better=True, digits=2) == ["best", "best", "second"], "what prints alike is alike"
 
 
-@pytest.mark.train
+@pytest.mark.latex
 def test_latex_compiles(folder: Path, tmp_path: Path) -> None:
     if not shutil.which("pdflatex"):
         pytest.skip("no pdflatex: apt-get install texlive-latex-recommended")

@@ -6,6 +6,7 @@ import math
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,28 +20,39 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
 from benchmarks.api.image import Image
-from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import UsageError
-from benchmarks.data.cards import load_dataset_card
-from benchmarks.data.dataset import Dataset
+from benchmarks.results.files import SCHEMA, to_result
+from benchmarks.results.record import COMPLETE, DataRecord, EvaluationResult
 from benchmarks.scoring.statistics import Estimate
-from reports import figures, visual
-from reports.figures import DARK, draw_ablation, draw_distribution, draw_plane, draw_training
-from reports.page import slug
-from reports.pictures import LARGEST, Sample, cut, most_different, scored_pairs, shrunk, view_box, write_webp
+from reports.figures import crops, drawing, plane, training
+from reports.figures.distributions import draw_ablation, draw_distribution
+from reports.figures.drawing import DARK
+from reports.figures.plane import draw_plane
+from reports.figures.training import draw_training
+from reports.samples import LARGEST, Sample, cut, most_different, scored_pairs, shrunk, view_box, write_webp
 from reports.studies import Evidence, Study
 from reports.tables import Table, make_table
+from reports.viewer import slug
+from tests.helpers.report_results import demo_pairs, demo_photos
 
 Scores = Mapping[str, list[float]]
+PLAIN: dict[str, Any] = {
+    "schema": SCHEMA,
+    "status": COMPLETE,
+    "data": {"digest": "d", "scale": 4},
+    "seconds": 1.0,
+    "finished_at": "2026-01-01T00:00:00+00:00",
+    "environment": {},
+    "git": {},
+}
 
 
-def result(method: str, seed: int | None = None, **scores: list[float]) -> dict[str, Any]:
+def result(method: str, seed: int | None = None, **scores: list[float]) -> EvaluationResult:
     named = {metric: {f"image{i}": value for i, value in enumerate(values)} for metric, values in scores.items()}
-    return {
-        "cell": {"id": f"{method}-{seed}", "kind": "evaluate", "label": method, "seed": seed, "needs": {}},
-        "data": {},
-        "scores": {"rgb": named},
-    }
+    cell = {"id": f"{method}-{seed}", "kind": "evaluate", "label": method, "seed": seed, "dataset": "photos", "needs": {}}
+    evaluation = to_result({**PLAIN, "cell": cell, "settings": {"protocols": {"rgb": 1}}, "scores": {"rgb": named}})
+    assert isinstance(evaluation, EvaluationResult)
+    return evaluation
 
 
 def table(methods: Mapping[str, Scores], reference: str = "bicubic") -> Table:
@@ -66,9 +78,9 @@ NUMBERS = {
 
 
 def test_the_same_numbers_give_the_same_bytes_whatever_the_users_style() -> None:
-    first = draw_plane(table(NUMBERS), "rgb", "cincgan")
+    first = draw_plane(table(NUMBERS), "rgb", {"cincgan"})
     with matplotlib.rc_context({"font.size": 30, "svg.hashsalt": None, "lines.linewidth": 9}):
-        second = draw_plane(table(NUMBERS), "rgb", "cincgan")
+        second = draw_plane(table(NUMBERS), "rgb", {"cincgan"})
         assert matplotlib.rcParams["font.size"] == 30
     assert first is not None and second is not None
     assert first.svg == second.svg
@@ -76,7 +88,7 @@ def test_the_same_numbers_give_the_same_bytes_whatever_the_users_style() -> None
 
 
 def test_the_dark_version_is_the_light_one_in_other_colours() -> None:
-    drawing = draw_plane(table(NUMBERS), "rgb", "cincgan")
+    drawing = draw_plane(table(NUMBERS), "rgb", {"cincgan"})
     assert drawing is not None
     colour = re.compile(r"#[0-9a-f]{6}\b")
     assert colour.sub("", drawing.svg) == colour.sub("", drawing.dark)
@@ -96,28 +108,28 @@ def contrast(a: str, b: str) -> float:
 
 
 def test_text_can_be_read_on_both_grounds() -> None:
-    for text in (figures.INK, figures.MUTED):
-        assert contrast(text, figures.PAPER) >= 4.5
-        assert contrast(DARK[text], DARK[figures.PAPER]) >= 4.5
+    for text in (drawing.INK, drawing.MUTED):
+        assert contrast(text, drawing.PAPER) >= 4.5
+        assert contrast(DARK[text], DARK[drawing.PAPER]) >= 4.5
 
 
 def test_every_kind_of_method_differs_in_more_than_colour() -> None:
-    looks = list(figures.LOOKS.values())
+    looks = list(drawing.LOOKS.values())
     assert len({look.marker for look in looks}) == len({look.colour for look in looks}) == len(looks)
-    assert figures.look("cincgan/no-d1", "cincgan") == figures.look("cincgan", "cincgan")
-    assert figures.look("edsr-paired", "cincgan").marker == "s"
+    assert drawing.look("cincgan/no-d1", {"cincgan"}) == drawing.look("cincgan", {"cincgan"})
+    assert drawing.look("edsr-paired", {"cincgan"}).marker == "s"
 
 
 def test_labels_of_points_that_lie_together_do_not_cover_each_other() -> None:
     points = {
         name: (Estimate(21 + 0.01 * i, 20.5, 21.5), Estimate(0.7 + 0.001 * i, 0.69, 0.72)) for i, name in enumerate(CLUSTER)
     }
-    with figures.style():
-        figure = figures.make_figure(3.9)
+    with drawing.style():
+        figure = drawing.make_figure(3.9)
         axis = figure.subplots()
         for x, y in points.values():
             axis.plot(x.mean, y.mean, "o")
-        figures._label(figure, axis, points)
+        plane._label(figure, axis, points)
         boxes = [text.get_window_extent() for text in axis.texts]
     assert len(boxes) == len(points)
     for a, b in combinations(boxes, 2):
@@ -127,10 +139,10 @@ def test_labels_of_points_that_lie_together_do_not_cover_each_other() -> None:
 
 
 def test_a_plane_needs_two_methods_with_both_metrics() -> None:
-    assert draw_plane(table({"bicubic": NUMBERS["bicubic"]}), "rgb", "cincgan") is None
-    assert draw_plane(table({name: {"psnr": [20.0, 21.0]} for name in ("bicubic", "edsr")}), "rgb", "cincgan") is None
+    assert draw_plane(table({"bicubic": NUMBERS["bicubic"]}), "rgb", {"cincgan"}) is None
+    assert draw_plane(table({name: {"psnr": [20.0, 21.0]} for name in ("bicubic", "edsr")}), "rgb", {"cincgan"}) is None
     perfect = {**NUMBERS, "edsr": {"psnr": [math.inf, 20.0], "lpips": [0.0, 0.1]}}
-    drawing = draw_plane(table(perfect), "rgb", "cincgan")
+    drawing = draw_plane(table(perfect), "rgb", {"cincgan"})
     assert drawing is not None and "fsrcnn: 22.00 dB, LPIPS 0.720" in drawing.alt and "; edsr:" not in drawing.alt
 
 
@@ -140,34 +152,35 @@ def study(methods: Mapping[str, Scores]) -> Study:
 
 
 def test_distributions_say_their_medians_and_leave_out_infinities() -> None:
-    drawing = draw_distribution(study({"edsr": {"psnr": [20.0, 22.0, math.inf, 27.0]}}), ["edsr"], "rgb", "psnr", "cincgan")
+    drawing = draw_distribution(study({"edsr": {"psnr": [20.0, 22.0, math.inf, 27.0]}}), ["edsr"], ("rgb", "psnr"), {"cincgan"})
     assert drawing is not None and "edsr: median 22.00" in drawing.alt
-    assert draw_distribution(study({"edsr": {"psnr": [math.inf]}}), ["edsr"], "rgb", "psnr", "cincgan") is None
-    assert draw_distribution(study({"edsr": {"psnr": [20.0]}}), ["edsr"], "rgb", "lpips", "cincgan") is None
+    assert draw_distribution(study({"edsr": {"psnr": [math.inf]}}), ["edsr"], ("rgb", "psnr"), {"cincgan"}) is None
+    assert draw_distribution(study({"edsr": {"psnr": [20.0]}}), ["edsr"], ("rgb", "lpips"), {"cincgan"}) is None
 
 
 def test_ablation_bars_are_differences_to_the_full_model() -> None:
     variants = {"cincgan": {"psnr": [20.0, 22.0]}, "cincgan/no-d1": {"psnr": [19.0, 21.5]}}
-    drawing = draw_ablation(table(variants, "cincgan"), "rgb", "cincgan")
+    drawing = draw_ablation(table(variants, "cincgan"), "rgb", "ablation")
     assert drawing is not None and "cincgan/no-d1: -0.75 dB" in drawing.alt and "against cincgan" in drawing.alt
-    assert draw_ablation(table({"cincgan": {"psnr": [20.0]}}, "cincgan"), "rgb", "cincgan") is None
+    assert draw_ablation(table({"cincgan": {"psnr": [20.0]}}, "cincgan"), "rgb", "ablation") is None
 
 
-def training(label: str, history: list[dict[str, float]]) -> Evidence:
-    return Evidence({"cell": {"id": label, "kind": "train", "label": label, "seed": 3}, "history": history}, None, "")
+def trained(label: str, history: list[dict[str, float]]) -> Evidence:
+    cell = {"id": label, "kind": "train", "label": label, "seed": 3, "dataset": "photos", "needs": {}}
+    return Evidence(to_result({**PLAIN, "cell": cell, "settings": {"stage": {}}, "history": history}), None, "")
 
 
 def test_training_curves_show_every_stage_and_loss() -> None:
     inner = [{"step": step, "d1": 1 / step, "lr_cycle": 0.0 if step < 5 else 1e-6 * step} for step in range(1, 40)]
     joint = [{"step": step, "hr_tv": math.nan if step == 2 else 5.0} for step in range(1, 4)]
-    drawing = draw_training("cincgan", {"cincgan-inner": training("a", inner), "cincgan-joint": training("b", joint)})
+    drawing = draw_training("cincgan", {"cincgan-inner": trained("a", inner), "cincgan-joint": trained("b", joint)})
     assert drawing is not None
     assert "cincgan-inner: d1, lr_cycle; cincgan-joint: hr_tv." in drawing.alt and "seed 3" in drawing.caption
-    assert draw_training("edsr", {"edsr": training("c", [])}) is None
+    assert draw_training("edsr", {"edsr": trained("c", [])}) is None
 
 
 def test_long_histories_are_averaged_in_blocks() -> None:
-    curves = figures._history([{"step": step, "l1": float(step % 2)} for step in range(100_000)])
+    curves = training._curves([{"step": step, "l1": float(step % 2)} for step in range(100_000)])
     steps, values = curves["l1"]
     assert len(steps) == len(values) == 150
     assert steps == sorted(steps) and np.mean(values) == pytest.approx(0.5) and max(values) < 0.6
@@ -178,38 +191,40 @@ def sample(name: str = "image", height: int = 96, width: int = 128, hr: bool = T
     images = {method: generator.integers(256, size=(height, width, 3), dtype=np.uint8) for method in ("bicubic", "edsr")}
     lr, truth = images["edsr"][::4, ::4], images["edsr"] // 2
     versions = {"LR": lr, **images, "HR": truth} if hr else images
-    origin = {method: Evidence(result(method, psnr=[20.0], ssim=[0.5]), None, "") for method in images}
-    for evidence in origin.values():
-        evidence.result["scores"]["rgb"] = {"psnr": {name: 21.234}, "ssim": {name: 0.5678}}
+    scores = {"rgb": {"psnr": {name: 21.234}, "ssim": {name: 0.5678}}}
+    origin = {method: Evidence(replace(result(method, psnr=[20.0]), scores=scores), None, "") for method in images}
     return Sample(name, 4, versions, origin, (16, 24, 32, 32))
+
+
+COLUMNS = (("rgb", "psnr"), ("rgb", "ssim"))
 
 
 @pytest.mark.parametrize("hr", [True, False])
 def test_the_comparison_shows_every_version_with_its_scores(hr: bool) -> None:
-    drawing = visual.draw_sample(sample(hr=hr), ["bicubic", "edsr"], "rgb", "sample-1")
+    drawing = crops.draw_sample(sample(hr=hr), ["bicubic", "edsr"], COLUMNS, "sample-1")
     assert drawing.svg.count("<image ") == (5 if hr else 3)
     assert "bicubic 21.23 / 0.568; edsr 21.23 / 0.568" in drawing.alt
     assert ("LR nearest neighbour" in drawing.alt) is hr
-    only = visual.draw_sample(sample(), ["edsr"], "rgb", "sample-1")
+    only = crops.draw_sample(sample(), ["edsr"], COLUMNS, "sample-1")
     assert "bicubic" not in only.alt
 
 
 def test_names_are_text_and_never_formulas_or_markup() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        drawing = visual.draw_sample(sample("$x_{1$ <img src=x onerror=alert(1)> --> & 猫"), ["edsr"], "rgb", "sample-1")
+        drawing = crops.draw_sample(sample("$x_{1$ <img src=x onerror=alert(1)> --> & 猫"), ["edsr"], COLUMNS, "sample-1")
     ElementTree.fromstring(drawing.svg)  # noqa: S314 - our own
     assert "<img" not in drawing.svg
 
 
 def test_figures_are_saved_without_dates_and_unknown_formats_are_refused(tmp_path: Path) -> None:
-    with figures.style():
+    with drawing.style():
         for ending in ("png", "pdf", "svg"):
             for name in ("first", "second"):
-                figures.save(visual.comparison(sample(), ["edsr"], "rgb"), tmp_path / f"{name}.{ending}")
+                drawing.save(crops.comparison(sample(), ["edsr"], COLUMNS), tmp_path / f"{name}.{ending}")
             assert (tmp_path / f"first.{ending}").read_bytes() == (tmp_path / f"second.{ending}").read_bytes()
         with pytest.raises(UsageError, match=r"cannot be written .*use \.png, \.svg or \.pdf"):
-            figures.save(visual.comparison(sample(), ["edsr"], "rgb"), tmp_path / "figure.xyz")
+            drawing.save(crops.comparison(sample(), ["edsr"], COLUMNS), tmp_path / "figure.xyz")
 
 
 def test_the_region_is_where_methods_differ_and_no_single_method_decides_it() -> None:
@@ -264,12 +279,12 @@ def test_file_names_are_plain_whatever_is_named(name: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,79}", slug(name))
 
 
-def test_lr_and_hr_are_those_that_were_scored() -> None:
-    profile = load_profile("smoke")
-    spec = Dataset(load_dataset_card("demo-photos"), profile.degradation, profile.track2_like)
-    data = {"digest": spec.digest("test"), "scale": 4, **spec.describe(("test",))}
-    (pair,) = scored_pairs({"data": data}, ["rocket-21-32"]).values()
-    (same,) = (each for each in spec.test_pairs() if each.name == "rocket-21-32")
-    assert np.array_equal(pair.lr, same.lr) and np.array_equal(pair.hr, same.hr)
-    with pytest.raises(UsageError, match="not those that were scored"):
-        scored_pairs({"data": {**data, "digest": "0" * 64}}, [])
+def test_lr_and_hr_are_the_scored_images() -> None:
+    dataset = demo_photos()
+    data = DataRecord(digest=dataset.digest("test"), scale=4, **dataset.describe(("test",)))  # type: ignore[arg-type]
+    evaluation = replace(result("bicubic", psnr=[20.0]), data=data)
+    (pair,) = scored_pairs(evaluation, ["rocket-21-32"]).values()
+    scored = demo_pairs()["rocket-21-32"]
+    assert np.array_equal(pair.lr, scored.lr) and np.array_equal(pair.hr, scored.hr)
+    with pytest.raises(UsageError, match="have another digest than the scored ones"):
+        scored_pairs(replace(evaluation, data=replace(data, digest="0" * 64)), [])

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -16,14 +16,13 @@ from reports import comparison
 from reports.build import build
 from reports.studies import Evidence, load_evidence
 from tests.conftest import ROOT
-from tests.helpers.report_results import IMAGES, identity, make_results
-
-if TYPE_CHECKING:
-    pass
 from tests.helpers.report_results import (
     HOSTILE,
-    built_report,  # noqa: F401
-    made_results,  # noqa: F401
+    IMAGES,
+    built_report,  # noqa: F401 - a fixture
+    identity,
+    made_results,  # noqa: F401 - a fixture
+    make_results,
 )
 
 
@@ -96,7 +95,7 @@ def test_every_number_leads_to_a_cell_that_the_page_describes(report: Path) -> N
     named = [cell for tag in ("td", "button") for value in page.all(tag, "data-cells") for cell in value.split()]
     assert len(named) > 50 and set(named) <= cells.keys()
     both = f"{identity('evaluate edsr')} {identity('evaluate bicubic')}"
-    assert page.all("td", "data-cells").count(both) == 3, "differences of two protocols, and one of them beside the paper's"
+    assert page.all("td", "data-cells").count(both) == 4, "differences of two protocols, and of two metrics beside the paper's"
     claim = f"{identity('evaluate bicubic')} {identity('evaluate edsr')}"
     assert page.all("td", "data-cells").count(claim) == 2, "a difference and its p"
     facts = dict(cells[identity("evaluate cincgan")]["facts"])
@@ -121,7 +120,7 @@ def test_figures_are_there_in_light_and_dark(report: Path) -> None:
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
-    settings = {"protocols": {"rgb": 1, "ntire2018": 1}, "note": f"</script>{HOSTILE}"}
+    settings = {"protocols": {"rgb": 1, "ntire2018": 1}, "metrics": {"psnr": {"note": f"</script>{HOSTILE}"}}}
     environment = {"host": HOSTILE, "python": "3", "versions": {}}
     name = HOSTILE.replace("/", "")
     make_results(tmp_path / "runs", name, (name,), settings=settings, environment=environment)
@@ -143,7 +142,7 @@ def test_without_the_data_set_the_page_says_so_and_shows_what_there_is(tmp_path:
         path.write_text(re.sub(r'"digest": "\w+"', '"digest": "other"', path.read_text()))
     build(load_evidence(tmp_path / "runs"), tmp_path / "report")
     text = (tmp_path / "report" / "index.html").read_text()
-    assert "LR and HR images are left out" in text and "not those that were scored" in text
+    assert "LR and HR images are left out" in text and "have another digest than the scored ones" in text
     versions = [version["name"] for version in data_of(text)["viewers"][0]["versions"]]
     assert versions == ["bicubic", "edsr", "cincgan", "cincgan/no-d1", "edsr-paired"]
 
@@ -159,7 +158,7 @@ def test_results_without_folders_have_a_page_without_images(results: Path, tmp_p
 
 def test_a_broken_sample_is_left_out_and_named(tmp_path: Path) -> None:
     make_results(tmp_path / "runs")
-    (broken,) = (tmp_path / "runs").glob("cells/evaluate-edsr-[0-9a-f]*/samples/coffee-8-12.png")
+    (broken,) = (tmp_path / "runs").glob("cells/evaluate-edsr-demo-photos-*/samples/coffee-8-12.png")
     broken.write_bytes(broken.read_bytes()[:1000])
     build(load_evidence(tmp_path / "runs"), tmp_path / "report")
     text = (tmp_path / "report" / "index.html").read_text()

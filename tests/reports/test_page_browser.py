@@ -12,15 +12,17 @@ import pytest
 
 from reports.build import build
 from reports.studies import load_evidence
-from tests.helpers.report_results import IMAGES, identity, make_results
+from tests.helpers.report_results import (
+    HOSTILE,
+    IMAGES,
+    built_report,  # noqa: F401 - a fixture
+    identity,
+    made_results,  # noqa: F401 - a fixture
+    make_results,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-from tests.helpers.report_results import (
-    HOSTILE,
-    built_report,  # noqa: F401
-    made_results,  # noqa: F401
-)
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
@@ -72,7 +74,7 @@ def wait_until(page: Page, condition: str) -> None:
     )
 
 
-@pytest.mark.train
+@pytest.mark.browser
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("dark", [False, True])
 def test_it_loads_quietly_fits_its_window_and_passes_axe(browser: Browser, report: Path, width: int, dark: bool) -> None:
@@ -91,7 +93,7 @@ def test_it_loads_quietly_fits_its_window_and_passes_axe(browser: Browser, repor
     page.close()
 
 
-@pytest.mark.train
+@pytest.mark.browser
 def test_images_wait_until_they_are_near_and_the_first_paint_does_not(browser: Browser, report: Path) -> None:
     page, _ = open_page(browser, report)
     assert not page.evaluate("document.querySelector('.viewer img').complete")
@@ -100,7 +102,7 @@ def test_images_wait_until_they_are_near_and_the_first_paint_does_not(browser: B
     page.close()
 
 
-@pytest.mark.train
+@pytest.mark.browser
 def test_the_divider_moves_by_mouse_keyboard_and_slider(page: Page) -> None:
     viewer = page.locator(".viewer").first
     handle, slider = viewer.get_by_role("slider", name=f"Divider of {IMAGES[0]}"), viewer.locator("input[type=range]")
@@ -133,7 +135,7 @@ def transforms(page: Page) -> list[list[float]]:
     return found
 
 
-@pytest.mark.train
+@pytest.mark.browser
 def test_both_sides_zoom_and_move_together(page: Page) -> None:
     stage = page.locator(".stage").first
     stage.scroll_into_view_if_needed()
@@ -164,7 +166,7 @@ def test_both_sides_zoom_and_move_together(page: Page) -> None:
     wait_until(page, f"scrollY > {before}")
 
 
-@pytest.mark.train
+@pytest.mark.browser
 def test_two_fingers_zoom_and_one_divides(browser: Browser, report: Path) -> None:
     page, said = open_page(browser, report, 390, has_touch=True, is_mobile=True)
     stage = page.locator(".stage").first
@@ -192,7 +194,7 @@ def test_two_fingers_zoom_and_one_divides(browser: Browser, report: Path) -> Non
     page.close()
 
 
-@pytest.mark.train
+@pytest.mark.browser
 def test_any_two_versions_can_be_compared(page: Page) -> None:
     viewer = page.locator(".viewer").first
     viewer.get_by_label("left").select_option(label="LR")
@@ -207,7 +209,7 @@ def test_any_two_versions_can_be_compared(page: Page) -> None:
     assert identity("evaluate edsr-paired") in page.locator("#provenance").inner_text()
 
 
-@pytest.mark.train
+@pytest.mark.browser
 def test_tables_sort_numbers_as_numbers_within_their_groups(page: Page) -> None:
     table = page.locator("#study-1-methods table")
     head = table.locator("thead th").nth(1)
@@ -235,7 +237,7 @@ def test_tables_sort_numbers_as_numbers_within_their_groups(page: Page) -> None:
     assert gains.get_attribute("aria-sort") is None and column(0) == start
 
 
-@pytest.mark.train
+@pytest.mark.browser
 def test_a_number_shows_where_it_comes_from_and_gives_the_focus_back(page: Page) -> None:
     row = page.locator("#study-1-methods tbody tr", has=page.get_by_role("rowheader", name="cincgan", exact=True))
     number = row.locator("button").first
@@ -256,12 +258,12 @@ def test_a_number_shows_where_it_comes_from_and_gives_the_focus_back(page: Page)
     row.locator("button").nth(1).click()
     dialog.get_by_role("button", name="Close").click()
     assert not dialog.is_visible()
-    page.locator("#study-1-comparisons td .number").first.click()
+    page.locator("#study-1-paper-cincgan-claims td .number").first.click()
     both = dialog.inner_text()
     assert identity("evaluate cincgan") in both and identity("evaluate bicubic") in both
 
 
-@pytest.mark.train
+@pytest.mark.browser
 def test_hostile_names_do_nothing_in_the_browser(browser: Browser, tmp_path: Path) -> None:
     name = HOSTILE.replace("/", "")
     make_results(tmp_path / "runs", name, (name,), environment={"host": HOSTILE, "python": "3", "versions": {}})

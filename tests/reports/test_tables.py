@@ -1,4 +1,4 @@
-"""Statistics and tables from plain results, and the result files themselves."""
+"""Tables of numbers from results, with their statistics, as grids, CSV and JSON; and the result files themselves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from benchmarks.core.errors import UsageError
-from benchmarks.results.files import SCHEMA, read_result, write_result
-from benchmarks.results.record import COMPLETE
+from benchmarks.results.files import SCHEMA, read_result, to_result, write_result
+from benchmarks.results.record import COMPLETE, EvaluationResult
 from benchmarks.scoring.statistics import bootstrap_mean
-from reports.tables import make_table, to_csv, to_json, to_markdown
+from reports.formats import to_latex, to_markdown, to_terminal
+from reports.grids import table_grid
+from reports.tables import CSV_COLUMNS, make_table, make_tables, to_csv, to_json
 
 
-def result(method: str, seed: int | None, psnr: list[float]) -> dict[str, Any]:
-    values = {f"image{index}": value for index, value in enumerate(psnr)}
-    return {
+def result(method: str, seed: int | None, **scores: list[float]) -> EvaluationResult:
+    rgb = {name: {f"image{index}": value for index, value in enumerate(values)} for name, values in scores.items()}
+    plain: dict[str, Any] = {
         "schema": SCHEMA,
         "status": COMPLETE,
         "cell": {"id": f"{method}{seed}", "kind": "evaluate", "label": method, "seed": seed, "dataset": "photos", "needs": {}},
@@ -33,16 +37,19 @@ def result(method: str, seed: int | None, psnr: list[float]) -> dict[str, Any]:
         "finished_at": "2026-01-01T00:00:00+00:00",
         "environment": {},
         "git": {},
-        "scores": {"rgb": {"psnr": values}},
+        "scores": {"rgb": rgb},
     }
+    evaluation = to_result(plain)
+    assert isinstance(evaluation, EvaluationResult)
+    return evaluation
 
 
 TABLE = make_table(
     "photos",
     "demo",
     {
-        "bicubic": [result("bicubic", None, [20.0, 22.0, 24.0])],
-        "edsr": [result("edsr", 0, [19.0, 21.0, 23.5]), result("edsr", 1, [20.0, 21.0, 23.5])],
+        "bicubic": [result("bicubic", None, psnr=[20.0, 22.0, 24.0])],
+        "edsr": [result("edsr", 0, psnr=[19.0, 21.0, 23.5]), result("edsr", 1, psnr=[20.0, 21.0, 23.5])],
         "cincgan": [],
     },
     {"cincgan": "seed 0 diverged"},
@@ -60,17 +67,17 @@ def test_a_cell_is_the_mean_over_images_of_the_mean_over_seeds() -> None:
 
 
 def test_a_metric_that_one_seed_lacks_is_left_out() -> None:
-    partial = result("edsr", 1, [20.0, 21.0, 23.5])
-    partial["scores"]["rgb"]["lpips"] = {f"image{index}": 0.5 for index in range(3)}
-    for pair in ([partial, result("edsr", 0, [1.0, 2.0, 3.0])], [result("edsr", 0, [1.0, 2.0, 3.0]), partial]):
+    partial, other = result("edsr", 1, psnr=[20.0, 21.0, 23.5], lpips=[0.5] * 3), result("edsr", 0, psnr=[1.0, 2.0, 3.0])
+    for pair in ([partial, other], [other, partial]):
         assert make_table("photos", "demo", {"edsr": pair}, {}).columns == (("rgb", "psnr"),)
 
 
 def test_markdown() -> None:
-    lines = to_markdown(TABLE).splitlines()
+    lines = to_markdown(table_grid("table", TABLE)).splitlines()
     assert lines[0].startswith("**photos, profile demo: 3 test images, seeds 0, 1; mean and 95 %")
     assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == ["method", "PSNR ↑ rgb", "ΔPSNR rgb"]
-    assert lines[4].split("|")[2].strip().startswith("22.00 (")
+    assert lines[4].split("|")[2].strip().startswith("**22.00** (")
+    assert lines[5].split("|")[2].strip().startswith("<u>21.33</u> (")
     assert lines[6].split("|")[1].strip() == "cincgan (seed 0 diverged)"
     assert len({len(line) for line in lines[2:]}) == 1
 
@@ -80,12 +87,59 @@ def test_csv_has_full_precision_and_the_cells_behind_it() -> None:
     edsr = next(row for row in rows if row["method"] == "edsr" and row["metric"] == "psnr")
     assert float(edsr["mean"]) == TABLE.rows[1].scores["rgb", "psnr"].mean
     assert edsr["cells"] == "edsr0 edsr1"
-    assert {row["metric"] for row in rows} == {"psnr", "psnr-gain"}
+    assert {row["metric"] for row in rows} == {"psnr", "psnr-gain", ""}
+    (note,) = (row for row in rows if not row["metric"])
+    assert (note["method"], note["note"], note["mean"], note["cells"]) == ("cincgan", "seed 0 diverged", "", "")
+
+
+def test_csv_has_the_columns_of_all_tables_and_the_runs_where_they_are_known() -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv([TABLE], {"edsr0": "run-a", "edsr1": "", "bicubicNone": "run-b"}))))
+    assert tuple(rows[0]) == CSV_COLUMNS
+    assert {"dataset", "profile", "group", "method", "protocol", "metric", "mean", "low", "high", "images", "seeds", "cells"} < {
+        *CSV_COLUMNS
+    }
+    gain = next(row for row in rows if row["metric"] == "psnr-gain")
+    assert (gain["cells"], gain["mlflow_runs"]) == ("edsr0 edsr1 bicubicNone", "run-a run-b")
+    assert (gain["trained_on"], gain["table"], gain["reference"], gain["group"]) == ("photos", "methods", "bicubic", "rival")
+
+
+def test_all_formats_show_the_same_texts() -> None:
+    grid = table_grid("table", TABLE)
+    console = Console(width=100, file=io.StringIO(), force_terminal=True, color_system="standard")
+    console.print(to_terminal(grid))
+    terminal = console.file.getvalue()  # type: ignore[attr-defined]
+    for text in ("22.00", "21.33", "-0.67", "seed 0 diverged", "ΔPSNR"):
+        assert text in terminal and text in to_markdown(grid)
+    assert "\x1b[1m22.00\x1b[0m" in terminal and "\x1b[4m21.33\x1b[0m" in terminal
+    assert r"\textbf{22.00}" in to_latex(grid) and r"\underline{21.33}" in to_latex(grid)
+
+
+def test_methods_stand_beside_bicubic_and_variants_beside_their_method() -> None:
+    names = ("cincgan/no-d1", "edsr-paired", "cincgan", "bicubic")
+    results = {name: [result(name, 0, psnr=[20.0, 21.0])] for name in names}
+    main, ablation = make_tables(
+        "photos", "demo", results, {"cincgan/no-inner-cycle": "seed 0 diverged", "edsr": "seed 0 failed"}
+    )
+    assert (main.kind, main.reference, ablation.kind, ablation.reference) == ("methods", "bicubic", "ablation", "cincgan")
+    assert [row.method for row in main.rows] == ["bicubic", "edsr", "cincgan", "edsr-paired"], "no fair rivals come last"
+    assert [row.method for row in ablation.rows] == ["cincgan", "cincgan/no-inner-cycle", "cincgan/no-d1"]
+    assert [row.note for row in ablation.rows] == ["", "seed 0 diverged", ""]
+    (empty, alone) = make_tables("photos", "demo", {"cincgan/no-d1": results["cincgan/no-d1"]}, {})
+    assert not empty.rows and [(row.method, row.note) for row in alone.rows] == [("cincgan", "not run"), ("cincgan/no-d1", "")]
+
+
+def test_tables_show_some_protocols_and_plain_data_has_all() -> None:
+    evaluation = result("bicubic", None, psnr=[20.0])
+    both = replace(evaluation, scores={**evaluation.scores, "ntire2018": evaluation.scores["rgb"]})
+    (table,) = make_tables("photos", "demo", {"bicubic": [both]}, {}, ["ntire2018"])
+    assert table.columns == (("ntire2018", "psnr"),) and table.protocols == ("ntire2018",)
+    assert {line["protocol"] for line in csv.DictReader(io.StringIO(to_csv([table])))} == {"rgb", "ntire2018"}
+    assert [score["protocol"] for score in to_json(table)["rows"][0]["scores"]] == ["rgb", "ntire2018"]
 
 
 def test_infinite_scores_print_as_infinity_and_stay_valid_json() -> None:
-    table = make_table("photos", "demo", {"bicubic": [result("bicubic", None, [math.inf, 30.0])]}, {})
-    assert "∞" in to_markdown(table)
+    table = make_table("photos", "demo", {"bicubic": [result("bicubic", None, psnr=[math.inf, 30.0])]}, {})
+    assert "∞" in to_markdown(table_grid("table", table))
     assert json.loads(json.dumps(to_json(table), allow_nan=False))["rows"][0]["scores"][0]["mean"] == "inf"
 
 
@@ -105,9 +159,11 @@ def test_the_interval_covers_as_often_as_it_says() -> None:
 
 def test_result_files_keep_infinity(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
-    write_result(path, result("bicubic", None, [math.inf, 1.0]))
+    write_result(path, result("bicubic", None, psnr=[math.inf, 1.0]))
     assert "Infinity" not in path.read_text()
-    assert read_result(path)["scores"]["rgb"]["psnr"] == {"image0": math.inf, "image1": 1.0}
+    stored = read_result(path)
+    assert isinstance(stored, EvaluationResult)
+    assert stored.scores["rgb"]["psnr"] == {"image0": math.inf, "image1": 1.0}
     assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
 
 

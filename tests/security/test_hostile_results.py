@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from benchmarks.core.errors import UsageError
 from benchmarks.core.text import csv_text, markdown
 from reports.build import build, main
-from reports.grid import Entry, Grid, Section, escape, to_html, to_latex, to_markdown
+from reports.formats import escape, to_html, to_latex, to_markdown, to_terminal
+from reports.grid import Entry, Grid, Section
 from reports.studies import load_evidence
 from tests.helpers.doors import check_line, snapshot
 from tests.helpers.report_results import IMAGES, make_results
@@ -72,7 +76,10 @@ def spoil(root: Path, name: str) -> None:
         result["cell"] |= {"dataset": name, "code": name}
         result["environment"] = dict.fromkeys(("python", "platform", "processor", "host"), name) | {"versions": {name: name}}
         result["git"]["commit"] = name
-        result["settings"]["note"] = name
+        settings = result["settings"]
+        settings.setdefault("stage", {})["note"] = name
+        settings["weights"] = {name[:200]: name}
+        settings["metrics"] = {name[:200]: {name: name}}
         result["missing"] = {"lpips": name}
         if "scores" in result:
             for metrics in result["scores"].values():
@@ -127,9 +134,12 @@ def test_names_in_every_format(name: str) -> None:
     assert not commands & {r"\input", r"\write18", r"\immediate", r"\catcode"}
     assert not re.search(r"(?<!\\)[&%#_$](?!\\|-\$|\$)", re.sub(r"\$(\\\w+|[<>-])\$", "", escape(name)))
     assert csv_text(name)[0] not in "=+-@\t\r" and csv_text(name).lstrip("'") == name
+    console = Console(width=4000, file=io.StringIO(), color_system=None, legacy_windows=False)
+    console.print(to_terminal(grid))
+    assert name in console.file.getvalue(), "no markup of the terminal's"  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("command", ["page", "pdf"])
+@pytest.mark.parametrize("command", ["page", pytest.param("pdf", marks=pytest.mark.latex)])
 def test_latex_takes_every_name(command: str, tmp_path: Path) -> None:
     rows = tuple((Entry(name, name), Entry("1")) for name in HOSTILE)
     text = to_latex(Grid("t", " ".join(HOSTILE[:3]), ("method", "n"), (Section("", rows),)))
@@ -137,7 +147,7 @@ def test_latex_takes_every_name(command: str, tmp_path: Path) -> None:
     if command == "pdf":
         if not shutil.which("pdflatex"):
             pytest.skip("no pdflatex: apt-get install texlive-latex-recommended")
-        preamble = "\\documentclass{article}\\usepackage[utf8]{inputenc}\\usepackage[T1]{fontenc}\\usepackage{booktabs}"
+        preamble = "\\documentclass{article}\\usepackage[utf8]{inputenc}\\usepackage[T1]{fontenc}\\usepackage{booktabs,graphicx}"
         (tmp_path / "x.tex").write_text(f"{preamble}\\begin{{document}}{text}\\end{{document}}")
         assert os.system(f"cd {tmp_path} && pdflatex -interaction=nonstopmode -halt-on-error x.tex > log") == 0  # noqa: S605
 
@@ -161,12 +171,21 @@ def test_a_folder_that_a_result_names_is_not_looked_into(runs: Path, tmp_path: P
         result = json.loads(path.read_text())
         result["data"] |= {"dataset": "folder", "directory": str(tmp_path / "private")}
         path.write_text(json.dumps(result))
-    looked: list[Path] = []
-    monkeypatch.setattr("benchmarks.data.kinds.user_folder._files", lambda folder, role: looked.append(folder))
+    read: list[Path] = []
+
+    def record(folder: Path, role: str) -> NoReturn:
+        read.append(folder)
+        raise UsageError("read")
+
+    monkeypatch.setattr("benchmarks.data.kinds.user_folder._sources", record)
     build(load_evidence(root), tmp_path / "report")
-    assert looked == []
+    assert read == []
     assert "--data-dir" in (tmp_path / "report" / "index.html").read_text()
-    assert load_evidence(root, [str(tmp_path / "private")])[0].result["data"]["directory"] == str(tmp_path / "private")
+    private = tmp_path / "private"
+    evidence = load_evidence(root, [str(private)])
+    assert evidence[0].result.data.directory == str(private)
+    build(evidence, tmp_path / "report")
+    assert set(read) == {private}, "the user named it"
 
 
 @pytest.mark.parametrize("where", ["report", "report/index.html", "report/tables", "report/images"])
