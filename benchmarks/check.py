@@ -1,4 +1,4 @@
-"""``python -m benchmarks.check``: measure a profile and hold it against its baseline."""
+"""``python -m benchmarks.check``: measure a profile, and compare its scores with the reference."""
 
 from __future__ import annotations
 
@@ -22,52 +22,53 @@ from benchmarks.core.errors import BenchmarkError, UsageError
 if TYPE_CHECKING:
     from benchmarks.execution.workspace import Workspace
     from benchmarks.planning.cells import Cell
-    from benchmarks.regression.reference import Baseline
+    from benchmarks.regression.reference import Measured, Reference
     from benchmarks.regression.report import Report
     from benchmarks.results.record import EvaluationResult
 
-    Measured = Mapping[tuple[str, str, int | None], EvaluationResult | str]
-
 EXAMPLES = """\
 examples:
-  python -m benchmarks.check                              run the smoke profile (two minutes), compare it with its baseline
-  python -m benchmarks.check --results runs               the same with what python -m benchmarks.run left in runs
+  python -m benchmarks.check                              run the smoke profile (two minutes), compare it with its reference
+  python -m benchmarks.check --results runs               the same with the results of python -m benchmarks.run in runs
   python -m benchmarks.check --junit gate.xml --summary gate.md
   python -m benchmarks.check --update --reason "EDSR: residual scaling" && git add benchmarks/regression/reference_scores
   python -m benchmarks.check --update --reason "new machine" --results runs --variation runs-float32 --variation runs-threads1
   python -m benchmarks.check --update --reason "an AMD EPYC" --keep-scores --variation runs-from-there
 
-exit codes: 0 no regression (better is reported), 1 regression: a number is worse, or has moved where nothing is trained,
-2 nothing measured is worse, but something could not be measured or compared, or wrong use, 130 interrupted
+exit codes: 0 no regression (better is reported), 1 regression (a number is worse, or has moved where nothing is trained) or
+identity hole (other scores under the same cell id), 2 nothing measured is worse, but something could not be measured or compared,
+or wrong use, 130 interrupted
 """
 
 
 def make_parser() -> Parser:
     """The command line."""
-    parser = Parser("python -m benchmarks.check", "Compare a profile's scores with its committed baseline.", EXAMPLES)
-    parser.add_argument("--profile", default="smoke", metavar="NAME", help="what to measure (default: smoke)")
-    parser.add_argument("--results", type=named_path, metavar="DIR", help="take this workspace's finished cells; run nothing")
+    parser = Parser("python -m benchmarks.check", "Compare a profile's scores with its committed reference scores.", EXAMPLES)
+    parser.add_argument("--profile", default="smoke", metavar="NAME", help="the profile to measure (default: smoke)")
     parser.add_argument(
-        "--baseline", type=named_path, metavar="FILE", help="default: benchmarks/regression/reference_scores/<profile>.json"
+        "--results", type=named_path, metavar="DIR", help="take the finished cells of this results folder; run nothing"
+    )
+    parser.add_argument(
+        "--reference", type=named_path, metavar="FILE", help="default: benchmarks/regression/reference_scores/<profile>.json"
     )
     show = parser.add_argument_group("show")
-    show.add_argument("--verbose", action="store_true", help="every column, not only those that have moved")
+    show.add_argument("--verbose", action="store_true", help="show every column, not only those that are not as before")
     show.add_argument(
         "--junit", type=named_path, metavar="FILE", help="write JUnit XML: one test case per method, protocol and metric"
     )
     show.add_argument("--summary", type=named_path, metavar="FILE", help="write Markdown; GitHub's step summary gets it anyway")
-    update = parser.add_argument_group("make a new baseline")
-    update.add_argument("--update", action="store_true", help="write what was measured as the baseline, and say what changed")
-    update.add_argument("--reason", metavar="TEXT", help="why; it is kept in the baseline")
+    update = parser.add_argument_group("make a new reference")
+    update.add_argument("--update", action="store_true", help="write the measured scores as the reference, and say what changed")
+    update.add_argument("--reason", metavar="TEXT", help="why; it is kept in the reference")
     update.add_argument(
         "--variation",
         action="append",
         type=named_path,
         default=[],
         metavar="DIR",
-        help="a run under other conditions, to measure tolerances by; repeatable (default: keep them)",
+        help="results folder of a run under other conditions, which tolerances are measured by; repeatable (default: keep them)",
     )
-    update.add_argument("--keep-scores", action="store_true", help="measure nothing: only widen tolerances by --variation")
+    update.add_argument("--keep-scores", action="store_true", help="measure no scores: only widen tolerances by --variation")
     return parser
 
 
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _interrupted(kept: Sequence[Path]) -> str:
-    return f"what is finished is kept in {kept[0]}" if kept else "nothing was written"
+    return f"finished cells are kept in {kept[0]}" if kept else "nothing was written"
 
 
 def _dispatch(options: argparse.Namespace, kept: list[Path]) -> int:
@@ -87,11 +88,11 @@ def _dispatch(options: argparse.Namespace, kept: list[Path]) -> int:
         if path is not None:
             _check_writable(path)
     try:
-        code = (_update if options.update else _judge)(options, kept)
+        code = (_update if options.update else _compare)(options, kept)
     except UsageError:
         _say_kept(kept)
         raise
-    except Exception as error:  # whatever goes wrong in here is no regression, so the exit code must not be 1
+    except Exception as error:  # a defect of the gate is no regression, so the exit code must not be 1
         _say_kept(kept)
         if isinstance(error, BenchmarkError):
             raise UsageError(str(error)) from error
@@ -110,10 +111,10 @@ def _say_kept(kept: Sequence[Path]) -> None:
         print(f"results are kept in {folder}", file=sys.stderr)
 
 
-def _judge(options: argparse.Namespace, kept: list[Path]) -> int:
+def _compare(options: argparse.Namespace, kept: list[Path]) -> int:
     from benchmarks.regression.report import Report
 
-    path = _baseline_path(options)
+    path = _reference_path(options)
     try:
         report = _check(options, path, kept)
     except UsageError as error:
@@ -125,20 +126,22 @@ def _judge(options: argparse.Namespace, kept: list[Path]) -> int:
 
 
 def _refuse_contradictions(options: argparse.Namespace) -> None:
+    from benchmarks.results.layout import CELLS
+
     if options.update and not (options.reason or "").strip():
-        raise UsageError("--update: say why with --reason TEXT; it is kept in the baseline")
+        raise UsageError("--update: say why with --reason TEXT; it is kept in the reference")
     if options.update and (options.junit or options.summary):
         raise UsageError("--update compares nothing: leave --junit and --summary out")
     if not options.update and (options.reason is not None or options.variation or options.keep_scores):
         raise UsageError("--reason, --variation and --keep-scores are for --update: add it, or leave them out")
     if options.keep_scores and (options.results is not None or not options.variation):
         raise UsageError("--keep-scores: takes tolerances from --variation DIR and no scores: add that, leave --results out")
-    if options.results is not None and not (options.results / "cells").is_dir():
+    if options.results is not None and not (options.results / CELLS).is_dir():
         raise UsageError(f"--results {options.results}: no results there: give the folder that python -m benchmarks.run wrote")
 
 
 def _check_writable(path: Path) -> None:
-    """Before anything is measured: a file that cannot be written must not hide the verdict."""
+    """Raise UsageError if a file cannot be written, before minutes are spent on a verdict that nobody could read."""
     from benchmarks.core.files import write_text
 
     if path.is_dir():
@@ -148,27 +151,32 @@ def _check_writable(path: Path) -> None:
     probe.unlink()
 
 
-def _baseline_path(options: argparse.Namespace) -> Path:
+def _reference_path(options: argparse.Namespace) -> Path:
     from benchmarks.regression.reference import default_path
 
-    return options.baseline or default_path(options.profile)
+    return options.reference or default_path(options.profile)
 
 
 def _check(options: argparse.Namespace, path: Path, kept: list[Path]) -> Report:
-    from benchmarks.regression.reference import mismatches, read_baseline
+    from benchmarks.regression.identity_holes import find_identity_holes
+    from benchmarks.regression.reference import mismatches, read_reference
     from benchmarks.regression.report import Report
-    from benchmarks.regression.verdicts import judge
+    from benchmarks.regression.verdicts import compare_with_reference
 
     cells = _evaluations(options.profile)
-    baseline = read_baseline(path, options.profile)
-    different = mismatches(baseline, cells)
-    if different:
-        raise UsageError(f"not comparable with {path}: {'; '.join(different)}: undo that, or make a new baseline with --update")
-    judge(baseline, {})  # refuses a baseline that nothing could fail, before minutes are spent
+    reference = read_reference(path, options.profile)
+    if reasons := mismatches(reference, cells):
+        raise UsageError(f"not comparable with {path}: {'; '.join(reasons)}: undo that, or make a new reference with --update")
+    compare_with_reference(reference, {})  # refuses a reference that nothing could fail, before minutes are spent
     measured = _measure(options, cells, kept)
-    made = f"{path}, {baseline.date}, {(baseline.commit or 'no commit')[:12]}: {baseline.reason}"
-    notes = [*_new(baseline, measured), *_elsewhere(baseline, measured)]
-    return Report(options.profile, made, judge(baseline, measured), notes)
+    origin = f"{path}, {reference.date}, {(reference.commit or 'no commit')[:12]}: {reference.reason}"
+    return Report(
+        options.profile,
+        origin,
+        compare_with_reference(reference, measured),
+        find_identity_holes(reference, measured),
+        notes=[*_unreferenced(reference, measured), *_other_environment(reference, measured)],
+    )
 
 
 def _evaluations(profile: str) -> list[Cell]:
@@ -179,7 +187,7 @@ def _evaluations(profile: str) -> list[Cell]:
 
 
 def _measure(options: argparse.Namespace, cells: Sequence[Cell], kept: list[Path]) -> Measured:
-    """By method, data set and seed the result of this very code, or why there is none."""
+    """Results of this very code, or reasons why there are none, by method, data set and seed."""
     from benchmarks.execution.workspace import Workspace
 
     root, failures = options.results, dict[str, str]()
@@ -192,11 +200,12 @@ def _measure(options: argparse.Namespace, cells: Sequence[Cell], kept: list[Path
 
 
 def _run(profile: str, root: Path) -> dict[str, str]:
-    """Run a profile in a process of its own, so that not even a crash is taken for a verdict. Returns failures by cell."""
+    """Run a profile in a process of its own, so that a crash is not taken for a verdict. Returns reasons of failures by cell."""
     from benchmarks.core.paths import ROOT
 
     line = [sys.executable, "-m", "benchmarks.run", "--all", "--profile", profile, "--output", str(root), "--json"]
-    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}  # a check is no experiment
+    # without the user's MLflow: a check is no experiment
+    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     done = subprocess.run(line, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - no input of others
     try:
         failures: dict[str, str] = json.loads(done.stdout)["failures"]
@@ -222,35 +231,36 @@ def _result(cell: Cell, workspace: Workspace, failures: Mapping[str, str]) -> Ev
     return f"{'only results of other code or settings' if others else 'no finished result'} in {workspace.root}"
 
 
-def _new(baseline: Baseline, measured: Measured) -> list[str]:
-    """What was measured and has no baseline."""
-    known = {entry.key for entry in baseline.entries}
+def _unreferenced(reference: Reference, measured: Measured) -> list[str]:
+    """A line about measured methods that the reference does not have."""
+    known = {entry.key for entry in reference.entries}
     names = dict.fromkeys(method for method, *_ in measured.keys() - known)
-    return [f"not in the baseline, so not checked: {', '.join(sorted(names))}: --update adds it"] if names else []
+    return [f"not in the reference, so not checked: {', '.join(sorted(names))}: --update adds it"] if names else []
 
 
-def _elsewhere(baseline: Baseline, measured: Measured) -> list[str]:
-    """How the environment differs from the baseline's."""
+def _other_environment(reference: Reference, measured: Measured) -> list[str]:
+    """A line about differences between the environment and the reference's."""
     from benchmarks.results.provenance import differences
 
     results = [result for result in measured.values() if not isinstance(result, str)]
     if not results:
         return []
     new = max(results, key=lambda result: result.finished_at).environment
-    found = differences(baseline.environment, new)
-    return [f"another environment than the baseline's: {', '.join(found)}"] if found else []
+    texts = differences(reference.environment, new)
+    return [f"another environment than the reference's: {', '.join(texts)}"] if texts else []
 
 
 def _print(report: Report, *, everything: bool) -> None:
     from rich.console import Console
 
-    from benchmarks.regression.report import advice, to_rich, unmeasured
+    from benchmarks.regression.report import advice, identity_holes, to_rich, unmeasured
 
     console = Console(width=max(Console().width, 150), highlight=False, markup=False, emoji=False)
     table = to_rich(report, everything=everything)
     if table is not None:
         console.print(table)
-    for line in (*unmeasured(report), *report.notes, *advice(report), f"baseline {report.baseline}", report.outcome()):
+    lines = (*identity_holes(report), *unmeasured(report), *report.notes, *advice(report))
+    for line in (*lines, f"reference {report.reference}", report.outcome()):
         console.print(line, soft_wrap=True)
 
 
@@ -271,30 +281,32 @@ def _write_files(options: argparse.Namespace, report: Report) -> None:
 
 
 def _update(options: argparse.Namespace, kept: list[Path]) -> int:
-    from benchmarks.regression.reference import keep_tolerances, make_baseline, measure_tolerances, read_baseline
-    from benchmarks.regression.verdicts import judge
+    from benchmarks.regression.reference import read_reference
+    from benchmarks.regression.update import keep_tolerances, make_reference, measure_tolerances
+    from benchmarks.regression.verdicts import compare_with_reference
 
-    path = _baseline_path(options)
+    path = _reference_path(options)
     if options.keep_scores:
         return _widen(options, path)
     cells = _evaluations(options.profile)
     try:
-        old = read_baseline(path, options.profile)
+        old = read_reference(path, options.profile)
     except UsageError as error:
         old = None
         print(f"starting anew: {' '.join(str(error).split())}")
     measured = _measure(options, cells, kept)
     results = [(cell, _complete(cell, measured[cell.label, cell.dataset, cell.seed])) for cell in cells]
-    new = make_baseline(options.profile, options.reason.strip(), _today(), results)
+    new = make_reference(options.profile, options.reason.strip(), _today(), results)
     new = measure_tolerances(new, options.variation) if options.variation else keep_tolerances(new, old) if old else new
-    judge(new, {})
-    return _write(path, old, new)
+    compare_with_reference(new, {})  # refuses a reference that nothing could fail
+    return _write(path, old, new, _holes(old, measured))
 
 
 def _widen(options: argparse.Namespace, path: Path) -> int:
-    from benchmarks.regression.reference import measure_tolerances, read_baseline
+    from benchmarks.regression.reference import read_reference
+    from benchmarks.regression.update import measure_tolerances
 
-    old = read_baseline(path, options.profile)
+    old = read_reference(path, options.profile)
     reason = f"{old.reason}; tolerances {_today()}: {options.reason.strip()}"
     return _write(path, old, replace(measure_tolerances(old, options.variation), reason=reason))
 
@@ -303,22 +315,30 @@ def _today() -> str:
     return f"{datetime.now(timezone.utc):%Y-%m-%d}"
 
 
-def _write(path: Path, old: Baseline | None, new: Baseline) -> int:
-    """Write a baseline and say what it changes."""
-    from benchmarks.regression.reference import changes, write_baseline
+def _holes(old: Reference | None, measured: Measured) -> list[str]:
+    """A line about each cell that has other scores under the same id: an update would hide it."""
+    from benchmarks.regression.identity_holes import VERDICT, find_identity_holes
 
-    write_baseline(path, new)
-    for line in changes(old, new) if old else []:
+    return [f"{VERDICT}: {hole.method}: {hole.sentence()}" for hole in find_identity_holes(old, measured)] if old else []
+
+
+def _write(path: Path, old: Reference | None, new: Reference, holes: Sequence[str] = ()) -> int:
+    """Write a reference and print its changes."""
+    from benchmarks.regression.reference import write_reference
+    from benchmarks.regression.update import changes
+
+    write_reference(path, new)
+    for line in (*holes, *(changes(old, new) if old else ())):
         print(line)
     print(f"written: {path}")
     return 0
 
 
 def _complete(cell: Cell, result: EvaluationResult | str) -> EvaluationResult:
-    """The result with all its metrics. Raises UsageError where it has not: a baseline has no holes."""
+    """The result, if it has all its metrics. Raises UsageError otherwise: a reference is complete."""
     missing = result if isinstance(result, str) else "; ".join(result.missing.values())
     if isinstance(result, str) or missing:
-        raise UsageError(f"{cell}: {missing}: the baseline is left as it was")
+        raise UsageError(f"{cell}: {missing}: the reference is left as it was")
     return result
 
 

@@ -1,4 +1,4 @@
-"""What the regression gate found, for three readers: the terminal, a CI system (JUnit XML) and a person (Markdown)."""
+"""Reports of the regression gate: a table for the terminal, JUnit XML for a CI system, Markdown for a pull request."""
 
 from __future__ import annotations
 
@@ -10,44 +10,14 @@ from xml.etree import ElementTree as Xml
 
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.text import markdown, number
-from benchmarks.regression.verdicts import FAILURES, Finding, exit_code, of_verdict
+from benchmarks.regression.identity_holes import VERDICT as HOLE
+from benchmarks.regression.identity_holes import IdentityHole
+from benchmarks.regression.verdicts import FAILURES, Finding, of_verdict
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-OUTCOMES = {0: "no regression", 1: "regression", 2: "could not measure"}
-HEADERS = ("method", "protocol", "metric", "baseline", "now", "difference", "interval", "counts from", "p", "verdict")
-
-
-@dataclass(frozen=True)
-class Report:
-    """The outcome of one check.
-
-    Attributes:
-        profile: that was checked.
-        baseline: path of the baseline, and when and why it was made.
-        findings: one per method, protocol and metric; none where the check could not begin.
-        notes: what a reader must know beside the numbers, one line each.
-        problem: why the check could not begin, or nothing.
-    """
-
-    profile: str
-    baseline: str
-    findings: Sequence[Finding] = ()
-    notes: Sequence[str] = ()
-    problem: str = ""
-
-    @property
-    def exit_code(self) -> int:
-        """Of the command."""
-        return 2 if self.problem else exit_code(self.findings)
-
-    def outcome(self) -> str:
-        """The verdict and what it rests on, in one line."""
-        counts = {verdict: sum(found.verdict == verdict for found in self.findings) for verdict in _ORDER}
-        parts = [f"{count} {_NAMES[verdict]}" for verdict, count in counts.items() if count]
-        return f"{OUTCOMES[self.exit_code]}: {', '.join(parts) or self.problem}"
-
+HEADERS = ("method", "protocol", "metric", "reference", "now", "difference", "interval", "counts from", "p", "verdict")
 
 _NAMES = {
     "regression": "worse",
@@ -56,98 +26,163 @@ _NAMES = {
     "unclear": "unclear",
     "improvement": "better",
     "same": "as before",
-}
-_ORDER = tuple(_NAMES)
+}  # in the order of the last line
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of one check.
+
+    Attributes:
+        profile: name of the checked profile.
+        reference: path of the reference, and when and why it was made.
+        findings: one per method, protocol and metric; none if the check could not begin.
+        holes: cells with the reference's id and other scores.
+        notes: facts that a reader needs beside the numbers, one line each.
+        problem: why the check could not begin; empty if it did.
+    """
+
+    profile: str
+    reference: str
+    findings: Sequence[Finding] = ()
+    holes: Sequence[IdentityHole] = ()
+    notes: Sequence[str] = ()
+    problem: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """1 for a regression or an identity hole, 2 if something could not be measured or compared, otherwise 0."""
+        verdicts = {finding.verdict for finding in self.findings}
+        if self.holes or verdicts & set(FAILURES):
+            return 1
+        return 2 if self.problem or "unmeasured" in verdicts else 0
+
+    def outcome(self) -> str:
+        """The outcome and the number of columns by verdict, in one line."""
+        counts = {verdict: sum(finding.verdict == verdict for finding in self.findings) for verdict in _NAMES}
+        parts = [f"{len(self.holes)} cells with other scores under the same id"] * bool(self.holes)
+        parts += [f"{count} {_NAMES[verdict]}" for verdict, count in counts.items() if count]
+        return f"{self._headline()}: {', '.join(parts) or self.problem}"
+
+    def _headline(self) -> str:
+        if self.exit_code != 1:
+            return "could not measure" if self.exit_code else "no regression"
+        has_regression = any(of_verdict(self.findings, *FAILURES))
+        return " and ".join(["regression"] * has_regression + [HOLE] * bool(self.holes))
+
+
+def unmeasured(report: Report) -> list[str]:
+    """Methods without scores, one line per method and reason."""
+    columns: dict[tuple[str, str], list[str]] = {}
+    for finding in of_verdict(report.findings, "unmeasured"):
+        columns.setdefault((finding.method, finding.reason), []).append(f"{finding.protocol} {finding.metric}")
+    totals = {method: sum(finding.method == method for finding in report.findings) for method, _ in columns}
+    partial = {key: "" if len(names) == totals[key[0]] else f" ({', '.join(names)})" for key, names in columns.items()}
+    return [f"not measured: {method}{partial[method, reason]}: {reason}" for method, reason in columns]
+
+
+def identity_holes(report: Report) -> list[str]:
+    """Cells with other scores under the reference's id, one line each."""
+    return [f"{HOLE}: {hole.method}: {hole.sentence()}" for hole in report.holes]
 
 
 def advice(report: Report) -> list[str]:
-    """What to do next, one line each."""
+    """The next steps, one line each."""
     lines = []
-    if list(of_verdict(report.findings, *FAILURES)):
-        lines.append("a change that is meant: python -m benchmarks.check --update --reason TEXT, and commit the baseline with it")
-    elif list(of_verdict(report.findings, "improvement")):
-        lines.append("better than the baseline: keep it with python -m benchmarks.check --update --reason TEXT")
-    if list(of_verdict(report.findings, "unclear")):
+    if report.holes:
+        lines.append(
+            f"{HOLE}: code that decides scores was changed without a change of cell ids, so python -m benchmarks.run would go on "
+            "to show results of the old code. Move that code to a room that cell ids cover (docs/architecture.md, Cells and "
+            "identity). If no code was changed, the files of these cells were: compute them again with --force"
+        )
+    if any(of_verdict(report.findings, *FAILURES)):
+        lines.append(
+            "if the change is intended: python -m benchmarks.check --update --reason TEXT, and commit the reference with it"
+        )
+    elif any(of_verdict(report.findings, "improvement")):
+        lines.append("better than the reference: keep it with python -m benchmarks.check --update --reason TEXT")
+    if any(of_verdict(report.findings, "unclear")):
         lines.append("unclear: the mean is beyond the threshold, but images disagree, so it does not count")
     return lines
 
 
 def to_rich(report: Report, *, everything: bool) -> RichTable | None:
-    """The table for the terminal: what has moved, or everything; None where that is nothing."""
+    """The table for the terminal; None if it has no rows.
+
+    Args:
+        report: the outcome of a check.
+        everything: show columns that are as before, too.
+    """
     from rich import box
     from rich.table import Table as RichTable
 
-    shown = [found for found in report.findings if found.new is not None and (everything or found.verdict != "same")]
+    shown = [finding for finding in report.findings if finding.new is not None and (everything or finding.verdict != "same")]
     if not shown:
         return None
     table = RichTable(box=box.SIMPLE_HEAD)
     for index, header in enumerate(HEADERS):
         table.add_column(header, justify="right" if 3 <= index < 9 else "left", no_wrap=index > 0)
-    for found in shown:
-        table.add_row(*_row(found))
+    for finding in shown:
+        table.add_row(*_row(finding))
     return table
 
 
-def unmeasured(report: Report) -> list[str]:
-    """One line per method and reason."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for found in of_verdict(report.findings, "unmeasured"):
-        reasons.setdefault((found.method, found.reason), []).append(f"{found.protocol} {found.metric}")
-    columns = {method: sum(found.method == method for found in report.findings) for method, _ in reasons}
-    which = {key: "" if len(found) == columns[key[0]] else f" ({', '.join(found)})" for key, found in reasons.items()}
-    return [f"not measured: {method}{which[method, reason]}: {reason}" for method, reason in reasons]
-
-
-def _row(found: Finding) -> list[str]:
-    digits = get_metric(found.metric).digits + 2
-    named = [found.method, found.protocol, get_metric(found.metric).label, number(found.old, digits)]
-    if found.new is None or found.difference is None:
-        return [*named, "–", "–", "–", f"{found.threshold:.2g}", "–", found.verdict]
-    low, high = (number(end, digits, "+") for end in (found.difference.low, found.difference.high))
-    change = [number(found.new, digits), number(found.difference.mean, digits, "+"), f"{low}…{high}"]
-    return [*named, *change, f"{found.threshold:.2g}", f"{found.p:.1g}", found.verdict]
+def _row(finding: Finding) -> list[str]:
+    digits = get_metric(finding.metric).digits + 2
+    names = [finding.method, finding.protocol, get_metric(finding.metric).label, number(finding.old, digits)]
+    if finding.new is None or finding.difference is None:
+        return [*names, "–", "–", "–", f"{finding.threshold:.2g}", "–", finding.verdict]
+    low, high = (number(end, digits, "+") for end in (finding.difference.low, finding.difference.high))
+    change = [number(finding.new, digits), number(finding.difference.mean, digits, "+"), f"{low}…{high}"]
+    return [*names, *change, f"{finding.threshold:.2g}", f"{finding.p:.1g}", finding.verdict]
 
 
 def to_markdown(report: Report) -> str:
-    """The summary for a pull request: the verdict first, then what has moved."""
+    """The summary for a pull request: the outcome first, then the columns that are not as before."""
     lines = [f"## Benchmark, profile {report.profile}: {report.outcome()}", ""]
-    moved = [found for found in report.findings if found.new is not None and found.verdict != "same"]
-    if moved:
+    changed = [finding for finding in report.findings if finding.new is not None and finding.verdict != "same"]
+    if changed:
         lines += [f"| {' | '.join(HEADERS)} |", f"|{'---|' * len(HEADERS)}"]
-        lines += [f"| {' | '.join(markdown(text) for text in _row(found))} |" for found in moved]
+        lines += [f"| {' | '.join(markdown(text) for text in _row(finding))} |" for finding in changed]
         lines.append("")
-    lines += [f"- {markdown(line)}" for line in (*unmeasured(report), *report.notes, *advice(report))]
-    lines.append(f"- baseline: {markdown(report.baseline)}")
+    texts = (*identity_holes(report), *unmeasured(report), *report.notes, *advice(report))
+    lines += [f"- {markdown(text)}" for text in texts]
+    lines.append(f"- reference: {markdown(report.reference)}")
     return "\n".join(lines) + "\n"
 
 
 def to_junit(report: Report) -> str:
-    """JUnit XML: a test case per method, protocol and metric; ``failure`` is worse or moved, ``error`` is without a number."""
+    """JUnit XML: a test case per method, protocol and metric, and one per identity hole.
+
+    ``failure`` is worse or moved; ``error`` is a column without scores, an identity hole, or a check that could not begin.
+    """
     failures, errors = list(of_verdict(report.findings, *FAILURES)), list(of_verdict(report.findings, "unmeasured"))
+    others = len(report.holes) + bool(report.problem)
     counts = {
-        "tests": str(len(report.findings) + bool(report.problem)),
+        "tests": str(len(report.findings) + others),
         "failures": str(len(failures)),
-        "errors": str(len(errors) + bool(report.problem)),
+        "errors": str(len(errors) + others),
     }
     suites = Xml.Element("testsuites", counts)
     suite = Xml.SubElement(suites, "testsuite", {"name": f"benchmarks.check {report.profile}", **counts, "skipped": "0"})
     if report.problem:
         _case(suite, "benchmarks.check", "comparison", "error", "unmeasured", report.problem)
-    for found in report.findings:
-        kind = "failure" if found in failures else "error" if found in errors else "system-out"
-        _case(
-            suite, f"{report.profile}.{found.method}", f"{found.protocol} {found.metric}", kind, found.verdict, found.sentence()
-        )
+    for hole in report.holes:
+        _case(suite, f"{report.profile}.{hole.method}", "identity", "error", HOLE, f"{HOLE}: {hole.sentence()}")
+    for finding in report.findings:
+        kind = "failure" if finding in failures else "error" if finding in errors else "system-out"
+        name, column = f"{report.profile}.{finding.method}", f"{finding.protocol} {finding.metric}"
+        _case(suite, name, column, kind, finding.verdict, finding.sentence())
     Xml.indent(suites, " ")
     return Xml.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def _case(suite: Xml.Element, name: str, case: str, kind: str, verdict: str, message: str) -> None:
     element = Xml.SubElement(suite, "testcase", {"classname": _printable(name), "name": _printable(case), "time": "0"})
-    about = {} if kind == "system-out" else {"type": verdict, "message": _printable(message)}
-    Xml.SubElement(element, kind, about).text = _printable(message)
+    attributes = {} if kind == "system-out" else {"type": verdict, "message": _printable(message)}
+    Xml.SubElement(element, kind, attributes).text = _printable(message)
 
 
 def _printable(text: str) -> str:
-    """Without the characters that XML cannot hold."""
+    """The text without the characters that XML cannot hold."""
     return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\N{REPLACEMENT CHARACTER}", text)

@@ -1,15 +1,15 @@
-"""Which scores have moved from their baseline, and whether that counts: a threshold that matters, and support over images."""
+"""Verdicts on scores: a difference from the reference counts if it is large enough to matter and supported over images."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.errors import UsageError
-from benchmarks.regression.reference import Baseline, Column, Entry, mean_of, rounded
+from benchmarks.regression.reference import Column, Entry, Measured, Reference, mean_of, rounded
 from benchmarks.results.record import EvaluationResult
 from benchmarks.scoring.statistics import CONFIDENCE, Estimate, compare, holm
 
@@ -20,38 +20,39 @@ FAILURES: tuple[Verdict, ...] = ("regression", "moved")
 
 @dataclass(frozen=True)
 class Threshold:
-    """The least difference of means that matters, in the metric's unit, of trained and of untrained methods."""
+    """The least difference of means that matters, in the metric's unit, for trained and for untrained methods."""
 
     trained: float
     untrained: float
 
 
-THRESHOLDS = {  # docs/regression.md has what was measured
+THRESHOLDS = {  # docs/regression.md has the measurements
     "psnr": Threshold(0.05, 0.005),
     "ssim": Threshold(0.002, 0.0002),
     "lpips": Threshold(0.005, 0.0005),
     "lpips-vgg": Threshold(0.005, 0.0005),
 }
-SHARE = Threshold(0.01, 0.001)  # of the baseline's mean, for metrics whose scale is not known here
-MARGIN = 2  # times what machines were measured to differ by: few machines have been seen
+SHARE = Threshold(0.01, 0.001)  # share of the reference's mean, for metrics whose scale is not known here
+MARGIN = 2  # factor on the measured tolerance between machines, for few machines were measured
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One column of one method beside its baseline.
+    """The comparison of one column of one method with the reference.
 
     Attributes:
         method: title of the entry: method, data set, seed.
         protocol: of the scores.
         metric: of the scores.
-        verdict: ``regression``: worse; ``moved``: better, of a method that nothing was trained for, so what measures it has
-            changed; ``unclear``: beyond the threshold, but not supported over images; ``unmeasured``: there is no number.
-        old: the baseline's mean.
-        threshold: the difference of means that counts.
-        new: the mean now; None where it was not measured.
-        difference: new less old, image by image, and its bootstrap interval.
-        p: of the Wilcoxon signed-rank test, Holm-corrected over all columns of the baseline.
-        reason: why there is no number.
+        verdict: ``regression``: worse. ``moved``: better, but of a method that is not trained, so the measurement itself has
+            changed. ``improvement``: better, of a trained method. ``unclear``: beyond the threshold, but not supported over
+            images. ``unmeasured``: there are no scores. ``same``: all others.
+        old: the reference's mean.
+        threshold: the least difference of means that counts.
+        new: the mean now; None if it was not measured.
+        difference: mean of new less old, image by image, with its bootstrap interval.
+        p: of the Wilcoxon signed-rank test, Holm-corrected over all columns of the reference.
+        reason: why there are no scores.
     """
 
     method: str
@@ -66,41 +67,42 @@ class Finding:
     reason: str = ""
 
     def sentence(self) -> str:
-        """What was found, in one line."""
+        """Verdict and numbers in one line."""
         if self.new is None or self.difference is None:
             return f"could not be measured: {self.reason}"
         low, high = self.difference.low, self.difference.high
-        moved = f"{self.old:.6g} -> {self.new:.6g}: {self.difference.mean:+.4g} ({low:+.4g}…{high:+.4g})"
-        return f"{self.verdict}: {moved}, counted from {self.threshold:.2g}, p {self.p:.2g}"
+        change = f"{self.old:.6g} -> {self.new:.6g}: {self.difference.mean:+.4g} ({low:+.4g}…{high:+.4g})"
+        return f"{self.verdict}: {change}, counted from {self.threshold:.2g}, p {self.p:.2g}"
 
 
-def judge(baseline: Baseline, measured: Mapping[tuple[str, str, int | None], EvaluationResult | str]) -> list[Finding]:
-    """Hold results against a baseline.
+def compare_with_reference(reference: Reference, measured: Measured) -> list[Finding]:
+    """Compare results with a reference.
 
     Args:
-        baseline: what they must not be worse than.
-        measured: by entry (method, data set, seed) the result, or the reason why there is none.
+        reference: scores that the results must not be worse than.
+        measured: results, or reasons why there are none, by method, data set and seed.
 
     Returns:
-        One finding per entry, protocol and metric, in the baseline's order.
+        One finding per entry, protocol and metric, in the reference's order.
 
     Raises:
-        UsageError: so few images that nothing could ever be found.
+        UsageError: there are so few images that no difference could be significant.
     """
-    pairs = [
-        (entry, column, values, _new_values(baseline, entry, column, measured.get(entry.key, "not among the results")))
-        for entry in baseline.entries
+    columns = [
+        (entry, column, values, new_scores(reference, entry, column, measured.get(entry.key, "not among the results")))
+        for entry in reference.entries
         for column, values in entry.columns()
     ]
-    _refuse_few_images(baseline, len(pairs))
-    found = [_compare(entry, column, old, new) for entry, column, old, new in pairs]
-    corrected = holm([each.p for each in found])
-    return [_judged(replace(each, p=p), pair[0]) for each, p, pair in zip(found, corrected, pairs, strict=True)]
+    _refuse_few_images(reference, len(columns))
+    findings = [_compare(entry, column, old, new) for entry, column, old, new in columns]
+    corrected = holm([finding.p for finding in findings])
+    pairs = zip(findings, corrected, columns, strict=True)
+    return [_with_verdict(replace(finding, p=p), column[0]) for finding, p, column in pairs]
 
 
-def _refuse_few_images(baseline: Baseline, columns: int) -> None:
+def _refuse_few_images(reference: Reference, columns: int) -> None:
     """The least p of n pairs is 2 / 2^n, and the correction multiplies it by the number of columns."""
-    fewest = min(len(baseline.data[entry.dataset].images) for entry in baseline.entries)
+    fewest = min(len(reference.data[entry.dataset].images) for entry in reference.entries)
     least = math.ceil(math.log2(2 * columns / (1 - CONFIDENCE))) + 1
     if fewest < least:
         raise UsageError(
@@ -109,51 +111,46 @@ def _refuse_few_images(baseline: Baseline, columns: int) -> None:
         )
 
 
-def _new_values(baseline: Baseline, entry: Entry, column: Column, result: EvaluationResult | str) -> list[float] | str:
-    """The scores now in the baseline's order of images, or why there are none."""
+def new_scores(reference: Reference, entry: Entry, column: Column, result: EvaluationResult | str) -> list[float] | str:
+    """The result's scores of a column, rounded and in the order of the reference's images, or the reason why there are none."""
     if isinstance(result, str):
         return result
     protocol, metric = column
-    values = result.scores.get(protocol, {}).get(metric)
-    if values is None:
-        return str(result.missing.get(metric, f"the result has no {protocol} {metric}"))
-    images = baseline.data[entry.dataset].images
-    if set(values) != set(images):
-        return f"the result has {len(values)} images, not the baseline's {len(images)}"
-    found = [values[image] for image in images]
-    if not all(isinstance(value, float | int) and not math.isnan(value) for value in found):
+    scores = result.scores.get(protocol, {}).get(metric)
+    if scores is None:
+        return result.missing.get(metric, f"the result has no {protocol} {metric}")
+    images = reference.data[entry.dataset].images
+    if set(scores) != set(images):
+        return f"the result has {len(scores)} images, not the reference's {len(images)}"
+    values = [scores[image] for image in images]
+    if any(math.isnan(value) for value in values):
         return "the result has scores that are no numbers"
-    return [rounded(value) for value in found]
+    return [rounded(value) for value in values]
 
 
 def _compare(entry: Entry, column: Column, old: Sequence[float], new: list[float] | str) -> Finding:
-    """The numbers, with p not yet corrected and no verdict."""
+    """Means, difference and uncorrected p of a column; the verdict is still ``same`` or ``unmeasured``."""
     mean = mean_of(old)
     known = THRESHOLDS.get(column[1]) or Threshold(abs(mean) * SHARE.trained, abs(mean) * SHARE.untrained)
     least = known.untrained if entry.seed is None else known.trained
     threshold = max(least, MARGIN * entry.allowed(column))
     if isinstance(new, str):
         return Finding(entry.title, *column, "unmeasured", mean, threshold, reason=new)
-    (found,) = compare({"new": new, "old": old})
-    return Finding(entry.title, *column, "same", mean, threshold, mean_of(new), found.difference, found.p)
+    (comparison,) = compare({"new": new, "old": old})
+    return Finding(entry.title, *column, "same", mean, threshold, mean_of(new), comparison.difference, comparison.p)
 
 
-def _judged(found: Finding, entry: Entry) -> Finding:
-    if found.difference is None or abs(found.difference.mean) <= found.threshold:
-        return found
-    if math.isnan(found.difference.mean) or found.p >= 1 - CONFIDENCE or found.difference.low <= 0 <= found.difference.high:
-        return replace(found, verdict="unclear")
-    if (found.difference.mean > 0) != get_metric(found.metric).higher_is_better:
-        return replace(found, verdict="regression")
-    return replace(found, verdict="moved" if entry.seed is None else "improvement")
-
-
-def exit_code(findings: Sequence[Finding]) -> int:
-    """1 where something measured counts against the code, else 2 where something could not be measured, else 0."""
-    verdicts = {found.verdict for found in findings}
-    return 1 if verdicts & set(FAILURES) else 2 if "unmeasured" in verdicts else 0
+def _with_verdict(finding: Finding, entry: Entry) -> Finding:
+    difference = finding.difference
+    if difference is None or abs(difference.mean) <= finding.threshold:
+        return finding
+    if math.isnan(difference.mean) or finding.p >= 1 - CONFIDENCE or difference.low <= 0 <= difference.high:
+        return replace(finding, verdict="unclear")
+    if (difference.mean > 0) != get_metric(finding.metric).higher_is_better:
+        return replace(finding, verdict="regression")
+    return replace(finding, verdict="moved" if entry.seed is None else "improvement")
 
 
 def of_verdict(findings: Sequence[Finding], *verdicts: Verdict) -> Iterator[Finding]:
-    """Those with one of the verdicts."""
-    return (found for found in findings if found.verdict in verdicts)
+    """The findings with one of the verdicts."""
+    return (finding for finding in findings if finding.verdict in verdicts)

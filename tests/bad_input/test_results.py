@@ -1,4 +1,4 @@
-"""Result files, mirrors' notes and baselines that somebody else wrote, or that a disk has spoiled."""
+"""Result files, notes of the mirror and reference scores that somebody else wrote, or that a disk has spoiled."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_broken_note_of_the_mirror_is_no_mirror(text: str, tmp_path: Path) -> 
     assert found.mlflow == ""
 
 
-BASELINES: dict[str, tuple[str | bytes, str]] = {
+REFERENCES: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "cannot be read"),
     "truncated": ('{"schema": 1, "profile"', "cannot be read"),
     "a list": ("[]", "not a JSON object"),
@@ -176,9 +176,9 @@ BASELINES: dict[str, tuple[str | bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", BASELINES)
-def test_baselines(kind: str, tmp_path: Path, refused: Refused) -> None:  # noqa: F811
-    text, message = BASELINES[kind]
+@pytest.mark.parametrize("kind", REFERENCES)
+def test_reference_scores(kind: str, tmp_path: Path, refused: Refused) -> None:  # noqa: F811
+    text, message = REFERENCES[kind]
     (tmp_path / "run" / "cells").mkdir(parents=True)
-    (tmp_path / "baseline.json").write_bytes(text if isinstance(text, bytes) else text.encode())
-    refused("check", "--results", "run", "--baseline", "baseline.json", message=message)
+    (tmp_path / "reference.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    refused("check", "--results", "run", "--reference", "reference.json", message=message)

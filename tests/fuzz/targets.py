@@ -35,7 +35,7 @@ from benchmarks.data.acquisition.members import open_archive, wanted_files
 from benchmarks.data.acquisition.weights import WeightCard
 from benchmarks.data.matching import match
 from benchmarks.data.pixels.decode import decode
-from benchmarks.regression.reference import read_baseline
+from benchmarks.regression.reference import default_path, read_reference
 from benchmarks.results.files import read_result
 from benchmarks.scoring.trunks import trunk_state
 from reports.paper import Paper
@@ -111,23 +111,23 @@ def result_mutated(data: bytes, folder: Path) -> None:
             to_csv(chapter.tables)
 
 
-def baseline_text(data: bytes, folder: Path) -> None:
-    """Any text as a baseline."""
-    read_baseline(_file(folder, "baseline.json", data), "smoke")
+def reference_text(data: bytes, folder: Path) -> None:
+    """Any text as reference scores of the gate."""
+    read_reference(_file(folder, "reference.json", data), "smoke")
 
 
-def baseline_mutated(data: bytes, folder: Path) -> None:
-    """The committed baseline with something wrong, up to the verdicts."""
-    from benchmarks.regression.verdicts import judge
+def reference_mutated(data: bytes, folder: Path) -> None:
+    """The committed reference with something wrong, up to the verdicts."""
+    from benchmarks.regression.verdicts import compare_with_reference
 
-    path = _file(folder, "baseline.json", json.dumps(mutate(_baseline(), data)).encode())
+    path = _file(folder, "reference.json", json.dumps(mutate(_reference(), data)).encode())
     with patch("benchmarks.scoring.statistics.RESAMPLES", 20):
-        judge(read_baseline(path, "smoke"), {})
+        compare_with_reference(read_reference(path, "smoke"), {})
 
 
 @cache
-def _baseline() -> Any:
-    document = json.loads((FOLDER.parent / "baselines" / "smoke.json").read_text())
+def _reference() -> Any:
+    document = json.loads(default_path("smoke").read_text())
     return {**document, "entries": document["entries"][:3]}
 
 
@@ -210,7 +210,7 @@ def _forgive(call: Callable[[], object]) -> None:
 TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
-        *(toml_text, toml_mutated, setting, result_text, result_mutated, baseline_text, baseline_mutated),
+        *(toml_text, toml_mutated, setting, result_text, result_mutated, reference_text, reference_mutated),
         *(archive, member, ncnn, arrays, image, names, weights),
     )
 }
@@ -251,7 +251,7 @@ def seeds(name: str) -> list[bytes]:
         "toml_text": lambda: [(FOLDER / "smoke.toml").read_bytes(), *(path.read_bytes() for path in CARDS.glob("*.toml"))],
         "setting": lambda: [b"\x01 4", b"\x02[1, 2]", b"\x03['psnr']", b"\x041e3", b"\x06seed=3", b"\x00stages.*=1"],
         "result_text": lambda: [json.dumps(document).encode() for document in RESULTS],
-        "baseline_text": lambda: [json.dumps(_baseline()).encode()],
+        "reference_text": lambda: [json.dumps(_reference()).encode()],
         "archive": _archives,
         "member": _archives,
         "ncnn": lambda: [GRAPH.encode(), weights_of(GRAPH)],

@@ -1,4 +1,4 @@
-"""The regression gate as a CI system runs it: faults planted into a copy of the project, every number computed anew."""
+"""The regression gate as a CI system runs it: faults are planted into a copy of the project, and all numbers computed anew."""
 
 from __future__ import annotations
 
@@ -25,20 +25,31 @@ from benchmarks.api.image import Pair
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.degradations.rounding import to_uint8
 from benchmarks.planning.plan import make_plan
-from benchmarks.regression.reference import default_path, mismatches, read_baseline
+from benchmarks.regression.reference import default_path, mismatches, read_reference
+from benchmarks.results.layout import WEIGHTS, result_files
 from benchmarks.results.trained import load_stage
 from benchmarks.scoring.metrics import psnr
 from tests.conftest import ROOT
 from tests.helpers.stand_ins import PACKAGES
 
-PROFILE = "gate"  # the smoke profile with one untrained and one trained method
-SCHEDULE = "[stages.fsrcnn.training]"
+PROFILE = "gate"
+GATE = f"benchmarks/catalog/profiles/{PROFILE}.toml"
+GATE_TEXT = f"""\
+extends = "smoke"
+name = "{PROFILE}"
+description = "the smoke profile with one untrained and one trained method"
+methods = ["bicubic", "fsrcnn"]
+
+[stages.fsrcnn.training]
+steps = 30
+learning_rate = 1e-3
+"""
 CLOSED = {"PIP_INDEX_URL": "http://127.0.0.1:1/simple", "PIP_CONFIG_FILE": os.devnull}
 
 
 @dataclass(frozen=True)
 class Project:
-    """A copy of the project with results and a baseline of its own."""
+    """A copy of the project with results and reference scores of its own."""
 
     root: Path
 
@@ -47,8 +58,8 @@ class Project:
         return self.root / "runs"
 
     @property
-    def baseline(self) -> Path:
-        return self.root / "benchmarks" / "baselines" / f"{PROFILE}.json"
+    def reference(self) -> Path:
+        return self.root / "benchmarks" / "regression" / "reference_scores" / f"{PROFILE}.json"
 
     def python(self, module: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", module, "--profile", PROFILE, *map(str, arguments)]
@@ -76,15 +87,12 @@ class Project:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Results of the small profile, and a baseline made of them."""
+    """Results of the small profile, and a reference made of them."""
     root = tmp_path_factory.mktemp("gate") / "project"
     for package in PACKAGES:
         shutil.copytree(ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
     project = Project(root)
-    smoke = (root / "benchmarks" / "profiles" / "smoke.toml").read_text(encoding="utf-8")
-    fewer, count = re.subn(r"^methods = .*$", 'methods = ["bicubic", "fsrcnn"]', smoke, flags=re.M)
-    assert count == 1
-    (root / "benchmarks" / "profiles" / f"{PROFILE}.toml").write_text(fewer.replace('"smoke"', f'"{PROFILE}"'), encoding="utf-8")
+    (root / GATE).write_text(GATE_TEXT, encoding="utf-8")
     project.run()
     done = project.check("--update", "--reason", "first")
     assert done.returncode == 0, done.stderr
@@ -98,21 +106,21 @@ def project(finished: Project, tmp_path: Path) -> Project:
 
 
 def result_of(project: Project, kind: str, method: str) -> Path:
-    (path,) = project.runs.glob(f"cells/{kind}-{method}-*/result.json")
+    (path,) = result_files(project.runs, f"{kind}-{method}")
     return path
 
 
 def perturb_fsrcnn(project: Project, drop: float) -> None:
     """Add noise to the last layer's weights until RGB PSNR is ``drop`` dB lower, and have the cell evaluated again."""
     trained = result_of(project, "train", "fsrcnn")
-    weights = load((trained.parent / "weights.safetensors").read_bytes())
+    weights = load((trained.parent / WEIGHTS).read_bytes())
     (last,) = (name for name, weight in weights.items() if weight.shape[-2:] == (9, 9))
     noise = torch.randn(weights[last].shape, generator=torch.Generator().manual_seed(0)) / 10
     clean = fsrcnn_outputs(trained.parent)
     store(trained, weights | {last: weights[last] + noise})
     change = [noisy - image for noisy, image in zip(fsrcnn_outputs(trained.parent), clean, strict=True)]
     low, high = 0.0, 1.0
-    for _ in range(20):  # the last layer is linear: so much of the noise is so much of the change
+    for _ in range(20):  # the last layer is linear, and so is the change of the output in the noise
         scale = (low + high) / 2
         fallen = mean_psnr(clean) - mean_psnr([image + scale * part for image, part in zip(clean, change, strict=True)])
         low, high = (low, scale) if fallen > drop else (scale, high)
@@ -123,20 +131,20 @@ def perturb_fsrcnn(project: Project, drop: float) -> None:
 
 
 def train_longer(project: Project) -> None:
-    """Ten times the steps."""
-    project.replace(f"benchmarks/catalog/profiles/{PROFILE}.toml", f"{SCHEDULE}\nsteps = 30", f"{SCHEDULE}\nsteps = 300")
+    """Train ten times as many steps."""
+    project.replace(GATE, "steps = 30", "steps = 300")
     project.run()
 
 
 def store(trained: Path, weights: dict[str, torch.Tensor]) -> None:
     content = save(weights)
-    (trained.parent / "weights.safetensors").write_bytes(content)
+    (trained.parent / WEIGHTS).write_bytes(content)
     result = json.loads(trained.read_text(encoding="utf-8"))
     trained.write_text(json.dumps(result | {"weights_digest": hashlib.sha256(content).hexdigest()}), encoding="utf-8")
 
 
 def fsrcnn_outputs(folder: Path) -> list[Any]:
-    """What the stored network makes of every test image, ``(H, W, 3)`` in [0, 1], not clipped."""
+    """Outputs of the stored network for all test images, ``(H, W, 3)`` in [0, 1], not clipped."""
     method = FSRCNN.from_stages({"fsrcnn": load_stage(folder)}, 4)
     lr = [torch.from_numpy(pair.lr.transpose(2, 0, 1).copy()).unsqueeze(0) / 255 for pair in pairs()]
     with torch.inference_mode():
@@ -151,11 +159,11 @@ def mean_psnr(images: list[Any]) -> float:
 @cache
 def pairs() -> list[Pair]:
     """The test images."""
-    return make_plan(load_profile("smoke"), ["fsrcnn"])[-1].data.test_pairs()
+    return make_plan(load_profile("smoke"), ["fsrcnn"])[-1].data.images.pairs("test")
 
 
-def verdicts(junit: Path) -> dict[tuple[str, str], str]:
-    """By method and column what JUnit XML says, after a look at its form."""
+def verdicts_in(junit: Path) -> dict[tuple[str, str], str]:
+    """Verdicts of a JUnit XML file by method and column; the form of the file is checked."""
     suites = ElementTree.parse(junit).getroot()  # noqa: S314 (our own)
     (suite,) = suites
     assert (suites.tag, suite.tag) == ("testsuites", "testsuite")
@@ -163,22 +171,22 @@ def verdicts(junit: Path) -> dict[tuple[str, str], str]:
     for tag, name in (("failure", "failures"), ("error", "errors")):
         assert int(suite.attrib[name]) == int(suites.attrib[name]) == sum(case.find(tag) is not None for case in cases)
     assert int(suite.attrib["tests"]) == len(cases) == len({(case.attrib["classname"], case.attrib["name"]) for case in cases})
-    found = {}
+    verdicts = {}
     for case in cases:
         assert case.tag == "testcase" and len(case) == 1 and float(case.attrib["time"]) >= 0
         assert case[0].tag in ("failure", "error", "system-out") and (case[0].text or "").strip()
         if case[0].tag != "system-out":
             assert case[0].attrib["message"] and case[0].attrib["type"]
         method = case.attrib["classname"].partition(".")[2].partition(" on ")[0]
-        found[method, case.attrib["name"]] = case[0].attrib.get("type") or str(case[0].text).partition(":")[0]
-    return found
+        verdicts[method, case.attrib["name"]] = case[0].attrib.get("type") or str(case[0].text).partition(":")[0]
+    return verdicts
 
 
 pytestmark = pytest.mark.train
 COLUMNS = 2 * 8
 
 
-def test_without_results_it_runs_the_profile_and_finds_the_same(project: Project, tmp_path: Path) -> None:
+def test_without_results_the_profile_is_run(project: Project, tmp_path: Path) -> None:
     shutil.rmtree(project.runs)
     summary = tmp_path / "github.md"
     summary.write_text("from the step before\n", encoding="utf-8")
@@ -186,8 +194,8 @@ def test_without_results_it_runs_the_profile_and_finds_the_same(project: Project
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"no regression: {COLUMNS} as before"
     assert "train fsrcnn on demo-photos, seed 0: done" in done.stderr, "no progress"
-    assert set(verdicts(tmp_path / "gate.xml").values()) == {"same"}
-    assert len(verdicts(tmp_path / "gate.xml")) == COLUMNS
+    assert set(verdicts_in(tmp_path / "gate.xml").values()) == {"same"}
+    assert len(verdicts_in(tmp_path / "gate.xml")) == COLUMNS
     text = summary.read_text(encoding="utf-8")
     assert text.startswith("from the step before\n## Benchmark") and "no regression" in text
     assert not list(project.root.glob("cincgan-check-*")), "the temporary results are still there"
@@ -197,12 +205,13 @@ def test_perturbed_weights_are_a_regression(project: Project, tmp_path: Path) ->
     perturb_fsrcnn(project, 0.2)
     done = project.check("--junit", tmp_path / "gate.xml", "--summary", tmp_path / "gate.md")
     assert done.returncode == 1, done.stdout
-    found = verdicts(tmp_path / "gate.xml")
+    found = verdicts_in(tmp_path / "gate.xml")
     assert found["fsrcnn", "rgb psnr"] == "regression"
     assert {verdict for (method, _), verdict in found.items() if method == "bicubic"} == {"same"}
+    assert found["fsrcnn", "identity"] == "identity hole", "the weights were changed behind the project's back"
     (row,) = (line for line in done.stdout.splitlines() if " rgb " in line and "PSNR" in line)
     assert "regression" in row and float(re.findall(r"-0\.\d+", row)[0]) == pytest.approx(-0.2, abs=0.02)
-    assert "bicubic" not in done.stdout, "what has not moved is not shown"
+    assert "bicubic" not in done.stdout, "columns that are as before are not shown"
     assert "| fsrcnn on demo-photos, seed 0 | rgb | PSNR |" in (tmp_path / "gate.md").read_text(encoding="utf-8")
     assert "bicubic" in project.check("--verbose").stdout
 
@@ -211,7 +220,7 @@ def test_an_improvement_is_reported_and_passes_and_an_update_says_what_it_change
     train_longer(project)
     done = project.check("--junit", tmp_path / "gate.xml", "--summary", tmp_path / "gate.md")
     assert done.returncode == 0, done.stdout
-    found = verdicts(tmp_path / "gate.xml")
+    found = verdicts_in(tmp_path / "gate.xml")
     assert found["fsrcnn", "rgb psnr"] == found["fsrcnn", "rgb ssim"] == found["fsrcnn", "rgb lpips"] == "improvement"
     assert "improvement" in done.stdout and "--update --reason TEXT" in done.stdout
     assert "improvement" in (tmp_path / "gate.md").read_text(encoding="utf-8")
@@ -226,9 +235,51 @@ def test_another_ssim_window_is_a_regression(project: Project, tmp_path: Path) -
     project.run()
     done = project.check("--junit", tmp_path / "gate.xml")
     assert done.returncode == 1, done.stdout
-    found = verdicts(tmp_path / "gate.xml")
+    found = verdicts_in(tmp_path / "gate.xml")
     assert {found["bicubic", f"{protocol} ssim"] for protocol in ("rgb", "ntire2018", "aligned-rgb")} <= {"regression", "moved"}
+    assert "identity hole" not in done.stdout, "the change has given the cells other ids"
     assert {verdict for (_, column), verdict in found.items() if "ssim" not in column} == {"same"}
+
+
+def change_scores_outside_of_ids(project: Project, change: str) -> None:
+    """Change all scores in a module that cell ids do not cover, and compute all cells again."""
+    project.replace("benchmarks/execution/compute.py", "        scores=scored.scores,\n", f"        scores={change},\n")
+    shutil.rmtree(project.runs)
+    project.run()
+
+
+SLIGHTLY = "{p: {m: {i: v + 1e-4 for i, v in c.items()} for m, c in ms.items()} for p, ms in scored.scores.items()}"
+
+
+def test_other_scores_under_the_same_ids_are_an_identity_hole(project: Project, tmp_path: Path) -> None:
+    """The change is far below all thresholds."""
+    before = {path.parent.name for path in result_files(project.runs)}
+    change_scores_outside_of_ids(project, SLIGHTLY)
+    assert {path.parent.name for path in result_files(project.runs)} == before
+    done = project.check("--junit", tmp_path / "gate.xml", "--summary", tmp_path / "gate.md")
+    assert done.returncode == 1, done.stdout
+    found = verdicts_in(tmp_path / "gate.xml")
+    assert found["bicubic", "identity"] == found["fsrcnn", "identity"] == "identity hole"
+    assert {verdict for (_, column), verdict in found.items() if column != "identity"} == {"same"}
+    assert done.stdout.splitlines()[-1] == (f"identity hole: 2 cells with other scores under the same id, {COLUMNS} as before")
+    for text in (done.stdout, (tmp_path / "gate.md").read_text(encoding="utf-8")):
+        assert re.search(
+            r"identity hole: bicubic on demo-photos: cell \w{16} has other scores than the reference \(rgb psnr", text
+        )
+        assert "Move that code to a room that cell ids cover" in text
+    updated = project.check("--update", "--reason", "hidden")
+    assert updated.returncode == 0 and updated.stdout.count("under the same id") == 2
+
+
+def test_other_scores_on_another_environment_are_no_identity_hole(project: Project, tmp_path: Path) -> None:
+    change_scores_outside_of_ids(project, SLIGHTLY)
+    reference = json.loads(project.reference.read_text(encoding="utf-8"))
+    reference["environment"]["processor"] = "another"
+    project.reference.write_text(json.dumps(reference), encoding="utf-8")
+    done = project.check("--junit", tmp_path / "gate.xml")
+    assert done.returncode == 0, done.stdout
+    assert set(verdicts_in(tmp_path / "gate.xml").values()) == {"same"}
+    assert "identity hole" not in done.stdout and "another environment than the reference's" in done.stdout
 
 
 def test_swapped_lpips_weights_are_a_regression(project: Project, tmp_path: Path) -> None:
@@ -237,16 +288,16 @@ def test_swapped_lpips_weights_are_a_regression(project: Project, tmp_path: Path
     project.run()
     done = project.check("--junit", tmp_path / "gate.xml")
     assert done.returncode == 1, done.stdout
-    found = verdicts(tmp_path / "gate.xml")
+    found = verdicts_in(tmp_path / "gate.xml")
     assert {found["bicubic", f"{protocol} lpips"] for protocol in ("rgb", "aligned-rgb")} <= {"regression", "moved"}
     assert {verdict for (_, column), verdict in found.items() if "lpips" not in column} == {"same"}
 
 
 def test_lpips_weights_of_another_identity_are_no_measurement(project: Project) -> None:
-    project.replace("benchmarks/catalog/registry.py", '{"net": "alex"}, ("lpips-alex",)', '{"net": "vgg"}, ("lpips-vgg",)')
+    project.replace("benchmarks/catalog/metrics.py", '{"net": "alex"}, ("lpips-alex",)', '{"net": "vgg"}, ("lpips-vgg",)')
     done = project.check()
     assert done.returncode == 2
-    assert "metric lpips: baseline has other option net and other weights" in done.stderr
+    assert "metric lpips: reference has other option net and other weights" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -255,18 +306,20 @@ def test_a_missing_method_is_no_measurement_and_hides_no_regression(project: Pro
     done = project.check("--junit", tmp_path / "gate.xml")
     assert done.returncode == 2
     assert "not measured: bicubic on demo-photos: no finished result in" in done.stdout
-    assert {verdict for (method, _), verdict in verdicts(tmp_path / "gate.xml").items() if method == "bicubic"} == {"unmeasured"}
-    baseline = json.loads(project.baseline.read_text(encoding="utf-8"))
-    fsrcnn = next(entry for entry in baseline["entries"] if entry["method"] == "fsrcnn")
+    assert {verdict for (method, _), verdict in verdicts_in(tmp_path / "gate.xml").items() if method == "bicubic"} == {
+        "unmeasured"
+    }
+    reference = json.loads(project.reference.read_text(encoding="utf-8"))
+    fsrcnn = next(entry for entry in reference["entries"] if entry["method"] == "fsrcnn")
     fsrcnn["scores"]["rgb"]["psnr"] = [score + 0.2 for score in fsrcnn["scores"]["rgb"]["psnr"]]
-    project.baseline.write_text(json.dumps(baseline), encoding="utf-8")
+    project.reference.write_text(json.dumps(reference), encoding="utf-8")
     both = project.check()
     assert both.returncode == 1, "what is certainly worse stays so"
     assert "not measured: bicubic" in both.stdout and "regression" in both.stdout
 
 
 def test_a_method_that_the_profile_has_lost_is_no_measurement(project: Project) -> None:
-    project.replace(f"benchmarks/catalog/profiles/{PROFILE}.toml", '"bicubic", "fsrcnn"', '"fsrcnn"')
+    project.replace(GATE, '"bicubic", "fsrcnn"', '"fsrcnn"')
     done = project.check()
     assert done.returncode == 2
     assert "not measured: bicubic on demo-photos: not among the results" in done.stdout
@@ -279,12 +332,12 @@ def test_results_of_other_code_are_not_taken(project: Project) -> None:
     assert "not measured: bicubic on demo-photos: only results of other code or settings in" in done.stdout
 
 
-def test_what_fails_and_what_lacks_weights_is_named(project: Project, tmp_path: Path) -> None:
-    project.replace("baselines/fsrcnn.py", "(settings.training, FSRCNNNetwork(", "(settings.traininng, FSRCNNNetwork(")
+def test_failed_methods_and_missing_weights_are_named(project: Project, tmp_path: Path) -> None:
+    project.replace("baselines/fsrcnn/stage.py", "__init__(settings.training,", "__init__(settings.traininng,")
     cache = str(tmp_path / "cache")
     done = project.python("benchmarks.check", "--junit", tmp_path / "gate.xml", CINCGAN_CACHE=cache, CINCGAN_OFFLINE="", **CLOSED)
     assert done.returncode == 2, done.stderr
-    found = verdicts(tmp_path / "gate.xml")
+    found = verdicts_in(tmp_path / "gate.xml")
     assert {verdict for (method, _), verdict in found.items() if method == "fsrcnn"} == {"unmeasured"}
     assert found["bicubic", "rgb psnr"] == "same" and found["bicubic", "rgb lpips"] == "unmeasured"
     assert re.search(r"not measured: fsrcnn on demo-photos, seed 0: failed unexpectedly \(AttributeError", done.stdout)
@@ -294,9 +347,8 @@ def test_what_fails_and_what_lacks_weights_is_named(project: Project, tmp_path: 
 
 
 def test_a_diverged_training_is_no_measurement(project: Project) -> None:
-    settings = f"{SCHEDULE}\nsteps = 30\nbatch_size = 4\npatch_size = 24\nlearning_rate ="
-    project.replace(f"benchmarks/catalog/profiles/{PROFILE}.toml", f"{settings} 1e-3", f"{settings} 1e9")
-    project.replace(f"benchmarks/catalog/profiles/{PROFILE}.toml", 'methods = ["bicubic", "fsrcnn"]', 'methods = ["fsrcnn"]')
+    project.replace(GATE, "learning_rate = 1e-3", "learning_rate = 1e9")
+    project.replace(GATE, 'methods = ["bicubic", "fsrcnn"]', 'methods = ["fsrcnn"]')
     done = project.python("benchmarks.check")
     assert done.returncode == 2, done.stderr
     assert re.search(r"not measured: fsrcnn on demo-photos, seed 0: .*loss 'mse' is nan", done.stdout), done.stdout
@@ -310,30 +362,30 @@ def test_tolerances_are_measured_from_variations_and_kept(project: Project, tmp_
     done = project.check("--update", "--reason", "tolerances", "--variation", varied)
     assert done.returncode == 0, done.stderr
     assert "no score has changed" in done.stdout
-    baseline = read_baseline(project.baseline, PROFILE)
-    bicubic, fsrcnn = baseline.entries
-    assert baseline.reason == "tolerances" and bicubic.tolerance == {}
+    reference = read_reference(project.reference, PROFILE)
+    bicubic, fsrcnn = reference.entries
+    assert reference.reason == "tolerances" and bicubic.tolerance == {}
     assert 0 < fsrcnn.allowed(("ntire2018", "psnr")) < 0.05
     assert project.check("--update", "--reason", "once more").returncode == 0
-    again = read_baseline(project.baseline, PROFILE)
-    assert (again.reason, again.entries) == ("once more", baseline.entries)
+    again = read_reference(project.reference, PROFILE)
+    assert (again.reason, again.entries) == ("once more", reference.entries)
 
 
 def test_a_run_of_another_machine_widens_tolerances_and_leaves_scores(project: Project) -> None:
-    """The baseline is off by a little here, and was measured with a tolerance that is larger for one column."""
-    baseline = json.loads(project.baseline.read_text(encoding="utf-8"))
-    for entry in baseline["entries"]:
+    """The reference differs a little here, and has a tolerance that is larger for one column."""
+    reference = json.loads(project.reference.read_text(encoding="utf-8"))
+    for entry in reference["entries"]:
         entry["scores"]["rgb"]["psnr"] = [score + 0.03 for score in entry["scores"]["rgb"]["psnr"]]
         entry["tolerance"] = {"rgb": {"ssim": 0.5}}
-    project.baseline.write_text(json.dumps(baseline), encoding="utf-8")
-    before = read_baseline(project.baseline, PROFILE)
+    project.reference.write_text(json.dumps(reference), encoding="utf-8")
+    before = read_reference(project.reference, PROFILE)
     shutil.rmtree(result_of(project, "evaluate", "bicubic").parent)
     line = ("--update", "--reason", "there", "--keep-scores", "--variation", project.runs)
     done = project.python("benchmarks.check", *line)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^fsrcnn on demo-photos, seed 0: rgb psnr tolerance 0 -> 0\.03$", done.stdout, flags=re.M), done.stdout
     assert "no score has changed" in done.stdout and "bicubic" not in done.stdout
-    after = read_baseline(project.baseline, PROFILE)
+    after = read_reference(project.reference, PROFILE)
     assert [entry.scores for entry in after.entries] == [entry.scores for entry in before.entries]
     assert (after.environment, after.date, after.commit) == (before.environment, before.date, before.commit)
     assert re.fullmatch(r"first; tolerances \d{4}-\d\d-\d\d: there", after.reason)
@@ -342,40 +394,39 @@ def test_a_run_of_another_machine_widens_tolerances_and_leaves_scores(project: P
     assert [fsrcnn.allowed(("rgb", metric)) for metric in ("psnr", "ssim", "lpips")] == [0.03, 0.5, 0]
 
 
-def test_a_broken_baseline_and_one_of_another_protocol_version_are_no_measurement(project: Project, tmp_path: Path) -> None:
-    whole = project.baseline.read_text(encoding="utf-8")
+def test_a_broken_reference_and_another_protocol_version_are_no_measurement(project: Project, tmp_path: Path) -> None:
+    whole = project.reference.read_text(encoding="utf-8")
     other = json.loads(whole)
     other["protocols"]["rgb"] += 1
     for content, message in (
         (whole[:-9], "cannot be read"),
-        (json.dumps(other), "protocol rgb: baseline has version 2, this run 1"),
+        (json.dumps(other), "protocol rgb: reference has version 2, this run 1"),
     ):
-        project.baseline.write_text(content, encoding="utf-8")
+        project.reference.write_text(content, encoding="utf-8")
         done = project.check("--junit", tmp_path / "gate.xml")
         assert (done.returncode, done.stdout) == (2, "")
         assert message in done.stderr and done.stderr.count("\n") == 1
-        assert verdicts(tmp_path / "gate.xml") == {("check", "comparison"): "unmeasured"}
-    project.baseline.write_text(whole, encoding="utf-8")
-    title = '"RGB, whole image, no border shaved, no alignment",\n            '
-    project.replace("benchmarks/scoring/protocols.py", f"{title}1,", f"{title}2,")
+        assert verdicts_in(tmp_path / "gate.xml") == {("check", "comparison"): "unmeasured"}
+    project.reference.write_text(whole, encoding="utf-8")
+    project.replace("benchmarks/scoring/protocols/rgb.py", "version=1,", "version=2,")
     done = project.check()
     assert (done.returncode, done.stdout) == (2, "")
-    assert "protocol rgb: baseline has version 1, this run 2" in done.stderr
+    assert "protocol rgb: reference has version 1, this run 2" in done.stderr
 
 
-def test_an_update_with_holes_leaves_the_baseline(project: Project) -> None:
-    before = project.baseline.read_bytes()
+def test_an_update_with_missing_results_leaves_the_reference(project: Project) -> None:
+    before = project.reference.read_bytes()
     shutil.rmtree(result_of(project, "evaluate", "bicubic").parent)
-    done = project.check("--update", "--reason", "holes")
+    done = project.check("--update", "--reason", "missing results")
     assert done.returncode == 2
     assert "evaluate bicubic on demo-photos: no finished result" in done.stderr and "left as it was" in done.stderr
-    assert project.baseline.read_bytes() == before
+    assert project.reference.read_bytes() == before
 
 
-def test_the_committed_baseline_is_of_this_code() -> None:
+def test_the_committed_reference_is_of_this_code() -> None:
     for path in default_path("smoke").parent.glob("*.json"):
         cells = [cell for cell in make_plan(load_profile(path.stem)) if cell.kind == "evaluate"]
-        baseline = read_baseline(path, path.stem)
-        assert mismatches(baseline, cells) == []
-        assert [entry.key for entry in baseline.entries] == [(cell.label, cell.dataset, cell.seed) for cell in cells]
-        assert all(entry.tolerance for entry in baseline.entries), "tolerances were measured"
+        reference = read_reference(path, path.stem)
+        assert mismatches(reference, cells) == []
+        assert [entry.key for entry in reference.entries] == [(cell.label, cell.dataset, cell.seed) for cell in cells]
+        assert all(entry.tolerance for entry in reference.entries), "tolerances were measured"

@@ -1,4 +1,4 @@
-"""The parts of the regression gate: baseline files, verdicts, reports, wrong use."""
+"""The parts of the regression gate: reference files, verdicts, identity holes, reports, wrong use."""
 
 from __future__ import annotations
 
@@ -21,31 +21,35 @@ from benchmarks.catalog.profiles import load_profile
 from benchmarks.check import main
 from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.planning.plan import make_plan
-from benchmarks.regression.reference import Baseline, Entry, ImageSet, mismatches, read_baseline, write_baseline
+from benchmarks.regression.identity_holes import IdentityHole, find_identity_holes
+from benchmarks.regression.reference import Entry, EntryKey, ImageSet, Reference, mismatches, read_reference, write_reference
 from benchmarks.regression.report import Report, to_junit, to_markdown
-from benchmarks.regression.verdicts import Finding, exit_code, judge
-from benchmarks.results.record import Environment
+from benchmarks.regression.verdicts import Finding, compare_with_reference
+from benchmarks.results.files import SCHEMA, to_result
+from benchmarks.results.record import Environment, EvaluationResult, EvaluationSettings
 from tests.conftest import ROOT
 
 IMAGES = tuple(f"image-{index}" for index in range(24))
 BASE = np.random.default_rng(0).normal(25, 3, 24)
-KEYS = {"untrained": ("bicubic", "photos", None), "trained": ("edsr", "photos", 0)}
+KEYS: dict[str, EntryKey] = {"untrained": ("bicubic", "photos", None), "trained": ("edsr", "photos", 0)}
+CELL = "0123456789abcdef"
+ENVIRONMENT = Environment("3.11", "Linux", "processor", versions={"torch": "2"})
 
 
-def entry(key: tuple[str, str, int | None], **tolerance: float) -> Entry:
-    scores = {"rgb": {"psnr": tuple(BASE), "ssim": tuple(BASE / 50), "lpips": tuple(BASE / 40)}}
+def entry(key: EntryKey, **tolerance: float) -> Entry:
+    scores: dict[str, Any] = {"rgb": {"psnr": tuple(BASE), "ssim": tuple(BASE / 50), "lpips": tuple(BASE / 40)}}
     return Entry(*key, scores, {"rgb": tolerance})
 
 
-def baseline(**tolerance: float) -> Baseline:
-    return Baseline(
+def make_reference(**tolerance: float) -> Reference:
+    return Reference(
         schema=1,
         profile="smoke",
         reason="made up",
         date="2020-01-01",
         commit=None,
         dirty=None,
-        environment=Environment("3.11", "Linux", "processor", {"torch": "2"}),
+        environment=ENVIRONMENT,
         protocols={"rgb": 1},
         metrics={name: {"target": ""} for name in ("psnr", "ssim", "lpips")},
         data={"photos": ImageSet("digest", IMAGES)},
@@ -53,18 +57,41 @@ def baseline(**tolerance: float) -> Baseline:
     )
 
 
-def result(psnr: Any = 0.0, ssim: Any = 0.0, lpips: Any = 0.0) -> dict[str, Any]:
-    """A result that is off by so much."""
+def scored(scores: dict[str, Any], **fields: Any) -> EvaluationResult:
+    """A result with these scores under the protocol rgb."""
+    cell = {"id": CELL, "kind": "evaluate", "label": "a method", "dataset": "photos", "seed": None, "needs": {}}
+    result = to_result(
+        {
+            **{"schema": SCHEMA, "status": "complete", "cell": cell, "settings": {"protocols": {"rgb": 1}}},
+            **{"data": {"digest": "digest", "scale": 4}, "seconds": 1.0, "finished_at": "2020-01-02", "device": "cpu"},
+            **{"environment": asdict(ENVIRONMENT), "git": {}, "scores": {"rgb": scores}, **fields},
+        }
+    )
+    assert isinstance(result, EvaluationResult)
+    return result
+
+
+def columns(psnr: Any = 0.0, ssim: Any = 0.0, lpips: Any = 0.0) -> dict[str, dict[str, float]]:
+    """The reference's scores, changed by so much."""
     values = {"psnr": BASE + psnr, "ssim": BASE / 50 + ssim, "lpips": BASE / 40 + lpips}
-    return {"scores": {"rgb": {name: dict(zip(IMAGES, map(float, each), strict=True)) for name, each in values.items()}}}
+    return {name: dict(zip(IMAGES, map(float, column), strict=True)) for name, column in values.items()}
+
+
+def result(psnr: Any = 0.0, ssim: Any = 0.0, lpips: Any = 0.0, **fields: Any) -> EvaluationResult:
+    """A result whose scores differ from the reference's by so much."""
+    return scored(columns(psnr, ssim, lpips), **fields)
+
+
+def exit_code(findings: list[Finding]) -> int:
+    return Report("smoke", "file", findings).exit_code
 
 
 def verdict(method: str, metric: str, change: Any, **tolerance: float) -> str:
     measured: dict[Any, Any] = {key: result() for key in KEYS.values()} | {KEYS[method]: result(**{metric: change})}
-    found = judge(baseline(**tolerance), measured)
-    assert len(found) == 6
-    changed = [each for each in found if each.verdict != "same"]
-    assert all((each.method.partition(" ")[0], each.metric) == (KEYS[method][0], metric) for each in changed)
+    findings = compare_with_reference(make_reference(**tolerance), measured)
+    assert len(findings) == 6
+    changed = [finding for finding in findings if finding.verdict != "same"]
+    assert all((finding.method.partition(" ")[0], finding.metric) == (KEYS[method][0], metric) for finding in changed)
     return changed[0].verdict if changed else "same"
 
 
@@ -113,69 +140,144 @@ def test_noise_alone_is_never_a_regression() -> None:
         assert verdict("trained", "psnr", generator.normal(0, 0.1, 24)) in ("same", "unclear")
 
 
-def test_what_is_missing_is_unmeasured_and_hides_no_regression() -> None:
+def test_a_missing_result_is_unmeasured_and_hides_no_regression() -> None:
     worse, gone = {KEYS["trained"]: result(psnr=-1)}, {KEYS["untrained"]: "training failed"}
-    found = judge(baseline(), {**worse, **gone})
-    assert exit_code(found) == 1
-    assert [each.reason for each in found[:3]] == ["training failed"] * 3
-    assert exit_code(judge(baseline(), {KEYS["trained"]: result(), **gone})) == 2
-    assert exit_code(judge(baseline(), dict.fromkeys(KEYS.values(), result()))) == 0
-    alone = {
-        key: [each.p for each in judge(baseline(), {**worse, KEYS["untrained"]: other})[3:]]
-        for key, other in (("gone", "gone"), ("there", result()))
+    reference = make_reference()
+    findings = compare_with_reference(reference, {**worse, **gone})
+    assert exit_code(findings) == 1
+    assert [finding.reason for finding in findings[:3]] == ["training failed"] * 3
+    assert exit_code(compare_with_reference(reference, {KEYS["trained"]: result(), **gone})) == 2
+    assert exit_code(compare_with_reference(reference, dict.fromkeys(KEYS.values(), result()))) == 0
+    others: dict[str, EvaluationResult | str] = {"gone": "gone", "there": result()}
+    p = {
+        name: [finding.p for finding in compare_with_reference(reference, {**worse, KEYS["untrained"]: other})[3:]]
+        for name, other in others.items()
     }
-    assert alone["gone"] == alone["there"], "p does not depend on what else could be measured"
+    assert p["gone"] == p["there"], "p does not depend on the other methods that could be measured"
 
 
 def test_a_metric_without_weights_and_other_images_are_unmeasured() -> None:
-    lacking = result()
-    del lacking["scores"]["rgb"]["lpips"]
-    lacking["missing"] = {"lpips": "weights 'lpips-alex': no network"}
-    fewer = result()
-    fewer["scores"]["rgb"]["psnr"].popitem()
-    fewer["scores"]["rgb"]["ssim"][IMAGES[0]] = math.nan
-    found = judge(baseline(), {KEYS["untrained"]: lacking, KEYS["trained"]: fewer})
-    reasons = [each.reason for each in found if each.verdict == "unmeasured"]
-    no_numbers = "the result has scores that are no numbers"
-    assert reasons == ["weights 'lpips-alex': no network", "the result has 23 images, not the baseline's 24", no_numbers]
-    found = judge(baseline(), {key: {} for key in KEYS.values()})
-    assert {each.reason for each in found} >= {"the result has no rgb psnr"} and exit_code(found) == 2
+    some = {name: column for name, column in columns().items() if name != "lpips"}
+    lacking = scored(some, missing={"lpips": "weights 'lpips-alex': no network"})
+    fewer = scored({name: dict(list(column.items())[1:]) for name, column in columns().items()})
+    findings = compare_with_reference(make_reference(), {KEYS["untrained"]: lacking, KEYS["trained"]: fewer})
+    reasons = [finding.reason for finding in findings if finding.verdict == "unmeasured"]
+    assert reasons == ["weights 'lpips-alex': no network", *["the result has 23 images, not the reference's 24"] * 3]
+    broken = result()
+    broken.scores["rgb"]["ssim"][IMAGES[0]] = math.nan
+    findings = compare_with_reference(make_reference(), dict.fromkeys(KEYS.values(), broken))
+    assert [finding.reason for finding in findings if finding.reason] == ["the result has scores that are no numbers"] * 2
+    findings = compare_with_reference(make_reference(), dict.fromkeys(KEYS.values(), scored({"mae": columns()["psnr"]})))
+    assert {finding.reason for finding in findings} >= {"the result has no rgb psnr"} and exit_code(findings) == 2
 
 
 def test_results_identical_to_the_ground_truth() -> None:
     ideal = [math.inf] * 24
     perfect = replace(entry(KEYS["trained"]), scores={"rgb": {"psnr": ("inf",) * 24}})
-    made = replace(baseline(), entries=(perfect,))
+    infinite = replace(make_reference(), entries=(perfect,))
     mixed = [math.inf, -math.inf] * 12
-    same, worse, both = (
-        {"scores": {"rgb": {"psnr": dict(zip(IMAGES, values, strict=True))}}} for values in (ideal, list(BASE), mixed)
-    )
-    assert [each.verdict for each in judge(made, {KEYS["trained"]: same})] == ["same"]
-    assert [each.verdict for each in judge(made, {KEYS["trained"]: worse})] == ["regression"]
-    finite = replace(made, entries=(replace(perfect, scores={"rgb": {"psnr": tuple(BASE)}}),))
-    assert [each.verdict for each in judge(finite, {KEYS["trained"]: both})] == ["unclear"]
+    same, worse, both = (scored({"psnr": dict(zip(IMAGES, values, strict=True))}) for values in (ideal, BASE.tolist(), mixed))
+    finite = replace(infinite, entries=(replace(perfect, scores={"rgb": {"psnr": tuple(BASE)}}),))
+    for reference, now, expected in ((infinite, same, "same"), (infinite, worse, "regression"), (finite, both, "unclear")):
+        (finding,) = compare_with_reference(reference, {KEYS["trained"]: now})
+        assert finding.verdict == expected
 
 
 def test_a_handful_of_images_cannot_support_a_verdict() -> None:
-    few = replace(baseline(), data={"photos": ImageSet("digest", IMAGES[:5])})
-    few = replace(few, entries=tuple(replace(each, scores={"rgb": {"psnr": tuple(BASE[:5])}}) for each in few.entries))
+    few = replace(make_reference(), data={"photos": ImageSet("digest", IMAGES[:5])})
+    few = replace(few, entries=tuple(replace(entry, scores={"rgb": {"psnr": tuple(BASE[:5])}}) for entry in few.entries))
     with pytest.raises(UsageError, match="5 test images cannot support a verdict on 2 columns: choose a profile with 8"):
-        judge(few, {})
+        compare_with_reference(few, {})
 
 
-def test_a_baseline_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    path = tmp_path / "baseline.json"
-    made = baseline(psnr=0.01)
-    made = replace(made, entries=(replace(made.entries[0], scores={"rgb": {"psnr": ("inf", *map(float, BASE[1:]))}}),))
-    write_baseline(path, made)
-    assert read_baseline(path, "smoke") == made
-    assert next(read_baseline(path, "smoke").entries[0].columns())[1][0] == math.inf
+def with_cell(reference: Reference, cell: str = CELL) -> Reference:
+    return replace(reference, entries=tuple(replace(entry, cell=cell) for entry in reference.entries))
+
+
+def holes(reference: Reference, **changes: Any) -> list[IdentityHole]:
+    """Holes where the trained method's result is changed, and the untrained one's is not."""
+    return find_identity_holes(reference, {KEYS["untrained"]: result(), KEYS["trained"]: result(**changes)})
+
+
+def test_other_scores_under_the_same_id_are_an_identity_hole() -> None:
+    one = np.zeros(24)
+    one[3] = 0.001
+    (hole,) = holes(with_cell(make_reference()), psnr=one)
+    assert hole == IdentityHole("edsr on photos, seed 0", CELL, ("rgb psnr",))
+    (hole,) = holes(with_cell(make_reference()), psnr=one, lpips=-0.1)
+    assert hole.columns == ("rgb psnr", "rgb lpips")
+
+
+def test_differences_below_the_digits_of_the_reference_are_no_hole() -> None:
+    assert holes(with_cell(make_reference()), psnr=1e-9) == []
+
+
+def test_the_same_scores_are_no_hole() -> None:
+    assert holes(with_cell(make_reference())) == []
+
+
+def test_other_scores_under_another_id_are_no_hole() -> None:
+    assert holes(with_cell(make_reference(), "fedcba9876543210"), psnr=-1) == []
+    assert holes(make_reference(), psnr=-1) == [], "a reference of an earlier version, without ids"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"environment": asdict(replace(ENVIRONMENT, python="3.12"))},
+        {"environment": asdict(replace(ENVIRONMENT, processor="another"))},
+        {"environment": asdict(replace(ENVIRONMENT, versions={"torch": "3"}))},
+        {"device": "cuda"},
+    ],
+)
+def test_other_scores_elsewhere_are_no_hole(changes: dict[str, Any]) -> None:
+    assert holes(with_cell(make_reference()), psnr=-1, **changes) == []
+    elsewhere = {"environment": asdict(replace(ENVIRONMENT, platform="another", host="another"))}
+    assert len(holes(with_cell(make_reference()), psnr=-1, **elsewhere)) == 1, "which moves no number"
+
+
+def test_a_result_without_scores_is_no_hole() -> None:
+    reference = with_cell(make_reference())
+    lacking = scored({"psnr": columns()["psnr"]}, missing={"lpips": "no weights"})
+    assert find_identity_holes(reference, {KEYS["untrained"]: "failed", KEYS["trained"]: lacking}) == []
+
+
+def test_reports_say_what_an_identity_hole_is_and_how_to_mend_it() -> None:
+    hole = IdentityHole("edsr on photos, seed 0", CELL, ("rgb psnr",))
+    findings = compare_with_reference(make_reference(), dict.fromkeys(KEYS.values(), result()))
+    report = Report("smoke", "file", findings, [hole])
+    assert report.exit_code == 1
+    assert report.outcome() == "identity hole: 1 cells with other scores under the same id, 6 as before"
+    (error,) = ElementTree.fromstring(to_junit(report)).iter("error")  # noqa: S314 (our own)
+    sentence = f"cell {CELL} has other scores than the reference (rgb psnr), under the same id"
+    assert (error.attrib["type"], error.attrib["message"]) == ("identity hole", f"identity hole: {sentence}")
+    text = to_markdown(report)
+    assert f"- identity hole: edsr on photos, seed 0: {sentence}" in text
+    assert "would go on to show results of the old code. Move that code to a room that cell ids cover" in text
+    worse = compare_with_reference(make_reference(), dict.fromkeys(KEYS.values(), result(psnr=-1)))
+    assert Report("smoke", "file", worse, [hole]).outcome().startswith("regression and identity hole: 1 cells with other ")
+
+
+def test_a_reference_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "reference.json"
+    written = make_reference(psnr=0.01)
+    perfect = replace(written.entries[0], scores={"rgb": {"psnr": ("inf", *map(float, BASE[1:]))}}, cell=CELL)
+    written = replace(written, entries=(perfect,))
+    write_reference(path, written)
+    assert read_reference(path, "smoke") == written
+    assert next(read_reference(path, "smoke").entries[0].columns())[1][0] == math.inf
     rows = [line for line in path.read_text(encoding="utf-8").splitlines() if '"psnr": [' in line]
     assert len(rows) == 1 and rows[0].endswith("]"), "a column is a line"
 
 
+def test_a_reference_of_an_earlier_version_has_no_ids(tmp_path: Path) -> None:
+    path = tmp_path / "reference.json"
+    path.write_text(spoilt(lambda data: [entry.pop("cell") for entry in data["entries"]]), encoding="utf-8")
+    assert read_reference(path, "smoke") == make_reference()
+
+
 def spoilt(change: Callable[[dict[str, Any]], object]) -> str:
-    data = json.loads(json.dumps(asdict(baseline())))
+    data = json.loads(json.dumps(asdict(make_reference())))
     change(data)
     return json.dumps(data)
 
@@ -206,13 +308,13 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_baseline_is_one_line_and_exit_2(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_reference_is_one_line_and_exit_2(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content, message = BROKEN[name]
-    path, junit, summary = (tmp_path / file for file in ("baseline.json", "gate.xml", "gate.md"))
+    path, junit, summary = (tmp_path / file for file in ("reference.json", "gate.xml", "gate.md"))
     path.write_text(content, encoding="utf-8")
     (tmp_path / "cells").mkdir()
     files = ("--junit", str(junit), "--summary", str(summary))
-    assert main(["--results", str(tmp_path), "--baseline", str(path), *files]) == 2
+    assert main(["--results", str(tmp_path), "--reference", str(path), *files]) == 2
     said = capsys.readouterr()
     assert said.out == "" and said.err.count("\n") == 1 and str(path) in said.err
     assert message in said.err
@@ -237,8 +339,8 @@ def test_a_broken_baseline_is_one_line_and_exit_2(name: str, tmp_path: Path, cap
         (("--update", "--reason", "x", "--junit", "x.xml"), "leave --junit and --summary out"),
         (("--junit", "."), "is a folder: name a file"),
         (("--summary", "/dev/null/x"), "cannot be written"),
-        (("--baseline", "nowhere.json"), "nowhere.json: no such baseline: make it with --update"),
-        (("--baseline", "."), "cannot be read"),
+        (("--reference", "nowhere.json"), "nowhere.json: no such reference: make it with --update"),
+        (("--reference", "."), "cannot be read"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_2(
@@ -255,19 +357,20 @@ def test_wrong_use_is_one_line_and_exit_2(
     assert not list(tmp_path.iterdir())
 
 
-def test_what_makes_numbers_comparable_must_be_the_same() -> None:
+def test_protocols_metrics_and_data_must_be_the_same() -> None:
     (cell,) = make_plan(load_profile("smoke"), ["bicubic"])
     test = ImageSet(cell.data_digest, IMAGES)
     settings = cell.settings
-    same = replace(baseline(), protocols=settings["protocols"], metrics=settings["metrics"], data={cell.dataset: test})
+    assert isinstance(settings, EvaluationSettings)
+    same = replace(make_reference(), protocols=settings.protocols, metrics=settings.metrics, data={cell.dataset: test})
     assert mismatches(same, [cell]) == []
     weights = {**same.metrics["lpips"], "weights": {"lpips-alex": "other"}}
     for changed, said in (
-        (replace(same, protocols={**same.protocols, "rgb": 2}), "protocol rgb: baseline has version 2, this run 1"),
-        (replace(same, protocols={"y": 1}), "protocol y: baseline has version 1, this run does not have it"),
-        (replace(same, metrics={**same.metrics, "lpips": weights}), "metric lpips: baseline has other weights"),
+        (replace(same, protocols={**same.protocols, "rgb": 2}), "protocol rgb: reference has version 2, this run 1"),
+        (replace(same, protocols={"y": 1}), "protocol y: reference has version 1, this run does not have it"),
+        (replace(same, metrics={**same.metrics, "lpips": weights}), "metric lpips: reference has other weights"),
         (replace(same, metrics={"mae": {"target": ""}}), "metric mae: this run does not have it"),
-        (replace(same, data={cell.dataset: replace(test, digest="0" * 64)}), "baseline has digest 000000000000, this run"),
+        (replace(same, data={cell.dataset: replace(test, digest="0" * 64)}), "reference has digest 000000000000, this run"),
     ):
         (line,) = mismatches(changed, [cell])
         assert said in line
@@ -275,8 +378,8 @@ def test_what_makes_numbers_comparable_must_be_the_same() -> None:
 
 def test_reports_hold_whatever_a_message_holds() -> None:
     nasty = "a|b <c> & \x1b[31m \x00 \ud800 **d** [e](f)\nsecond"
-    found = Finding("edsr | x", "rgb", "psnr", "unmeasured", 25.0, 0.05, reason=nasty)
-    report = Report("smoke", "file", [found], notes=[nasty])
+    finding = Finding("edsr | x", "rgb", "psnr", "unmeasured", 25.0, 0.05, reason=nasty)
+    report = Report("smoke", "file", [finding], notes=[nasty])
     (error,) = ElementTree.fromstring(to_junit(report)).iter("error")  # noqa: S314 (our own)
     assert "a|b <c> & " in error.attrib["message"]
     text = to_markdown(report)
@@ -290,9 +393,9 @@ PARSERS = {"run": run.make_parser, "check": check.make_parser}
 @pytest.mark.parametrize("path", ["docs/regression.md", ".github/workflows/benchmark.yml", "tox.ini"])
 def test_commands_that_are_written_down_exist(path: str) -> None:
     text = (ROOT / path).read_text(encoding="utf-8").replace("`", "\n").replace("{posargs}", "")
-    found = COMMAND.findall(text)
-    assert found
-    for module, rest in found:
+    commands = COMMAND.findall(text)
+    assert commands
+    for module, rest in commands:
         line = re.split(r" #|;| && | > ", rest)[0]
         PARSERS[module]().parse_args(shlex.split(line))
 
@@ -312,10 +415,10 @@ def test_the_workflow_runs_the_gate_on_pull_requests_and_the_demo_once_a_week() 
 def test_a_defect_of_the_gate_is_no_regression(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(path: Path, profile: str) -> Baseline:
+    def fail(path: Path, profile: str) -> Reference:
         raise error
 
-    monkeypatch.setattr("benchmarks.regression.reference.read_baseline", fail)
+    monkeypatch.setattr("benchmarks.regression.reference.read_reference", fail)
     (tmp_path / "cells").mkdir()
     assert main(["--results", str(tmp_path)]) == 2
     assert "planted" in capsys.readouterr().err
