@@ -1,12 +1,12 @@
-"""Digests of source code: what identifies the code that decided a number.
+"""Digests of source code, which identify the code that decides a number.
 
-A number is decided in the *deciding rooms* and in the folders of methods. Everything else (commands, downloads, schedules,
-checks, settings, names) cannot move a number and is no part of any digest. The rule is about folders and two file names; there is
-no list of modules:
+Numbers are decided in the *deciding rooms* and in the folders of methods. All other code (commands, downloads, schedules, checks,
+settings, names) cannot change a number and is no part of any digest. The rule is about folders and two file names; there is no
+list of modules:
 
 - a module of ``benchmarks`` counts if it lies in one of ``DECIDING_ROOMS``;
 - a module outside of ``benchmarks`` and ``reports`` (``cincgan``, ``baselines``, an installed plug-in) counts;
-- a module called ``settings`` does not count, for an identity has the values of settings; nor does a package's ``__init__``,
+- a module called ``settings`` does not count, since identities have the values of settings; nor does a package's ``__init__``,
   which declares names and titles.
 """
 
@@ -27,7 +27,7 @@ UNCOUNTED = ("settings.py", "__init__.py")
 
 
 def decides(module: str) -> bool:
-    """Whether the code of a module can move a number."""
+    """Whether the code of a module can change a number."""
     path = source_file(module)
     if path is None or path.name in UNCOUNTED:
         return False
@@ -38,11 +38,11 @@ def decides(module: str) -> bool:
 def code_digest(*modules: str) -> str:
     """Digest of the source of modules and of all deciding modules that they import, directly or not.
 
-    Comments, docstrings and imports for type checkers do not count. Imports are followed from one deciding module to another, so
-    that what a deciding module needs of the rest of the project (files, errors, locks) is left out.
+    Comments, docstrings and imports for type checkers do not count. Imports are followed among deciding modules only: other
+    modules that these use (files, errors, locks) are left out.
 
     Args:
-        modules: dotted names; those that decide nothing are left out.
+        modules: dotted names; modules that decide nothing are left out.
 
     Returns:
         16 hexadecimal digits.
@@ -53,7 +53,7 @@ def code_digest(*modules: str) -> str:
 
 @cache
 def deciding_modules(*modules: str) -> frozenset[str]:
-    """Names of the modules whose source ``code_digest`` hashes: of the given ones, and of what they import."""
+    """Names of the modules that ``code_digest`` hashes: deciding ones of the arguments and of their imports."""
     waiting, names = list(modules), set[str]()
     while waiting:
         name = waiting.pop()
@@ -78,7 +78,7 @@ class _Bare(ast.NodeTransformer):
 
 @cache
 def _module(name: str) -> tuple[str, tuple[str, ...]]:
-    """SHA-256 of a module's bare source, and the modules that it imports."""
+    """SHA-256 of a module's source without comments and docstrings, and the names of its imports."""
     path = source_file(name)
     tree = _Bare().visit(ast.parse(path.read_bytes() if path else b""))
     return hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), tuple(_imports(tree))
@@ -95,7 +95,7 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 
 @cache
 def source_file(module: str) -> Path | None:
-    """The source of a module of the project or of a plug-in; None for other modules and for names that are no module."""
+    """Source file of a module of the project or of a plug-in; None for other modules and for names that are no module."""
     parts = module.split(".")
     if not (ROOT / parts[0]).is_dir():
         return None

@@ -1,4 +1,4 @@
-"""What every command line here has in common: errors in one line, exit codes, interruption."""
+"""Common parts of all command lines: errors in one line, exit codes, interruption."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.core.interruption import Interrupted, interruptible
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; shows examples as they are written; takes no abbreviated options."""
+    """Argument parser with errors of one line, examples printed as written, and no abbreviated options."""
 
     def __init__(self, prog: str, description: str, epilog: str) -> None:
         formatter = argparse.RawDescriptionHelpFormatter
@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def named_path(text: str) -> Path:
-    """A path from the command line that can be there; the empty text would mean the working directory."""
+    """Path from the command line. Empty texts, which would mean the working directory, and impossible paths are refused."""
     if not text:
         raise argparse.ArgumentTypeError("is empty: name a file or folder")
     try:
@@ -42,7 +42,7 @@ def named_path(text: str) -> Path:
 
 
 def go_offline_if_asked(options: argparse.Namespace) -> None:
-    """Open no internet socket from here on, where ``--offline`` or the environment says so."""
+    """Forbid internet sockets from here on if ``--offline`` or the environment says so."""
     from benchmarks.core.offline import go_offline, is_offline
 
     if options.offline or is_offline():
@@ -59,12 +59,12 @@ def run_command(
 
     Args:
         parser: of the command line.
-        arguments: those of the process where None.
+        arguments: of the command line; those of the process if None.
         dispatch: does the work and returns the exit code.
-        interrupted: what to say when a signal has stopped it: what is kept, and how to go on.
+        interrupted: message after a signal: files that are kept, and how to go on.
 
     Returns:
-        What ``dispatch`` returned; 1 or 2 for an error, by its kind; 130 after SIGINT (Ctrl-C), 143 after SIGTERM.
+        Exit code of ``dispatch``; 1 or 2 for an error, by its class; 130 after SIGINT (Ctrl-C), 143 after SIGTERM.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -91,20 +91,20 @@ def run_command(
 
 
 def _last_words(text: str) -> None:
-    """Past Python's own stream, whose lock the thread that was stopped may hold."""
+    """Print the message of an interruption without Python's stream, whose lock the stopped thread may hold."""
     os.write(2, f"interrupted: {text}\n".encode(errors="replace"))
 
 
 def _cannot_print(error: OSError) -> int:
-    """The exit code where standard output takes nothing, as on a full disk; an error of another file is raised again."""
+    """Exit code if standard output cannot be written, as on a full disk. Errors of other files are raised again."""
     try:
         print(flush=True)
     except OSError:
-        with Path(os.devnull).open("w") as nowhere:  # or else Python would try once more at its end
+        with Path(os.devnull).open("w") as nowhere:  # Python would try again at its end
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):  # who reads has enough
+        if isinstance(error, BrokenPipeError):  # the reader has closed the pipe
             return 128 + signal.SIGPIPE
-        return _say(BenchmarkError(f"standard output cannot be written ({error.strerror}): what was computed is kept"))
+        return _say(BenchmarkError(f"standard output cannot be written ({error.strerror}): results are kept"))
     raise error
 
 

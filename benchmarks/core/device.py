@@ -1,4 +1,4 @@
-"""Where this process computes."""
+"""The device of this process."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ import torch
 
 
 def device() -> torch.device:
-    """This process's own GPU where there is one, or the CPU. Random numbers are always the CPU's."""
+    """GPU of this process, or the CPU if there is no GPU. Random numbers are always drawn on the CPU."""
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if torch.cuda.is_available() else torch.device("cpu")

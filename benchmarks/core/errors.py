@@ -1,4 +1,4 @@
-"""The two ways a command ends badly, each with its exit code."""
+"""Errors of the project. Their classes decide the exit code of a command: 1 for failures, 2 for wrong use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONGEST = 1200  # characters of a message
 
 
 class BenchmarkError(Exception):
-    """Something failed or came out worse: exit code 1. The message is one line: what, where, how to mend it."""
+    """A failure, or a result below its bound: exit code 1. The message is one line: problem, place, how to mend it."""
 
     exit_code = 1
 
@@ -23,18 +23,18 @@ class UsageError(BenchmarkError):
 
 
 class NotWritten(UsageError):
-    """A file could not be written: no space, a quota, a read-only folder. What stood there before is untouched."""
+    """A file could not be written: no space, a quota, a read-only folder. An older file of that name is untouched."""
 
 
 class WeightsMissing(UsageError):
-    """Weights that a metric or a method needs are neither in the cache nor within reach."""
+    """Weights that a metric or a method needs are neither in the cache nor obtainable."""
 
 
 class TrainingCollapsed(BenchmarkError):
-    """A training run has come to nothing (``benchmarks.training.health``) and was stopped.
+    """A training run diverged or collapsed (``benchmarks.training.health``) and was stopped.
 
     Attributes:
-        history: of the losses until then.
+        history: losses until the end of the run.
     """
 
     def __init__(self, message: str) -> None:
@@ -43,10 +43,10 @@ class TrainingCollapsed(BenchmarkError):
 
 
 class Unexpected(BenchmarkError):
-    """An exception that is none of ours, which is a bug; it can be handed to another process.
+    """An exception of another class, which is a bug; unlike the exception, it can always be sent to another process.
 
     Attributes:
-        traceback: as Python prints it.
+        traceback: text of the traceback.
     """
 
     def __init__(self, message: str, traceback: str = "") -> None:
@@ -55,7 +55,7 @@ class Unexpected(BenchmarkError):
 
 
 def as_ours(error: Exception) -> BenchmarkError:
-    """What a cell raised, as one of the errors of this module. One of our own modules that is not there is raised again."""
+    """Any exception as an error of this module. A missing module of the project is a bug: its error is raised again."""
     if isinstance(error, BenchmarkError):
         return error
     if isinstance(error, ModuleNotFoundError):
@@ -64,7 +64,7 @@ def as_ours(error: Exception) -> BenchmarkError:
 
 
 def not_installed(error: ModuleNotFoundError) -> UsageError:
-    """What to say of a dependency that is not there. One of our own modules that is not there is a bug: it is raised again."""
+    """Error for a dependency that is not installed. A missing module of the project is a bug: its error is raised again."""
     package = (error.name or "").partition(".")[0]
     if not package or package in PROJECT:
         raise error
@@ -72,13 +72,13 @@ def not_installed(error: ModuleNotFoundError) -> UsageError:
 
 
 def one_line(text: str) -> str:
-    """A message as a terminal shows it: in one line, and what names in it could do to the terminal made visible."""
+    """A message in one line, at most ``LONGEST`` characters, with control characters of names escaped for the terminal."""
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 300]} … {shown[-297:]}"
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that does not exist, with the nearest one that does."""
+    """Error for an unknown name, with the nearest known name and all known names."""
     choices = sorted(known)
     near = difflib.get_close_matches(name, choices, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Atomic writing of files: a reader never sees a part of a file."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from typing import IO
 from benchmarks.core.errors import BenchmarkError, NotWritten
 
 BLOCK = 1 << 20  # bytes read at a time
-TEMPORARY = re.compile(r"\..+?(?:\.([0-9a-f]{8}))?\.([0-9]+)\.tmp(-journal)?")  # who writes; SQLite has journals
-ABANDONED = 86400.0  # seconds after which a temporary of another machine, whose processes cannot be seen, is nobody's
+TEMPORARY = re.compile(r"\..+?(?:\.([0-9a-f]{8}))?\.([0-9]+)\.tmp(-journal)?")  # machine and process; SQLite has journals
+ABANDONED = 86400.0  # seconds after which a temporary file of another machine, whose processes are unknown, is removed
 
 _MEND = {
     errno.ENOSPC: "make room there and run again",
@@ -30,19 +30,19 @@ _MEND = {
 
 
 def cache_root() -> Path:
-    """The folder in ``CINCGAN_CACHE``, or else the user's cache folder, whether it is there or not."""
+    """Folder of the cache, ``CINCGAN_CACHE`` or a folder in the user's cache, whether it exists or not."""
     from platformdirs import user_cache_dir
 
     return Path(os.environ.get("CINCGAN_CACHE") or user_cache_dir("cincgan-benchmark", appauthor=False)).absolute()
 
 
 def existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that is there."""
+    """The path, or the nearest folder above it that exists."""
     return path if path.exists() else existing(path.parent)
 
 
 def hash_file(path: Path, size: int | None = None, report: Callable[[int], None] = lambda done: None) -> hashlib._Hash:
-    """The SHA-256 of a file, or of its first ``size`` bytes; ``report`` is told the bytes that are done."""
+    """SHA-256 of a file, or of its first ``size`` bytes. ``report`` is called with the number of bytes hashed so far."""
     digest, done = hashlib.sha256(), 0
     with path.open("rb") as file:
         while block := file.read(BLOCK if size is None else min(BLOCK, size - done)):
@@ -53,10 +53,10 @@ def hash_file(path: Path, size: int | None = None, report: Callable[[int], None]
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file so that it is there whole or not at all: temporary file beside it, fsync, rename.
+    """Write a file completely or not at all: temporary file beside it, fsync, rename.
 
     Raises:
-        NotWritten: the folder cannot be written, or the disk is full; what stood at ``path`` is untouched.
+        NotWritten: the folder cannot be written, or the disk is full; an older file at ``path`` is untouched.
     """
     temporary = temporary_path(path)
     try:
@@ -85,7 +85,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def temporary_path(path: Path) -> Path:
-    """Where this process writes what will be ``path``; hidden, and ``sweep`` knows it."""
+    """Hidden temporary file of this process for ``path``; ``sweep`` recognises it by its name."""
     return path.with_name(f".{path.name}.{_machine()}.{os.getpid()}.tmp")
 
 
@@ -95,15 +95,15 @@ def _machine() -> str:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what processes that are no more have left half-written in a folder and all below it.
+    """Remove temporary files of ended processes in a folder and its subfolders.
 
-    The caller has not begun to write there: what bears its own number is an earlier process's. What processes of other
-    machines write there is left to them for a day.
+    The caller must not have begun to write there: a file with its own process number is of an earlier process with that number.
+    Temporary files of other machines are removed after a day.
     """
     for path in folder.rglob(".*.tmp*"):
-        found = TEMPORARY.fullmatch(path.name)
+        name = TEMPORARY.fullmatch(path.name)
         with suppress(OSError):
-            if found and _is_left(path, found[1] or _machine(), int(found[2])):
+            if name and _is_left(path, name[1] or _machine(), int(name[2])):
                 path.unlink()
 
 
@@ -114,20 +114,20 @@ def _is_left(path: Path, machine: str, process: int) -> bool:
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process of that number runs on this machine; where that cannot be asked, it does."""
-    if os.name == "nt":  # where os.kill would end it
+    """Whether a process of that number runs on this machine; True if that cannot be determined."""
+    if os.name == "nt":  # os.kill would end the process there
         return True
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except OSError:  # someone else's
+    except OSError:  # a process of another user
         return True
     return True
 
 
 def _disk_error(error: BaseException | None) -> OSError | None:
-    """The failing disk behind an error of another kind: ``torch.save`` raises a RuntimeError over it."""
+    """The OSError of a disk among an error's causes: ``torch.save`` raises a RuntimeError over it. None without one."""
     while error is not None and not (isinstance(error, OSError) and error.errno in _MEND):
         error = error.__cause__ or error.__context__
     return error

@@ -1,8 +1,8 @@
-"""SIGINT and SIGTERM: stop within seconds, between two training steps, with the checkpoint written.
+"""SIGINT and SIGTERM: stop within seconds, between two training steps, after writing the checkpoint.
 
-A signal raises :class:`Interrupted` in the main thread, at once or, inside ``whole()``, when that block is left. Where Python
-does not get to it in time (one long call into a library), or at a second signal, the process says its last words and ends as if
-it had been killed: everything on disk is written so that this loses nothing but the work since the last checkpoint.
+A signal raises :class:`Interrupted` in the main thread, at once or, inside ``whole()``, at the end of that block. If Python
+cannot do so in time (one long call into a library), or at a second signal, the process prints a last message and ends as if
+killed. Files are written so that this loses only the work since the last checkpoint.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class _State:
-    """Of the one process that there is."""
+    """State of the process: the pending signal, nested ``whole()`` blocks, the deadline."""
 
     def __init__(self) -> None:
         self.asked: Interrupted | None = None
@@ -49,7 +49,7 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
     """Handle SIGINT and SIGTERM while the block runs; does nothing outside the main thread.
 
     Args:
-        last_words: called before the process ends by itself, because the block did not end in time.
+        last_words: prints the last message; called if the block did not end in time.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -67,7 +67,7 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def whole() -> Iterator[None]:
-    """A block that is done whole or not at all, such as a training step: a signal waits for its end."""
+    """A block that runs completely, such as a training step: a signal waits for its end."""
     _state.depth += 1
     try:
         yield
@@ -79,7 +79,7 @@ def whole() -> Iterator[None]:
 
 @contextmanager
 def unhurried() -> Iterator[None]:
-    """A block that may take its time after a signal, such as writing a checkpoint. A second signal ends it all the same."""
+    """A block without time limit after a signal, such as writing a checkpoint. A second signal ends it nevertheless."""
     _state.hurried = False
     try:
         yield

@@ -1,4 +1,4 @@
-"""Objects named by text, imported where they are used."""
+"""Lazy imports: objects by the text ``module:Name``, imported on use."""
 
 from __future__ import annotations
 

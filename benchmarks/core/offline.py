@@ -1,4 +1,4 @@
-"""``--offline``: from then on this process opens no internet socket, whatever library asks for one."""
+"""Offline mode, ``--offline``: no library can open an internet socket in this process."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LOOKUPS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.getho
 
 
 class Offline(OSError):
-    """What a library gets that asks for a socket or an address."""
+    """Error for a library that asks for an internet socket or an address in offline mode."""
 
 
 def go_offline() -> None:
     """Refuse internet sockets and name look-ups for the rest of this process.
 
-    The interpreter's audit events see every one of them before it happens, so nothing depends on libraries keeping a promise.
-    Processes that it starts inherit the variable, by which the commands of this project go offline too.
+    Audit events of the interpreter precede every socket and look-up, so that no library has to cooperate. Child processes inherit
+    an environment variable, by which commands of this project go offline too.
     """
     os.environ |= {VARIABLE: "1", "HF_HUB_OFFLINE": "1"}
     _refuse_from_here_on()
@@ -35,14 +35,14 @@ def _refuse_from_here_on() -> None:
 
 
 def is_offline() -> bool:
-    """Whether ``--offline`` was given, here or to the process that started this one."""
+    """Whether ``--offline`` was given to this process or to the process that started it."""
     return os.environ.get(VARIABLE, "") not in ("", "0")
 
 
-def need_network(what: str) -> None:
-    """Raise UsageError where the network must not be used."""
+def need_network(missing: str) -> None:
+    """Raise UsageError in offline mode. ``missing``: name of the file that has to be downloaded, for the message."""
     if is_offline():
-        raise UsageError(f"{what} is not here, and --offline (or {VARIABLE}) forbids to fetch it")
+        raise UsageError(f"{missing} is not here, and --offline (or {VARIABLE}) forbids to download it: run without it")
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:

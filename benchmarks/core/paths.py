@@ -5,4 +5,4 @@ from __future__ import annotations
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]  # holds benchmarks/, cincgan/, baselines/, datasets/ and reports/
-CARDS = ROOT / "datasets"  # cards of data sets; those of weights are in its folder weights
+CARDS = ROOT / "datasets"  # cards of data sets; cards of weights are in the subfolder weights

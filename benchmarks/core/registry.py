@@ -13,7 +13,7 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """The name that it is looked up by."""
+        """Key of the entry."""
         ...
 
 
@@ -24,7 +24,7 @@ class Registry(Mapping[str, E], Generic[E]):
     """Entries by name, in the order in which they were declared.
 
     Args:
-        kind: what the entries are, for errors: ``method``, ``protocol`` …
+        kind: kind of the entries, for errors: ``method``, ``protocol`` …
         entries: with different names.
 
     Raises:
@@ -49,7 +49,7 @@ class Registry(Mapping[str, E], Generic[E]):
         return len(self._entries)
 
     def look_up(self, name: str) -> E:
-        """The entry of a name. Raises UsageError, with the nearest name, where there is none."""
+        """Entry of a name. Raises UsageError, with the nearest name, if it is unknown."""
         if name not in self._entries:
             raise unknown(self.kind, name, self._entries)
         return self._entries[name]

@@ -1,18 +1,15 @@
-"""Progress of steps of one piece of work."""
+"""Progress of the steps of a training."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 
-LINES = 4  # printed where there is no terminal
+LINES = 4  # of progress, without a terminal
 
 
 class StepProgress:
-    """Progress of one long piece of work, as a context manager; writes to standard error.
-
-    On a terminal a bar; elsewhere a few plain lines.
-    """
+    """Progress of a long computation, as a context manager, on standard error: a bar on a terminal, else a few plain lines."""
 
     def __init__(self, title: str) -> None:
         from rich.console import Console
@@ -44,7 +41,7 @@ class StepProgress:
         self.bar.stop()
 
     def update(self, done: int, of: int, losses: Mapping[str, float]) -> None:
-        """Show that ``done`` of ``of`` units are done, and the latest losses."""
+        """Show that ``done`` of ``of`` steps are done, and the latest losses by name."""
         self.first = self.first or (time.monotonic(), done)
         elapsed, units = time.monotonic() - self.first[0], done - self.first[1]
         speed = f"{units / elapsed:.1f}/s" if units and elapsed > 0 else ""

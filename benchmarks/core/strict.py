@@ -1,4 +1,4 @@
-"""TOML to frozen dataclasses, strictly: an unknown key is an error with a suggestion, never ignored."""
+"""Strict parsing of TOML and JSON, and of plain data into frozen dataclasses: unknown keys are errors with a suggestion."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Parse TOML text. Raises ValueError where it is malformed."""
+    """Parse TOML text. Raises ValueError if it is malformed."""
     try:
         return tomllib.loads(text)
     except RecursionError as error:
@@ -33,7 +33,11 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON text. Raises ValueError where it is malformed, or where readers differ: NaN, infinite numbers, a key twice."""
+    """Parse JSON text.
+
+    Raises:
+        ValueError: the text is malformed, or has NaN, infinite numbers or repeated keys, which parsers treat differently.
+    """
     try:
         return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique)
     except RecursionError as error:
@@ -52,15 +56,15 @@ def _finite(text: str) -> float:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         names = [name for name, _ in pairs]
         raise ValueError(f"{next(name for name in names if names.count(name) > 1)[:40]!a} is there twice")
-    return found
+    return values
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Parse a TOML file. Raises UsageError with file and line where it is unreadable or malformed."""
+    """Parse a TOML file. Raises UsageError with file and line if it is unreadable or malformed."""
     try:
         return parse_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -70,10 +74,15 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def build(cls: type[T], data: Mapping[str, Any], where: str) -> T:
-    """Make ``cls`` (a dataclass, nested ones included) from plain data.
+    """Build a dataclass, and the dataclasses in its fields, from plain data.
+
+    Args:
+        cls: the dataclass, or another type that msgspec converts to.
+        data: plain data with the fields as keys.
+        where: source of the data, for errors.
 
     Raises:
-        UsageError: unknown key (with the nearest known one), missing key, wrong type, value out of range.
+        UsageError: unknown key (with the nearest known key), missing key, wrong type, value out of range.
     """
     try:
         _refuse_unknown_keys(cls, data, where)

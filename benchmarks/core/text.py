@@ -1,4 +1,4 @@
-"""Texts and numbers inside formats that give some characters a meaning."""
+"""Escaping of texts for Markdown and CSV, and formatting of numbers for tables."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def markdown(text: str) -> str:
-    """Text that Markdown takes as it is: no column, link, image, code, emphasis or element begins in it."""
+    """Escape a text for Markdown: no column, link, image, code, emphasis or element begins in it."""
     return re.sub(r"([|<>*`\[\]\\])", r"\\\1", " ".join(text.split()))
 
 
 def csv_text(text: str) -> str:
-    """Text that a spreadsheet takes for text: what would be a formula gets an apostrophe before it, as spreadsheets have it.
+    """Escape a text for spreadsheets: a text that would be a formula gets an apostrophe before it.
 
     >>> csv_text("=cmd|' /C calc'!A0"), csv_text("edsr")
     ("'=cmd|' /C calc'!A0", 'edsr')
@@ -22,7 +22,7 @@ def csv_text(text: str) -> str:
 
 
 def number(value: float, digits: int, sign: str = "") -> str:
-    """A number as tables print it; ∞ for PSNR of identical images.
+    """Format a number for tables: ∞ for infinity, such as the PSNR of identical images, – for NaN.
 
     >>> number(25.1264, 2), number(0.5, 1, "+"), number(float("inf"), 2)
     ('25.13', '+0.5', '∞')

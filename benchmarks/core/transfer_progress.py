@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class TransferProgress:
-    """Progress of downloads and extractions: bars with rate and time left on a terminal, a few plain lines elsewhere."""
+    """Progress of downloads and extractions: bars with rate and time left on a terminal, else a few plain lines."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -41,7 +41,7 @@ class TransferProgress:
         self.bars.stop()
 
     def report(self, title: str, done: int, of: int | None) -> None:
-        """Show bytes done and bytes in all, where known, of what the title names."""
+        """Show the bytes done and the bytes in all, if known, of the transfer with this title."""
         if title not in self.tasks:
             self.tasks[title] = self.bars.add_task(title, total=None)
             self.started[title], self.shown[title] = (time.monotonic(), done), 0

@@ -1,4 +1,4 @@
-"""Settings as plain data."""
+"""Settings as plain data: dicts, lists, numbers, texts."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 
 def plain(settings: Any) -> Any:
-    """A dataclass, and all that it holds, as JSON has it: dicts, lists, numbers, texts."""
+    """A dataclass and its nested dataclasses as plain data, as in JSON."""
     return json.loads(json.dumps(asdict(settings)))
 
 
 def set_values(settings: Any) -> dict[str, Any]:
     """The fields of a dataclass whose values differ from their defaults, as plain data; nested dataclasses likewise.
 
-    Identities are made of these, so that a new field with a default leaves the identity of everything older as it was. The
-    price: a default may never change. ``tests/planning/test_defaults.py`` holds all of them.
+    Identities are made of these values: a new field with a default leaves older identities unchanged. In return, a default may
+    never change; ``tests/planning/test_defaults.py`` records all of them.
     """
     values = {}
     for field in fields(settings):
@@ -28,7 +28,7 @@ def set_values(settings: Any) -> dict[str, Any]:
 
 
 def with_defaults(cls: Any, table: Any) -> Any:
-    """A table of a dataclass's fields, and tables within it, with the defaults of those that it lacks, as plain data."""
+    """A table of a dataclass's fields as plain data, completed by the defaults of missing fields; nested tables likewise."""
     if not isinstance(table, dict):
         return table
     hints, filled = typing.get_type_hints(cls), dict(table)

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: stopped within seconds, nothing lost, and the line that goes on; in real processes."""
+"""SIGINT and SIGTERM in real processes: they stop within seconds, keep all results, and say how to go on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import pytest
 import torch
 
 from benchmarks.results.files import read_result
+from benchmarks.results.record import TrainingResult
 from tests.conftest import ROOT, heed_interrupts, mlflow_statuses
 
 pytestmark = pytest.mark.train
 
-SECONDS = 10.0  # that stopping may take: 5, and as much for a machine that is busy with other things
+SECONDS = 10.0  # limit for stopping: 5, and as much for a busy machine
 TRAINING = [
     "--methods",
     "bicubic",
@@ -61,7 +62,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stop_in_training(output: Path, number: signal.Signals) -> str:
-    """Stop a run within its training; what is there then. Returns the command that goes on."""
+    """Stop a run within its training and check what it leaves. Returns the command that goes on."""
     with start(["-m", "benchmarks.run", *TRAINING, "--output", str(output)]) as process:
         assert process.stderr is not None
         assert any("train edsr" in text and ": 50/200" in text for text in process.stderr)
@@ -97,9 +98,10 @@ def test_a_terminated_training_goes_on_to_the_same_bits(undisturbed: Path, tmp_p
         process.communicate()
     assert process.returncode == 0
     assert int(first.partition("/200")[0].rpartition(" ")[2]) > done, "it goes on after the checkpoint"
-    ours, theirs = (read_result(trained(each) / "result.json") for each in (output, undisturbed))
-    assert ours["weights_digest"] == theirs["weights_digest"]
-    assert ours["history"] == theirs["history"]
+    resumed, whole = (read_result(trained(folder) / "result.json") for folder in (output, undisturbed))
+    assert isinstance(resumed, TrainingResult) and isinstance(whole, TrainingResult)
+    assert resumed.weights_digest == whole.weights_digest
+    assert resumed.history == whole.history
     assert not (trained(output) / "checkpoint.pt").exists()
 
 

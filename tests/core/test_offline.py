@@ -1,4 +1,4 @@
-"""Prepared once, everything runs without a network: real downloads from the user's package index, then none."""
+"""Offline mode: after real downloads from the user's package index, everything runs without a network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from benchmarks.core.offline import is_offline, need_network
 from tests.conftest import ROOT, Run
 
-# Ends the process where anything reaches for the network, whatever then catches errors.
+# Ends the process that reaches for the network, even if the error would be caught.
 GUARD = """
 import os, sys
 REACHING = {"socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"}
@@ -27,7 +27,7 @@ sys.addaudithook(guard)
 
 @pytest.fixture
 def guarded(tmp_path: Path) -> dict[str, str]:
-    """The environment of processes that die where they reach for the network."""
+    """Environment of processes that die when they reach for the network."""
     (tmp_path / "guard").mkdir()
     (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD)
     return {"PYTHONPATH": str(tmp_path / "guard")}
@@ -79,7 +79,9 @@ def test_the_variable(monkeypatch: pytest.MonkeyPatch, value: str, offline: bool
     monkeypatch.setenv("CINCGAN_OFFLINE", value)
     assert is_offline() == offline
     if offline:
-        with pytest.raises(UsageError, match=r"the thing is not here, and --offline \(or CINCGAN_OFFLINE\) forbids to fetch it"):
+        with pytest.raises(
+            UsageError, match=r"the thing is not here, and --offline \(or CINCGAN_OFFLINE\) forbids to download it"
+        ):
             need_network("the thing")
     else:
         need_network("the thing")
