@@ -1,4 +1,4 @@
-"""``python -m reports.build``: tables and verdicts from result files alone, the same bytes for the same results."""
+"""``python -m reports.build``: tables, verdicts and the page from result files alone; the same results give the same bytes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ examples:
   python -m reports.build --results runs --from-mlflow       the same tables out of the MLflow mirror of runs/
   python -m reports.build --from-mlflow http://tracking.example:5000 --output report
 
-Writes index.html, which opens from disk: verdicts, tables, figures, images to compare, the origin of every number; beside it
+Writes index.html, which opens from disk: tables, verdicts, figures, images to compare, the origin of every number; beside it
 tables as Markdown, LaTeX (tables.tex compiles as it is) and HTML, and tables.csv with the cells and MLflow runs of every number.
-Nothing is trained or scored, and torch is not needed.
+A paper is a file reports/papers/*.toml. Nothing is trained or scored, and torch is not needed.
 
 exit codes: 0 built, 1 something failed, 2 wrong use or nothing to build from
 """
@@ -39,10 +39,14 @@ PREAMBLE = r"""\documentclass{article}
 
 def make_parser() -> Parser:
     """The command line."""
-    parser = Parser("python -m reports.build", "Regenerate tables and verdicts from finished results.", EXAMPLES)
-    parser.add_argument("--results", type=named_path, default=Path("runs"), metavar="DIR", help="a run's folder (default: runs)")
-    parser.add_argument("--output", type=named_path, metavar="DIR", help="where to write (default: report in the results folder)")
-    parser.add_argument("--data-dir", type=named_path, metavar="DIR", help="your own images, where results are of them")
+    parser = Parser(
+        "python -m reports.build", "Build tables, verdicts on the claims of papers, and a page from finished results.", EXAMPLES
+    )
+    parser.add_argument("--results", type=named_path, default=Path("runs"), metavar="DIR", help="folder of a run (default: runs)")
+    parser.add_argument(
+        "--output", type=named_path, metavar="DIR", help="folder for the report (default: report in the results folder)"
+    )
+    parser.add_argument("--data-dir", type=named_path, metavar="DIR", help="folder of your own images, if results are of them")
     parser.add_argument(
         "--from-mlflow",
         nargs="?",
@@ -75,7 +79,7 @@ def _dispatch(options: argparse.Namespace) -> int:
 
 
 def _own_folder(results: Path) -> Path:
-    """The folder ``report`` in that of the results. Raises UsageError where a link leads out of it."""
+    """The folder ``report`` in the results folder. Raises UsageError if a link in it leads out of the results folder."""
     output = results / "report"
     for path in (output, *output.rglob("*")):
         if path.is_symlink() and not path.resolve().is_relative_to(results.resolve()):

@@ -18,10 +18,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "Draw one sample image from every method of a finished run, side by side, with its scores.",
         "example: python -m reports.comparison --image coffee-8-12 --figure comparison.png",
     )
-    parser.add_argument("--output", type=named_path, default=Path("runs"), metavar="DIR", help="the run's folder (default: runs)")
-    parser.add_argument("--data-dir", type=named_path, metavar="DIR", help="your own images, where results are of them")
-    parser.add_argument("--profile", default="demo", metavar="NAME", help="the run's profile (default: demo)")
-    parser.add_argument("--image", required=True, metavar="NAME", help="one of the images under runs/cells/evaluate-*/samples")
+    parser.add_argument(
+        "--output", type=named_path, default=Path("runs"), metavar="DIR", help="folder of the run (default: runs)"
+    )
+    parser.add_argument("--data-dir", type=named_path, metavar="DIR", help="folder of your own images, if results are of them")
+    parser.add_argument("--profile", default="demo", metavar="NAME", help="profile of the run (default: demo)")
+    parser.add_argument(
+        "--image", required=True, metavar="NAME", help="name of a sample image, as in runs/cells/evaluate-*/samples"
+    )
     parser.add_argument("--figure", type=named_path, required=True, metavar="FILE", help="PNG, SVG or PDF to write")
     return run_command(parser, arguments, _dispatch)
 
@@ -38,7 +42,9 @@ def _dispatch(options: argparse.Namespace) -> int:
     chapters = make_chapters(evidence, load_papers().values())
     chapter = next((chapter for chapter in chapters if chapter.study.profile in (options.profile, UNKNOWN)), None)
     if chapter is None:
-        raise UsageError(f"{options.output}: nothing finished of profile '{options.profile}': run python -m benchmarks.run --all")
+        raise UsageError(
+            f"{options.output}: no finished evaluation of profile '{options.profile}': run python -m benchmarks.run --all"
+        )
     samples, notes = load_samples(chapter.study)
     sample = next((sample for sample in samples if sample.name == options.image), None)
     if sample is None:

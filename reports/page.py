@@ -187,11 +187,13 @@ def _left_out(study: Study) -> Iterator[str]:
 
 def _scope(study: Study, paper: Paper) -> str:
     """Data and training that the verdicts are about, unless they are the paper's own."""
-    if (study.dataset, study.profile) == (paper.dataset, FULL):
+    others = [f"data ({paper.dataset})"] if study.dataset != paper.dataset else []
+    others += [f"training (profile {FULL})"] if study.profile != FULL else []
+    if not others:
         return ""
     return (
         f"The verdicts hold for {study.dataset} at the sizes and schedules of profile {study.profile}, under {paper.protocol}. "
-        f"They say nothing about the paper's own data ({paper.dataset}) and training (profile {FULL})."
+        f"They say nothing about the paper's own {' and '.join(others)}."
     )
 
 

@@ -23,10 +23,10 @@ from reports.tables import Table, make_tables, to_csv, to_json
 
 
 class Presentation:
-    """Tables, lines and the report of one run.
+    """Tables, calibrations and the report of one run.
 
     Args:
-        profile: names the tables, and says which protocols have columns.
+        profile: for the names of tables and the protocols that have columns.
         outcome: results and failures so far.
 
     Raises:
@@ -39,7 +39,7 @@ class Presentation:
         self._papers = tuple(load_papers().values())
 
     def update(self, cell: Cell) -> None:
-        """Rewrite the tables after an evaluation, and say what it tells about a paper's protocol."""
+        """Rewrite the tables after an evaluation, and print its calibrations of papers' protocols."""
         if cell.kind == "evaluate" and cell.id in self._outcome.results:
             self.write_tables()
             for line in self._calibrations([cell]):
@@ -69,7 +69,7 @@ class Presentation:
             say(f"no report ({reason}): results are safe; try python -m reports.build --results {self._root}")
 
     def show(self, *, as_json: bool) -> None:
-        """Print the tables and where everything is, or plain data."""
+        """Print tables, calibrations and paths of files, or plain data."""
         tables = self.write_tables()
         if as_json:
             failures = {cell_id: str(error) for cell_id, error in self._outcome.failures.items()}
@@ -117,7 +117,7 @@ class Presentation:
         return make_tables(dataset, self._profile.name, results, notes, self._profile.shown)
 
     def _note(self, cell: Cell) -> str:
-        """Why a row lacks scores."""
+        """The reason why a row lacks scores."""
         seed = "" if cell.seed is None else f"seed {cell.seed} "
         if cell.id in self._outcome.results:
             return f"{seed}diverged"

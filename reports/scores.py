@@ -1,4 +1,4 @@
-"""Scores of folders of images: per image, per method, and which methods can be told apart."""
+"""Scores of folders of images, as ``benchmarks.evaluate`` prints and writes them: by image, by method, and pairs of methods."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MethodScores:
-    """One method's results: by metric and image; the shift ``(dy, dx)`` by image where the protocol aligns."""
+    """Scores of one folder.
+
+    Attributes:
+        name: of the folder's method.
+        scores: a number for each metric and image.
+        shifts: ``(dy, dx)`` for each image, under a protocol that aligns.
+    """
 
     name: str
     scores: Mapping[str, Mapping[str, float]]
@@ -36,7 +42,13 @@ class MethodScores:
 
 @dataclass(frozen=True)
 class ScoreSheet:
-    """Methods under one protocol, on the same images; ``missing`` are metrics without weights, with the reason."""
+    """Methods under one protocol, on the same images.
+
+    Attributes:
+        protocol: of all scores.
+        methods: at least one.
+        missing: reason for each metric that lacks its weights.
+    """
 
     protocol: Protocol
     methods: tuple[MethodScores, ...]
@@ -44,20 +56,20 @@ class ScoreSheet:
 
     @property
     def metrics(self) -> list[str]:
-        """Those that were computed."""
+        """Names of the computed metrics."""
         return list(self.methods[0].scores)
 
     def comparisons(self) -> dict[str, list[Comparison]]:
-        """By metric, every pair of methods, image by image."""
+        """Comparisons of every pair of methods, image by image, for each metric."""
         images = self.methods[0].images
         return {
-            metric: compare({each.name: [each.scores[metric][image] for image in images] for each in self.methods})
+            metric: compare({method.name: [method.scores[metric][image] for image in images] for method in self.methods})
             for metric in self.metrics
         }
 
 
 def print_sheet(sheet: ScoreSheet) -> None:
-    """The tables for the terminal: images of one method, or methods and their comparison."""
+    """Print the images of one method, or several methods and their comparisons."""
     from rich.console import Console
 
     console = Console(width=max(Console().width, 110), highlight=False, markup=False, emoji=False)
@@ -71,7 +83,7 @@ def print_sheet(sheet: ScoreSheet) -> None:
 
 
 def _caption(sheet: ScoreSheet) -> str:
-    """What the numbers are."""
+    """Protocol, images, intervals and tests."""
     lines = [
         f"protocol {sheet.protocol.name} v{sheet.protocol.version}: {sheet.protocol.title}",
         f"{len(sheet.methods[0].images)} images; mean and its 95 % bootstrap interval",
@@ -129,22 +141,23 @@ def _comparison_table(sheet: ScoreSheet) -> RichTable:
     table = _table("difference")
     for title in ("metric", "mean", "interval", "p", "verdict"):
         table.add_column(title, justify="left" if title in ("metric", "verdict") else "right")
-    for metric, found in sheet.comparisons().items():
+    for metric, comparisons in sheet.comparisons().items():
         digits = get_metric(metric).digits + 1
-        for each in found:
-            numbers = (*interval(each.difference, digits, "+"), p_value(each.p))
-            table.add_row(f"{each.first} - {each.second}", get_metric(metric).label, *numbers, _verdict(metric, each))
+        for pair in comparisons:
+            numbers = (*interval(pair.difference, digits, "+"), p_value(pair.p))
+            table.add_row(f"{pair.first} - {pair.second}", get_metric(metric).label, *numbers, _verdict(metric, pair))
     return table
 
 
-def _verdict(metric: str, found: Comparison) -> str:
-    if not found.distinguishable:
+def _verdict(metric: str, pair: Comparison) -> str:
+    if not pair.distinguishable:
         return "not distinguishable"
-    return f"{found.first if (found.difference.mean > 0) == get_metric(metric).higher_is_better else found.second} is better"
+    is_first = (pair.difference.mean > 0) == get_metric(metric).higher_is_better
+    return f"{pair.first if is_first else pair.second} is better"
 
 
 def to_csv(sheet: ScoreSheet) -> str:
-    """One line per method, image and metric, at full precision."""
+    """A line for each method, metric and image, at full precision."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["method", "image", "protocol", "version", "metric", "value", "dy", "dx"])
@@ -157,15 +170,15 @@ def to_csv(sheet: ScoreSheet) -> str:
 
 
 def to_json(sheet: ScoreSheet) -> str:
-    """Everything as JSON; infinite numbers as strings, what has no mean (infinities of both signs) as null."""
+    """All scores and comparisons as JSON; infinite numbers as texts, undefined means (of infinities of both signs) as null."""
     return as_json(
         {
             "protocol": {"name": sheet.protocol.name, "version": sheet.protocol.version},
             "methods": [_plain_method(method) for method in sheet.methods],
             "comparisons": [
-                {"metric": metric, **_plain(asdict(each)), "verdict": _verdict(metric, each)}
-                for metric, found in sheet.comparisons().items()
-                for each in found
+                {"metric": metric, **_plain(asdict(pair)), "verdict": _verdict(metric, pair)}
+                for metric, comparisons in sheet.comparisons().items()
+                for pair in comparisons
             ],
             "missing": sheet.missing,
         }

@@ -129,7 +129,8 @@ def test_the_page_has_a_part_for_each_paper_and_the_studys_tables_once(both: Pat
     assert 'href="https://example.org/perceptual"' in text and "Doe &amp; Roe: A study of &lt;perceptual&gt; distances_2" in text
     links = re.findall(r'<a href="#study-1-paper-(\w+)">', text)
     assert sorted(links) == ["cincgan", "cincgan", "perceptual", "perceptual"], "beside the verdicts, and among the parts"
-    assert text.count("The verdicts hold for demo-photos") == 2
+    scopes = re.findall(r"paper&#39;s own ([^<]*)<", text)
+    assert scopes == ["data (div2k-track2) and training (profile paper).", "training (profile paper)."]
 
 
 def test_latex_and_html_tables_have_both_papers(both: Path) -> None:
