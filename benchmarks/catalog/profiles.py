@@ -137,6 +137,7 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
     for change in changes:
         _apply(data, change)
         where = f"profile '{name}' with --set {' --set '.join(changes)}"
+    _check_tables(data, where)
     degradation = _degradation(data.pop("degradation", None), data.pop("degradations"), where)
     sections = data.pop("stages")
     profile = build(Fields, data, where)
@@ -191,13 +192,18 @@ def _merged(name: str) -> dict[str, Any]:
         for tables in _tables(part):
             _merge(data, tables)
     degradations, stages = data.setdefault("degradations", {}), data.setdefault("stages", {})
-    if not isinstance(degradations, dict) or not isinstance(stages, dict):
-        raise UsageError(f"profile '{name}': degradations and stages: a table for each degradation and stage is needed")
+    _check_tables(data, f"profile '{name}'")
     for degradation, entry in DEGRADATIONS.items():
         degradations[degradation] = with_defaults(resolve(entry.target), degradations.get(degradation, {}))
     for stage, settings in stages.items():
         stages[stage] = with_defaults(resolve(get_stage(stage).settings), settings)
     return data
+
+
+def _check_tables(data: Mapping[str, Any], where: str) -> None:
+    """Raise UsageError if settings of degradations or stages are no tables."""
+    if not all(isinstance(data[key], dict) for key in ("degradations", "stages")):
+        raise UsageError(f"{where}: degradations and stages: a table for each degradation and stage is needed")
 
 
 def _chain(name: str) -> list[str]:

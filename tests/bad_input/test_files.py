@@ -1,16 +1,18 @@
-"""Cards, variants, papers and profiles in TOML; what is written to; the environment."""
+"""Broken cards, variants, papers and profiles; outputs that cannot be written; odd environments."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from benchmarks.catalog.methods import variants_of
+from benchmarks.catalog import methods, profiles
 from benchmarks.core.errors import UsageError, not_installed, one_line
 from benchmarks.data import cards
 from benchmarks.data.acquisition import weights
@@ -19,7 +21,7 @@ from tests.conftest import ROOT
 from tests.helpers.doors import Refused, check_line, process, refused, snapshot  # noqa: F401 - a fixture
 
 BROKEN: dict[str, tuple[str | bytes | None, str]] = {
-    "empty": ("", "missing|unknown kind"),
+    "empty": ("", "missing|unknown kind|a name, or a list of names"),
     "no TOML": ("= 1", "not valid TOML"),
     "no utf-8": (b"\xff\xfe", "not valid TOML"),
     "nul": ("\x00", "not valid TOML"),
@@ -32,55 +34,71 @@ BROKEN: dict[str, tuple[str | bytes | None, str]] = {
 }
 
 
-@pytest.fixture(name="place", params=["data set", "weights", "paper", "variants", "profile"])
-def doors(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Callable[[], object]]:
-    """A copy of one kind of TOML file, and what reads it."""
-    kind: str = request.param
+@dataclass(frozen=True)
+class Place:
+    """A copy of a TOML file of the project, and the function that reads it."""
+
+    path: Path
+    read: Callable[[], object]
+
+
+@pytest.fixture(name="place", params=["data set", "weights", "paper", "variants", "profile", "settings of a method"])
+def copied_file(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     shutil.copytree(ROOT / "datasets", tmp_path / "datasets")
     shutil.copytree(ROOT / "reports" / "papers", tmp_path / "papers")
-    shutil.copytree(ROOT / "benchmarks" / "profiles", tmp_path / "profiles")
+    shutil.copytree(profiles.FOLDER, tmp_path / "profiles")
     shutil.copytree(ROOT / "cincgan", tmp_path / "cincgan")
-    for module in ("cards", "weights"):
-        monkeypatch.setattr(f"benchmarks.data.{module}.CARDS", tmp_path / "datasets")
-    monkeypatch.setattr("reports.paper.FOLDER", tmp_path / "papers")
-    monkeypatch.setattr("benchmarks.catalog.profile.FOLDER", tmp_path / "profiles")
-    monkeypatch.setattr("benchmarks.catalog.registry.ROOT", tmp_path)
-    from benchmarks.catalog.profiles import load_profile
-
-    variants_of.cache_clear()
-    request.addfinalizer(variants_of.cache_clear)
-    found: dict[str, tuple[str, Callable[[], object]]] = {
-        "data set": ("datasets/demo-photos.toml", lambda: cards.load_dataset_card("demo-photos")),
-        "weights": ("datasets/weights/vgg19.toml", lambda: weights.load_weight_card("vgg19")),
-        "paper": ("papers/cincgan.toml", paper.load_papers),
-        "variants": ("cincgan/ablation.toml", lambda: variants_of("cincgan")),
-        "profile": ("profiles/smoke.toml", lambda: load_profile("smoke")),
+    monkeypatch.setattr(cards, "CARDS", tmp_path / "datasets")
+    monkeypatch.setattr(weights, "CARDS", tmp_path / "datasets")
+    monkeypatch.setattr(paper, "FOLDER", tmp_path / "papers")
+    monkeypatch.setattr(profiles, "FOLDER", tmp_path / "profiles")
+    monkeypatch.setattr(methods, "files", lambda package: tmp_path / "cincgan" if package == "cincgan" else files(package))
+    places = {
+        "data set": Place(tmp_path / "datasets" / "demo-photos.toml", lambda: cards.load_dataset_card("demo-photos")),
+        "weights": Place(tmp_path / "datasets" / "weights" / "vgg19.toml", lambda: weights.load_weight_card("vgg19")),
+        "paper": Place(tmp_path / "papers" / "cincgan.toml", paper.load_papers),
+        "variants": Place(tmp_path / "cincgan" / "ablation.toml", lambda: methods.variants_of("cincgan")),
+        "profile": Place(tmp_path / "profiles" / "smoke.toml", lambda: profiles.load_profile("smoke")),
+        "settings of a method": Place(tmp_path / "cincgan" / "profiles.toml", lambda: profiles.load_profile("smoke")),
     }
-    name, read = found[kind]
-    return tmp_path / name, read
+    forget()
+    yield places[request.param]
+    forget()
+
+
+def forget() -> None:
+    """Clear the caches of parsed files."""
+    methods.variants_of.cache_clear()
+    profiles._merged.cache_clear()
+
+
+SAID_ELSEWHERE = {  # by file and kind of damage: the message, where it is another one
+    ("ablation.toml", "unknown key"): "nonsense",
+    ("profiles.toml", "unknown key"): "unknown profile 'nonsense'",
+}
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_toml_files(kind: str, place: tuple[Path, Callable[[], object]]) -> None:
-    path, read = place
+def test_toml_files(kind: str, place: Place) -> None:
     content, message = BROKEN[kind]
-    if path.stem == "ablation" and kind == "empty":
-        pytest.skip("no variants are no mistake")
-    sound = path.read_text()
-    read()
-    variants_of.cache_clear()
+    message = SAID_ELSEWHERE.get((place.path.name, kind), message)
+    if kind == "empty" and place.path.name in ("ablation.toml", "profiles.toml"):
+        pytest.skip("no variants, and no settings of a method that nobody runs, are no mistake")
+    sound = place.path.read_text()
+    place.read()
+    forget()
     if content is None:
-        path.unlink()
-        path.mkdir()
+        place.path.unlink()
+        place.path.mkdir()
     else:
-        path.write_bytes(content if isinstance(content, bytes) else content.replace("{}", sound).encode())
+        place.path.write_bytes(content if isinstance(content, bytes) else content.replace("{}", sound).encode())
+    if place.path.name == "profiles.toml" and content is None:
+        return  # a folder of that name is no file of settings
     with pytest.raises(UsageError) as caught:
-        read()
+        place.read()
     line = check_line(f"error: {one_line(str(caught.value))}")
-    if path.stem == "ablation" and kind == "unknown key":
-        message = "nonsense"
     assert any(part in line for part in message.split("|")), line
-    assert str(path) in line or "profile 'smoke'" in line
+    assert str(place.path) in line or "profile 'smoke'" in line
 
 
 CONTRADICTIONS: list[tuple[str, str, str, str]] = [

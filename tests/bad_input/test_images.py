@@ -122,11 +122,11 @@ def refused_run(folders: Path) -> str:
     """Of ``run``, which makes its folder and fills its cache before it decodes, but must leave the images and no result."""
     from benchmarks.catalog.profiles import load_profile
     from benchmarks.core.errors import UsageError
-    from benchmarks.data.kinds.user_folder import _files
+    from benchmarks.data.kinds.user_folder import _sources
     from benchmarks.planning.inputs import check_inputs
     from benchmarks.planning.plan import make_plan
 
-    _files.cache_clear()
+    _sources.cache_clear()
     before = snapshot(folders / "sr")
     with pytest.raises(UsageError) as caught:
         check_inputs(make_plan(load_profile("smoke"), ["bicubic"], ["folder"], data_dir=folders / "sr"))

@@ -50,7 +50,7 @@ WRONG: dict[tuple[str, ...], tuple[Any, ...]] = {
     ("data",): (None, [], {}),
     ("data", "digest"): (None, 1, []),
     ("data", "scale"): (None, 0, -4, "4", 10**400, 1e300),
-    ("data", "parameters"): ([], {"seed": "x"}),
+    ("data", "parameters"): ([], {"seed": ["x"]}, {"seed": {}}, {"seed": None}, {"x" * 300: 1}),
     ("data", "directory"): (1, []),
     ("seconds",): (None, "x", -1, [], 10**400),
     ("finished_at",): (None, 1, []),
@@ -69,6 +69,7 @@ WRONG: dict[tuple[str, ...], tuple[Any, ...]] = {
     ("history",): ("x", [1], [{}], [{"step": "inf"}], [{"step": -1}]),
     ("weights_digest",): (1, []),
 }
+OF_TRAININGS = {("history",), ("weights_digest",)}
 CASES = [(path, value) for path, values in WRONG.items() for value in values]
 
 
@@ -81,7 +82,7 @@ def write(root: Path, *documents: Any) -> Path:
 
 
 def changed(path: tuple[str, ...], value: Any) -> Any:
-    document = copy.deepcopy(RESULTS[0])
+    document = copy.deepcopy(RESULTS[-1] if path in OF_TRAININGS else RESULTS[0])
     *before, last = path
     section = document
     for key in before:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import save
+from safetensors.numpy import save as save_arrays
 from torch import Tensor, nn
 
 from benchmarks import prepare
@@ -33,7 +33,7 @@ from benchmarks.training.stage import Stage
 from tests.fuzz.documents import training
 from tests.helpers.doors import check_line, snapshot
 
-SOUND = bytes(save({"sr/weight": np.ones((4, 4), np.float32)}))
+SOUND = bytes(save_arrays({"sr/weight": np.ones((4, 4), np.float32)}))
 
 
 def header(text: bytes) -> bytes:
@@ -94,7 +94,7 @@ def test_broken_weights(kind: str, tmp_path: Path) -> None:
     ("make", "message"),
     [
         (lambda folder: stage_folder(folder, None), "no weights.safetensors here"),
-        (lambda folder: stage_folder(folder, SOUND, "0" * 64), "not the weights that result.json names"),
+        (lambda folder: stage_folder(folder, SOUND, "0" * 64), "not the weights of result.json"),
         (lambda folder: stage_folder(folder, SOUND, settings={}), "missing required field"),
         (lambda folder: stage_folder(folder, SOUND, settings={"x": 1}), "unknown key 'x'"),
         (lambda folder: stage_folder(folder, SOUND, data={"digest": "d", "scale": 0}), "corrupt result file"),
@@ -159,24 +159,24 @@ class Tiny(Stage):
         return torch.zeros(1), torch.zeros(1)
 
 
-def restore(content: bytes, path: Path) -> list[Tensor | int]:
-    """All that a checkpoint decides: weights, random states, the step."""
+def restored_state(content: bytes, path: Path) -> list[Tensor | int]:
+    """Weights, random states and step after restoring a checkpoint."""
     path.write_bytes(content)
     stage, generator = Tiny(), torch.Generator()
-    progress = restore(stage, {}, generator, path)
+    progress = restore(path, stage, {}, generator)
     return [*stage.networks["sr"].state_dict().values(), generator.get_state(), torch.get_rng_state(), progress.step]
 
 
 @pytest.fixture(name="checkpoint")
 def saved_checkpoint(tmp_path: Path) -> bytes:
-    save(Tiny(), {}, torch.Generator(), Progress(3), tmp_path / "checkpoint.pt")
+    save(tmp_path / "checkpoint.pt", Tiny(), {}, torch.Generator(), Progress(3))
     return (tmp_path / "checkpoint.pt").read_bytes()
 
 
 def test_checkpoints_cut_off_anywhere_and_with_any_byte_changed(checkpoint: bytes, tmp_path: Path) -> None:
     path, choose = tmp_path / "checkpoint.pt", random.Random(0)  # noqa: S311
     state = torch.get_rng_state()
-    undamaged = restore(checkpoint, path)
+    undamaged = restored_state(checkpoint, path)
     damaged = [checkpoint[: choose.randrange(len(checkpoint))] for _ in range(25)]
     for _ in range(120):
         place = choose.randrange(len(checkpoint))
@@ -184,7 +184,7 @@ def test_checkpoints_cut_off_anywhere_and_with_any_byte_changed(checkpoint: byte
     refusals = 0
     for content in damaged:
         try:
-            restored = restore(content, path)
+            restored = restored_state(content, path)
         except UsageError as error:
             refusals += 1
             assert "delete it to train this cell from the start" in tell(error)
@@ -197,7 +197,7 @@ def test_checkpoints_cut_off_anywhere_and_with_any_byte_changed(checkpoint: byte
 def test_a_checkpoint_that_would_run_a_command_does_not(tmp_path: Path) -> None:
     torch.save({"networks": Runs(tmp_path / "ran")}, tmp_path / "checkpoint.pt")
     with pytest.raises(UsageError, match="corrupt checkpoint") as caught:
-        restore(Tiny(), {}, torch.Generator(), tmp_path / "checkpoint.pt")
+        restore(tmp_path / "checkpoint.pt", Tiny(), {}, torch.Generator())
     tell(caught.value)
     assert not (tmp_path / "ran").exists()
 

@@ -1,11 +1,10 @@
-"""What takes files and texts of others, as functions of bytes that raise nothing but errors of this project.
+"""Parsers of foreign files and texts, as functions of bytes that raise nothing but errors of this project.
 
 ``test_targets.py`` gives them seeded examples, ``python -m tests.fuzz.run`` gives them to a fuzzer.
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import io
 import json
@@ -25,9 +24,10 @@ from PIL import Image
 from baselines.rrdbnet.ncnn import read_convolutions, read_graph
 from benchmarks.catalog.dataset_kinds import KINDS
 from benchmarks.catalog.methods import Variant
-from benchmarks.catalog.profiles import FOLDER, Profile, load_profile
+from benchmarks.catalog.profiles import FOLDER, Fields, _merged, load_profile
 from benchmarks.core.errors import BenchmarkError
-from benchmarks.core.paths import CARDS
+from benchmarks.core.lazy import resolve
+from benchmarks.core.paths import CARDS, ROOT
 from benchmarks.core.strict import build, parse_toml
 from benchmarks.data.acquisition import package_index
 from benchmarks.data.acquisition.inspection import Inspection, Limits
@@ -44,6 +44,8 @@ from tests.fuzz.mutation import mutate
 
 ALLOWED = (BenchmarkError, package_index.NotObtained)
 
+CARDS_BY_KIND: dict[str, type[Any]] = {name: resolve(entry.target) for name, entry in KINDS.items()}
+
 Target = Callable[[bytes, Path], None]
 
 
@@ -53,7 +55,7 @@ def toml_text(data: bytes, folder: Path) -> None:
         parsed = parse_toml(data.decode("utf-8", "surrogateescape"))
     except ValueError:
         return
-    for kind in (Profile, WeightCard, Variant, Paper, *KINDS.values()):
+    for kind in (Fields, WeightCard, Variant, Paper, *CARDS_BY_KIND.values()):
         _forgive(lambda kind=kind: build(kind, parsed, "file"))
 
 
@@ -65,23 +67,31 @@ def toml_mutated(data: bytes, folder: Path) -> None:
 
 @cache
 def _documents() -> tuple[tuple[type[Any], Any], ...]:
-    root = FOLDER.parents[1]
     cards = [parse_toml((CARDS / f"{name}.toml").read_text()) for name in ("demo-photos", "div2k-track2", "folder")]
-    variants = parse_toml((root / "cincgan" / "ablation.toml").read_text())
+    variants = parse_toml((ROOT / "cincgan" / "ablation.toml").read_text())
+    profile = {key: value for key, value in _merged("smoke").items() if key not in ("degradation", "degradations", "stages")}
     return (
-        (Profile, parse_toml((FOLDER / "smoke.toml").read_text())),
-        *((KINDS[card["kind"]], card) for card in cards),
+        (Fields, profile),
+        *((CARDS_BY_KIND[card["kind"]], card) for card in cards),
         (WeightCard, parse_toml((CARDS / "weights" / "lpips-alex.toml").read_text())),
         (Variant, next(iter(variants.values()))),
-        (Paper, parse_toml((root / "reports" / "papers" / "cincgan.toml").read_text())),
+        (Paper, parse_toml((ROOT / "reports" / "papers" / "cincgan.toml").read_text())),
     )
+
+
+def profile_mutated(data: bytes, folder: Path) -> None:
+    """A profile with something wrong, its degradations and the settings of its stages included."""
+    with patch("benchmarks.catalog.profiles._merged", lambda name: mutate(_merged("smoke"), data)):
+        load_profile("smoke")
 
 
 def setting(data: bytes, folder: Path) -> None:
     """``--set`` with any text, beginning with a key that there is or not."""
-    keys = ("", "tile=", "seeds=", "metrics=", "stages.*.training.steps=", "stages.edsr.training.learning_rate=", "track2_like.")
-    with patch("benchmarks.catalog.profile.read_toml", lambda path: copy.deepcopy(_documents()[0][1])):  # parsed once
-        load_profile("smoke", [keys[data[0] % len(keys)] + data[1:].decode("utf-8", "surrogateescape")] if data else [])
+    keys = (
+        *("", "tile=", "seeds=", "metrics=", "stages.*.training.steps=", "stages.edsr.training.learning_rate="),
+        *("degradations.track2-like.", "degradation="),
+    )
+    load_profile("smoke", [keys[data[0] % len(keys)] + data[1:].decode("utf-8", "surrogateescape")] if data else [])
 
 
 def result_text(data: bytes, folder: Path) -> None:
@@ -102,9 +112,9 @@ def result_mutated(data: bytes, folder: Path) -> None:
     for place, document in enumerate(RESULTS):
         changed = mutate(document, data[1:]) if data and data[0] % len(RESULTS) == place else document
         evidence.append(Evidence(read_result(_file(folder, "result.json", json.dumps(changed).encode())), None, ""))
-    for each in evidence:
-        with suppress(ValueError):  # as it says of what is no result
-            make_entry(each.result)
+    for item in evidence:
+        with suppress(ValueError):  # refused as no result
+            make_entry(item.result)
     origins(evidence)
     with patch("benchmarks.scoring.statistics.RESAMPLES", 20):  # the statistics have their own tests
         for chapter in make_chapters(evidence, load_papers().values()):
@@ -210,7 +220,7 @@ def _forgive(call: Callable[[], object]) -> None:
 TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
-        *(toml_text, toml_mutated, setting, result_text, result_mutated, reference_text, reference_mutated),
+        *(toml_text, toml_mutated, profile_mutated, setting, result_text, result_mutated, reference_text, reference_mutated),
         *(archive, member, ncnn, arrays, image, names, weights),
     )
 }
@@ -249,7 +259,15 @@ def seeds(name: str) -> list[bytes]:
     layers = {"Conv_0": {"kernel": np.ones((1, 1, 1, 1), np.float32), "bias": np.ones(1, np.float32)}}
     found: dict[str, Callable[[], list[bytes]]] = {
         "toml_text": lambda: [(FOLDER / "smoke.toml").read_bytes(), *(path.read_bytes() for path in CARDS.glob("*.toml"))],
-        "setting": lambda: [b"\x01 4", b"\x02[1, 2]", b"\x03['psnr']", b"\x041e3", b"\x06seed=3", b"\x00stages.*=1"],
+        "setting": lambda: [
+            b"\x01 4",
+            b"\x02[1, 2]",
+            b"\x03['psnr']",
+            b"\x041e3",
+            b"\x06seed=3",
+            b"\x07bicubic",
+            b"\x00stages.*=1",
+        ],
         "result_text": lambda: [json.dumps(document).encode() for document in RESULTS],
         "reference_text": lambda: [json.dumps(_reference()).encode()],
         "archive": _archives,

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from tests.fuzz.targets import ALLOWED, TARGETS, seeds
 
-SLOW = ("result_mutated", "reference_mutated", "toml_mutated", "setting", "names", "toml_text", "reference_text")
+SLOW = (
+    "result_mutated",
+    "profile_mutated",
+    "reference_mutated",
+    "toml_mutated",
+    "setting",
+    "names",
+    "toml_text",
+    "reference_text",
+)
 FOUND: list[tuple[str, bytes]] = [
     # Pillow: TypeError "Missing dimensions" of a TIFF without its sizes
     ("image", b"II*\x00\x08\x00\x00\x00\x01\x00\x06\x01\x03\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00"),
