@@ -202,7 +202,7 @@ def _merged(name: str) -> dict[str, Any]:
 
 def _check_tables(data: Mapping[str, Any], where: str) -> None:
     """Raise UsageError if settings of degradations or stages are no tables."""
-    if not all(isinstance(data[key], dict) for key in ("degradations", "stages")):
+    if not all(isinstance(data.get(key), dict) for key in ("degradations", "stages")):
         raise UsageError(f"{where}: degradations and stages: a table for each degradation and stage is needed")
 
 
