@@ -1,4 +1,4 @@
-"""BM3D+EDSR: noise found and removed, kept on disk without ever being trusted blindly."""
+"""BM3D, then EDSR: noise levels, denoising, and a cache on disk that survives damage."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """One entry for every time that BM3D runs."""
+    """Calls of BM3D, an entry each."""
     calls: list[Any] = []
     real = bm3d_edsr._run
     monkeypatch.setattr(bm3d_edsr, "_run", lambda *arguments: calls.append(arguments) or real(*arguments))  # type: ignore[func-returns-value]
@@ -40,7 +40,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def scene(height: int = 40, width: int = 48) -> Pixels:
-    """Slopes, edges and stripes in colour."""
+    """Image of slopes, edges and stripes in colour."""
     y, x = np.mgrid[:height, :width]
     stripes = 0.15 * (np.sin(x * 1.1) > 0) * (y > height / 2)
     disc = 0.35 * ((y - height / 3) ** 2 + (x - width / 3) ** 2 < (height / 4) ** 2)
@@ -49,7 +49,7 @@ def scene(height: int = 40, width: int = 48) -> Pixels:
 
 
 def noisy(clean: Pixels, sigma: float | NDArray[np.floating], seed: int = 0) -> Pixels:
-    """With Gaussian noise of ``sigma`` of 255, everywhere or pixel by pixel, clipped and rounded to 8 bits."""
+    """Image with Gaussian noise of standard deviation ``sigma`` / 255, clipped and rounded to 8 bits."""
     noise = np.random.default_rng(seed).normal(size=clean.shape) * sigma / 255
     return (np.round(np.clip(clean + noise, 0, 1) * 255) / 255).astype(np.float32)
 
@@ -68,17 +68,17 @@ def test_less_noise_than_any_gaussian_filter_leaves(sigma: float) -> None:
 
 @pytest.mark.parametrize("sigma", [3, 6, 13, 25])
 def test_the_noise_is_found_within_a_tenth(sigma: float) -> None:
-    found = [noise_level(noisy(scene(), sigma, seed)) * 255 for seed in range(5)]
-    assert np.mean(found) == pytest.approx(sigma, rel=0.1)
+    levels = [noise_level(noisy(scene(), sigma, seed)) * 255 for seed in range(5)]
+    assert np.mean(levels) == pytest.approx(sigma, rel=0.1)
 
 
 def test_signal_dependent_noise_is_found_as_its_mean() -> None:
     """48x48, 12 of 255 in black to 14 in white."""
     clean = scene(48, 48)
     sigma = np.sqrt(12**2 + 8**2 * clean)
-    found = [noise_level(noisy(clean, sigma, seed)) * 255 for seed in range(5)]
-    assert found == pytest.approx([sigma.mean()] * 5, rel=0.15)
-    assert np.mean(found) == pytest.approx(sigma.mean(), rel=0.05)
+    levels = [noise_level(noisy(clean, sigma, seed)) * 255 for seed in range(5)]
+    assert levels == pytest.approx([sigma.mean()] * 5, rel=0.15)
+    assert np.mean(levels) == pytest.approx(sigma.mean(), rel=0.05)
 
 
 def test_of_noise_that_is_not_white_too_little_is_found() -> None:
@@ -105,16 +105,16 @@ def test_an_image_without_noise_is_left_alone(value: float, runs: list[Any]) -> 
 def test_grey_images_are_denoised_and_stay_grey() -> None:
     clean = np.repeat(scene()[..., 1:2], 3, axis=2)
     grey = np.repeat(noisy(clean, 13)[..., :1], 3, axis=2)
-    found = denoise(grey)
-    assert psnr(found, clean) > psnr(grey, clean) + 3
-    np.testing.assert_allclose(found, np.repeat(found[..., :1], 3, axis=2), atol=1e-6)
+    denoised = denoise(grey)
+    assert psnr(denoised, clean) > psnr(grey, clean) + 3
+    np.testing.assert_allclose(denoised, np.repeat(denoised[..., :1], 3, axis=2), atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(SMALLEST_SIDE, SMALLEST_SIDE), (17, 41), (50, 16)])
 def test_any_size_from_the_smallest_on(shape: tuple[int, int]) -> None:
-    found = denoise(noisy(scene(*shape), 13))
-    assert found.shape == (*shape, 3) and found.dtype == np.float32
-    assert 0 <= found.min() < found.max() <= 1
+    denoised = denoise(noisy(scene(*shape), 13))
+    assert denoised.shape == (*shape, 3) and denoised.dtype == np.float32
+    assert 0 <= denoised.min() < denoised.max() <= 1
 
 
 def test_too_small_an_image_is_refused_before_the_library_crashes(runs: list[Any]) -> None:
@@ -191,7 +191,7 @@ def test_a_machine_that_bm3d_has_no_binary_for_gets_one_clear_line(monkeypatch: 
 
 
 class Enlarge:
-    """In EDSR's place."""
+    """Stand-in for EDSR: nearest-neighbour enlargement."""
 
     def __call__(self, lr: torch.Tensor) -> torch.Tensor:
         return interpolate(lr, scale_factor=4)
@@ -203,8 +203,8 @@ def test_the_method_enlarges_what_bm3d_left() -> None:
     before = lr.clone()
     sr = BM3DEDSR(Enlarge())(lr)  # type: ignore[arg-type]
     assert (sr.shape, sr.dtype) == ((2, 3, 160, 192), torch.float32)
-    for image, found in zip(images, sr, strict=True):
-        np.testing.assert_array_equal(found.permute(1, 2, 0).numpy()[::4, ::4], denoise(image))
+    for image, enlarged in zip(images, sr, strict=True):
+        np.testing.assert_array_equal(enlarged.permute(1, 2, 0).numpy()[::4, ::4], denoise(image))
     assert torch.equal(lr, before)
 
 

@@ -1,4 +1,4 @@
-"""ncnn models and the released networks: files written here, a direct interpreter of the graph, ncnn's own output."""
+"""ncnn models and the released networks: against files written here, a direct interpreter of the graph, and ncnn itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from benchmarks.training.networks.basicsr import rrdb_network
 
 FLOAT16_TAG = b"\x47\x6b\x30\x01"
 METHODS = [RealSR, RealESRGAN]
-PUBLISHED_PARAMETERS = 16_697_987  # of the RRDB network x4 with 23 blocks
+PUBLISHED_PARAMETERS = 16_697_987  # RRDBNet x4 with 23 blocks
 
 
 @dataclass
@@ -353,7 +353,7 @@ def waves() -> Tensor:
 
 @dataclass(frozen=True)
 class Golden:
-    """What ncnn 1.0.20261020 gives on ``waves()``, in float32 on a CPU, in RGB."""
+    """Output of ncnn 1.0.20261020 for ``waves()``, in float32 on a CPU, in RGB."""
 
     means: list[float]
     std: float

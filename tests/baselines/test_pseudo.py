@@ -1,4 +1,4 @@
-"""Pseudo-supervision: its step against one written by hand, and who learns from what."""
+"""Pseudo-supervision: its step against a step written by hand, and the networks that each loss trains."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def stage(**changes: Any) -> PseudoStage:
         input_noise=0.0,
         **changes,
     )
-    made, _ = make_stage(PseudoStage, plain, DATA, NEEDS, seed=3)
-    assert isinstance(made, PseudoStage)
-    return made
+    fresh, _ = make_stage(PseudoStage, plain, DATA, NEEDS, seed=3)
+    assert isinstance(fresh, PseudoStage)
+    return fresh
 
 
 def test_a_step_is_both_discriminators_then_the_generators_then_sr_on_pseudo_pairs() -> None:
@@ -52,11 +52,11 @@ def test_a_step_is_both_discriminators_then_the_generators_then_sr_on_pseudo_pai
     assert_same_steps(before, ours, nets)
 
 
-def test_what_sr_learns_does_not_reach_the_correction_network() -> None:
+def test_gradients_of_sr_do_not_reach_the_generators() -> None:
     slow, fast = stage(sr_learning_rate=1e-5), stage(sr_learning_rate=1e-2)
-    for made in (slow, fast):
-        made.step(0)
-        made.step(1)
+    for twin in (slow, fast):
+        twin.step(0)
+        twin.step(1)
     a, b = weights(slow.networks), weights(fast.networks)
     assert torch.equal(a["g_xy"], b["g_xy"])
     assert torch.equal(a["g_yx"], b["g_yx"])
@@ -64,11 +64,13 @@ def test_what_sr_learns_does_not_reach_the_correction_network() -> None:
 
 
 def test_the_method_cleans_and_then_enlarges() -> None:
-    made = stage()
-    made.step(0)
-    saved = TrainedStage(made.settings, {name: network.state_dict() for name, network in made.networks.items()}, 4)
+    trained_stage = stage()
+    trained_stage.step(0)
+    saved = TrainedStage(
+        trained_stage.settings, {name: network.state_dict() for name, network in trained_stage.networks.items()}, 4
+    )
     method = PseudoSupervision.from_stages({**NEEDS, "pseudo-supervision": saved}, 4)
     lr = torch.rand(1, 3, 20, 24)
     sr = method(lr)
     assert sr.shape == (1, 3, 80, 96)
-    assert torch.equal(sr, made.networks["sr"].eval()(made.networks["g_xy"].eval()(lr)).detach())
+    assert torch.equal(sr, trained_stage.networks["sr"].eval()(trained_stage.networks["g_xy"].eval()(lr)).detach())

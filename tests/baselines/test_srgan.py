@@ -1,4 +1,4 @@
-"""SRGAN: published sizes, its step against one written by hand, its perceptual loss against torchvision's VGG16."""
+"""SRGAN: published sizes, its step against a step written by hand, fine-tuning, and settings of the perceptual loss."""
 
 from __future__ import annotations
 
@@ -10,25 +10,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss
-from torchvision.models import VGG16_Weights
-from torchvision.models.vgg import cfgs, make_layers
-from torchvision.transforms.functional import normalize
 
-from baselines.fsrcnn.network import FSRCNNNetwork
-from baselines.fsrcnn.settings import FSRCNNSettings
 from baselines.srgan.method import SRGAN
 from baselines.srgan.paired_stage import PairedSRGANStage
 from baselines.srgan.stage import SRGANStage
 from benchmarks.api.method import TrainedStage
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import UsageError
-from benchmarks.data.acquisition.weights import fetch, load_weight_card
 from benchmarks.planning.plan import make_plan
-from benchmarks.scoring.trunks import read_arrays
 from benchmarks.training.loop import train
 from benchmarks.training.networks.basicsr import msrresnet, vgg_discriminator
-from benchmarks.training.networks.vgg import VGGFeatures
-from benchmarks.training.networks.vgg_layers import VGG_LAYERS
 from benchmarks.training.stage import Stage, make_stage
 from tests.helpers.stages import DATA, PROFILE, trained
 from tests.helpers.steps import assert_same_steps, update, weights
@@ -50,25 +41,8 @@ def test_the_loss_weights_are_basicsrs_in_every_profile(name: str) -> None:
     assert srgan.pixel_steps < srgan.training.steps
 
 
-def test_fsrcnn_has_the_published_number_of_filter_weights() -> None:
-    """FSRCNN(56, 12, 4): 12,464, table 1 of Dong et al., ECCV 2016, which leaves out biases and PReLU slopes."""
-    network = FSRCNNNetwork(FSRCNNSettings(PROFILE.stages["fsrcnn"].training, features=56, shrunk=12, mappings=4), 4)
-    filters = sum(parameter.numel() for parameter in network.parameters() if parameter.ndim == 4)
-    assert filters == 12_464 == 5 * 5 * 56 + 56 * 12 + 4 * 3 * 3 * 12 * 12 + 12 * 56 + 9 * 9 * 56
-
-
-def test_fsrcnn_enlarges_luma_and_leaves_colour_differences_to_bicubic() -> None:
-    network = FSRCNNNetwork(PROFILE.stages["fsrcnn"], 4)
-    lr = torch.rand(2, 3, 12, 10)
-    sr = network(lr)
-    bicubic = nn.functional.interpolate(lr, scale_factor=4, mode="bicubic", antialias=True)
-    assert sr.shape == (2, 3, 48, 40)
-    assert torch.allclose(sr[:, 0] - sr[:, 1], bicubic[:, 0] - bicubic[:, 1], atol=1e-5)
-    assert torch.allclose(sr[:, 2] - sr[:, 1], bicubic[:, 2] - bicubic[:, 1], atol=1e-5)
-
-
 class Edges(nn.Module):
-    """In place of VGG16: something that sees more than pixels."""
+    """Stand-in for VGG16: differences of neighbouring pixels."""
 
     def forward(self, image: Tensor) -> Tensor:
         return image.diff(dim=-1)
@@ -77,10 +51,10 @@ class Edges(nn.Module):
 def twins(**changes: Any) -> tuple[Stage, Stage]:
     settings = PROFILE.stages["srgan"]
     settings = replace(settings, training=replace(settings.training, precision="float32"), **changes)
-    made = [make_stage(SRGANStage, settings, DATA, {}, seed=3)[0] for _ in range(2)]
-    for stage in made:
+    first, second = (make_stage(SRGANStage, settings, DATA, {}, seed=3)[0] for _ in range(2))
+    for stage in (first, second):
         stage.__dict__["features"] = Edges()
-    return made[0], made[1]
+    return first, second
 
 
 def cross_entropy(scores: Tensor, target: float) -> Tensor:
@@ -114,8 +88,9 @@ def test_the_pixel_phase_trains_the_generator_alone() -> None:
     assert not torch.equal(before["d"], weights(ours.networks)["d"])
 
 
+@pytest.mark.train
 @pytest.mark.parametrize("steps", [0, 3])
-def test_a_training_that_ends_in_the_pixel_phase_keeps_what_it_learnt(steps: int, tmp_path: Path) -> None:
+def test_a_training_that_ends_in_the_pixel_phase_keeps_its_weights(steps: int, tmp_path: Path) -> None:
     settings = PROFILE.stages["srgan"]
     settings = replace(settings, training=replace(settings.training, steps=steps), pixel_steps=5)
     stage, generator = make_stage(SRGANStage, settings, DATA, {}, seed=0)
@@ -166,53 +141,6 @@ def test_another_patch_size_is_refused() -> None:
     for stage in ("srgan", "srgan-paired"):
         with pytest.raises(UsageError, match="patch_size must be 32"):
             load_profile("smoke", [f"stages.{stage}.training.patch_size=24"])
-
-
-def tapped(features: nn.Sequential, layer: str, image: Tensor) -> Tensor:
-    """What a convolution of torchvision's network makes of an image, found by counting blocks and places in them."""
-    published = VGG16_Weights.IMAGENET1K_V1.transforms()
-    block, place = 1, 0
-    made = normalize(image, published.mean, published.std)
-    for module in features:
-        made = module(made.clone())  # its activations overwrite what they are given
-        place += isinstance(module, nn.Conv2d)
-        if isinstance(module, nn.MaxPool2d):
-            block, place = block + 1, 0
-        if isinstance(module, nn.Conv2d) and f"conv{block}_{place}" == layer:
-            return made
-    raise AssertionError(layer)
-
-
-@pytest.mark.network
-@pytest.mark.parametrize("layer", VGG_LAYERS["vgg16"])
-def test_features_are_those_of_torchvisions_vgg16(layer: str) -> None:
-    arrays = read_arrays(fetch(load_weight_card("lpips-vgg"))["trunk"])
-    (layers,) = (layers for name, layers in arrays.items() if not name.startswith("NetLinLayer"))
-    network = make_layers(cfgs["D"]).eval()
-    convolutions = [module for module in network if isinstance(module, nn.Conv2d)]
-    with torch.no_grad():
-        for index, module in enumerate(convolutions):
-            module.weight.copy_(torch.from_numpy(layers[f"Conv_{index}"]["kernel"].transpose(3, 2, 0, 1).copy()))
-            assert module.bias is not None
-            module.bias.copy_(torch.from_numpy(layers[f"Conv_{index}"]["bias"].copy()))
-    image = torch.rand(2, 3, 64, 64)
-    features = VGGFeatures("vgg16", layer)
-    assert torch.allclose(features(image), tapped(network, layer, image), atol=1e-3, rtol=1e-4)
-    assert not any(parameter.requires_grad for parameter in features.parameters())
-
-
-def test_features_are_those_of_torchvisions_vgg19(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = make_layers(cfgs["E"]).eval()
-    path = tmp_path / "vgg19-dcbb9e9d.pth"
-    state = {f"features.{name}": tensor for name, tensor in network.state_dict().items()}
-    torch.save({**state, "classifier.0.bias": torch.zeros(1)}, path)
-    asked: list[str] = []
-    monkeypatch.setattr("benchmarks.training.networks.vgg.fetch", lambda card: asked.append(card.name) or {"trunk": path})
-    image = torch.rand(1, 3, 48, 48)
-    with torch.no_grad():
-        for layer in VGG_LAYERS["vgg19"]:
-            assert torch.allclose(VGGFeatures("vgg19", layer)(image), tapped(network, layer, image), atol=1e-5), layer
-    assert set(asked) == {"vgg19"}
 
 
 def test_the_network_of_the_loss_is_a_setting_that_the_cell_names() -> None:

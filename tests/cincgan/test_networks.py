@@ -70,11 +70,11 @@ def test_receptive_fields(make: type[Discriminator], field: int, side: int) -> N
 def test_scores_by_a_matrix_product_are_the_convolutions(padding: int) -> None:
     layer, image = ScoreConv(5, 4, padding), torch.rand(2, 5, 7, 9, requires_grad=True)
     expected = nn.functional.conv2d(image, layer.weight, layer.bias, padding=padding)
-    ours, right = (
+    ours, gradients = (
         torch.autograd.grad(scores.square().sum(), [image, *layer.parameters()]) for scores in (layer(image), expected)
     )
-    for found, value in zip((layer(image), *ours), (expected, *right), strict=True):
-        torch.testing.assert_close(found, value)
+    for value, expected_value in zip((layer(image), *ours), (expected, *gradients), strict=True):
+        torch.testing.assert_close(value, expected_value)
 
 
 def test_shapes() -> None:

@@ -1,4 +1,4 @@
-"""One step of each CinCGAN stage against the same step written by hand, in float32."""
+"""The step of each stage of CinCGAN against the same step written by hand, in float32."""
 
 from __future__ import annotations
 

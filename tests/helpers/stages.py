@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -49,17 +48,13 @@ def seeded(name: str, seed: int = 5) -> tuple[Stage, torch.Generator]:
     return fresh(name, generator), generator
 
 
-def with_all_terms(name: str, stages: Mapping[str, Any] = PROFILE.stages) -> Stage:
+def with_all_terms(name: str) -> Stage:
     """A fresh stage in float32 whose first step has all loss terms: without a warm-up and a phase of pixel losses.
 
     The last layers of generators are random. Where they start at zero, no gradient passes through, and reals and fakes are so
     alike that the discriminator's gradients of them cancel but for their rounding.
-
-    Args:
-        name: the stage.
-        stages: settings by stage.
     """
-    settings = stages[name]
+    settings = PROFILE.stages[name]
     settings = replace(settings, training=replace(settings.training, precision="float32"))
     for phase in ("warmup_steps", "pixel_steps"):
         if hasattr(settings, phase):

@@ -1,4 +1,4 @@
-"""Optimisation steps written by hand, and what a step did: weights, gradients, and how far two ways of a step are apart."""
+"""Parts of optimisation steps written by hand, and comparisons of steps by their weights and gradients."""
 
 from __future__ import annotations
 
@@ -21,43 +21,44 @@ def adam(rate: float, *networks: nn.Module) -> torch.optim.Adam:
 
 
 def update(optimizer: torch.optim.Adam, loss: Tensor, *others: torch.optim.Adam) -> None:
-    """One step of all optimisers down the gradient of one loss."""
-    for each in (optimizer, *others):
-        each.zero_grad()
+    """Step all optimisers down the gradient of a loss."""
+    optimizers = (optimizer, *others)
+    for optimizer in optimizers:
+        optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
-    for each in (optimizer, *others):
-        each.step()
+    for optimizer in optimizers:
+        optimizer.step()
 
 
 def discriminator_step(d: nn.Module, optimizer: torch.optim.Adam, real: Tensor, fake: Tensor) -> None:
-    """A least-squares step of a discriminator that sees real and fake images in one pass."""
+    """Least-squares step of a discriminator that sees real and fake images in a single pass."""
     real_score, fake_score = d(torch.cat([real, fake.detach()])).chunk(2)
     update(optimizer, mse_loss(real_score, torch.ones_like(real_score)) + mse_loss(fake_score, torch.zeros_like(fake_score)))
 
 
 def generator_loss(d: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    """The least-squares loss of a generator under a discriminator that sees real and fake images in one pass."""
+    """Least-squares loss of a generator, under a discriminator that sees real and fake images in a single pass."""
     score = d(torch.cat([real, fake])).chunk(2)[1]
     return mse_loss(score, torch.ones_like(score))
 
 
 def weights(networks: dict[str, nn.Module]) -> dict[str, Tensor]:
-    """Convolution kernels by network, flat. A bias before BatchNorm has no gradient but rounding, and Adam steps on that too."""
+    """Convolution kernels by network, flat. Biases are left out: before BatchNorm their gradients are rounding errors only."""
     return {
         name: torch.cat([p.detach().flatten() for p in network.parameters() if p.ndim == 4]) for name, network in networks.items()
     }
 
 
 def assert_same_steps(before: dict[str, Tensor], ours: Stage, by_hand: dict[str, nn.Module]) -> None:
-    """The difference is small beside the way gone; Adam turns the rounding of a vanishing gradient into a whole step."""
-    for name, ended in weights(by_hand).items():
-        gone = (ended - before[name]).norm()
-        assert gone > 0, name
-        assert (weights(ours.networks)[name] - ended).norm() < 0.1 * gone, name
+    """Weights differ by less than a tenth of their change. Adam makes whole steps of the rounding of vanishing gradients."""
+    for name, expected in weights(by_hand).items():
+        change = (expected - before[name]).norm()
+        assert change > 0, name
+        assert (weights(ours.networks)[name] - expected).norm() < 0.1 * change, name
 
 
 def record_gradients(optimizers: dict[str, Optimizer], networks: dict[str, nn.Module], after: Callable[[], None]) -> Gradients:
-    """A list to which every update from here on adds its gradients as it begins; ``after`` is called as it ends."""
+    """List of gradients that grows with every update from here on, at its start; ``after`` is called at its end."""
     gradients: Gradients = []
 
     def recorder(name: str) -> Callable[..., None]:

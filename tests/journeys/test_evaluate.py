@@ -1,4 +1,4 @@
-"""``python -m benchmarks.evaluate`` as a user runs it; which files belong together; what images it takes."""
+"""``python -m benchmarks.evaluate`` as a user runs it: scores, pairs of files by name, and images that are refused."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def test_one_folder(evaluate: Evaluate, folders: Path) -> None:
         sr, hr = (np.asarray(Image.open(folders / name / f"{row['image']}.png")) for name in ("close", "hr"))
         assert float(row["value"]) == pytest.approx(peak_signal_noise_ratio(hr, sr), abs=1e-9)
         assert f"{float(row['value']):.3f}" in done.stdout
-    found = json.loads(evaluate(*line, "--json", "--threads", "1").stdout)
-    assert found["protocol"] == {"name": "rgb", "version": 1}
-    (method,) = found["methods"]
+    report = json.loads(evaluate(*line, "--json", "--threads", "1").stdout)
+    assert report["protocol"] == {"name": "rgb", "version": 1}
+    (method,) = report["methods"]
     assert method["scores"]["psnr"] == {row["image"]: float(row["value"]) for row in rows[:12]}
     assert method["summary"]["psnr"]["mean"] == pytest.approx(np.mean([float(row["value"]) for row in rows[:12]]))
 
@@ -90,10 +90,10 @@ def test_several_folders_are_told_apart_only_where_they_differ(evaluate: Evaluat
     assert "not distinguishable" in verdicts["close - alike"]
     assert verdicts["close - far"].rstrip().endswith("close is better")
     assert verdicts["alike - far"].rstrip().endswith("alike is better")
-    found = json.loads(evaluate(*several, "--hr", folders / "hr", "--protocol", "rgb", "--json").stdout)
-    by_pair = {(each["metric"], each["first"], each["second"]): each for each in found["comparisons"]}
+    report = json.loads(evaluate(*several, "--hr", folders / "hr", "--protocol", "rgb", "--json").stdout)
+    by_pair = {(pair["metric"], pair["first"], pair["second"]): pair for pair in report["comparisons"]}
     assert len(by_pair) == 6
-    psnr = {method["name"]: method["scores"]["psnr"] for method in found["methods"]}
+    psnr = {method["name"]: method["scores"]["psnr"] for method in report["methods"]}
     differences = [psnr["close"][image] - psnr["far"][image] for image in psnr["close"]]
     assert by_pair["psnr", "close", "far"]["difference"]["mean"] == pytest.approx(np.mean(differences))
 
@@ -101,8 +101,8 @@ def test_several_folders_are_told_apart_only_where_they_differ(evaluate: Evaluat
 def test_identical_images_are_infinite_and_json_stays_json(evaluate: Evaluate, folders: Path) -> None:
     line = ("--sr", folders / "hr", "--sr", folders / "far", "--hr", folders / "hr", "--protocol", "rgb")
     assert "∞" in evaluate(*line).stdout
-    found = json.loads(evaluate(*line, "--json").stdout)
-    assert found["methods"][0]["summary"]["psnr"]["mean"] == "inf"
+    report = json.loads(evaluate(*line, "--json").stdout)
+    assert report["methods"][0]["summary"]["psnr"]["mean"] == "inf"
 
 
 def test_aligned_scores_say_their_shifts(evaluate: Evaluate, tmp_path: Path) -> None:
@@ -177,9 +177,9 @@ def test_weights_that_pyiqa_cannot_download_are_missing(evaluate: Evaluate, fold
     line = ("--sr", folders / "close", "--hr", folders / "hr", "--protocol", "rgb", "--metrics", "psnr,niqe", "--json")
     done = evaluate(*line, **nowhere, HF_HUB_OFFLINE="1", XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 2
-    found = json.loads(done.stdout)
-    assert list(found["methods"][0]["scores"]) == ["psnr"]
-    assert "metric 'niqe': pyiqa cannot load it" in found["missing"]["niqe"]
+    report = json.loads(done.stdout)
+    assert list(report["methods"][0]["scores"]) == ["psnr"]
+    assert "metric 'niqe': pyiqa cannot load it" in report["missing"]["niqe"]
 
 
 @pytest.mark.parametrize(
@@ -207,9 +207,9 @@ def test_names_and_suffixes(tmp_path: Path) -> None:
     for name in ("a_x4.png", "b_x4.webp", ".c_x4.png"):
         write(tmp_path / "sr", name, photo(0, 8))
     (tmp_path / "sr" / "notes_x4.txt").write_text("")
-    found = match(tmp_path / "sr", tmp_path / "hr", "_x4", "_HR")
-    assert list(found) == ["a", "b"]
-    assert found["b"] == (tmp_path / "sr" / "b_x4.webp", tmp_path / "hr" / "b_HR.png")
+    pairs = match(tmp_path / "sr", tmp_path / "hr", "_x4", "_HR")
+    assert list(pairs) == ["a", "b"]
+    assert pairs["b"] == (tmp_path / "sr" / "b_x4.webp", tmp_path / "hr" / "b_HR.png")
     write(tmp_path / "sr", "a_x4.bmp", photo(0, 8))
     with pytest.raises(UsageError, match=r"a_x4.bmp and a_x4.png have the same name"):
         match(tmp_path / "sr", tmp_path / "hr", "_x4", "_HR")

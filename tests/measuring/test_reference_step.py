@@ -1,4 +1,4 @@
-"""One step of every stage against its reference step: each loss, and each gradient of each update.
+"""The step of every stage against its reference step: each loss, and each gradient of each update.
 
 Gradients are compared in float64. In float32 they are not continuous in the rounding of the forward pass: an input of a LeakyReLU
 that rounding moves across 0 changes the slope behind it. On a processor with AVX2 alone two of 204,800 inputs (of at most 1.5e-6)
@@ -24,7 +24,7 @@ from benchmarks.training.loop import prepare
 from tests.helpers.stages import with_all_terms
 from tests.helpers.steps import Gradients, record_gradients
 
-TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}  # of a loss, and in float64 of a gradient, relative to its norm
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}  # relative difference of losses, and in float64 of gradients
 
 
 def cases(entries: Collection[StageEntry]) -> list[ParameterSet]:

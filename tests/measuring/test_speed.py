@@ -96,7 +96,7 @@ def test_training() -> None:
 def test_a_stage_without_a_reference_step_has_no_ratio(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In this process, for a stage without a reference step exists in the tests only."""
+    """The measurement runs in this process, since only the tests have a stage without a reference step."""
     monkeypatch.setattr(training_steps, "get_stage", lambda name: replace(get_stage(name), reference_step=""))
     monkeypatch.setattr(training_steps, "measure_training", measured_here)
     options = ("training", "--profile", "smoke", "--stages", "fsrcnn", "--precision", "float32", "--repeat", "1")

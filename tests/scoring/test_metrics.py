@@ -1,4 +1,4 @@
-"""PSNR and SSIM against scikit-image, BasicSR and pyiqa, every option named; and what must hold of them."""
+"""PSNR and SSIM against scikit-image, BasicSR and pyiqa, with every option named; and invariants."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_identical_images() -> None:
     assert ssim(image, image, data_range=1.0) == pytest.approx(1, abs=1e-12)
 
 
-def test_ssim_refuses_what_it_has_no_window_for() -> None:
+def test_ssim_refuses_images_that_are_smaller_than_its_window() -> None:
     with pytest.raises(ValueError, match="11x11"):
         ssim(np.zeros((10, 20, 3)), np.zeros((10, 20, 3)), data_range=1.0)
 
@@ -61,9 +61,9 @@ def ours_on_luma(sr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> tuple[float, f
 @given(SEEDS, SIDES, SIDES, NOISE)
 def test_luma_equals_basicsr(seed: int, height: int, width: int, noise: float) -> None:
     sr, hr = eight_bits(seed, height, width, noise)
-    found, expected = ours_on_luma(sr, hr), luma_scores(sr, hr, border=0)
-    assert found[0] == pytest.approx(expected[0], abs=1e-4)  # BasicSR's luma is float32: far off 1e-6 at 50 dB and more
-    assert found[1] == pytest.approx(expected[1], abs=1e-6)
+    ours, expected = ours_on_luma(sr, hr), luma_scores(sr, hr, border=0)
+    assert ours[0] == pytest.approx(expected[0], abs=1e-4)  # BasicSR's luma is float32: far off 1e-6 at 50 dB and more
+    assert ours[1] == pytest.approx(expected[1], abs=1e-6)
 
 
 @settings(max_examples=20, deadline=None)
@@ -86,13 +86,13 @@ def test_rgb_and_luma_equal_pyiqa(seed: int, height: int, width: int, noise: flo
 
     sr, hr = eight_bits(seed, height, width, noise)
     x, y = (torch.from_numpy(image / 255.0).permute(2, 0, 1)[None] for image in (sr, hr))
-    found = psnr(sr / 255.0, hr / 255.0, data_range=1.0), ssim(sr / 255.0, hr / 255.0, data_range=1.0)
-    assert found[0] == pytest.approx(pyiqa_psnr(x, y, test_y_channel=False, data_range=1.0, eps=0.0).item(), abs=1e-6)
-    assert found[1] == pytest.approx(pyiqa_ssim(x, y, data_range=1.0, downsample=False).item(), abs=1e-4)
-    x, y = (rgb2ycbcr(image)[:, :1] for image in (x, y))  # its own test_y_channel rounds to whole numbers for SSIM
-    found = ours_on_luma(sr, hr)
-    assert found[0] == pytest.approx(pyiqa_psnr(x, y, test_y_channel=False, data_range=1.0, eps=0.0).item(), abs=1e-6)
-    assert found[1] == pytest.approx(pyiqa_ssim(x, y, data_range=1.0, downsample=False).item(), abs=1e-4)
+    ours = psnr(sr / 255.0, hr / 255.0, data_range=1.0), ssim(sr / 255.0, hr / 255.0, data_range=1.0)
+    assert ours[0] == pytest.approx(pyiqa_psnr(x, y, test_y_channel=False, data_range=1.0, eps=0.0).item(), abs=1e-6)
+    assert ours[1] == pytest.approx(pyiqa_ssim(x, y, data_range=1.0, downsample=False).item(), abs=1e-4)
+    x, y = (rgb2ycbcr(image)[:, :1] for image in (x, y))  # pyiqa's test_y_channel rounds to whole numbers for SSIM
+    ours = ours_on_luma(sr, hr)
+    assert ours[0] == pytest.approx(pyiqa_psnr(x, y, test_y_channel=False, data_range=1.0, eps=0.0).item(), abs=1e-6)
+    assert ours[1] == pytest.approx(pyiqa_ssim(x, y, data_range=1.0, downsample=False).item(), abs=1e-4)
 
 
 def test_luma_of_black_and_white() -> None:

@@ -1,4 +1,4 @@
-"""LPIPS: published distances, an independent implementation, and a reader that refuses what it does not know."""
+"""LPIPS: published distances, an independent implementation, and a reader of arrays that refuses other content."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def noise(seed: int, height: int = 176, width: int = 184) -> Pixels:
 
 
 def smooth(seed: int, height: int = 176, width: int = 184) -> Pixels:
-    """Something with structure at all scales, as a photograph has."""
+    """Image with structure at all scales, like a photograph."""
     generator = np.random.default_rng(seed)
     walk = generator.normal(size=(height, width, 3)).cumsum(0).cumsum(1)
     walk = (walk - walk.min()) / np.ptp(walk) * 220 + generator.normal(0, 6, walk.shape)
@@ -45,17 +45,17 @@ def test_rgb_and_its_border() -> None:
     hr, sr = smooth(0), moved(smooth(0), (0, 0), 1)
     for name, border in (("rgb", 0), ("rgb-shave4", 4)):
         a, b = (image[border : 176 - border, border : 184 - border] for image in (sr, hr))
-        found = get_protocol(name).score(sr, hr)
-        assert found.psnr == pytest.approx(peak_signal_noise_ratio(b, a, data_range=255), abs=1e-9)
+        score = get_protocol(name).score(sr, hr)
+        assert score.psnr == pytest.approx(peak_signal_noise_ratio(b, a, data_range=255), abs=1e-9)
         expected = structural_similarity(b, a, data_range=255, gaussian_weights=True, use_sample_covariance=False, channel_axis=2)
-        assert found.ssim == pytest.approx(expected, abs=1e-9)
-        assert found.shift is None
+        assert score.ssim == pytest.approx(expected, abs=1e-9)
+        assert score.shift is None
 
 
 def test_luma_with_its_border_is_basicsrs() -> None:
     hr, sr = smooth(0), moved(smooth(0), (0, 0), 1)
-    found, expected = get_protocol("y-shave4").score(sr, hr), luma_scores(sr, hr, border=4)
-    assert (found.psnr, found.ssim) == pytest.approx(expected, abs=1e-6)
+    score, expected = get_protocol("y-shave4").score(sr, hr), luma_scores(sr, hr, border=4)
+    assert (score.psnr, score.ssim) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -67,9 +67,9 @@ def test_the_scorers_psnr_equals_the_direct_loop(seed: int) -> None:
     sr = moved(hr, (shift[0], shift[1]), seed)
     for protocol in (NTIRE, NORESCALE):
         expected, at = direct.ntire2018_psnr(sr, hr, rescale=protocol is NTIRE)
-        found = protocol.score(sr, hr)
-        assert found.psnr == pytest.approx(expected, abs=1e-6)
-        assert found.shift == at
+        score = protocol.score(sr, hr)
+        assert score.psnr == pytest.approx(expected, abs=1e-6)
+        assert score.shift == at
     assert at == shift
 
 
@@ -95,10 +95,10 @@ def test_the_rescale_forgives_brightness_and_nothing_else_does() -> None:
 def test_identical_images_and_a_black_result() -> None:
     hr = noise(0)
     for protocol in map(get_protocol, PROTOCOLS):
-        found = protocol.score(hr, hr)
-        assert found.psnr == math.inf
-        assert found.ssim == pytest.approx(1, abs=1e-12)
-        assert found.shift in (None, (0, 0))
+        score = protocol.score(hr, hr)
+        assert score.psnr == math.inf
+        assert score.ssim == pytest.approx(1, abs=1e-12)
+        assert score.shift in (None, (0, 0))
         black = protocol.score(np.zeros_like(hr), hr)
         assert math.isfinite(black.psnr) and black.psnr < 10
 
@@ -136,13 +136,13 @@ def test_the_overlap_search_equals_the_direct_loop(seed: int, dy: int, dx: int, 
 def test_aligned_scores_are_those_of_the_overlap(seed: int, dy: int, dx: int) -> None:
     hr = noise(seed)
     sr = moved(hr, (dy, dx), seed)
-    found = ALIGNED.score(sr, hr)
-    assert found.shift == (dy, dx)
+    score = ALIGNED.score(sr, hr)
+    assert score.shift == (dy, dx)
     a, b = (image[max(s, 0) : 176 + min(s, 0), max(t, 0) : 184 + min(t, 0)] for image, s, t in ((sr, dy, dx), (hr, -dy, -dx)))
     plain = get_protocol("rgb").score(np.ascontiguousarray(a), np.ascontiguousarray(b))
-    assert (found.psnr, found.ssim) == pytest.approx((plain.psnr, plain.ssim), abs=1e-12)
+    assert (score.psnr, score.ssim) == pytest.approx((plain.psnr, plain.ssim), abs=1e-12)
     assert ALIGNED.view is not None
-    for seen, expected in zip(ALIGNED.view(sr, hr, found), (a, b), strict=True):
+    for seen, expected in zip(ALIGNED.view(sr, hr, score), (a, b), strict=True):
         np.testing.assert_array_equal(seen, expected)
 
 
@@ -155,8 +155,8 @@ def test_flat_images_have_no_shift() -> None:
 @given(st.integers(0, 999), st.sampled_from([name for name in PROTOCOLS if not name.startswith("ntire")]))
 def test_symmetry(seed: int, name: str) -> None:
     a, b = smooth(seed), moved(smooth(seed), (3, -2), seed)
-    there, back = get_protocol(name).score(a, b), get_protocol(name).score(b, a)
-    assert (there.psnr, there.ssim) == pytest.approx((back.psnr, back.ssim), abs=1e-9)
+    forth, back = get_protocol(name).score(a, b), get_protocol(name).score(b, a)
+    assert (forth.psnr, forth.ssim) == pytest.approx((back.psnr, back.ssim), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -164,9 +164,9 @@ def test_more_noise_is_worse(name: str) -> None:
     hr = smooth(5)
     strength = np.random.default_rng(0).normal(size=hr.shape)
     noisy = [np.clip(np.rint(hr + sigma * strength), 0, 255).astype(np.uint8) for sigma in (2, 5, 12, 30)]
-    found = [get_protocol(name).score(sr, hr) for sr in noisy]
-    assert found == sorted(found, key=lambda score: score.psnr, reverse=True)
-    assert found == sorted(found, key=lambda score: score.ssim, reverse=True)
+    scores = [get_protocol(name).score(sr, hr) for sr in noisy]
+    assert scores == sorted(scores, key=lambda score: score.psnr, reverse=True)
+    assert scores == sorted(scores, key=lambda score: score.ssim, reverse=True)
 
 
 def test_sizes_are_never_cropped_silently() -> None:
@@ -191,11 +191,11 @@ GOLDEN = {  # version, PSNR, SSIM and shift as that version computed them: where
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_golden_values(name: str) -> None:
-    found = get_protocol(name).score(moved(smooth(0), (6, -4), 1), smooth(0))
+    score = get_protocol(name).score(moved(smooth(0), (6, -4), 1), smooth(0))
     version, psnr, ssim, shift = GOLDEN[name]
-    assert (get_protocol(name).version, found.shift) == (version, shift)
-    assert found.psnr == pytest.approx(psnr, abs=1e-4)
-    assert found.ssim == pytest.approx(ssim, abs=1e-4)
+    assert (get_protocol(name).version, score.shift) == (version, shift)
+    assert score.psnr == pytest.approx(psnr, abs=1e-4)
+    assert score.ssim == pytest.approx(ssim, abs=1e-4)
 
 
 def test_unknown_protocol() -> None:

@@ -1,4 +1,4 @@
-"""Scoring many pairs: independent of threads and batches, bounded, and clear about what it cannot do."""
+"""Scores of many pairs: independent of threads and batches, in bounded memory, with errors that name the image."""
 
 from __future__ import annotations
 
@@ -55,35 +55,35 @@ def test_threads_and_chunks_change_no_number(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.network
 def test_the_size_of_a_batch_changes_lpips_by_rounding_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
+    batched = []
     for pixels in (1, 1 << 30):
         monkeypatch.setattr(scoring, "BATCH_PIXELS", pixels)
         scores = score_pairs([get_protocol("rgb")], [get_metric("lpips")], images(4, (48,)), threads=2).scores["rgb"]["lpips"]
-        found.append(list(scores.values()))
-    assert found[0] == pytest.approx(found[1], abs=1e-6)
+        batched.append(list(scores.values()))
+    assert batched[0] == pytest.approx(batched[1], abs=1e-6)
 
 
 def test_images_of_one_size_go_together_and_no_more_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "BATCH_PIXELS", 2 * 64 * 64)
     monkeypatch.setattr(Difference, "batches", [])
-    found = score_pairs([get_protocol("rgb")], [DIFFERENCE], images(7, (64, 48)), threads=2)
+    scored = score_pairs([get_protocol("rgb")], [DIFFERENCE], images(7, (64, 48)), threads=2)
     assert sorted(Difference.batches) == [2, 2, 3]
-    assert list(found.scores["rgb"]["difference"]) != []
+    assert list(scored.scores["rgb"]["difference"]) != []
     for name, load in images(7, (64, 48)).items():
         sr, hr = load()
-        assert found.scores["rgb"]["difference"][name] == np.abs(sr.astype(float) - hr).mean()
+        assert scored.scores["rgb"]["difference"][name] == np.abs(sr.astype(float) - hr).mean()
 
 
-def test_other_metrics_see_what_the_protocol_names() -> None:
+def test_other_metrics_see_the_view_of_the_protocol() -> None:
     pairs = images(2)
     names = ["rgb", "rgb-shave4", "y-shave4", "aligned-rgb", "ntire2018"]
-    found = score_pairs([get_protocol(name) for name in names], [DIFFERENCE], pairs, threads=2).scores
+    scores = score_pairs([get_protocol(name) for name in names], [DIFFERENCE], pairs, threads=2).scores
     sr, hr = next(iter(pairs.values()))()
     shaved = np.abs(sr[4:-4, 4:-4].astype(float) - hr[4:-4, 4:-4]).mean()
-    assert found["rgb-shave4"]["difference"]["image0"] == found["y-shave4"]["difference"]["image0"] == shaved
-    assert found["aligned-rgb"]["difference"] == dict.fromkeys(pairs, 0.0)
-    assert found["rgb"]["difference"]["image0"] != shaved
-    assert found["ntire2018"] == {}
+    assert scores["rgb-shave4"]["difference"]["image0"] == scores["y-shave4"]["difference"]["image0"] == shaved
+    assert scores["aligned-rgb"]["difference"] == dict.fromkeys(pairs, 0.0)
+    assert scores["rgb"]["difference"]["image0"] != shaved
+    assert scores["ntire2018"] == {}
 
 
 def test_progress_counts_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,9 +127,9 @@ def test_metrics_of_pyiqa_by_name() -> None:
     pairs = {"same": lambda: (hr, hr), "noisy": lambda: (noisy, hr), "moved": lambda: (sr, hr)}
     metric = get_metric("gmsd")
     assert not metric.higher_is_better
-    found = score_pairs([get_protocol("rgb")], [metric], pairs, threads=2).scores["rgb"]["gmsd"]
-    assert found["same"] == pytest.approx(0, abs=1e-6)
-    assert found["same"] < found["noisy"] < found["moved"]
+    scores = score_pairs([get_protocol("rgb")], [metric], pairs, threads=2).scores["rgb"]["gmsd"]
+    assert scores["same"] == pytest.approx(0, abs=1e-6)
+    assert scores["same"] < scores["noisy"] < scores["moved"]
 
 
 def test_unknown_metric() -> None:
@@ -139,8 +139,8 @@ def test_unknown_metric() -> None:
 
 
 def test_numbers_come_in_the_order_of_the_pairs() -> None:
-    found = score_pairs([get_protocol("rgb")], [DIFFERENCE], images(5, (64, 48)), threads=2)
-    assert list(found.scores["rgb"]["difference"]) == list(images(5))
+    scored = score_pairs([get_protocol("rgb")], [DIFFERENCE], images(5, (64, 48)), threads=2)
+    assert list(scored.scores["rgb"]["difference"]) == list(images(5))
 
 
 class Nothing:
@@ -148,7 +148,7 @@ class Nothing:
         return [float("nan")] * len(sr)
 
 
-def test_what_is_no_number_is_an_error() -> None:
+def test_a_metric_that_is_not_a_number_is_an_error() -> None:
     metric = MetricEntry("nothing", "Nothing", target="tests.scoring.test_scoring:Nothing")
     with pytest.raises(UsageError, match=r"^image0: the metric is not a number"):
         score_pairs([get_protocol("rgb")], [metric], images(1, (64,)), threads=1)

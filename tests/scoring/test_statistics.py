@@ -1,4 +1,4 @@
-"""Which methods differ: against scipy and a published example, and what must hold."""
+"""Significance tests between methods: against scipy and a published example, and invariants."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def test_holm_on_a_worked_example() -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_lies_between_the_raw_and_the_bonferroni_values(p: list[float]) -> None:
     corrected = holm(p)
-    for raw, found in zip(p, corrected, strict=True):
-        assert raw <= found <= min(1, raw * len(p)) + 1e-15
+    for raw, value in zip(p, corrected, strict=True):
+        assert raw <= value <= min(1, raw * len(p)) + 1e-15
     assert [corrected[index] for index in np.argsort(p, kind="stable")] == sorted(corrected)
 
 
@@ -35,37 +35,37 @@ def scores(seed: int, shift: float, count: int = 30) -> list[float]:
 
 def test_pairs_are_told_apart_where_they_differ_and_only_there() -> None:
     values = {"a": scores(1, 0.0), "b": scores(2, 0.0), "c": scores(3, 0.5)}
-    found = {(each.first, each.second): each for each in compare(values)}
-    assert set(found) == {("a", "b"), ("a", "c"), ("b", "c")}
-    assert [each.distinguishable for each in found.values()] == [False, True, True]
-    for (first, second), each in found.items():
+    comparisons = {(pair.first, pair.second): pair for pair in compare(values)}
+    assert set(comparisons) == {("a", "b"), ("a", "c"), ("b", "c")}
+    assert [pair.distinguishable for pair in comparisons.values()] == [False, True, True]
+    for (first, second), pair in comparisons.items():
         differences = np.subtract(values[first], values[second])
-        assert each.difference.mean == pytest.approx(differences.mean())
-        assert wilcoxon(differences).pvalue <= each.p <= 3 * wilcoxon(differences).pvalue
+        assert pair.difference.mean == pytest.approx(differences.mean())
+        assert wilcoxon(differences).pvalue <= pair.p <= 3 * wilcoxon(differences).pvalue
 
 
 def test_few_images_are_never_enough() -> None:
-    (found,) = compare({"a": [1.0, 2.0, 3.0, 4.0, 5.0], "b": [0.0, 1.0, 2.0, 3.0, 3.5]})
-    assert found.p == 0.0625
-    assert found.difference.low > 0
-    assert not found.distinguishable
+    (comparison,) = compare({"a": [1.0, 2.0, 3.0, 4.0, 5.0], "b": [0.0, 1.0, 2.0, 3.0, 3.5]})
+    assert comparison.p == 0.0625
+    assert comparison.difference.low > 0
+    assert not comparison.distinguishable
 
 
 @given(st.lists(st.sampled_from([-3.0, -1.5, -1.0, 0.0, 0.5, 1.0, 2.0]), min_size=1, max_size=10))
 def test_p_with_ties_is_that_of_all_signs(differences: list[float]) -> None:
-    ranks = rankdata(np.abs([each for each in differences if each]))
+    ranks = rankdata(np.abs([value for value in differences if value]))
     sums = [np.dot(ranks, signs) for signs in product((0, 1), repeat=len(ranks))]
-    here = sum(rank for rank, each in zip(ranks, filter(None, differences), strict=True) if each > 0)
-    tails = (np.mean(np.array(sums) <= here), np.mean(np.array(sums) >= here))
-    (found,) = compare({"a": differences, "b": [0.0] * len(differences)})
-    assert found.p == pytest.approx(min(1, 2 * min(tails)))
+    statistic = sum(rank for rank, value in zip(ranks, filter(None, differences), strict=True) if value > 0)
+    tails = (np.mean(np.array(sums) <= statistic), np.mean(np.array(sums) >= statistic))
+    (comparison,) = compare({"a": differences, "b": [0.0] * len(differences)})
+    assert comparison.p == pytest.approx(min(1, 2 * min(tails)))
 
 
 @pytest.mark.parametrize("count", [13, 24, 50])
 def test_p_without_ties_is_scipys(count: int) -> None:
     differences = np.random.default_rng(count).normal(0.3, 1, count)
-    (found,) = compare({"a": list(differences), "b": [0.0] * count})
-    assert found.p == pytest.approx(wilcoxon(differences, method="exact").pvalue)
+    (comparison,) = compare({"a": list(differences), "b": [0.0] * count})
+    assert comparison.p == pytest.approx(wilcoxon(differences, method="exact").pvalue)
 
 
 def test_equal_results_and_infinities() -> None:
@@ -88,10 +88,10 @@ def test_other_images_are_refused() -> None:
 def test_one_infinite_image_does_not_decide() -> None:
     worse = [math.inf] + [29.0 + index / 10 for index in range(20)]
     better = [30.0] + [30.0 + index / 10 for index in range(20)]
-    (found,) = compare({"worse": worse, "better": better})
-    assert found.p < 0.05
-    assert found.difference.low == pytest.approx(-1)
-    assert not found.distinguishable
+    (comparison,) = compare({"worse": worse, "better": better})
+    assert comparison.p < 0.05
+    assert comparison.difference.low == pytest.approx(-1)
+    assert not comparison.distinguishable
 
 
 @given(st.lists(st.floats(-50, 50), min_size=1, max_size=40))
@@ -99,5 +99,5 @@ def test_the_interval_is_that_of_all_resamples_at_once(values: list[float]) -> N
     data = np.array(values)
     indices = np.random.default_rng(0).integers(len(data), size=(10_000, len(data)))
     low, high = np.quantile(data[indices].mean(axis=1), [0.025, 0.975])
-    found = bootstrap_mean(values)
-    assert (found.low, found.high) == pytest.approx((low, high))
+    interval = bootstrap_mean(values)
+    assert (interval.low, interval.high) == pytest.approx((low, high))

@@ -1,4 +1,4 @@
-"""Tiled inference equals whole inference, for every method; descriptors say the truth."""
+"""Tiled inference equals inference of the whole image, for every method; stated receptive fields are true."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOT_LOCAL = [name for name in methods() if name not in LOCAL]
 
 @cache
 def untrained(name: str, profile: str = "smoke") -> Method:
-    """A method with random weights in every layer: those that start at zero would hide what a tile lacks."""
+    """Method with random weights in every layer: layers that start at zero would hide missing margins of tiles."""
     torch.manual_seed(0)
     method = untrained_method(name, load_profile(profile))
     networks = [value for value in vars(method).values() if isinstance(value, nn.Module)]
@@ -78,7 +78,7 @@ def test_without_a_receptive_field_seams_are_small(name: str) -> None:
 
 
 class Blocks:
-    """Works on whole blocks of 4 LR pixels only, and sees one pixel around each."""
+    """Method that works on whole blocks of 4 LR pixels only, and sees a pixel around each block."""
 
     descriptor = Descriptor(scale=2, receptive_field=3, multiple=4)
 
@@ -97,9 +97,9 @@ def test_size_multiples_and_any_size_of_image_and_tile(height: int, width: int, 
         with pytest.raises(UsageError, match="needs 8 or more"):
             enlarge(method, lr, tile)
         return
-    found = enlarge(method, lr, tile)
-    assert found.shape == (1, 3, 2 * height, 2 * width)
-    torch.testing.assert_close(found, enlarge(method, lr), atol=1e-6, rtol=0)
+    tiled = enlarge(method, lr, tile)
+    assert tiled.shape == (1, 3, 2 * height, 2 * width)
+    torch.testing.assert_close(tiled, enlarge(method, lr), atol=1e-6, rtol=0)
 
 
 def test_a_tile_that_is_all_margin_is_refused() -> None:
@@ -115,6 +115,6 @@ def test_receptive_field_of_a_chain() -> None:
     assert receptive_field(chain, chain) == 1 + 2 * 14
 
 
-def test_of_the_published_sizes() -> None:
+def test_receptive_fields_of_the_published_sizes() -> None:
     fields = {name: untrained_method(name, load_profile("paper")).descriptor.receptive_field for name in ("bicubic", "fsrcnn")}
     assert fields == {"bicubic": 5, "fsrcnn": 15}

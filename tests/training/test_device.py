@@ -57,7 +57,7 @@ def test_a_method_made_on_a_device_enlarges_there(name: str) -> None:
 
 
 def test_sr_images_are_fetched_from_the_methods_device() -> None:
-    """As far as a CPU can show it: the input arrives on the device that was named."""
+    """The input of the method is on its device, as far as a CPU can show it."""
     seen = []
 
     def method(lr: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Two processes of one training: the gradients of a step are those of one process on the joined batch."""
+"""Training on two processes: the gradients of a step are those of a single process on the joined batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.training import distributed
 from benchmarks.training.stage import Stage
 from tests.conftest import ROOT, Run
 
-STAGES = ("cincgan-joint", "pseudo-supervision")  # the first does all that the inner stage does
+STAGES = ("cincgan-joint", "pseudo-supervision")  # a joint step has all parts of an inner step
 TOLERANCE = 1e-5
 
 
@@ -78,6 +78,13 @@ def write_gradients(folder: str) -> None:
     with pytest.raises(BenchmarkError, match="the weights of the 2 processes have come apart"):
         distributed.check_equal({"broken": broken})
     distributed.leave()
+    assert not threads_of_groups(), "a process could be aborted at its exit by a thread that outlives its group"
+
+
+def threads_of_groups() -> list[str]:
+    """Names of the threads of torch's process groups, in this process; none where there is no /proc."""
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    return [name for name in names if "gloo" in name]
 
 
 @pytest.mark.train
@@ -87,10 +94,10 @@ def test_a_step_on_two_processes_is_one_on_the_joined_batch(tmp_path: Path) -> N
     for name in STAGES:
         whole = gradients(name)
         assert whole.keys() == first[name].keys()
-        for what, right in whole.items():
-            assert torch.equal(first[name][what], second[name][what]), f"{name}: {what}"
-            off = (first[name][what] - right).float().norm() / right.float().norm().clamp_min(1e-12)
-            assert off < TOLERANCE, f"{name}: {what}: {off:.1e}"
+        for key, expected in whole.items():
+            assert torch.equal(first[name][key], second[name][key]), f"{name}: {key}"
+            difference = (first[name][key] - expected).float().norm() / expected.float().norm().clamp_min(1e-12)
+            assert difference < TOLERANCE, f"{name}: {key}: {difference:.1e}"
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""The loop: bit-exact repetition and resumption, moving averages, schedule, and the check against collapse."""
+"""The training loop: bit-exact repetition and resumption, moving averages, schedule, and checks for collapse."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_corrupt_checkpoint_is_a_clear_error(tmp_path: Path) -> None:
 
 
 class Toy(Stage):
-    """One weight; its losses and output are whatever the test says."""
+    """A stage with a single linear layer, whose losses and output a test chooses."""
 
     averaged = ("net",)
     discriminators = ("d",)
@@ -104,7 +104,7 @@ def test_collapse_stops_training_with_advice(loss: Callable[[int], float], outpu
 
 
 class Exploding(Toy):
-    """Its gradient is what the test says."""
+    """A toy stage whose gradient a test chooses."""
 
     def __init__(self, gradient: Callable[[int], float], steps: int = 400) -> None:
         super().__init__(lambda step: 0.2, steps=steps)
