@@ -1,4 +1,4 @@
-"""What this project's source must not do, by its syntax tree: read foreign pickles, evaluate text, give names to a shell."""
+"""Forbidden constructs in the syntax tree of the source: foreign pickles, evaluation of text, names in a shell."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ CALLS = {
 }
 METHODS = {"extractall", "extract_all"}  # of archives, whose members could lead anywhere
 PROCESSES = {"run", "call", "check_call", "check_output", "Popen"}
-UNPICKLERS = {("benchmarks/scoring/lpips.py", "_ArraysOnly")}  # allows numpy's arrays and nothing else: tests/test_perceptual.py
+# This class allows arrays of numpy and nothing else: tests/scoring/test_perceptual.py.
+UNPICKLERS = {("benchmarks/scoring/trunks.py", "_ArraysOnly")}
 
 
 def dotted(node: ast.expr) -> str:
@@ -34,18 +35,20 @@ def dotted(node: ast.expr) -> str:
 
 
 def keyword(call: ast.Call, name: str) -> object:
-    return next((each.value.value for each in call.keywords if each.arg == name and isinstance(each.value, ast.Constant)), None)
+    """Constant value of a keyword argument; None without one."""
+    values = (argument.value for argument in call.keywords if argument.arg == name)
+    return next((value.value for value in values if isinstance(value, ast.Constant)), None)
 
 
 def imported(tree: ast.AST) -> dict[str, str]:
-    """By local name, what it is in full: ``from os import system as s`` makes ``s`` ``os.system``."""
-    found = {}
+    """Full names by local name: ``from os import system as s`` makes ``s`` ``os.system``."""
+    names = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
+            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
-            found |= {each.asname: each.name for each in node.names if each.asname}
-    return found
+            names |= {alias.asname: alias.name for alias in node.names if alias.asname}
+    return names
 
 
 def violations(source: str, name: str = "file.py") -> Iterator[str]:
@@ -66,7 +69,7 @@ def violations(source: str, name: str = "file.py") -> Iterator[str]:
             yield f"{node.lineno}: torch.load without weights_only=True"
         if full.startswith(("numpy.load", "np.load")) and keyword(node, "allow_pickle") not in (None, False):
             yield f"{node.lineno}: numpy.load with allow_pickle"
-        if any(each.arg == "shell" for each in node.keywords):
+        if any(argument.arg == "shell" for argument in node.keywords):
             yield f"{node.lineno}: shell="
         if full.startswith("subprocess.") and rest in PROCESSES and (not node.args or isinstance(node.args[0], ast.JoinedStr)):
             yield f"{node.lineno}: a process from one text"
