@@ -100,3 +100,17 @@ def test_the_walk_finds(source: str) -> None:
 def test_the_walk_lets_pass_what_is_safe() -> None:
     sound = "import torch, re, subprocess, numpy as np\nre.compile(x)\ntorch.load(f, weights_only=True)\nnp.load(f)\n"
     assert list(violations(sound + "subprocess.run([a, b])\nmodel.eval()\n")) == []
+
+
+READERS_OF_ARCHIVES = {"benchmarks/data/acquisition/members.py", "benchmarks/training/checkpoints.py"}  # checkpoints are zips
+
+
+def test_archives_have_one_reader() -> None:
+    readers = set()
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if {"zipfile", "tarfile"} & {module.partition(".")[0] for module in modules}:
+                readers.add(path.relative_to(ROOT).as_posix())
+    assert readers == READERS_OF_ARCHIVES
