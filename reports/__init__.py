@@ -1,1 +1,1 @@
-"""Tables made from result files."""
+"""Reports from result files: tables, verdicts on the claims of papers, figures, and a page."""

@@ -36,12 +36,12 @@ class PaperPart:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A study with everything that is made of it.
+    """A study with its tables and the papers about it.
 
     Attributes:
         tables: ``methods``, which may have no rows, then ablations.
         grids: of the tables, by kind: ``methods``, ``ablation``; with several ablations ``ablation-<method>``.
-        papers: those that are about one of the study's methods.
+        papers: papers about one of the study's methods.
     """
 
     study: Study

@@ -140,7 +140,7 @@ def load_paper(path: Path) -> Paper:
 
 
 def _check(paper: Paper) -> None:
-    """Raise UsageError for unknown names, entries that are there twice, and numbers that are not finite."""
+    """Raise UsageError for unknown names, repeated entries, and numbers that are not finite."""
     PROTOCOLS.look_up(paper.protocol)
     for method in sorted(paper.methods | {paper.ablation_of, paper.calibration} - {""}):
         get_method(method)

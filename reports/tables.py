@@ -36,7 +36,7 @@ class Row:
     Attributes:
         scores: by column, the mean over images of each image's mean over seeds.
         gains: by protocol, the paired PSNR difference to the table's reference, in dB.
-        note: why there are no scores, or how they differ from the profile's.
+        note: reason for missing scores, or changed settings.
     """
 
     method: str

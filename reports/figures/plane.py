@@ -62,7 +62,7 @@ def _legend(axis: Axes, methods: Iterable[str], under_study: Collection[str]) ->
 
 
 def _label(figure: Figure, axis: Axes, points: Mapping[str, tuple[Estimate, Estimate]]) -> None:
-    """Write names beside points, where they cover least of what is drawn, with a rim that keeps lines off them."""
+    """Write names beside points, where they cover the least, with a rim that keeps lines off them."""
     from matplotlib.patheffects import withStroke
 
     figure.draw_without_rendering()

@@ -56,7 +56,7 @@ def result(method: str, psnr: float, seed: int | None = 0, **changes: Any) -> di
     values = {image: psnr + 0.6 * (index % 4) + 0.01 * ((index * 7 + len(method)) % 5) for index, image in enumerate(IMAGES)}
     cell = {"id": f"{method.replace('/', '.')}-{seed}", "kind": "evaluate", "label": method, "seed": seed if trained else None}
     scores = {"ntire2018": {"psnr": values, "ssim": {image: value / 50 for image, value in values.items()}}}
-    found = {
+    plain = {
         "schema": SCHEMA,
         "status": COMPLETE,
         "cell": {**cell, "dataset": "demo-photos", "code": "c", "needs": {"stage": "t"} if trained else {}},
@@ -70,7 +70,7 @@ def result(method: str, psnr: float, seed: int | None = 0, **changes: Any) -> di
         "git": {"commit": "abc", "dirty": False},
         "scores": scores,
     }
-    return {**found, **changes}
+    return {**plain, **changes}
 
 
 def evidence(*results: Mapping[str, Any]) -> list[Evidence]:
@@ -82,8 +82,8 @@ def everything(**psnr: float) -> list[Evidence]:
     return evidence(*(result(method, value) for method, value in chosen.items()))
 
 
-def verdicts(found: Sequence[Evidence]) -> dict[str, ClaimVerdict]:
-    (study,) = make_studies(found)
+def verdicts(evidence: Sequence[Evidence]) -> dict[str, ClaimVerdict]:
+    (study,) = make_studies(evidence)
     return {each.claim.name: each for each in claim_verdicts(PAPER, study)}
 
 
@@ -110,8 +110,8 @@ def test_the_papers_numbers_and_claims_are_all_there() -> None:
 
 
 def test_verdicts_follow_the_numbers() -> None:
-    found = verdicts(everything())
-    assert {name: each.verdict for name, each in found.items()} == {
+    judged = verdicts(everything())
+    assert {name: each.verdict for name, each in judged.items()} == {
         "1": "reproduced",
         "2": "reproduced",
         "3a": "reproduced",
@@ -119,7 +119,7 @@ def test_verdicts_follow_the_numbers() -> None:
         "4": "reproduced",
         "5": "not run",
     }
-    against_bicubic = found["1"].pairs[0]
+    against_bicubic = judged["1"].pairs[0]
     assert against_bicubic.difference is not None and against_bicubic.difference.mean == pytest.approx(1.4, abs=0.05)
     assert against_bicubic.difference.low > 0
     reversed_ = verdicts(everything(edsr=23.0, cincgan=21.0))
@@ -189,10 +189,10 @@ def contents(where: Path) -> dict[str, bytes]:
 
 
 def test_the_same_results_give_the_same_bytes_in_any_order(folder: Path, tmp_path: Path) -> None:
-    found = load_evidence(folder)
-    build(found, tmp_path / "a")
-    build(list(reversed(found)), tmp_path / "b")
-    build(found, tmp_path / "a")
+    cells = load_evidence(folder)
+    build(cells, tmp_path / "a")
+    build(list(reversed(cells)), tmp_path / "b")
+    build(cells, tmp_path / "a")
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     assert {"tables.csv", "tables.tex", "tables/demo-demo-photos-cincgan-reported.md"} <= contents(tmp_path / "a").keys()
 
@@ -266,9 +266,9 @@ def test_torch_is_not_needed(folder: Path, tmp_path: Path) -> None:
 
 
 def test_tables_from_mlflow_are_those_from_the_files(folder: Path, tmp_path: Path) -> None:
-    found = load_evidence(folder)
+    cells = load_evidence(folder)
     with Tracker(folder, invocation={"profile": "demo"}, warn=pytest.fail) as tracker:
-        for each in found:
+        for each in cells:
             assert each.folder
             tracker.mirror(each.result, each.folder)
     line = [sys.executable, "-m", "reports.build", "--results", str(folder)]

@@ -1,4 +1,4 @@
-"""Figures: the same bytes for the same numbers, light and dark, whatever is in them; and the pictures that they are made of."""
+"""Figures: the same bytes for the same numbers, light and dark; and the sample images in them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def result(method: str, seed: int | None = None, **scores: list[float]) -> Evalu
 
 
 def table(methods: Mapping[str, Scores], reference: str = "bicubic") -> Table:
-    return make_table("photos", "demo", {name: [result(name, **found)] for name, found in methods.items()}, {}, reference)
+    return make_table("photos", "demo", {name: [result(name, **scores)] for name, scores in methods.items()}, {}, reference)
 
 
 CLUSTER = (
@@ -147,8 +147,8 @@ def test_a_plane_needs_two_methods_with_both_metrics() -> None:
 
 
 def study(methods: Mapping[str, Scores]) -> Study:
-    found = {name: (Evidence(result(name, **scores), None, ""),) for name, scores in methods.items()}
-    return Study("demo", "photos", "photos", found, ())
+    evidence = {name: (Evidence(result(name, **scores), None, ""),) for name, scores in methods.items()}
+    return Study("demo", "photos", "photos", evidence, ())
 
 
 def test_distributions_say_their_medians_and_leave_out_infinities() -> None:
@@ -259,10 +259,10 @@ def test_the_page_cuts_large_images_around_their_region(rows: int, columns: int,
 
 
 def test_pictures_are_stored_without_loss_and_lr_is_cut_as_hr_is(tmp_path: Path) -> None:
-    found = sample()
+    image = sample()
     box = (16, 24, 32, 40)
-    piece = cut(found.images["edsr"], box)
-    assert np.array_equal(cut(found.images["LR"], box, 4), piece[::4, ::4])
+    piece = cut(image.images["edsr"], box)
+    assert np.array_equal(cut(image.images["LR"], box, 4), piece[::4, ::4])
     write_webp(tmp_path / "a.webp", piece)
     with PillowImage.open(tmp_path / "a.webp") as stored:
         assert np.array_equal(np.asarray(stored.convert("RGB")), piece)

@@ -28,24 +28,24 @@ from tests.helpers.report_results import (
 
 
 class Elements(HTMLParser):
-    """All elements of a page, and what is in them that is not an element."""
+    """All elements of a page, with their attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
 
     def all(self, tag: str, attribute: str) -> list[str]:
-        return [value for name, attributes in self.found if name == tag and (value := attributes.get(attribute)) is not None]
+        return [value for name, attributes in self.elements if name == tag and (value := attributes.get(attribute)) is not None]
 
 
 def data_of(page: str) -> Any:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
-    assert found
-    return json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert match
+    return json.loads(match[1])
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -63,7 +63,7 @@ class NoTorch:
 sys.meta_path.insert(0, NoTorch())
 import reports.studies
 load = reports.studies.load_evidence
-reports.studies.load_evidence = lambda *what: random.sample(found := load(*what), len(found))
+reports.studies.load_evidence = lambda *what: random.sample(cells := load(*what), len(cells))
 from reports.build import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -85,7 +85,7 @@ def test_everything_that_the_page_names_is_in_its_folder(report: Path) -> None:
     assert [link for link in page.all("a", "href") if not link.startswith("#") and not (report / link).is_file()] == [
         "https://arxiv.org/abs/1809.00437"
     ]
-    anchors = {value for _, attributes in page.found if (value := attributes.get("id"))}
+    anchors = {value for _, attributes in page.elements if (value := attributes.get("id"))}
     assert [link for link in page.all("a", "href") if link.startswith("#") and link[1:] not in anchors] == []
     assert "default-src 'none'" in page.all("meta", "content")[2]
 
@@ -129,8 +129,8 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     build(load_evidence(tmp_path / "runs"), tmp_path / "report")
     text = (tmp_path / "report" / "index.html").read_text()
     page = Elements(text)
-    assert "x" not in page.all("img", "src") and not any("onerror" in attributes for _, attributes in page.found)
-    assert [tag for tag, _ in page.found].count("script") == 2
+    assert "x" not in page.all("img", "src") and not any("onerror" in attributes for _, attributes in page.elements)
+    assert [tag for tag, _ in page.elements].count("script") == 2
     assert "&lt;img src=x onerror=" in text
     cell = data_of(text)["cells"][identity("evaluate edsr")]
     assert "</script>" in cell["settings"] and HOSTILE in dict(cell["facts"])["environment"]

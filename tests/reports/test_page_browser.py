@@ -41,7 +41,7 @@ def browser() -> Iterator[Browser]:
 
 
 def open_page(browser: Browser, report: Path, width: int = 1440, dark: bool = False, **options: Any) -> tuple[Page, list[str]]:
-    """The page, and what it complained of so far."""
+    """The page, and its complaints: console messages, errors, failed and outside requests."""
     scheme: Any = "dark" if dark else "light"
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce", **options)
     said: list[str] = []
@@ -128,11 +128,11 @@ def test_the_divider_moves_by_mouse_keyboard_and_slider(page: Page) -> None:
 
 def transforms(page: Page) -> list[list[float]]:
     """Scale and offsets of both pictures of the first viewer."""
-    found: list[list[float]] = page.evaluate(
+    transforms: list[list[float]] = page.evaluate(
         "[...document.querySelectorAll('.viewer')[0].querySelectorAll('img')].map((image) => {"
-        " const found = new DOMMatrix(getComputedStyle(image).transform); return [found.a, found.e, found.f]; })"
+        " const matrix = new DOMMatrix(getComputedStyle(image).transform); return [matrix.a, matrix.e, matrix.f]; })"
     )
-    return found
+    return transforms
 
 
 @pytest.mark.browser
@@ -176,8 +176,8 @@ def test_two_fingers_zoom_and_one_divides(browser: Browser, report: Path) -> Non
     touches = page.context.new_cdp_session(page)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:
-        found = [{"x": box["x"] + x, "y": box["y"] + y, "id": number} for number, (x, y) in enumerate(points)]
-        touches.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": found})
+        touched = [{"x": box["x"] + x, "y": box["y"] + y, "id": number} for number, (x, y) in enumerate(points)]
+        touches.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touched})
 
     touch("touchStart", (100, 60))
     touch("touchMove", (130, 60))

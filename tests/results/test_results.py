@@ -164,7 +164,7 @@ def test_the_published_schema_is_the_present_one() -> None:
 
 
 def violations(content: Any) -> list[str]:
-    """What a result file has against the published schema; by a small check of our own where ``jsonschema`` is not installed."""
+    """Violations of the published schema by a result file; without ``jsonschema`` only its top-level fields are checked."""
     schema = stored(ROOT / "docs" / "result.schema.json")
     if find_spec("jsonschema"):
         from jsonschema import Draft202012Validator
