@@ -182,9 +182,9 @@ def _compute(
 ) -> None:
     """Have the waiting cells computed; mirror and present each as it ends."""
     from benchmarks.execution import schedule
-    from benchmarks.execution.cell_progress import OneByOne
-    from benchmarks.execution.matrix_progress import Matrix
     from benchmarks.execution.mirroring import Mirror
+    from benchmarks.execution.progress.matrix import Matrix
+    from benchmarks.execution.progress.one_by_one import OneByOne
 
     one_by_one = 1 in (executor.capacity, options.max_parallel)
     with Mirror(profile.name, outcome, len(waiting)) as mirror:

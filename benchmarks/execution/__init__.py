@@ -1,1 +1,1 @@
-"""Execution of plans: when cells are computed, where, and what is kept of them."""
+"""Execution of plans: order and place of the cells' computation, results folder, progress, simulation."""

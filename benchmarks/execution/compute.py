@@ -1,4 +1,4 @@
-"""``run_cell``: compute a cell in a workspace. The seam between what is computed and who computes it when."""
+"""Computation of a cell in a workspace, the same for all executors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from benchmarks.results.record import (
 if TYPE_CHECKING:
     from benchmarks.training.loop import Training
 
-SAMPLE_IMAGES = 6  # SR images that are kept of an evaluation
+SAMPLE_IMAGES = 6  # number of SR images of an evaluation that are stored
 
 Report = Callable[[int, int, dict[str, float]], None]  # units done, units in all, latest losses
 
@@ -46,16 +46,16 @@ Report = Callable[[int, int, dict[str, float]], None]  # units done, units in al
 def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of, losses: None) -> Result:
     """Compute a cell and store its result.
 
-    A training that comes to nothing, and whatever needs it, has a result too: its status is ``diverged``, and a diagnosis
-    stands in place of numbers. Its last checkpoint, if it lived to write one, is kept.
+    A training that collapses has a result too, and so have the cells that need it: the status is ``diverged``, and a diagnosis
+    replaces the numbers. Its last checkpoint, if one was written, is kept.
 
     Args:
-        cell: a cell whose needs are finished in the workspace.
-        workspace: where to read from and write to.
+        cell: a cell whose needed cells are finished in the workspace.
+        workspace: results folder to read from and write to.
         report: called with units done, units in all and the latest losses.
 
     Returns:
-        The result as stored.
+        The stored result.
 
     Raises:
         UsageError: a needed cell is not finished, or files are missing or corrupt.
@@ -75,17 +75,17 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
 
 
 def follow(cells: Sequence[Cell], workspace: Workspace) -> None:
-    """Take part, in a process other than the first, in each training that the first announces; nothing is written."""
+    """Take part in each training that the first process announces. For all processes but the first; writes nothing."""
     from benchmarks.training.distributed import announced
 
     by_id = {cell.id: cell for cell in cells}
     while (cell_id := announced()) is not None:
-        with suppress(TrainingCollapsed):  # the first process says so
+        with suppress(TrainingCollapsed):  # the first process reports it
             _trained(by_id[cell_id], workspace, lambda done, of, losses: None)
 
 
 def _check_needs(cell: Cell, workspace: Workspace) -> None:
-    """Raise UsageError where a needed cell is not finished, TrainingCollapsed where it has diverged."""
+    """Raise UsageError if a needed cell is not finished, TrainingCollapsed if it has diverged."""
     for needed in cell.needs.values():
         result = workspace.read(needed)
         if result is None:
@@ -95,13 +95,14 @@ def _check_needs(cell: Cell, workspace: Workspace) -> None:
 
 
 def _common(cell: Cell) -> dict[str, Any]:
-    """Fields of a result that do not depend on its outcome; time is filled in at the end."""
+    """Fields of a result that do not depend on its outcome. Times are filled in at the end."""
     return {
         "schema": SCHEMA,
         "status": COMPLETE,
         "cell": cell.record,
         "profile": cell.profile or None,
         "changes": cell.changes,
+        "settings": cell.settings.record if isinstance(cell.settings, StageSettings) else cell.settings,
         "data": _data_record(cell),
         "seconds": 0.0,
         "finished_at": "",
@@ -117,13 +118,9 @@ def _data_record(cell: Cell) -> DataRecord:
     return DataRecord(digest=cell.data_digest, scale=cell.data.card.scale, trained_on=trained_on, **described)
 
 
-def _settings(cell: Cell) -> dict[str, Any]:
-    return {"settings": cell.settings.record if isinstance(cell.settings, StageSettings) else cell.settings}
-
-
 def _diverged(cell: Cell, error: TrainingCollapsed) -> Result:
     """A result with a diagnosis in place of numbers."""
-    fields = {**_common(cell), **_settings(cell), "status": DIVERGED, "diagnosis": " ".join(str(error).split())}
+    fields = {**_common(cell), "status": DIVERGED, "diagnosis": " ".join(str(error).split())}
     if cell.kind == "train":
         return TrainingResult(**fields, history=tuple(error.history))
     return EvaluationResult(**fields, scores={})
@@ -138,7 +135,7 @@ def _train(cell: Cell, workspace: Workspace, report: Report) -> Result:
     announce(cell.id)
     try:
         training = _trained(cell, workspace, report)
-    except TrainingCollapsed:  # in all processes alike
+    except TrainingCollapsed:  # raised by all processes alike, which stay together
         raise
     except BaseException:
         leave()
@@ -147,7 +144,6 @@ def _train(cell: Cell, workspace: Workspace, report: Report) -> Result:
     write_atomically(workspace.folder(cell) / WEIGHTS, lambda file: file.write(content))
     return TrainingResult(
         **_common(cell),
-        **_settings(cell),
         weights_digest=hashlib.sha256(content).hexdigest(),
         precision=effective_precision(cell.stage_settings.training),
         device=device().type,
@@ -158,14 +154,14 @@ def _train(cell: Cell, workspace: Workspace, report: Report) -> Result:
 
 
 def _trained(cell: Cell, workspace: Workspace, report: Report) -> Training:
-    """Train the stage of a cell, in each of the processes that take part."""
+    """Train the stage of a cell. Each process that takes part calls this."""
     from benchmarks.data.acquisition.weights import fetch, load_weight_card
     from benchmarks.training.cell import train_stage
 
     if cell.seed is None:
         raise TypeError(f"{cell}: a training needs a seed")
     for name in cell.settings.weights:
-        fetch(load_weight_card(name))  # now, for a loss may want them only after days
+        fetch(load_weight_card(name))  # now, although a loss may need them only after days of training
     steps = cell.steps or 0
     return train_stage(
         resolve(get_stage(cell.label).target),
@@ -212,7 +208,6 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Result:
     scored = evaluation.scored
     return EvaluationResult(
         **_common(cell),
-        **_settings(cell),
         device=device().type,
         scores=scored.scores,
         shifts=scored.shifts,

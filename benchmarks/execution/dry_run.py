@@ -1,4 +1,4 @@
-"""``--dry-run``: the cells of a run, which are there already, and what the rest will cost."""
+"""``--dry-run``: the cells of a run, finished or to do, and the costs of those to do."""
 
 from __future__ import annotations
 
@@ -28,41 +28,41 @@ def print_dry_run(
     max_parallel: int | None = None,
     step_times: Path | None = None,
 ) -> None:
-    """Print one line per cell, the sums, and how long it takes on how many workers; nothing is computed or written.
+    """Print one line per cell, sums, and simulated wall times; nothing is computed or written.
 
     Args:
         cells: of the run.
-        workspace: where finished ones are.
+        workspace: results folder with the finished cells.
         profile: of the cells.
-        force: compute again what is there.
-        form: as Markdown, only the times on several workers.
-        max_parallel: cells at a time.
-        step_times: measured, instead of the profile's estimates.
+        force: count finished cells as to do.
+        form: of the output; Markdown has the simulated wall times only.
+        max_parallel: limit of cells at a time.
+        step_times: file with measured times of steps, to replace the profile's estimates.
 
     Raises:
-        UsageError: ``step_times`` does not hold what the cells need, or a result is corrupt.
+        UsageError: ``step_times`` lacks a step of the cells, or a result is corrupt.
     """
     costs = measured(cells, profile, step_times) if step_times else estimated(cells, profile)
     waiting = [cell for cell in cells if force or workspace.finished(cell) is None]
     plan = outlook(waiting, costs, max_parallel)
     if form == "markdown":
-        print("\n".join(_markdown(plan)))
+        print("\n".join(_schedule_as_markdown(plan)))
         return
     parameters, to_do = count_parameters(cells), {cell.id for cell in waiting}
     rows = [_row(cell, profile, costs, cell.id not in to_do) | {"parameters": parameters.get(cell.id)} for cell in cells]
-    seconds, megabytes = (sum(row[what] or 0 for row in rows if not row["cached"]) for what in ("seconds", "megabytes"))
-    lacking = list(missing_archives(cells))
+    seconds, megabytes = (sum(row[key] or 0 for row in rows if not row["cached"]) for key in ("seconds", "megabytes"))
+    not_prepared = list(missing_archives(cells))
     if form == "json":
-        sums = {"seconds": seconds, "megabytes": megabytes, "not_prepared": lacking}
-        print(json.dumps({"cells": rows, **sums, "schedule": _plain(plan)}, indent=1))
+        sums = {"seconds": seconds, "megabytes": megabytes, "not_prepared": not_prepared}
+        print(json.dumps({"cells": rows, **sums, "schedule": _schedule_as_data(plan)}, indent=1))
         return
-    print("\n".join(line.rstrip() for line in _lines(rows)))
+    print("\n".join(line.rstrip() for line in _cell_table(rows)))
     cost = f"about {_duration(seconds)} on {costs.worker}, {_size(megabytes)} in {workspace.root}"
     print(f"{len(rows)} cells, {len(waiting)} to do: {cost}")
     if waiting:
-        print("\n".join(_outlook(plan)))
-    if lacking:
-        names = " ".join(lacking)
+        print("\n".join(_schedule_as_text(plan)))
+    if not_prepared:
+        names = " ".join(not_prepared)
         print(f"not prepared: {names}: run python -m benchmarks.prepare {names}, which gives their cells other ids")
 
 
@@ -79,8 +79,8 @@ def _row(cell: Cell, profile: Profile, costs: Costs, cached: bool) -> dict[str, 
     }
 
 
-def _outlook(plan: Outlook) -> list[str]:
-    """The critical path, and wall times, in lines."""
+def _schedule_as_text(plan: Outlook) -> list[str]:
+    """Lines with the critical path and the wall times."""
     path = ", ".join(f"{cell} ({_duration(plan.costs.of[cell.id].wall)})" for cell in plan.path)
     numbers = ", ".join(str(wall.workers) for wall in plan.walls)
     times = ", ".join(_duration(wall.run.seconds) for wall in plan.walls)
@@ -91,7 +91,7 @@ def _outlook(plan: Outlook) -> list[str]:
     return lines + [f"without {plan.unknown} cells of unknown time"] * bool(plan.unknown)
 
 
-def _plain(plan: Outlook) -> dict[str, Any]:
+def _schedule_as_data(plan: Outlook) -> dict[str, Any]:
     return {
         "unit": plan.costs.unit,
         "worker": plan.costs.worker,
@@ -117,8 +117,8 @@ def _run_hours(prefix: str, run: Run) -> dict[str, float]:
     return {f"{prefix}hours": run.seconds / 3600, f"{prefix}row_hours": run.row_seconds / 3600}
 
 
-def _markdown(plan: Outlook) -> list[str]:
-    """What is simulated, and a table of wall times in hours."""
+def _schedule_as_markdown(plan: Outlook) -> list[str]:
+    """Lines with costs, critical path, and a table of wall times in hours."""
     path = ", ".join(f"{cell} ({_hours(plan.costs.of[cell.id].wall)})" for cell in plan.path)
     gpu = f", {_hours(plan.gpu_seconds)} of it on GPUs" if plan.costs.unit == "GPU" else ""
     orders = ("wall time", "mean row", "all queued: wall time", "mean row", "longest first: wall time", "mean row")
@@ -146,11 +146,11 @@ def _hours(seconds: float) -> str:
     return f"{seconds / 3600:,.1f} h"
 
 
-def _lines(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """The graph of cells: each below what it needs, named by the first digits of their ids."""
+def _cell_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """A table of cells. Needed cells are named by the first digits of their ids, and stand above the cell."""
     lines = [["id", "cell", "needs", "steps", "parameters", ""]]
     for row in rows:
-        counts = [f"{row[what]:,}" if row[what] is not None else "" for what in ("steps", "parameters")]
+        counts = [f"{row[key]:,}" if row[key] is not None else "" for key in ("steps", "parameters")]
         cost = "for an unknown time" if row["seconds"] is None else f"about {_duration(row['seconds'])}"
         needs = " ".join(needed[:4] for needed in row["needs"])
         lines.append([row["id"], row["cell"], needs, *counts, "done" if row["cached"] else f"to do, {cost}"])

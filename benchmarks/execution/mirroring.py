@@ -41,13 +41,13 @@ class Mirror:
         self._tracker.__exit__(kind, error, trace)
 
     def add_finished(self) -> None:
-        """Mirror results that were there before."""
+        """Mirror the results of cells that were finished before the run."""
         for cell in self._outcome.cells:
             if result := self._outcome.results.get(cell.id):
                 self._tracker.mirror(result, self._outcome.workspace.folder(cell))
 
     def add(self, ended: Ended) -> None:
-        """Mirror the result of a cell that has ended."""
+        """Mirror the result of a cell that has ended. A failed or diverged cell makes the run's status FAILED."""
         if ended.result is None or ended.result.has_diverged:
             self._tracker.cell_failed = True
         if ended.result is not None:

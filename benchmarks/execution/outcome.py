@@ -1,9 +1,10 @@
-"""The outcome of a plan: results and failures of its cells so far."""
+"""The outcome of a run: results and failures of its cells so far."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import chain
 
 from benchmarks.core.errors import BenchmarkError, NotWritten, TrainingCollapsed, Unexpected, WeightsMissing, as_ours
 from benchmarks.core.files import write_text
@@ -19,13 +20,13 @@ class Outcome:
     """Results and failures of cells.
 
     Args:
-        cells: that were asked for, in an order that respects their needs.
-        related: of the same profile, not asked for; shown in tables where they are finished.
-        workspace: where results are.
+        cells: the cells of the run, in an order that respects their needs.
+        related: other cells of the same profile, which tables show if they are finished.
+        workspace: results folder.
 
     Attributes:
-        results: by id of the cell, complete or diverged.
-        failures: by id of the cell, why there is no result.
+        results: complete and diverged results, by id of the cell.
+        failures: reasons why there is no result, by id of the cell.
     """
 
     def __init__(self, cells: Sequence[Cell], related: Sequence[Cell], workspace: Workspace) -> None:
@@ -38,7 +39,7 @@ class Outcome:
         """Read each finished result once.
 
         Args:
-            force: leave out the cells that were asked for, whose files may be corrupt: computing them again mends them.
+            force: do not read the results of the run's own cells. They will be computed again, which mends corrupt files.
 
         Raises:
             UsageError: a result file is corrupt.
@@ -49,31 +50,31 @@ class Outcome:
             result = self.workspace.finished(cells[cell_id])
             if result is not None:
                 self.results[cell_id] = result
-                if result.status == COMPLETE:  # a run that was killed in between left it
+                if result.status == COMPLETE:  # a run that was killed between the two writes left it
                     self.workspace.discard_checkpoint(cells[cell_id])
-        self._say_elsewhere()
+        self._say_other_environments()
         for cell in self.cells:
             result = self.results.get(cell.id)
             if result is not None and result.has_diverged:
                 say(f"{cell}: diverged before ({result.diagnosis}): --force computes it again")
 
-    def _say_elsewhere(self) -> None:
-        """Cells of another machine or of other versions are reused, but not in silence."""
+    def _say_other_environments(self) -> None:
+        """Say if reused results are from another machine or other versions of packages."""
         here = environment()
-        found = [differences(result.environment, here) for result in self.results.values() if not result.has_diverged]
-        if any(found):
-            others = "; ".join(sorted({text for texts in found for text in texts}))
-            say(f"{sum(map(bool, found))} finished cells are of another environment ({others}): --force computes them again")
+        texts = [differences(result.environment, here) for result in self.results.values() if not result.has_diverged]
+        if any(texts):
+            others = "; ".join(sorted(set(chain(*texts))))
+            say(f"{sum(map(bool, texts))} finished cells are of another environment ({others}): --force computes them again")
 
     def waiting(self) -> list[Cell]:
-        """Cells that were asked for and have no result."""
+        """Cells of the run without a result."""
         return [cell for cell in self.cells if cell.id not in self.results]
 
     def take(self, ended: Ended) -> None:
-        """Keep the result or the error that a cell has come to, and say what went wrong.
+        """Keep the result or the error of a cell that has ended, and print failures.
 
         Raises:
-            NotWritten: the disk is full: no other cell's result could be written either.
+            NotWritten: the cell's result could not be written, for example on a full disk; no other result could be either.
         """
         cell, error = ended.cell, ended.error
         if isinstance(error, NotWritten):
@@ -99,13 +100,13 @@ class Outcome:
         return BenchmarkError(f"failed unexpectedly ({failure}): the traceback is in {path}")
 
     def shown(self) -> list[Cell]:
-        """Cells that tables show: those that were asked for, and others of the profile that are finished."""
+        """Cells that tables show: all cells of the run, and the finished ones among the related cells."""
         finished = [cell for cell in self.related if cell.id in self.results]
         return list({cell.id: cell for cell in (*finished, *self.cells)}.values())
 
     @property
     def missing(self) -> list[str]:
-        """Why metrics are missing in the results of this run."""
+        """Reasons why metrics are missing in results of this run."""
         return list(self._missing.values())
 
     @property

@@ -1,30 +1,14 @@
-"""Which cell is computed when: as soon as all that it needs is done, in the order of the plan where several could be."""
+"""The schedule: a cell starts as soon as the cells that it needs are done, in the order of the plan if several can start."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
 from benchmarks.core.errors import BenchmarkError
 from benchmarks.execution.executors.executor import Ended, Executor
+from benchmarks.execution.progress.view import View
 from benchmarks.planning.cells import Cell
-
-
-class View(Protocol):
-    """Shows how far the cells are."""
-
-    def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
-        """How far a running cell is, as ``executors.Report`` says it."""
-
-    def started(self, cell: Cell) -> None:
-        """A cell is handed to the executor."""
-
-    def lost(self, cell: Cell, why: str) -> None:
-        """A cell's process is gone; it will be tried again."""
-
-    def ended(self, ended: Ended) -> None:
-        """A cell has come to its end."""
 
 
 def run(
@@ -32,17 +16,17 @@ def run(
 ) -> Iterator[Ended]:
     """Have all cells computed.
 
-    A cell that a failed one is needed for is not computed: it ends with the same error.
+    A cell that needs a failed cell is not computed: it ends with the same error.
 
     Args:
-        cells: in an order that respects their needs; what they need and is not among them is finished.
-        executor: computes them, and is entered by the caller.
-        view: told of all that happens.
-        max_parallel: cells at a time, where the executor would take more.
-        retries: how often one that is lost is started again, from its checkpoint.
+        cells: in an order that respects their needs. Needed cells that are not among them are finished.
+        executor: computes the cells; the caller has entered it.
+        view: shows the progress.
+        max_parallel: limit of cells at a time, if it is lower than the executor's.
+        retries: how often a cell whose process was lost is started again, from its checkpoint.
 
     Yields:
-        How each cell ended, as it does; the caller may take its time.
+        The end of each cell, in the order in which they end.
     """
     limits = [limit for limit in (max_parallel, executor.capacity) if limit is not None]
     waiting, running = list(cells), set[str]()
@@ -54,7 +38,7 @@ def run(
             if because is not None:
                 waiting.remove(cell)
                 failed[cell.id] = failed[because.id]
-                yield _told(view, Ended(cell, error=failed[cell.id], because=because))
+                yield _shown(view, Ended(cell, error=failed[cell.id], because=because))
             elif not limits or len(running) < min(limits):
                 waiting.remove(cell)
                 view.started(cell)
@@ -73,15 +57,15 @@ def run(
                 ended = Ended(cell, error=error)
             if ended.error is not None:
                 failed[cell.id] = ended.error
-            yield _told(view, ended)
+            yield _shown(view, ended)
 
 
-def _told(view: View, ended: Ended) -> Ended:
+def _shown(view: View, ended: Ended) -> Ended:
     view.ended(ended)
     return ended
 
 
 def _startable(waiting: Sequence[Cell], running: set[str]) -> list[Cell]:
-    """Those of which nothing that they need is still to come."""
-    to_come = running | {cell.id for cell in waiting}
-    return [cell for cell in waiting if not any(needed.id in to_come for needed in cell.needs.values())]
+    """The waiting cells whose needed cells have all ended."""
+    pending = running | {cell.id for cell in waiting}
+    return [cell for cell in waiting if not any(needed.id in pending for needed in cell.needs.values())]

@@ -1,4 +1,4 @@
-"""A run on paper: the real schedule with an executor that computes nothing and only keeps a clock."""
+"""Simulation of a run: the real schedule, with an executor that computes nothing and keeps a clock."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from dataclasses import dataclass
 
 from benchmarks.execution import schedule
 from benchmarks.execution.executors.executor import Ended, Executor, Report
+from benchmarks.execution.progress.view import Silent
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.costs import Cost, Costs
 
-WORKERS = (1, 4, 16, 64)  # for which a plan is simulated
+WORKERS = (1, 4, 16, 64)  # numbers of workers that a plan is simulated with
 
 
 class Simulated(Executor):
-    """So many workers, whose cells take exactly as long as they are said to.
+    """Workers whose cells take exactly as long as their costs say.
 
-    A cell that does not find its workers free waits as in an engine's queue: in the order in which cells came, where one that
-    needs fewer workers may overtake.
+    A cell that needs more workers than are free waits in a queue, in the order of arrival; cells that need fewer may overtake it.
 
     Args:
-        workers: at least as many as any cell needs.
+        workers: number of workers, at least as many as any cell needs.
         costs: of the cells, by id.
-        capacity: cells that it takes at a time; None for all that can start.
+        capacity: cells that are taken at a time; None for all that can start.
+
+    Attributes:
+        seconds: time on the clock.
     """
 
     def __init__(self, workers: int, costs: Mapping[str, Cost], capacity: int | None = None) -> None:
@@ -38,11 +41,11 @@ class Simulated(Executor):
         pass
 
     def start(self, cell: Cell) -> None:
-        """Put it into the queue."""
+        """Put the cell into the queue."""
         self._queue.append(cell)
 
     def poll(self, report: Report) -> Sequence[Ended]:
-        """Move the clock to the next end."""
+        """Move the clock to the next end of a cell, and return the cells that end then."""
         self._begin()
         self.seconds = self._running[0][0]
         ended = []
@@ -53,7 +56,7 @@ class Simulated(Executor):
         return ended
 
     def _begin(self) -> None:
-        """Start what is queued and finds its workers free."""
+        """Start the queued cells for which enough workers are free."""
         waiting = []
         for cell in self._queue:
             cost = self._costs[cell.id]
@@ -66,86 +69,75 @@ class Simulated(Executor):
         self._queue = waiting
 
 
-class _Unseen:
-    """The view of a run that nobody watches."""
-
-    def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
-        pass
-
-    def started(self, cell: Cell) -> None:
-        pass
-
-    def lost(self, cell: Cell, why: str) -> None:
-        pass
-
-    def ended(self, ended: Ended) -> None:
-        pass
-
-
 @dataclass(frozen=True)
 class Run:
-    """A simulated run, in seconds from its start: its end, and when an evaluation, a table's row, was done on average."""
+    """Times of a simulated run.
+
+    Attributes:
+        seconds: from the start of the run to its end.
+        row_seconds: from the start of the run to the end of an evaluation, which gives a row of the table, on average.
+    """
 
     seconds: float
     row_seconds: float
 
 
 def simulate(cells: Sequence[Cell], executor: Simulated, max_parallel: int | None = None) -> Run:
-    """Run a plan on paper.
+    """Simulate a plan.
 
     Args:
-        cells: as ``schedule.run`` takes them; what they need and is not among them costs nothing.
-        executor: a new one.
-        max_parallel: cells at a time.
+        cells: as ``schedule.run`` takes them. Needed cells that are not among them cost nothing.
+        executor: unused so far.
+        max_parallel: limit of cells at a time.
     """
     rows = []
     with executor:
-        for ended in schedule.run(cells, executor, _Unseen(), max_parallel=max_parallel):
+        for ended in schedule.run(cells, executor, Silent(), max_parallel=max_parallel):
             if ended.cell.kind == "evaluate":
                 rows.append(executor.seconds)
     return Run(executor.seconds, sum(rows) / len(rows) if rows else 0.0)
 
 
 def critical_path(cells: Sequence[Cell], costs: Mapping[str, Cost]) -> list[Cell]:
-    """The chain of cells, each needed by the next, that takes longest: no number of workers is faster."""
-    below = _below(cells, costs)
+    """The longest chain of cells, each needed by the next. No number of workers is faster than this chain."""
+    remaining = _remaining(cells, costs)
     path: list[Cell] = []
-    candidates = [cell for cell in cells if not any(needed.id in below for needed in cell.needs.values())]
+    candidates = [cell for cell in cells if not any(needed.id in remaining for needed in cell.needs.values())]
     while candidates:
-        path.append(max(candidates, key=lambda cell: below[cell.id]))
+        path.append(max(candidates, key=lambda cell: remaining[cell.id]))
         candidates = [cell for cell in cells if path[-1].id in {needed.id for needed in cell.needs.values()}]
     return path
 
 
 def longest_first(cells: Sequence[Cell], costs: Mapping[str, Cost]) -> list[Cell]:
-    """The cells by how long the longest chain is that begins with them."""
-    below = _below(cells, costs)
-    return sorted(cells, key=lambda cell: -below[cell.id])
+    """The cells, sorted by the length of the longest chain that begins with a cell, the longest first."""
+    remaining = _remaining(cells, costs)
+    return sorted(cells, key=lambda cell: -remaining[cell.id])
 
 
-def _below(cells: Sequence[Cell], costs: Mapping[str, Cost]) -> dict[str, float]:
-    """Seconds from the start of each cell to the end of all that needs it, by id, on any number of workers."""
+def _remaining(cells: Sequence[Cell], costs: Mapping[str, Cost]) -> dict[str, float]:
+    """Seconds, by id, of the longest chain that begins with a cell: from its start to the end of all cells that need it."""
     after = dict.fromkeys((cell.id for cell in cells), 0.0)
-    found = {}
+    remaining = {}
     for cell in reversed(cells):
-        found[cell.id] = costs[cell.id].wall + after[cell.id]
+        remaining[cell.id] = costs[cell.id].wall + after[cell.id]
         for needed in cell.needs.values():
             if needed.id in after:
-                after[needed.id] = max(after[needed.id], found[cell.id])
-    return found
+                after[needed.id] = max(after[needed.id], remaining[cell.id])
+    return remaining
 
 
 @dataclass(frozen=True)
 class Wall:
-    """A plan on so many workers.
+    """Simulations of a plan with one number of workers.
 
     Attributes:
-        workers: how many.
-        run: in the plan's order, as many cells at a time as there are workers.
-        queued: all cells that can start are given to the engine at once, whose queue then has the say.
-        longest_first: as ``run``, but in the order of the longest chain that begins with a cell.
-        bound: seconds that no order can be faster than.
-        busy: the part of the workers' time in which they have a cell, in ``run``.
+        workers: number of workers.
+        run: cells in the plan's order, as many at a time as there are workers.
+        queued: all cells that can start are given to the engine at once, which starts them in the order of arrival.
+        longest_first: as ``run``, but sorted by the longest chain that begins with a cell.
+        bound: lower bound in seconds for every order.
+        busy: share of the workers' time in which they have a cell, in ``run``.
     """
 
     workers: int
@@ -158,7 +150,18 @@ class Wall:
 
 @dataclass(frozen=True)
 class Outlook:
-    """A plan on paper. ``seconds`` is the time of all workers together, ``gpu_seconds`` of GPUs alone."""
+    """Costs and simulations of a plan.
+
+    Attributes:
+        costs: of the cells.
+        cells: number of cells.
+        unknown: number of cells whose time is not known; they count as 0 seconds.
+        seconds: of all workers together.
+        gpu_seconds: of all GPUs together.
+        path: the critical path.
+        path_seconds: length of the critical path.
+        walls: simulations, by number of workers.
+    """
 
     costs: Costs
     cells: int
@@ -171,12 +174,12 @@ class Outlook:
 
 
 def outlook(cells: Sequence[Cell], costs: Costs, max_parallel: int | None = None) -> Outlook:
-    """Simulate a plan on as many workers as ``WORKERS`` says.
+    """Simulate a plan with each number of workers in ``WORKERS``.
 
     Args:
-        cells: those that are to be computed, in the plan's order.
+        cells: the cells to be computed, in the plan's order.
         costs: of these cells.
-        max_parallel: cells at a time; no more workers than they need are simulated.
+        max_parallel: limit of cells at a time; then the largest number of workers is what so many cells can use.
     """
     of = {cell.id: costs.of[cell.id] for cell in cells}
     work = sum(cost.wall * cost.workers for cost in of.values())
@@ -184,12 +187,12 @@ def outlook(cells: Sequence[Cell], costs: Costs, max_parallel: int | None = None
     longest = sum(of[cell.id].wall for cell in path)
     walls = []
     widest = max((cost.workers for cost in of.values()), default=1)
-    for workers in _numbers(widest, None if max_parallel is None else min(max_parallel, max(1, len(cells)))):
+    for workers in _worker_numbers(widest, None if max_parallel is None else min(max_parallel, max(1, len(cells)))):
         run = simulate(cells, Simulated(workers, of, workers), max_parallel)
         queued = simulate(cells, Simulated(workers, of), max_parallel)
-        other = simulate(longest_first(cells, of), Simulated(workers, of, workers), max_parallel)
+        sorted_run = simulate(longest_first(cells, of), Simulated(workers, of, workers), max_parallel)
         busy = work / workers / run.seconds if run.seconds else 0.0
-        walls.append(Wall(workers, run, queued, other, max(longest, work / workers), busy))
+        walls.append(Wall(workers, run, queued, sorted_run, max(longest, work / workers), busy))
     return Outlook(
         costs,
         cells=len(cells),
@@ -202,8 +205,8 @@ def outlook(cells: Sequence[Cell], costs: Costs, max_parallel: int | None = None
     )
 
 
-def _numbers(widest: int, max_parallel: int | None) -> list[int]:
-    """Of workers: those of ``WORKERS`` that are enough for the widest cell, and no more than so many cells can use."""
+def _worker_numbers(widest: int, max_parallel: int | None) -> list[int]:
+    """The numbers in ``WORKERS`` that are enough for the widest cell, up to the number that ``max_parallel`` cells can use."""
     if max_parallel is None:
         return [number for number in WORKERS if number >= widest] or [widest]
     most = max_parallel * widest

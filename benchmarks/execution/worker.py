@@ -1,4 +1,4 @@
-"""An executor's side where cells are computed: one cell in this process, or its training on as many processes as it has GPUs."""
+"""Computation of a cell where an executor has brought it: in this process, or with a training process for each GPU."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from multiprocessing import Pipe
@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Thread
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.api.entries import Split
 from benchmarks.catalog.profiles import Resources
@@ -28,39 +28,40 @@ from benchmarks.planning.cells import Cell
 from benchmarks.planning.identity import code_here
 from benchmarks.results.record import Result
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+if TYPE_CHECKING:
+    from benchmarks.execution.compute import Report
 
-Report = Callable[[int, int, dict[str, float]], None]  # units done, units in all, latest losses
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def compute(cell: Cell, root: Path, resources: Resources, report: Report) -> Result:
-    """Compute a cell here, which need not be where it was planned.
+    """Compute a cell on this machine, which may differ from the machine that planned it.
 
     Args:
-        cell: whose needs are finished in the workspace.
-        root: of the workspace.
-        resources: what was set aside; more than one GPU: a training runs on as many processes.
-        report: called with units done, units in all and the latest losses, at times from another thread.
+        cell: a cell whose needed cells are finished in the workspace.
+        root: folder of the workspace.
+        resources: reserved for the cell. With more than one GPU a training runs on as many processes.
+        report: called with units done, units in all and the latest losses, possibly from another thread.
 
     Returns:
-        The result as stored in the workspace.
+        The result, which is stored in the workspace.
 
     Raises:
-        BenchmarkError: whatever the cell raised, fit to be handed to another process.
+        BenchmarkError: the cell's error, in a form that another process can receive.
         Interrupted: SIGINT or SIGTERM asked to stop; a training has written its checkpoint.
     """
     with interruptible(lambda: None):
         try:
-            _check_place(cell)
+            _check_machine(cell)
             if cell.kind == "train" and resources.gpus > 1:
-                return _on_several(cell, root, resources.gpus, report)
-            return _here(cell, root, report)
+                return _on_several_processes(cell, root, resources.gpus, report)
+            return _in_this_process(cell, root, report)
         except Exception as error:
             raise as_ours(error) from error
 
 
-def _check_place(cell: Cell) -> None:
-    """Raise UsageError where this machine would compute something else, or has not the data."""
+def _check_machine(cell: Cell) -> None:
+    """Raise UsageError if this machine has other code or data than the plan, or lacks the data."""
     host = socket.gethostname()
     if cell.code != code_here(cell):
         raise UsageError(f"{host} has another version of this project: install there the one that the run was started with")
@@ -74,13 +75,13 @@ def _check_place(cell: Cell) -> None:
 
 @cache
 def _data_digest(data: Dataset, splits: Sequence[Split]) -> str:
-    """Of what is here; once in the life of a process, for thousands of files are looked at."""
-    here = replace(data)  # the one that was brought remembers the digests of where it was planned
-    here.verify(splits)
-    return here.digest(*splits)
+    """Digest of this machine's images. Cached for the life of the process, since thousands of files are read."""
+    own = replace(data)  # without the cached digests of the machine that planned
+    own.verify(splits)
+    return own.digest(*splits)
 
 
-def _here(cell: Cell, root: Path, report: Report) -> Result:
+def _in_this_process(cell: Cell, root: Path, report: Report) -> Result:
     from benchmarks.execution.compute import run_cell
 
     if is_offline():
@@ -88,15 +89,15 @@ def _here(cell: Cell, root: Path, report: Report) -> Result:
     return run_cell(cell, Workspace(root), report)
 
 
-def _on_several(cell: Cell, root: Path, processes: int, report: Report) -> Result:
-    """Train on processes of which each has a GPU, or on a machine without any a share of the cores."""
+def _on_several_processes(cell: Cell, root: Path, processes: int, report: Report) -> Result:
+    """Train on several processes, each with a GPU of its own, or with a share of the cores on a machine without GPUs."""
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    ours, theirs = Pipe(duplex=False)
+    receiver, sender = Pipe(duplex=False)
     failures: list[BenchmarkError] = []
-    listener = Thread(target=_listen, args=(ours, report, failures))
+    listener = Thread(target=_listen, args=(receiver, report, failures))
     listener.start()
     try:
         with tempfile.TemporaryDirectory() as logs:
@@ -108,13 +109,13 @@ def _on_several(cell: Cell, root: Path, processes: int, report: Report) -> Resul
                 max_restarts=0,
                 logs_specs=DefaultLogsSpecs(log_dir=logs),
             )
-            elastic_launch(config, _one_of_several)(cell, root, theirs)
+            elastic_launch(config, _one_of_several)(cell, root, sender)
     except SignalException as stop:
         raise Interrupted(stop.sigval) from None
     except ChildFailedError as error:
         failures.append(Unexpected("a process of the training has ended", str(error)))
     finally:
-        theirs.close()
+        sender.close()
         listener.join()
     result = Workspace(root).read(cell)
     if failures or result is None:
@@ -122,26 +123,26 @@ def _on_several(cell: Cell, root: Path, processes: int, report: Report) -> Resul
     return result
 
 
-def _listen(ours: Connection, report: Report, failures: list[BenchmarkError]) -> None:
-    """Pass on what the first process says, until the last one that could say something is gone."""
+def _listen(receiver: Connection, report: Report, failures: list[BenchmarkError]) -> None:
+    """Pass on progress and errors of the first process, until all processes have closed their ends of the pipe."""
     while True:
         try:
-            said: Any = ours.recv()
+            message: Any = receiver.recv()
         except (EOFError, OSError):
             return
-        if isinstance(said, BenchmarkError):
-            failures.append(said)
+        if isinstance(message, BenchmarkError):
+            failures.append(message)
         else:
-            report(*said)
+            report(*message)
 
 
-def _one_of_several(cell: Cell, root: Path, said: Connection) -> None:
-    """The first process computes the cell; the others take part in its training, and only the first one stops it."""
+def _one_of_several(cell: Cell, root: Path, sender: Connection) -> None:
+    """Compute the cell in the first process, or take part in its training in the others. Only the first one heeds signals."""
     from benchmarks.execution.compute import follow
     from benchmarks.training import distributed
 
     first = os.environ["RANK"] == "0"
-    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    Thread(target=_exit_after, args=(os.getppid(),), daemon=True).start()
     for number in SIGNALS:
         signal.signal(number, signal.default_int_handler if first else signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
@@ -150,24 +151,27 @@ def _one_of_several(cell: Cell, root: Path, said: Connection) -> None:
         try:
             distributed.start()
             if first:
-                _here(cell, root, lambda *progress: said.send(progress))
+                _in_this_process(cell, root, lambda *progress: sender.send(progress))
                 distributed.announce(None)
             else:
                 follow([cell], Workspace(root))
         except Exception as error:
             if first:
-                said.send(as_ours(error))
+                sender.send(as_ours(error))
             raise
         finally:
             distributed.leave()
 
 
 def _heed_one_signal() -> None:
-    """Where a scheduler signals every process, the launcher passes on its own: the second would cut off the checkpoint."""
+    """Ignore all signals after the first.
+
+    If a scheduler signals every process, the launcher passes its own signal on as well: the second would cut off the checkpoint.
+    """
 
     def heed(number: int, frame: FrameType | None) -> None:
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
+        for ignored in SIGNALS:
+            signal.signal(ignored, signal.SIG_IGN)
         handlers[number](number, frame)
 
     handlers: dict[int, Any] = {number: handler for number in SIGNALS if callable(handler := signal.getsignal(number))}
@@ -175,8 +179,8 @@ def _heed_one_signal() -> None:
         signal.signal(number, heed)
 
 
-def _end_with(parent: int) -> None:
-    """Nobody else would end a process that waits for one that is gone."""
+def _exit_after(parent: int) -> None:
+    """Exit some seconds after the parent process: a process that waits for a killed one would never end by itself."""
     while os.getppid() == parent:
         time.sleep(1)
     time.sleep(PATIENCE)

@@ -16,7 +16,7 @@ from benchmarks.results.record import COMPLETE, EvaluationResult, Result
 
 
 class Workspace:
-    """A folder of results, ``runs/`` by default."""
+    """A results folder, ``runs/`` by default."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
@@ -26,10 +26,10 @@ class Workspace:
         return self.root / CELLS / cell.folder
 
     def read(self, cell: Cell) -> Result | None:
-        """The cell's result, complete or diverged, or None where there is none yet.
+        """The cell's result, complete or diverged; None if there is none yet.
 
         Raises:
-            UsageError: the file is corrupt, of a newer schema, or another cell's.
+            UsageError: the file is corrupt, of a newer schema, or of another cell.
         """
         path = self.folder(cell) / RESULT
         if not path.is_file():
@@ -41,31 +41,31 @@ class Workspace:
         return None if trained and not (self.folder(cell) / WEIGHTS).is_file() else result
 
     def finished(self, cell: Cell) -> Result | None:
-        """The cell's result where nothing is left to do for it: no metric is missing for lack of weights."""
+        """The cell's result; None if there is none, or if metrics are missing in it because weights could not be had."""
         result = self.read(cell)
         return None if isinstance(result, EvaluationResult) and result.missing else result
 
     def write(self, cell: Cell, result: Result) -> None:
-        """Store a finished cell's result."""
+        """Write the result of a cell that has ended."""
         write_result(self.folder(cell) / RESULT, result)
 
     def discard_checkpoint(self, cell: Cell) -> None:
-        """Make the cell's training start anew; a finished result stays until the new one replaces it."""
+        """Remove the cell's checkpoint, so that its training would start anew. The result stays."""
         (self.folder(cell) / CHECKPOINT).unlink(missing_ok=True)
 
     def check_writable(self) -> None:
-        """Raise UsageError, before anything is computed, where the workspace cannot be written."""
+        """Raise UsageError if the workspace cannot be written."""
         probe = self.root / ".writable"
         write_text(probe, " " * 4096)  # a full disk still takes an empty file
         probe.unlink()
 
     @property
     def is_stale(self) -> bool:
-        """Whether an earlier run ended before report and mirror had all of its results."""
+        """True if a run ended before report and mirror had all of its results."""
         return self._stale.exists()
 
     def mark_stale(self) -> None:
-        """Note that report and mirror lack results, until ``mark_synced``, whatever ends this process."""
+        """Note that report and mirror lack results. The note stays until ``mark_synced``, even if the process is killed."""
         write_text(self._stale, "")
 
     def mark_synced(self) -> None:

@@ -1,4 +1,4 @@
-"""Plans on paper: the simulated clock against bounds that hold for every list schedule, and what the command says of them."""
+"""Simulated plans: the clock against bounds that hold for every list schedule, and the output of ``--dry-run``."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ from benchmarks.catalog.profiles import Profile, load_profile
 from benchmarks.core.errors import UsageError
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.dataset import Dataset
+from benchmarks.degradations.bicubic import Bicubic
 from benchmarks.execution.simulation import Simulated, critical_path, longest_first, outlook, simulate
-from benchmarks.planning.cells import Cell
+from benchmarks.planning.cells import Cell, StageSettings
 from benchmarks.planning.costs import Cost, estimated, measured
 from benchmarks.planning.plan import make_plan
 from benchmarks.run import main
 from tests.conftest import ROOT
 
-DATA = Dataset(load_dataset_card("demo-photos"), "bicubic", load_profile("smoke").track2_like)
+DATA = Dataset(load_dataset_card("demo-photos"), Bicubic())
 
 
 def cell(number: int, needs: Sequence[Cell]) -> Cell:
-    needed = {each.label: each for each in needs}
-    return Cell("train", f"c{number}", "demo-photos", 0, DATA, {}, "", "", needed, ("x",))
+    by_stage = {needed.label: needed for needed in needs}
+    settings = StageSettings(load_profile("smoke").stage("fsrcnn"), 1, {})
+    return Cell("train", f"c{number}", "demo-photos", 0, DATA, settings, "", "", by_stage, ("x",))
 
 
 @st.composite
 def plans(draw: st.DrawFn, most: int = 1) -> tuple[list[Cell], dict[str, Cost]]:
-    """Any graph of cells, with whole seconds, so that sums are exact."""
+    """Any graph of cells, with costs in whole seconds, so that sums are exact."""
     cells: list[Cell] = []
     for number in range(draw(st.integers(1, 12))):
         needs = draw(st.lists(st.sampled_from(cells), max_size=3, unique_by=id)) if cells else []
@@ -41,8 +43,8 @@ def plans(draw: st.DrawFn, most: int = 1) -> tuple[list[Cell], dict[str, Cost]]:
     return cells, {each.id: Cost(draw(st.integers(0, 20)), draw(st.integers(0, most))) for each in cells}
 
 
-def wall(cells: Sequence[Cell], costs: Mapping[str, Cost], workers: int, at_once: int | None = None) -> float:
-    return simulate(cells, Simulated(workers, costs, at_once)).seconds
+def wall(cells: Sequence[Cell], costs: Mapping[str, Cost], workers: int, capacity: int | None = None) -> float:
+    return simulate(cells, Simulated(workers, costs, capacity)).seconds
 
 
 def length(cells: Sequence[Cell], costs: Mapping[str, Cost]) -> float:
@@ -66,9 +68,9 @@ def test_the_clock_is_within_the_bounds_of_list_scheduling(
     cells, costs = plan
     order = longest_first(cells, costs) if sort else cells
     work, chain = sum(cost.wall for cost in costs.values()), longest_chain(cells, costs)
-    found = wall(order, costs, workers, None if queued else workers)
-    assert max(chain, work / workers) <= found + 1e-9
-    assert found <= work / workers + (1 - 1 / workers) * chain + 1e-9, "Graham's bound"
+    seconds = wall(order, costs, workers, None if queued else workers)
+    assert max(chain, work / workers) <= seconds + 1e-9
+    assert seconds <= work / workers + (1 - 1 / workers) * chain + 1e-9, "Graham's bound"
     assert wall(order, costs, 1, None if queued else 1) == work
     assert wall(order, costs, len(cells)) == chain
 
@@ -78,10 +80,10 @@ def test_the_clock_is_within_the_bounds_of_list_scheduling(
 def test_cells_on_several_gpus_hold_them_all(plan: tuple[list[Cell], dict[str, Cost]], workers: int) -> None:
     cells, costs = plan
     work = sum(cost.wall * cost.workers for cost in costs.values())
-    found = wall(cells, costs, workers)
-    assert max(length(cells, costs), work / workers) <= found + 1e-9
-    assert found <= sum(cost.wall for cost in costs.values()) + 1e-9
-    assert simulate(cells, Simulated(workers, costs), at_most=1).seconds == pytest.approx(
+    seconds = wall(cells, costs, workers)
+    assert max(length(cells, costs), work / workers) <= seconds + 1e-9
+    assert seconds <= sum(cost.wall for cost in costs.values()) + 1e-9
+    assert simulate(cells, Simulated(workers, costs), max_parallel=1).seconds == pytest.approx(
         sum(cost.wall for cost in costs.values())
     )
 
@@ -99,10 +101,10 @@ def test_the_critical_path_is_a_chain_and_the_longest(plan: tuple[list[Cell], di
 
 @settings(deadline=None)
 @given(plans(), st.data())
-def test_cells_that_are_done_cost_nothing(plan: tuple[list[Cell], dict[str, Cost]], data: st.DataObject) -> None:
+def test_finished_cells_cost_nothing(plan: tuple[list[Cell], dict[str, Cost]], data: st.DataObject) -> None:
     cells, costs = plan
     count = data.draw(st.integers(0, len(cells)))
-    left = cells[count:]  # an order of the plan: what is done needs nothing that is not
+    left = cells[count:]  # in the plan's order: finished cells need finished cells only
     free = {each.id: Cost(0 if each in cells[:count] else costs[each.id].seconds, 1) for each in cells}
     assert wall(left, costs, 1) == sum(costs[each.id].wall for each in left)
     assert wall(left, costs, len(cells)) == wall(cells, free, len(cells))
@@ -116,7 +118,7 @@ def test_more_workers_can_be_slower_and_the_clock_shows_it() -> None:
     assert wall(cells, costs, 3, 3) == 12 and wall(cells, costs, 4, 4) == 15
 
 
-def test_an_estimate_is_for_the_steps_of_the_profiles_file() -> None:
+def test_an_estimate_is_for_the_steps_in_the_profiles_file() -> None:
     whole, tenth = load_profile("smoke"), load_profile("smoke", ["stages.edsr.training.steps=1"])
     seconds = [estimated(cells, profile).of[cells[0].id].seconds or 0 for profile in (whole, tenth) for cells in [edsr(profile)]]
     assert seconds[1] == pytest.approx(seconds[0] / whole.stages["edsr"].training.steps)
@@ -146,7 +148,7 @@ def test_measured_steps_are_scaled_to_the_batch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes", [{"seconds": "2"}, {"seconds": 1e300}, {"batch_size": 0}, {"colour": "red"}, {"threads": None}]
 )
-def test_figures_that_are_none_are_refused_in_one_line(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_malformed_figures_are_refused_in_one_line(tmp_path: Path, changes: dict[str, object]) -> None:
     profile = load_profile("paper")
     with pytest.raises(UsageError, match=r"f.json: no figures of python -m benchmarks.speed training --json \(figure 1"):
         measured(edsr(profile), profile, figures(tmp_path / "f.json", **changes))
@@ -213,7 +215,7 @@ def test_gpus_of_a_cell_are_counted_and_shared(capsys: pytest.CaptureFixture[str
     assert "GPU time: 31 h; wall time on 3 GPUs: 11 h\n" in run(capsys, *some, "--max-parallel", "1")
 
 
-def test_of_what_is_done_nothing_is_planned() -> None:
+def test_a_plan_without_cells() -> None:
     profile = load_profile("smoke")
     found = outlook([], estimated([], profile))
     assert (found.seconds, found.path, found.walls[0].run.seconds) == (0, [], 0)

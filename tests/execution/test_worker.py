@@ -1,4 +1,4 @@
-"""One cell where an executor has brought it: its errors as they arrive, its training on several processes."""
+"""A cell where an executor has brought it: errors that reach the driver, trainings on several processes."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from benchmarks.execution.worker import compute
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.plan import make_plan
+from benchmarks.results.layout import CHECKPOINT
+from benchmarks.results.record import EvaluationResult, TrainingResult
 from tests.conftest import ROOT
 
 ONE, TWO = (Resources(gpus, 1, 1, 1) for gpus in (0, 2))
@@ -32,18 +34,21 @@ def cells(*changes: str, method: str = "fsrcnn") -> list[Cell]:
 
 
 @pytest.mark.train
-def test_a_training_on_two_processes_tells_how_far_it_is(tmp_path: Path) -> None:
-    (train, evaluate), told = cells(), list[tuple[int, int]]()
-    result = compute(train, tmp_path / "two", TWO, lambda done, of, losses: told.append((done, of)))
-    assert result["processes"] == 2 and told == [(step, 4) for step in range(1, 5)]
+def test_a_training_on_two_processes_reports_its_progress(tmp_path: Path) -> None:
+    (train, evaluate), reports = cells(), list[tuple[int, int]]()
+    result = compute(train, tmp_path / "two", TWO, lambda done, of, losses: reports.append((done, of)))
+    assert isinstance(result, TrainingResult) and result.processes == 2
+    assert reports == [(step, 4) for step in range(1, 5)]
     alone = compute(train, tmp_path / "one", ONE, lambda *_: None)
-    for ours, theirs in zip(result["history"], alone["history"], strict=True):
+    assert isinstance(alone, TrainingResult)
+    for ours, theirs in zip(result.history, alone.history, strict=True):
         assert ours == pytest.approx(theirs, rel=0.02)
-    assert compute(evaluate, tmp_path / "two", TWO, lambda *_: None)["scores"], "which is one process's work"
+    scored = compute(evaluate, tmp_path / "two", TWO, lambda *_: None)
+    assert isinstance(scored, EvaluationResult) and scored.scores, "an evaluation is one process's work"
 
 
 @pytest.mark.train
-def test_an_error_of_several_processes_is_the_first_ones(tmp_path: Path) -> None:
+def test_an_error_of_several_processes_is_the_error_of_the_first(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="batch_size 3 cannot be shared out among 2 processes"):
         compute(cells("stages.*.training.batch_size=3")[0], tmp_path, TWO, lambda *_: None)
 
@@ -54,7 +59,7 @@ def test_a_signal_stops_several_processes_with_their_checkpoint(tmp_path: Path) 
     with pytest.raises(Interrupted) as caught:
         compute(cell, tmp_path, TWO, lambda done, of, losses: os.kill(os.getpid(), signal.SIGINT) if done == 5 else None)
     assert caught.value.exit_code == 130
-    kept = torch.load(Workspace(tmp_path).folder(cell) / "checkpoint.pt", weights_only=True)["progress"]["step"]
+    kept = torch.load(Workspace(tmp_path).folder(cell) / CHECKPOINT, weights_only=True)["progress"]["step"]
     assert 5 <= kept < 5000
 
 
@@ -62,15 +67,14 @@ STOPPED = """
 import sys
 from pathlib import Path
 from benchmarks.execution.worker import compute
-from tests.execution.test_worker import TWO
-from tests.execution.test_worker import cells
+from tests.execution.test_worker import TWO, cells
 compute(cells("stages.*.training.steps=100000")[0], Path(sys.argv[1]), TWO, lambda *said: print(*said, flush=True))
 """
 
 
 @pytest.mark.train
-def test_a_training_on_two_processes_that_hears_of_its_end_twice(tmp_path: Path) -> None:
-    """A scheduler signals every process, and the launcher signals its own."""
+def test_a_training_on_two_processes_that_is_signalled_twice(tmp_path: Path) -> None:
+    """A scheduler signals every process, and the launcher signals its processes once more."""
     line = [sys.executable, "-c", STOPPED, str(tmp_path)]
     with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline()
@@ -88,7 +92,7 @@ def test_a_bug_arrives_with_its_traceback(tmp_path: Path, monkeypatch: pytest.Mo
     def broken(*_: object) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr("benchmarks.execution.cells.run_cell", broken)
+    monkeypatch.setattr("benchmarks.execution.compute.run_cell", broken)
     with pytest.raises(Unexpected) as caught:
         compute(cells(method="bicubic")[0], tmp_path, ONE, lambda *_: None)
     arrived = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own

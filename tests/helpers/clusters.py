@@ -21,7 +21,7 @@ STORE = "--object-store-memory=100000000"
 
 
 class Node:
-    """A node. Where a folder is hidden from it, as if it were another machine, that takes root's rights."""
+    """A node. A folder can be hidden from it, as on another machine; this takes root's rights."""
 
     def __init__(self, *arguments: str, environment: dict[str, str], hidden: Path | None = None) -> None:
         line = [RAY, "start", *arguments, *COMMON, STORE]
@@ -30,15 +30,15 @@ class Node:
             line = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs "$0" && exec "$@"', str(hidden), *line]
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         self.process = subprocess.Popen(line, cwd=ROOT, env=environment, start_new_session=True, **streams)  # type: ignore[call-overload]
-        said: list[str] = []
-        for text in self.process.stdout:  # two that start at a time would choose the same sockets
-            said.append(text)
+        output: list[str] = []
+        for text in self.process.stdout:  # wait: two nodes that start at a time would choose the same sockets
+            output.append(text)
             if "Ray runtime started" in text:
                 return
-        raise RuntimeError("".join(said))
+        raise RuntimeError("".join(output))
 
     def kill(self) -> None:
-        """All of its own processes; workers follow their node."""
+        """Kill the node's processes; its workers end by themselves."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.stdout.close()
@@ -46,7 +46,7 @@ class Node:
 
 
 class Cluster:
-    """A head without processors, on which only drivers are, and what joins it."""
+    """A head node without processors, which only drivers use, and the nodes that have joined it."""
 
     def __init__(self, notes: Path) -> None:
         with socket.socket() as free:
@@ -63,7 +63,7 @@ class Cluster:
         return ("--executor", "ray", "--address", f"127.0.0.1:{self.port}")
 
     def join(self, *, cpus: int = 1, gpus: int = 0, seconds: float = 60.0, hidden: Path | None = None) -> Node:
-        """Start a node whose workers write a checkpoint every so many seconds, and note where trainings begin."""
+        """Start a node whose workers write a checkpoint every few seconds, and note the first steps of trainings."""
         path = os.pathsep.join(filter(None, (str(INJECTED / "witness"), os.environ.get("PYTHONPATH"))))
         witness = {"PYTHONPATH": path, "CINCGAN_WITNESS": str(self.notes), "CINCGAN_WITNESS_SECONDS": str(seconds)}
         arguments = (f"--address=127.0.0.1:{self.port}", f"--num-cpus={cpus}", f"--num-gpus={gpus}")
@@ -71,11 +71,11 @@ class Cluster:
         return self.nodes[-1]
 
     def begun(self) -> list[int]:
-        """At which steps trainings have begun, one after another."""
+        """First steps of the trainings so far, in order."""
         return [int(line.split()[1]) for line in self.notes.read_text().splitlines()] if self.notes.exists() else []
 
     def leave(self) -> None:
-        """Stop all that has joined."""
+        """Stop all nodes that have joined."""
         for node in self.nodes[1:]:
             node.kill()
         del self.nodes[1:]
@@ -93,7 +93,7 @@ def cluster(notes: Path) -> Iterator[Cluster]:
 
 
 def can_hide() -> bool:
-    """Whether a folder can be hidden from a process here."""
+    """True if a folder can be hidden from a process on this machine."""
     line = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]
     with suppress(FileNotFoundError):
         return subprocess.run(line, capture_output=True, check=False).returncode == 0

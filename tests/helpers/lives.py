@@ -1,4 +1,4 @@
-"""Lives of one command: started again and again, each ended by SIGKILL at a planned moment, the last one left alone."""
+"""Lives of a command: its process is killed at a planned moment and started again, and the last one comes to its end."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ PHASES = ("start", "download", "decoding", "training", "checkpoint", "evaluation
 
 @dataclass(frozen=True)
 class Life:
-    """What became of one process.
+    """The life of one process.
 
     Attributes:
-        phase: in which it was killed; empty where it ended by itself.
-        status: its exit status; negative for a signal.
-        seconds: that it lived.
+        phase: in which it was killed; empty if it ended by itself.
+        status: exit status; negative for a signal.
+        seconds: from start to end.
         spent: seconds of processor time.
+        errors: standard error.
     """
 
     phase: str
@@ -45,12 +46,12 @@ class Life:
 
 @dataclass(frozen=True)
 class Command:
-    """The command that all lives have in common.
+    """The command that all lives run.
 
     Attributes:
         arguments: of ``python -m benchmarks.run``, without ``--output``.
         output: its workspace.
-        environment: over that of this process.
+        environment: variables besides this process's.
     """
 
     arguments: Sequence[str]
@@ -69,7 +70,7 @@ class Command:
         return subprocess.run([*self.line, *more], cwd=ROOT, env=self.environ(), capture_output=True, text=True, timeout=1800)
 
     def live(self, plan: dict[str, Any], latest: float = 1800) -> Life:
-        """One life: it ends as planned, or is killed from outside after ``latest`` seconds, or comes to its end."""
+        """Run the command once: it is struck as planned, or killed from outside after ``latest`` seconds, or ends by itself."""
         note = self.output.with_name(f"{self.output.name}.phase")
         note.write_text("start 0.1")
         reaper = json.dumps({"note": str(note), "checkpoint_seconds": CHECKPOINT_SECONDS, **plan})
@@ -87,18 +88,18 @@ class Command:
 
 
 class Chance:
-    """Draws the moments. It sees to it that all phases are hit and that, by and large, the work moves on as kills are spent.
+    """Draws moments of kills, so that all phases are hit and the work keeps pace with the number of kills.
 
     Args:
-        seed: of all that is drawn.
-        kills: how many there will be.
-        last: of these, how many are kept for when every cell is finished.
+        seed: of the random numbers.
+        kills: number of kills.
+        last: number of kills that are reserved for the time when all cells are finished.
     """
 
     def __init__(self, seed: int, kills: int, last: int) -> None:
         self.random, self.kills, self.last = random.Random(seed), kills, last  # noqa: S311
         self.hits: dict[str, int] = dict.fromkeys(PHASES, 0)
-        self.slowness = 1.0  # seconds for one of processor time: other processes are at work on the machine too
+        self.slowness = 1.0  # seconds per second of processor time: other processes use the machine as well
 
     def record(self, life: Life) -> None:
         self.hits[life.phase] += 1
@@ -109,7 +110,7 @@ class Chance:
         return sum(self.hits.values())
 
     def draw(self, done: float) -> tuple[dict[str, Any], float]:
-        """The next life's plan and the seconds after which it is killed from outside.
+        """Draw the plan of the next life, and the seconds after which it is killed from outside.
 
         Args:
             done: share of the cells that are finished.
@@ -117,8 +118,8 @@ class Chance:
         if done >= 1:
             phase = self._rarest("report", "table", "mlflow")
             return self._moment(phase, 8.0), 1800.0
-        behind = self.used / max(1, self.kills - self.last) - done  # positive: time that the work moves on
-        patience = 1 if behind < 0 else min(20.0, 1 + 60 * behind)  # the longest cell takes a minute
+        lag = self.used / max(1, self.kills - self.last) - done  # positive if the work is behind the kills
+        patience = 1 if lag < 0 else min(20.0, 1 + 60 * lag)  # the longest cell takes a minute
         latest = self.random.uniform(5, 8 + 6 * (patience - 1))
         if self.random.random() < 0.2:
             return {}, self.slowness * latest
@@ -127,7 +128,7 @@ class Chance:
         return {**self._moment(phase, patience), "latest": latest}, 1800.0
 
     def _rarest(self, *phases: str) -> str:
-        """One of those that were hit least, with some noise."""
+        """One of the phases that were hit least, with some noise."""
         return min(phases, key=lambda phase: self.hits[phase] + self.random.uniform(0, 2))
 
     def _moment(self, phase: str, patience: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A run whose cells do nothing but report, seen by ``Matrix``: ``python -m tests.helpers.matrix_run SEEDS``, in a terminal or not."""
+"""A run whose cells only report progress, shown by ``Matrix``: ``python -m tests.helpers.matrix_run SEEDS``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import BenchmarkError
 from benchmarks.execution import schedule
 from benchmarks.execution.executors.executor import Ended, Executor, Report
-from benchmarks.execution.matrix_progress import Matrix
+from benchmarks.execution.progress.matrix import Matrix
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.plan import make_plan
+from tests.helpers.cell_results import cell_result
 
 UNITS = 8
 MESSAGES = ("a warning of the run", "a warning of Python", "a warning of a logger", "long " * 60 + "end")
@@ -23,13 +24,13 @@ MESSAGES = ("a warning of the run", "a warning of Python", "a warning of a logge
 class Paced(Executor):
     """Four cells at a time, each of which reports at every poll; FSRCNN's first is lost once, EDSR's fail."""
 
-    at_once = 4
+    capacity = 4
 
     def __init__(self) -> None:
         self.running: dict[str, tuple[Cell, int]] = {}
         self.lost = False
         self.logger = logging.getLogger("engine")
-        self.logger.addHandler(logging.StreamHandler())  # holds standard error as it was before the table
+        self.logger.addHandler(logging.StreamHandler())  # holds the standard error of before the table
 
     def __exit__(self, *_: object) -> None:
         pass
@@ -49,14 +50,14 @@ class Paced(Executor):
             elif done + 1 == UNITS:
                 failed = cell.label == "edsr" and cell.kind == "train"
                 error = BenchmarkError("out of \x1b[2J memory") if failed else None
-                ended.append(Ended(cell, error=error, result=None if failed else {"status": "complete", "seconds": 0.1}))
-        for each in ended:
-            del self.running[each.cell.id]
+                ended.append(Ended(cell, error=error, result=None if failed else cell_result(cell, seconds=0.1)))
+        for end in ended:
+            del self.running[end.cell.id]
         return ended
 
 
 def main() -> None:
-    """Run; say something of every sort on the way."""
+    """Run, and write messages of every kind on the way."""
     cells = make_plan(load_profile("smoke"), ["bicubic", "fsrcnn", "edsr"], seeds=range(int(sys.argv[1])))
     with Paced() as executor, Matrix(cells) as view:
         for number, _ in enumerate(schedule.run(cells, executor, view, retries=1)):

@@ -1,4 +1,4 @@
-"""A SLURM cluster of one node on this machine: real daemons on ports of their own, with all their files in one folder."""
+"""A SLURM cluster with one node on this machine: real daemons on ports of their own, with all files in one folder."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Cluster:
     """A running cluster.
 
     Attributes:
-        environment: what its commands, and commands that use them, need beside this process's environment.
+        environment: variables that SLURM's commands need besides this process's environment.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -65,11 +65,11 @@ class Cluster:
         self._controller = ExitStack()
 
     def start_controller(self) -> None:
-        """The daemon that answers all commands."""
+        """Start the daemon that answers all commands."""
         self._controller.enter_context(_daemon(self._folder, "slurmctld", ["-D", "-f", self.environment["SLURM_CONF"]]))
 
     def stop_controller(self) -> None:
-        """Jobs go on without it."""
+        """Stop the daemon that answers all commands; jobs go on."""
         self._controller.close()
 
     @contextmanager
@@ -83,23 +83,23 @@ class Cluster:
             self.wait_until_ready()
 
     def call(self, *command: str) -> str:
-        """What one of SLURM's commands prints."""
+        """Output of a SLURM command."""
         environment = {**os.environ, **self.environment}
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout
 
     def jobs(self) -> dict[str, str]:
-        """The state of every job by its number, those that have ended included."""
+        """The state of every job by its number, ended jobs included."""
         return dict(line.split("|") for line in self.call("squeue", "--states=all", "--noheader", "--format=%i|%T").splitlines())
 
     def wait_for(self, job: str, *states: str, seconds: float = 60) -> None:
-        """Until a job is in one of the states."""
+        """Wait until a job is in one of the states."""
         end = time.monotonic() + seconds
         while self.jobs().get(job) not in states:
             assert time.monotonic() < end, f"job {job} did not become {' or '.join(states)}: {self.jobs()}"
             time.sleep(0.2)
 
     def wait_until_ready(self) -> None:
-        """Until the node takes jobs."""
+        """Wait until the node takes jobs."""
         _wait_until(self._is_ready, self._folder)
 
     def _is_ready(self) -> bool:
@@ -118,7 +118,7 @@ class Cluster:
 
 @contextmanager
 def started_cluster(cpus: int = 4) -> Iterator[Cluster]:
-    """Start a cluster and stop it again, with all its jobs. Skips the test where it cannot be: no SLURM, or no root."""
+    """A running cluster, stopped with all its jobs on leaving. Skips the test without SLURM or without root's rights."""
     missing = [name for name in (*DAEMONS, "sbatch", "setpriv") if _program(name) is None]
     if missing or os.geteuid():
         pytest.skip(f"no SLURM cluster here: {', '.join(missing)} not installed" if missing else "only root can start a cluster")
@@ -138,7 +138,7 @@ def started_cluster(cpus: int = 4) -> Iterator[Cluster]:
 
 
 def _write_files(folder: Path, cpus: int) -> None:
-    folder.chmod(0o755)  # or munged will not have its socket there
+    folder.chmod(0o755)  # munged refuses a socket in a private folder
     key = folder / "munge.key"
     key.write_bytes(secrets.token_bytes(128))
     key.chmod(0o400)
@@ -152,14 +152,14 @@ def _write_files(folder: Path, cpus: int) -> None:
 def _free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for unused in sockets:
+            unused.bind(("127.0.0.1", 0))
+        return [unused.getsockname()[1] for unused in sockets]
 
 
 @contextmanager
 def _daemon(folder: Path, name: str, options: Sequence[str]) -> Iterator[None]:
-    """In the foreground, so that it is this process's to end, and ends with it where it is killed."""
+    """A daemon in the foreground, so that this process can end it, and it ends if this process is killed."""
     program = _program(name)
     assert program
     line = ["setpriv", "--pdeathsig", "TERM", program, *options]
@@ -177,7 +177,7 @@ def _daemon(folder: Path, name: str, options: Sequence[str]) -> Iterator[None]:
 
 
 def _program(name: str) -> str | None:
-    """Where a program is; daemons are in folders that not every user's path has."""
+    """Path of a program. Daemons are in folders that are not in every user's search path."""
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
 
 

@@ -1,4 +1,4 @@
-"""What must hold of a workspace: after every kill, and at the end beside a run that nobody disturbed."""
+"""Checks of a workspace: after every kill, and at the end against the workspace of an undisturbed run."""
 
 from __future__ import annotations
 
@@ -19,16 +19,28 @@ from mlflow import MlflowClient
 from PIL import Image
 from safetensors.torch import load_file
 
+from benchmarks.results.layout import (
+    CELLS,
+    CHECKPOINT,
+    ERROR,
+    MIRROR_NOTE,
+    MLFLOW_ARTIFACTS,
+    MLFLOW_DATABASE,
+    SAMPLES,
+    WEIGHTS,
+    result_files,
+)
+
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.tmp(-journal)?")
-OWN_WORDS = {"seconds", "training_seconds", "finished_at", "git"}  # of a result: when and how fast, not what
+OWN_FIELDS = {"seconds", "training_seconds", "finished_at", "git"}  # of a result: they differ between equal runs
 
 
 def parse_all(root: Path, known: set[tuple[str, int, int]]) -> None:
-    """Read every file of a workspace but temporaries. Raises whatever a reader of it would.
+    """Read every file of a workspace but temporaries. Raises AssertionError for a file that does not parse.
 
     Args:
         root: the workspace.
-        known: path, inode and time of what was read before; added to.
+        known: path, inode and time of files that were read before; extended.
     """
     for path in sorted(root.rglob("*")):
         if not path.is_file() or TEMPORARY.fullmatch(path.name) or _belongs_to_an_open_run(path):
@@ -45,8 +57,8 @@ def parse_all(root: Path, known: set[tuple[str, int, int]]) -> None:
 
 
 def _belongs_to_an_open_run(path: Path) -> bool:
-    """MLflow's copies of samples are half-written while their run is RUNNING; the end is looked at by ``mirrored``."""
-    return "mlartifacts" in path.parts
+    """True for MLflow's artifacts, which are half-written while their run is RUNNING. ``mirrored`` checks them at the end."""
+    return MLFLOW_ARTIFACTS in path.parts
 
 
 def _image(path: Path) -> None:
@@ -55,13 +67,13 @@ def _image(path: Path) -> None:
 
 
 def _database(path: Path) -> None:
-    """In a copy, with the journal of an open transaction: to look must not mend."""
+    """Check a copy of the database and of its journal: opening the original would repair it."""
     with tempfile.TemporaryDirectory() as folder:
-        for each in path.parent.glob(f"{path.name}*"):
-            shutil.copy(each, folder)
+        for file in path.parent.glob(f"{path.name}*"):
+            shutil.copy(file, folder)
         with closing(sqlite3.connect(Path(folder) / path.name)) as database:
-            found = database.execute("PRAGMA integrity_check").fetchall()
-            assert found == [("ok",)], found
+            answer = database.execute("PRAGMA integrity_check").fetchall()
+            assert answer == [("ok",)], answer
             assert database.execute("SELECT count(*) FROM alembic_version").fetchall() == [(1,)]
 
 
@@ -86,14 +98,14 @@ READERS: dict[str, Callable[[Path], object]] = {
     ".tex": lambda path: path.read_text(encoding="utf-8"),
     ".txt": lambda path: path.read_text(encoding="utf-8"),
     ".db": _database,
-    ".db-journal": lambda path: None,  # looked at with its database
+    ".db-journal": lambda path: None,  # checked with its database
     "": lambda path: None,  # locks and marks, which are empty
     ".lock": lambda path: None,
 }
 
 
 def look_at_the_end(root: Path, reference: Path) -> None:
-    """What must hold of a workspace that has come to its end, beside one that nothing befell."""
+    """Check a finished workspace against the workspace of an undisturbed run."""
     assert leftovers(root) == []
     assert mirrored(root) == []
     ours, theirs = outcome(root), outcome(reference)
@@ -102,58 +114,62 @@ def look_at_the_end(root: Path, reference: Path) -> None:
 
 
 def leftovers(root: Path) -> list[str]:
-    """Temporaries and checkpoints, of which a finished workspace has none."""
+    """Temporaries, checkpoints and marks, which a finished workspace does not have."""
     return sorted(
         str(path.relative_to(root))
         for path in root.rglob("*")
-        if TEMPORARY.fullmatch(path.name) or path.name in ("checkpoint.pt", "error.txt", ".unfinished", ".writable")
+        if TEMPORARY.fullmatch(path.name) or path.name in (CHECKPOINT, ERROR, ".stale", ".writable")
     )
 
 
 def complete(root: Path) -> dict[str, tuple[int, int, str]]:
-    """By cell the inode, time and date of results that are complete: these must never change again."""
-    found = {}
-    for path in root.glob("cells/*/result.json"):
+    """Inode, time and date of complete results, by cell: they must never change again."""
+    stamps = {}
+    for path in result_files(root):
         result = json.loads(path.read_text(encoding="utf-8"))
         status = path.stat()
         if not result.get("missing"):
-            found[path.parent.name] = (status.st_ino, status.st_mtime_ns, result["finished_at"])
-    return found
+            stamps[path.parent.name] = (status.st_ino, status.st_mtime_ns, result["finished_at"])
+    return stamps
 
 
 def outcome(root: Path) -> dict[str, Any]:
-    """All that decides nothing but itself: results without their own words, and the bytes of everything else that is kept."""
-    found: dict[str, Any] = {}
-    for path in root.glob("cells/*/*"):
-        if path.name == "result.json":
-            result = json.loads(path.read_text(encoding="utf-8"))
-            found[_name(root, path)] = {key: value for key, value in result.items() if key not in OWN_WORDS}
-    for path in (*root.glob("cells/*/*.safetensors"), *root.glob("cells/*/samples/*"), *root.glob("*.md"), *root.glob("*.csv")):
-        found[_name(root, path)] = path.read_bytes()
+    """Contents by path that equal runs have in common: results without ``OWN_FIELDS``, and the bytes of all other files."""
+    contents: dict[str, Any] = {}
+    for path in result_files(root):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        contents[_name(root, path)] = {key: value for key, value in result.items() if key not in OWN_FIELDS}
+    for path in (
+        *root.glob(f"{CELLS}/*/{WEIGHTS}"),
+        *root.glob(f"{CELLS}/*/{SAMPLES}/*"),
+        *root.glob("*.md"),
+        *root.glob("*.csv"),
+    ):
+        contents[_name(root, path)] = path.read_bytes()
     for path in (path for path in root.glob("report/**/*") if path.is_file()):
-        found[_name(root, path)] = path.read_bytes()
+        contents[_name(root, path)] = path.read_bytes()
     for name in ("report/index.html", "report/tables.csv"):
-        found[name] = _without_own_words(root, found[name].decode())
-    return found
+        contents[name] = _without_own_texts(root, contents[name].decode())
+    return contents
 
 
 def _name(root: Path, path: Path) -> str:
     return str(path.relative_to(root))
 
 
-def _without_own_words(root: Path, text: str) -> str:
-    """The page and its table say of each cell when it was finished, after how many seconds, at which commit, and in which run."""
-    for path in root.glob("cells/*/result.json"):
+def _without_own_texts(root: Path, text: str) -> str:
+    """The page or its table without the dates, seconds, commits and MLflow runs of cells, which differ between equal runs."""
+    for path in result_files(root):
         result = json.loads(path.read_text(encoding="utf-8"))
-        run = json.loads(path.with_name("mlflow.json").read_text(encoding="utf-8"))["run_id"]
+        run = json.loads(path.with_name(MIRROR_NOTE).read_text(encoding="utf-8"))["run_id"]
         for own in (f"{result['finished_at']}, after {result['seconds']} s", result["git"]["commit"], run):
             text = text.replace(str(own), "…")
     return text
 
 
 def mirrored(root: Path) -> list[str]:
-    """What is wrong with the mirror: runs left open, cells without their one finished run, artifacts that do not parse."""
-    client = MlflowClient(tracking_uri=f"sqlite:///{root / 'mlflow.db'}")
+    """Defects of the mirror: runs left open, cells without exactly one finished run, artifacts that do not parse."""
+    client = MlflowClient(tracking_uri=f"sqlite:///{root / MLFLOW_DATABASE}")
     experiment = client.get_experiment_by_name("cincgan-benchmark")
     if experiment is None:
         return ["no experiment"]
@@ -164,7 +180,7 @@ def mirrored(root: Path) -> list[str]:
         own = [run for run in runs if run.data.tags.get("cell_id") == identity and run.info.status == "FINISHED"]
         if len(own) != 1 or own[0].data.tags["finished_at"] != date:
             wrong.append(f"{cell} has {len(own)} finished runs")
-    for path in (root / "mlartifacts").rglob("*"):
+    for path in (root / MLFLOW_ARTIFACTS).rglob("*"):
         if path.is_file():
             try:
                 READERS[path.suffix](path)

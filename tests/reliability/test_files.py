@@ -1,4 +1,4 @@
-"""What files are written with: whole or not at all, one line where it cannot be, and nothing of the dead left behind."""
+"""Atomic files: written whole or not at all, one line if they cannot be written, and no temporaries of dead processes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_write_that_meets_a_quota_is_one_line_and_leaves_the_old_file(writer: 
     assert path.stat().st_size > 50_000
 
 
-def test_an_error_of_the_writer_is_its_own(tmp_path: Path) -> None:
+def test_an_error_of_the_writer_is_raised_unchanged(tmp_path: Path) -> None:
     def fail(file: IO[bytes]) -> None:
         raise ValueError("not the disk")
 
@@ -52,7 +52,7 @@ def test_an_error_of_the_writer_is_its_own(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_what_the_dead_left_is_swept(tmp_path: Path) -> None:
+def test_only_temporaries_of_dead_processes_are_swept(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "pass"]) as dead:
         pass
     alive, own = os.getppid(), os.getpid()
@@ -74,7 +74,7 @@ def test_only_what_the_dead_left_is_swept(tmp_path: Path) -> None:
     sweep(tmp_path / "absent")
 
 
-def test_what_another_machine_writes_is_left_to_it(tmp_path: Path) -> None:
+def test_temporaries_of_another_machine_stay_for_a_day(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "pass"]) as dead:
         pass
     machine, process = temporary_path(tmp_path / "result.json").name.split(".")[-3:-1]

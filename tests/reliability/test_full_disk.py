@@ -1,4 +1,4 @@
-"""A disk that fills up, turns read-only or meets a quota under a run: one line, nothing lost, and the run goes on later."""
+"""A disk that fills up, turns read-only or meets a quota during a run: one line, nothing lost, and the run goes on later."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.helpers.witness import TEMPORARY, complete, look_at_the_end, parse_al
 pytestmark = pytest.mark.train
 
 MEGABYTES = 64
-# What is being opened for writing when it happens, for the how-manieth time
+# Text in the path of the file whose opening for writing is the moment, and the number of openings until then
 SAMPLE, RESULT, TABLE, REPORT = ("/samples/", 3), ("result.json", 1), ("table-smoke.csv", 1), ("/report/", 5)
 CHECKPOINT, WEIGHTS, NOTE, BEGIN = ("checkpoint.pt", 2), ("weights.safetensors", 1), ("mlflow.json", 1), (".writable", 1)
 DATABASE = (".mlflow.db", 1)
-# By kind: a command that makes it so, one that undoes it, and what the line says
+# By kind: the command that makes the disk fail, the command that undoes it, and a part of the error
 KINDS = {
     "full": ("dd if=/dev/zero of={}/ballast bs=4k || true", "rm {}/ballast", "(No space left on device): make room there"),
     "read-only": (
@@ -31,7 +31,7 @@ KINDS = {
     "quota": ("prlimit --pid PID --fsize=100", "true", "(File too large): raise the limit on the size of files"),
 }
 
-MARKS = (".lock", ".holder", ".mlflow.db.lock", ".behind", ".writable")
+MARKS = (".lock", ".holder", ".mlflow.db.lock", ".stale", ".writable")
 
 
 def shell(command: str) -> None:
@@ -40,7 +40,7 @@ def shell(command: str) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A real small disk."""
+    """A real file system of a few megabytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if not shutil.which("prlimit"):
@@ -56,7 +56,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 class Trial:
-    """A run on a small disk, to which things happen."""
+    """A run on a small disk that fails at planned moments."""
 
     def __init__(self, disk: Path) -> None:
         self.disk, self.before = disk, disk.with_name("before")
@@ -64,7 +64,7 @@ class Trial:
         self.parsed: set[tuple[str, int, int]] = set()
 
     def befall(self, kind: str, moment: tuple[str, int]) -> None:
-        """Run until it happens: one line, exit 2, every file that was there is there unchanged, and all of them parse."""
+        """Run until the disk fails: one line, exit 2, every earlier file is unchanged, and all files parse."""
         happen, undo, said = (text.format(self.disk) for text in KINDS[kind])
         copy = f"rm -rf {self.before}; cp -a {self.disk}/runs {self.before}; {happen}"
         file, event = moment
@@ -80,19 +80,19 @@ class Trial:
         parse_all(self.command.output, self.parsed)
 
     def end(self, undisturbed: Path) -> None:
-        """Nothing befalls the last life: it comes to what an undisturbed one comes to."""
+        """The last life is undisturbed, and ends with the results of an undisturbed run."""
         life = self.command.live({})
         assert life.status == 0, life.errors
         look_at_the_end(self.command.output, undisturbed)
 
 
 def kept(root: Path) -> list[Path]:
-    """Files that no failing write may touch: the database is looked at by its own check, and goes on at once."""
+    """Files that no failing write may change, except the database, which has a check of its own and is written all the time."""
     files = (path for path in root.rglob("*") if path.is_file() and not path.name.startswith("mlflow.db"))
     return [path for path in files if not TEMPORARY.fullmatch(path.name) and path.name not in MARKS]
 
 
-def test_one_run_to_which_all_of_it_happens(disk: Path, undisturbed: Path) -> None:
+def test_one_run_whose_disk_fails_in_every_way(disk: Path, undisturbed: Path) -> None:
     trial = Trial(disk)
     trial.befall("full", DATABASE)
     trial.befall("full", CHECKPOINT)
@@ -120,7 +120,7 @@ def test_a_mirror_on_a_full_disk_costs_no_result(disk: Path, tmp_path: Path) -> 
 
 @pytest.mark.long
 def test_a_quota_that_the_kernel_reports(tmp_path: Path) -> None:
-    """``EDQUOT`` itself, put by strace into the system calls that make a file last: no quota can be had in every test."""
+    """strace injects ``EDQUOT`` into fsync: real quotas cannot be set up in every test."""
     if not shutil.which("strace"):
         pytest.skip("no strace here")
     bicubic = [word for word in SHORT if word != "fsrcnn"]
@@ -139,7 +139,7 @@ def test_a_quota_that_the_kernel_reports(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_of_it_at_every_write(kind: str, disk: Path, undisturbed: Path) -> None:
+def test_a_disk_that_fails_at_every_write(kind: str, disk: Path, undisturbed: Path) -> None:
     trial = Trial(disk)
     for moment in (BEGIN, SAMPLE, DATABASE, NOTE, CHECKPOINT, CHECKPOINT, WEIGHTS, RESULT, TABLE, REPORT):
         trial.befall(kind, moment)

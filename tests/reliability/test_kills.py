@@ -1,4 +1,4 @@
-"""A run that is killed at any moment goes on where it was, and comes to what an undisturbed one comes to, bit for bit."""
+"""A run that is killed at any moment goes on where it was, and ends with the bits of an undisturbed run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEED = int(os.environ.get("CINCGAN_KILL_SEED") or time.time_ns() % 2**31)
 
 
 class Trial:
-    """One workspace whose run is killed and taken up again."""
+    """A workspace whose run is killed and started again."""
 
     def __init__(self, command: Command) -> None:
         self.command, self.root = command, command.output
@@ -35,7 +35,7 @@ class Trial:
         return len(self.finished) / self.cells
 
     def look(self) -> None:
-        """What must hold after every life."""
+        """Check the workspace after a life."""
         parse_all(self.root, self.parsed)
         now = complete(self.root)
         again = [cell for cell, stamp in self.finished.items() if now.get(cell) != stamp]
@@ -66,7 +66,7 @@ def test_a_run_killed_once_in_every_phase(tmp_path: Path, undisturbed: Path) -> 
 
 
 def kill_at_random(folder: Path, reference: Path, kills: int, seed: int, say: Callable[[str], None]) -> Chance:
-    """Kill ``--all --profile smoke`` that many times, in as many fresh workspaces as it takes; look at each after every life."""
+    """Kill ``--all --profile smoke`` that many times, in as many fresh workspaces as needed; check them after every life."""
     chance, rounds, lives = Chance(seed, kills, max(2, kills // 6)), 0, 0
     while chance.used < kills:
         rounds += 1

@@ -1,1 +1,1 @@
-"""Executors, one in each file: where cells are computed. No method and no cell knows which one runs it."""
+"""Executors, which compute cells in this process, on a Ray cluster or as SLURM jobs. Cells and methods do not know them."""

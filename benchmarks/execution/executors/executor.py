@@ -1,8 +1,8 @@
 """The base class of executors.
 
-An executor takes cells whose needs are finished in the workspace, computes each with ``execution.compute.run_cell``, and says
-when one has ended. ``execution.schedule`` decides which cell may start when. Tables, MLflow and the report are made by the driver, the
-process that was called.
+An executor takes cells whose needed cells are finished in the workspace, computes each with ``execution.compute.run_cell``, and
+reports their ends. ``execution.schedule`` decides which cell may start when. The driver, which is the process of the command,
+makes tables and report, and writes to MLflow.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Ended:
     Attributes:
         cell: the cell.
         result: complete or diverged, as it is stored in the workspace.
-        error: raised by the cell; it would be raised again.
-        because: the cell with the error, where a cell was not computed because it needs that one.
-        lost: why the process that computed the cell is gone (killed, preempted, out of time or memory). Its checkpoint stands.
+        error: raised by the cell; another attempt would raise it again.
+        because: the failed cell, if this cell was not computed because it needs the failed one.
+        lost: why the process that computed the cell is gone (killed, preempted, out of time or memory). Its checkpoint stays.
     """
 
     cell: Cell
@@ -44,11 +44,11 @@ class Ended:
 
 @dataclass(frozen=True)
 class ExecutorOptions:
-    """Options of the command line for executors, None where they are not given.
+    """Options of the command line for executors; None if an option is not given.
 
     Attributes:
         address: ``HOST:PORT`` of a running cluster.
-        slurm_partition: partition of SLURM's.
+        slurm_partition: name of a SLURM partition.
     """
 
     address: str | None = None
@@ -59,7 +59,7 @@ class Executor(ABC):
     """Computes cells, as a context manager: leaving it by an exception stops the running cells, with checkpoints written.
 
     Attributes:
-        capacity: how many cells it takes at a time; None where its engine queues cells that it cannot run yet.
+        capacity: number of cells that it takes at a time; None if its engine queues cells that it cannot run yet.
     """
 
     capacity: int | None
@@ -73,10 +73,10 @@ class Executor(ABC):
 
     @abstractmethod
     def start(self, cell: Cell) -> None:
-        """Begin to compute a cell, whose needs are finished, and return.
+        """Begin to compute a cell, whose needed cells are finished, and return at once.
 
         Raises:
-            UsageError: the engine does not take it.
+            UsageError: the engine refuses the cell.
         """
 
     @abstractmethod
@@ -84,7 +84,7 @@ class Executor(ABC):
         """Wait a second or so, or until a cell has ended.
 
         Args:
-            report: called for running cells with how far they are.
+            report: called with the progress of running cells.
 
         Returns:
             The cells that have ended since the last call.
@@ -106,11 +106,11 @@ class NamedExecutor(Executor):
         """Make the executor.
 
         Args:
-            workspace: where cells find their needs and put their results.
-            profile: whose ``resources`` cells get.
+            workspace: results folder of the run.
+            profile: its ``resources`` are reserved for cells.
             options: of the command line.
 
         Raises:
-            UsageError: its engine is not there, or an option is wrong.
+            UsageError: the engine cannot be reached, or an option is wrong.
             ModuleNotFoundError: a package that it needs is not installed.
         """

@@ -1,4 +1,4 @@
-"""Cells on a Ray cluster: each is a task, in worker processes that are used again. ``ray_desk`` is what runs in them."""
+"""The Ray executor: each cell is a task of a Ray cluster. ``ray_desk`` has the code that runs in the cluster."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from benchmarks.execution.executors.ray_desk import Desk, ask, work
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
 
-STOP_SECONDS = 30.0  # that workers get to write their checkpoints
+STOP_SECONDS = 30.0  # for workers to write their checkpoints
 CONNECT_SECONDS = 5.0
 
 
 class OnRay(NamedExecutor):
-    """Hands cells to Ray, which starts them where the resources are that they get.
+    """Hands cells to Ray, which starts each on a node with the resources that are reserved for it.
 
     Args:
-        workspace: of the driver; no other machine needs to see it.
-        profile: whose ``resources`` cells get.
-        address: ``HOST:PORT`` of a cluster that runs, of which this machine is a node; None: one of its own, on this machine.
+        workspace: of the driver; no other machine needs to see its files.
+        profile: its ``resources`` are reserved for cells.
+        address: ``HOST:PORT`` of a running cluster, of which this machine is a node; None to start a cluster on this machine.
 
     Raises:
-        UsageError: no address.
+        UsageError: the address is malformed.
         ModuleNotFoundError: Ray is not installed.
     """
 
@@ -44,7 +44,7 @@ class OnRay(NamedExecutor):
 
     def __init__(self, workspace: Workspace, profile: Profile, address: str | None) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        import ray  # noqa: F401 - now, for it may not be there
+        import ray  # noqa: F401 - raises early if Ray is not installed
 
         self._workspace, self._profile = workspace, profile
         self._address = None if address is None else _split(address)
@@ -54,7 +54,7 @@ class OnRay(NamedExecutor):
 
     @classmethod
     def make(cls, workspace: Workspace, profile: Profile, options: ExecutorOptions) -> OnRay:
-        """Raises UsageError where the address is none, ModuleNotFoundError where Ray is not installed."""
+        """Make the executor. Raises UsageError for a malformed address, ModuleNotFoundError if Ray is not installed."""
         return cls(workspace, profile, options.address)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -69,7 +69,7 @@ class OnRay(NamedExecutor):
             ray.shutdown()
 
     def start(self, cell: Cell) -> None:
-        """Queue it in Ray. Raises UsageError where there is no cluster, or its own can never run the cell."""
+        """Queue the cell in Ray. Raises UsageError if no cluster is reached, or a cluster of its own can never run the cell."""
         attempt, resources = next(self._attempts), self._profile.resources_for(cell.kind, cell.label)
         self._ask(self._desk.begin.remote(cell, attempt))
         needs = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": int(resources.memory_gb * 1e9)}
@@ -78,11 +78,11 @@ class OnRay(NamedExecutor):
         self._running[task.remote(self._desk, cell, attempt, resources, is_offline())] = cell
 
     def poll(self, report: Report) -> Sequence[Ended]:
-        """Wait for a second, or until a cell has ended."""
+        """Wait for a second, or until a cell has ended. Returns the cells that have ended."""
         import ray
 
         ended, _ = ray.wait(list(self._running), timeout=1.0)
-        for cell, progress in self._ask(self._desk.heard.remote()):
+        for cell, progress in self._ask(self._desk.take_reports.remote()):
             report(cell, *progress)
         return [self._ended(task) for task in ended]
 
@@ -94,16 +94,16 @@ class OnRay(NamedExecutor):
             ended: Ended = ray.get(task)
             return ended
         except ray.exceptions.RayTaskError as error:
-            said = f"{type(error.cause).__name__}: {error.cause}".splitlines()[0]
+            cause = f"{type(error.cause).__name__}: {error.cause}".splitlines()[0]
             mend = "install on every node the version that the run was started with"
-            return Ended(cell, error=UsageError(f"a worker cannot load this project ({said}): {mend}"))
+            return Ended(cell, error=UsageError(f"a worker cannot load this project ({cause}): {mend}"))
         except ray.exceptions.RayError as error:
             host = self._ask(self._desk.host_of.remote(cell))
             return Ended(cell, lost=f"{_reason(error)} on {host}")
 
     @cached_property
     def _desk(self) -> Any:
-        """The actor on this machine, of a cluster that is connected to now."""
+        """The actor that serves the workspace, on this machine. Its first use connects to the cluster."""
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -116,7 +116,7 @@ class OnRay(NamedExecutor):
     def _work(self) -> Any:
         import ray
 
-        return ray.remote(max_retries=0)(work)  # whether a cell is tried again is not Ray's to say
+        return ray.remote(max_retries=0)(work)  # the schedule decides about further attempts, not Ray
 
     def _ask(self, reference: Any) -> Any:
         import ray
@@ -127,7 +127,7 @@ class OnRay(NamedExecutor):
             raise BenchmarkError("the process that writes the workers' results here is gone: run again to go on") from error
 
     def _check_fits(self, cell: Cell, resources: Resources, needs: Mapping[str, float]) -> None:
-        """Where no node is large enough: an error, or a line if another could join."""
+        """If no node is large enough, raise UsageError in a cluster of its own, and print a line where another node may join."""
         import ray
 
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -142,7 +142,7 @@ class OnRay(NamedExecutor):
 
 
 def _split(address: str) -> tuple[str, int]:
-    """Host and port. Raises UsageError where it is no address."""
+    """Host and port of an address. Raises UsageError if it is malformed."""
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not (port.isascii() and port.isdecimal() and len(port) < 6 and 0 < int(port) < 65536):
         raise UsageError(f"--address {address}: give HOST:PORT of the cluster's head, as ray start --head prints it")
@@ -150,24 +150,24 @@ def _split(address: str) -> tuple[str, int]:
 
 
 def _connect(address: tuple[str, int] | None) -> None:
-    """Join the cluster, or start one. Raises UsageError where there is none, or it is of another version."""
+    """Join the cluster, or start one. Raises UsageError if none is reached, or it runs another version of Ray or Python."""
     import ray
     from ray._private import worker
 
     where = "local" if address is None else "{}:{}".format(*address)
     before = signal.getsignal(signal.SIGTERM)
-    worker.print_to_stdstream = lambda *_, **__: None  # what Ray says of lost workers, we say
+    worker.print_to_stdstream = lambda *_, **__: None  # Ray's messages about lost workers; the view has its own
     try:
         if address is not None and not is_offline():
             socket.create_connection(address, CONNECT_SECONDS).close()  # Ray would try for minutes
         ray.init(where, include_dashboard=False if address is None else None, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         reason, mend = " ".join(str(error).split()), "ray start --head starts one on its first machine"
-        if "AuthenticationError" in str(error.__cause__):  # Ray's to present on request only: the address may be anybody's
+        if "AuthenticationError" in str(error.__cause__):  # no token unasked: the address may be anybody's
             reason, mend = "it wants a token", "if it is yours, set RAY_AUTH_MODE=token"
         raise UsageError(f"no Ray cluster at {where} ({reason}): {mend}") from error
     finally:
-        signal.signal(signal.SIGTERM, before)  # which Ray takes
+        signal.signal(signal.SIGTERM, before)  # Ray replaces the handler
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""A job of SLURM's for each cell. Jobs outlive the driver: the next one takes over those that have not ended."""
+"""The SLURM executor: a job for each cell. Jobs outlive the driver; the next driver takes over the jobs that have not ended."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from benchmarks.execution.executors.queues import Job, Local, Queue, Refused, Sl
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
 
-VARIABLE = "CINCGAN_SLURM"  # "local": submitit's own processes in SLURM's place
-PAUSE = 1.0  # seconds of one poll
-SILENCE = 600.0  # seconds for which a queue may give no answer
+VARIABLE = "CINCGAN_SLURM"  # "local": processes on this machine in place of SLURM jobs
+PAUSE = 1.0  # seconds that a poll waits
+SILENCE = 600.0  # seconds without an answer of the queue, after which the run ends
 
 
 @dataclass
@@ -27,27 +27,30 @@ class _Running:
     """A cell and its job.
 
     Attributes:
-        since: when the queue had taken it; an older answer of the queue's says nothing about it.
-        ended: when it was first seen to have ended.
+        cell: the cell.
+        number: the queue's number of the job.
+        since: time of the submission; earlier answers of the queue do not know the job.
+        ended: time when the job was first seen to have ended; None before.
+        reported: the last progress that was reported.
     """
 
     cell: Cell
     number: str
     since: float
     ended: float | None = None
-    told: object = None
+    reported: object = None
 
 
 class OnSlurm(NamedExecutor):
-    """Cells as jobs, through submitit.
+    """Submits cells as jobs, through submitit.
 
     Args:
-        workspace: in a file system that all nodes have.
-        profile: whose ``resources`` jobs ask for.
-        partition: SLURM's default where None.
+        workspace: in a file system that all nodes share.
+        profile: its ``resources`` are requested for jobs.
+        partition: name of a partition; SLURM's default if None.
 
     Raises:
-        UsageError: SLURM is not here, or does not answer.
+        UsageError: SLURM's commands are not found, or SLURM does not answer.
     """
 
     options = ("slurm_partition",)
@@ -55,7 +58,7 @@ class OnSlurm(NamedExecutor):
     def __init__(self, workspace: Workspace, profile: Profile, partition: str | None) -> None:
         place = os.environ.get(VARIABLE, "")
         if place not in ("", "local"):
-            raise UsageError(f"{VARIABLE}={place}: can only be local: this machine in SLURM's place")
+            raise UsageError(f"{VARIABLE}={place}: can only be local, for jobs on this machine in place of SLURM")
         self._workspace, self._profile = workspace, profile
         self._queue: Queue = Local(workspace, profile.threads) if place else Slurm(workspace, partition)
         self.capacity = self._queue.capacity
@@ -64,13 +67,13 @@ class OnSlurm(NamedExecutor):
         except Refused as error:
             raise UsageError(f"--executor slurm: {error}") from error
         self._answered = self._asked = time.monotonic()
-        self._left = {job.cell: job for job in self._jobs.values() if not job.has_ended}  # by an earlier driver
-        self._held: list[Cell] = []
+        self._inherited = {job.cell: job for job in self._jobs.values() if not job.has_ended}  # by an earlier driver
+        self._not_submitted: list[Cell] = []
         self._running: dict[str, _Running] = {}
 
     @classmethod
     def make(cls, workspace: Workspace, profile: Profile, options: ExecutorOptions) -> OnSlurm:
-        """Raises UsageError where SLURM is not here, ModuleNotFoundError where submitit is not installed."""
+        """Make the executor. Raises UsageError if SLURM is not found, ModuleNotFoundError if submitit is not installed."""
         return cls(workspace, profile, options.slurm_partition)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -78,30 +81,30 @@ class OnSlurm(NamedExecutor):
             self._queue.cancel(running.number for running in self._running.values())
 
     def start(self, cell: Cell) -> None:
-        """Submit a job, unless an earlier driver's is at it."""
-        job = self._left.pop(cell.folder, None)
+        """Submit a job, unless a job of an earlier driver computes the cell."""
+        job = self._inherited.pop(cell.folder, None)
         if job:
             self._running[cell.id] = _Running(cell, job.number, time.monotonic())
         else:
-            self._held.append(cell)
-            if len(self._held) == 1:
+            self._not_submitted.append(cell)
+            if len(self._not_submitted) == 1:
                 self._submit()
 
     def poll(self, report: Report) -> Sequence[Ended]:
-        """Wait a second; look at what jobs have left in the workspace, and every few seconds ask the queue."""
+        """Wait a second, read what jobs have written into the workspace, and ask the queue every few seconds."""
         time.sleep(PAUSE)
         if time.monotonic() - self._asked > self._queue.seconds:
             self._ask()
             self._submit()
-        ended = [found for running in self._running.values() if (found := self._look(running, report))]
-        for found in ended:
-            del self._running[found.cell.id]
-        return ended
+        ends = [ended for running in self._running.values() if (ended := self._look(running, report))]
+        for ended in ends:
+            del self._running[ended.cell.id]
+        return ends
 
     def _submit(self) -> None:
-        """What the queue does not take now it may take later, as long as something of ours runs (a limit on jobs)."""
-        while self._held:
-            cell = self._held[0]
+        """Submit cells until the queue refuses one, perhaps for a limit on jobs. It is tried again as long as other jobs run."""
+        while self._not_submitted:
+            cell = self._not_submitted[0]
             slurm_job.clear(self._workspace.folder(cell))
             try:
                 with whole():
@@ -112,9 +115,10 @@ class OnSlurm(NamedExecutor):
                 if not self._running and self._asked == self._answered:
                     raise UsageError(f"--executor slurm: {cell}: {error}") from error
                 return
-            self._held.pop(0)
+            self._not_submitted.pop(0)
 
     def _ask(self) -> None:
+        """Ask the queue for its jobs. Raises BenchmarkError if it has not answered for a long time."""
         self._asked = time.monotonic()
         try:
             self._jobs = self._queue.jobs()
@@ -126,14 +130,15 @@ class OnSlurm(NamedExecutor):
                 ) from error
 
     def _look(self, running: _Running, report: Report) -> Ended | None:
+        """The end of a cell, if its job has written an outcome or has vanished; progress is reported."""
         cell, folder, now = running.cell, self._workspace.folder(running.cell), time.monotonic()
         if running.ended is not None:
-            slurm_job.look_anew(folder)
-        if (errors := slurm_job.outcome(folder)) is not None and (ended := self._take(cell, errors)):
+            slurm_job.refresh(folder)
+        if (errors := slurm_job.outcome(folder)) is not None and (ended := self._end_of(cell, errors)):
             slurm_job.clear(folder)
             return ended
-        if (progress := slurm_job.progress(folder)) not in (None, running.told):
-            running.told = progress
+        if (progress := slurm_job.progress(folder)) not in (None, running.reported):
+            running.reported = progress
             report(cell, *progress)
         job = self._jobs.get(running.number)
         if (job and not job.has_ended) or self._answered < running.since:
@@ -144,8 +149,8 @@ class OnSlurm(NamedExecutor):
             return Ended(cell, lost=self._why(running.number, job))
         return None
 
-    def _take(self, cell: Cell, errors: Sequence[BenchmarkError]) -> Ended | None:
-        """What a job says it ended with; None where its result is not to be seen yet."""
+    def _end_of(self, cell: Cell, errors: Sequence[BenchmarkError]) -> Ended | None:
+        """The end of a cell whose job has written its outcome; None if the file system does not show the result yet."""
         if errors:
             return Ended(cell, error=errors[0])
         try:

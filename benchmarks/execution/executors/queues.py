@@ -1,4 +1,4 @@
-"""Where jobs wait and run: SLURM, or this machine in its place."""
+"""Queues of jobs: SLURM, or processes on this machine in its place."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from benchmarks.core.files import is_alive, write_text
 from benchmarks.execution.executors import slurm_job
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
+from benchmarks.results.layout import JOBS
 
 COMMANDS = ("sbatch", "squeue", "scancel", "srun")
 ENDED = frozenset(
@@ -30,23 +31,24 @@ ENDED = frozenset(
         *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"),
         *("REVOKED", "TIMEOUT"),
     )
-)  # SLURM's words for a job that will not run again; all its others are of jobs that are still to end
-WARNING = 90  # seconds between SIGTERM and the end of a job's time
-ANSWER = 60  # seconds that a command of SLURM's may take
+)  # SLURM's states of jobs that will not run again; jobs in all other states have not ended
+WARNING = 90  # seconds from SIGTERM to the end of a job's time
+NAME_SUFFIX = ".cell"  # of a local job's file, named by its process, with the name of its cell's folder
+ANSWER = 60  # time limit of a SLURM command, in seconds
 
 
 class Refused(BenchmarkError):
-    """A job was not taken, or the queue does not answer."""
+    """The queue did not take a job, or does not answer."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One that the queue knows.
+    """A job in the queue.
 
     Attributes:
-        number: the queue's name for it.
-        cell: its cell's folder, by name.
-        state: in SLURM's words.
+        number: the queue's number of the job.
+        cell: name of its cell's folder.
+        state: one of SLURM's states.
     """
 
     number: str
@@ -55,18 +57,19 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it will never run again."""
+        """True if the job will not run again."""
         return self.state in ENDED
 
 
 class Queue(ABC):
-    """Takes jobs of one workspace, through submitit.
+    """A queue for the jobs of one workspace, used through submitit.
 
     Attributes:
-        name: for messages.
-        capacity: how many jobs it takes at a time; None where they wait in it.
-        seconds: that should pass between two questions.
-        shown_after: seconds after a job's end within which its node's last writes are seen here.
+        name: of the queue, for messages.
+        capacity: number of jobs that it takes at a time; None if further jobs wait in the queue.
+        seconds: least time between two questions to the queue.
+        shown_after: seconds after a job's end until its node's last writes are visible on this machine.
+        folder: of the jobs' logs and submitit's files.
     """
 
     name: str
@@ -79,31 +82,31 @@ class Queue(ABC):
 
         self._executor = AutoExecutor
         self._root = workspace.root
-        self.folder = workspace.root / "jobs"
+        self.folder = workspace.root / JOBS
         if "%" in str(self.folder):
             raise UsageError(f"{self.folder}: SLURM has its own use for % in paths: choose another --output")
 
     def log(self, number: str) -> Path:
-        """What a job has printed."""
+        """Path of the file with a job's output."""
         return self.folder / f"{number}_0_log.out"
 
     @abstractmethod
     def submit(self, cell: Cell, resources: Resources) -> str:
-        """Have a cell computed by a job, and return its number. Raises Refused."""
+        """Submit a job that computes a cell, and return its number. Raises Refused."""
 
     @abstractmethod
     def jobs(self) -> Mapping[str, Job]:
-        """The jobs of this workspace by number: all that have not ended, and those that have for some time. Raises Refused."""
+        """Jobs of this workspace by number: all that have not ended, and jobs that ended recently. Raises Refused."""
 
     @abstractmethod
     def cancel(self, numbers: Iterable[str]) -> None:
-        """Have jobs told to stop, which gives them time for a checkpoint, and return at once."""
+        """Ask jobs to stop, which leaves them time for a checkpoint, and return at once."""
 
     def _submit(self, cluster: str, cell: Cell, resources: Resources, parameters: Mapping[str, Any], **made_with: Any) -> str:
         try:
             executor = self._executor(folder=self.folder, cluster=cluster, **made_with)
             executor.update_parameters(gpus_per_node=resources.gpus or None, stderr_to_stdout=True, **parameters)
-            with redirect_stderr(StringIO()):  # submitit prints what its error says too
+            with redirect_stderr(StringIO()):  # submitit prints the message of its error as well
                 number: str = executor.submit(slurm_job.run, cell, self._root, resources).job_id
         except (RuntimeError, OSError) as error:
             raise Refused(one_line(str(error))) from error
@@ -111,10 +114,10 @@ class Queue(ABC):
 
 
 class Slurm(Queue):
-    """The cluster that this machine can submit to.
+    """The SLURM cluster that this machine can submit to.
 
-    A job is known by its name, which is the cell's folder, and its comment, which is the workspace. So there is no moment in
-    which a driver could be killed and its job forgotten.
+    A job's name is its cell's folder, and its comment is the workspace. So SLURM itself knows the jobs of a workspace, and no job
+    is forgotten, even if the driver is killed right after the submission.
     """
 
     name = "SLURM"
@@ -128,17 +131,17 @@ class Slurm(Queue):
         if missing := [command for command in COMMANDS if shutil.which(command) is None]:
             raise UsageError(
                 f"--executor slurm: {', '.join(missing)} not found: run it where jobs are submitted, "
-                "or set CINCGAN_SLURM=local to have this machine in SLURM's place"
+                "or set CINCGAN_SLURM=local for jobs on this machine in place of SLURM"
             )
 
     def submit(self, cell: Cell, resources: Resources) -> str:
-        """Through sbatch."""
+        """Submit by sbatch."""
         minutes = max(1, math.ceil(resources.hours * 60))
         parameters = {
             "name": cell.folder,
             "timeout_min": minutes,
             "cpus_per_task": resources.cpus,
-            "mem_gb": max(resources.memory_gb, 0.001),  # 0 MB would be all of a node's
+            "mem_gb": max(resources.memory_gb, 0.001),  # 0 MB would mean all memory of a node
             "slurm_partition": self._partition,
             "slurm_use_srun": False,
             "slurm_additional_parameters": {
@@ -147,29 +150,29 @@ class Slurm(Queue):
                 "comment": str(self._root),
             },
         }
-        # exec, so that the signal is not the shell's, who would not pass it on
+        # exec replaces the shell, which would not pass the signal on
         return self._submit("slurm", cell, resources, parameters, slurm_python=f"exec {quote(sys.executable)}")
 
     def jobs(self) -> Mapping[str, Job]:
-        """By one call of squeue, whatever their number."""
+        """Jobs by a single call of squeue."""
         line = ["squeue", "--me", "--states=all", "--noheader", "--format=%i|%T|%j|%k"]
         try:
-            told = subprocess.run(line, check=True, capture_output=True, text=True, timeout=ANSWER).stdout
+            output = subprocess.run(line, check=True, capture_output=True, text=True, timeout=ANSWER).stdout
         except subprocess.CalledProcessError as error:
             raise Refused(f"squeue: {one_line(error.stderr)}") from error
         except (subprocess.TimeoutExpired, OSError) as error:
             raise Refused(f"squeue: {one_line(str(error))}") from error
-        rows = [row.split("|", 3) for row in told.splitlines()]
+        rows = [row.split("|", 3) for row in output.splitlines()]
         return {row[0]: Job(row[0], row[2], row[1]) for row in rows if row[3:] == [str(self._root)]}
 
     def cancel(self, numbers: Iterable[str]) -> None:
-        """Through scancel."""
+        """Cancel by scancel."""
         with suppress(subprocess.SubprocessError, OSError):
             subprocess.run(["scancel", *numbers], check=False, capture_output=True, timeout=ANSWER)
 
 
 class Local(Queue):
-    """This machine, as submitit has it: a process for each job, which outlives the driver too. Memory and hours have no limit."""
+    """Processes on this machine, started by submitit. They outlive the driver, and have no limits of memory or time."""
 
     name = "local"
     seconds = 1.0
@@ -180,28 +183,28 @@ class Local(Queue):
         self.capacity = max(1, (os.cpu_count() or 1) // threads)
 
     def submit(self, cell: Cell, resources: Resources) -> str:
-        """In a process that a terminal's Ctrl-C does not reach: it is the driver's, who passes it on as SIGTERM."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a process has its parent's mask
+        """Start a process that ignores a terminal's Ctrl-C: the driver receives it, and passes it on as SIGTERM."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the new process inherits the mask
         try:
             number = self._submit("local", cell, resources, {"timeout_min": 60 * 24 * 365})
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        write_text(self.folder / f"{number}.cell", cell.folder)
+        write_text(self.folder / f"{number}{NAME_SUFFIX}", cell.folder)
         return number
 
     def jobs(self) -> Mapping[str, Job]:
-        """Those whose process is there."""
-        files = [path for path in self.folder.glob("*.cell") if path.stem.isdecimal() and self._runs(int(path.stem))]
+        """Jobs whose processes are alive."""
+        files = [path for path in self.folder.glob(f"*{NAME_SUFFIX}") if path.stem.isdecimal() and self._runs(int(path.stem))]
         return {path.stem: Job(path.stem, path.read_text(encoding="utf-8"), "RUNNING") for path in files}
 
     def cancel(self, numbers: Iterable[str]) -> None:
-        """By SIGTERM to submitit's process, who passes it on."""
+        """Send SIGTERM to submitit's processes, which pass it on."""
         for number in set(numbers) & self.jobs().keys():
             with suppress(ProcessLookupError):
                 os.kill(int(number), signal.SIGTERM)
 
     def _runs(self, process: int) -> bool:
-        """Whether a process is a job of this folder; numbers are used again, and the dead may keep theirs."""
+        """True if a process is a job of this folder. Process ids are used again, and dead processes may keep theirs."""
         if not Path("/proc/self").exists():
             return is_alive(process)
         try:

@@ -1,9 +1,9 @@
-"""What an executor on Ray runs elsewhere than in the driver: a worker's task, and the desk through which its files pass.
+"""Code of the Ray executor that runs in the cluster: the task that computes a cell, and the desk, which serves the workspace.
 
-No file system needs to be shared. A worker computes in a folder of its own, which it fills from the desk with what the cell needs
-and with its last checkpoint, and hands every new checkpoint, and at the end all files, to the desk. The desk is an actor on the
-driver's machine and alone writes the workspace. It takes nothing from an attempt that was given up or from a run that is no more,
-so that what is slow to die harms nothing.
+No file system needs to be shared. A task computes in a folder of its own: it gets needed files and the last checkpoint from the
+desk, and sends every new checkpoint, and at the end all files, to the desk. The desk is an actor on the driver's machine, and the
+only writer of the workspace. It refuses files of an abandoned attempt or of an earlier run, so that a process that is slow to die
+does no harm.
 """
 
 from __future__ import annotations
@@ -29,55 +29,61 @@ from benchmarks.planning.cells import Cell
 from benchmarks.results.layout import CHECKPOINT, RESULT, WEIGHTS
 from benchmarks.results.record import COMPLETE
 
-REPORT_SECONDS = 0.5  # between two reports of a cell
-SCRATCH = "cincgan-scratch-"
+REPORT_SECONDS = 0.5  # between two progress reports of a cell
+SCRATCH = "cincgan-scratch-"  # prefix of the workers' folders
 
 Progress = tuple[int, int, Mapping[str, float]]
 T = TypeVar("T")
 
 
 class Desk:
-    """Gives workers what they need of the workspace, and writes there what they bring.
+    """Reads and writes the workspace for tasks. Each attempt at a cell has a number; files of earlier attempts are refused.
 
     Args:
-        root: of the workspace.
-        holder: the workspace's, when the run began.
+        root: folder of the workspace.
+        holder: id of the run that held the workspace's lock when this run began.
     """
 
     def __init__(self, root: Path, holder: str) -> None:
         self._workspace, self._holder = Workspace(root), holder
         self._attempts: dict[str, int] = {}
-        self._told: dict[str, tuple[Cell, Progress]] = {}
+        self._reports: dict[str, tuple[Cell, Progress]] = {}
         self._hosts: dict[str, str] = {}
 
     def begin(self, cell: Cell, attempt: int) -> None:
-        """From here on this attempt at the cell is the one that counts."""
+        """Begin an attempt at a cell; earlier attempts are abandoned."""
         self._attempts[cell.id] = attempt
 
     def fetch(self, cell: Cell, attempt: int, host: str) -> dict[str, bytes]:
-        """What the cell starts from, by path below the workspace's root: its checkpoint, and the stages that it needs."""
+        """Files that the cell starts from, by path below the workspace's root: its checkpoint, and the stages that it needs."""
         self._check(cell, attempt)
         self._hosts[cell.id] = host
         paths = [self._workspace.folder(needed) / name for needed in cell.needs.values() for name in (RESULT, WEIGHTS)]
         paths.append(self._workspace.folder(cell) / CHECKPOINT)
         return {path.relative_to(self._workspace.root).as_posix(): path.read_bytes() for path in paths if path.is_file()}
 
-    def tell(self, cell: Cell, attempt: int, progress: Progress) -> None:
-        """How far the cell is."""
+    def report(self, cell: Cell, attempt: int, progress: Progress) -> None:
+        """Take a progress report of a cell."""
         if self._attempts[cell.id] == attempt:
-            self._told[cell.id] = cell, progress
+            self._reports[cell.id] = cell, progress
 
-    def heard(self) -> list[tuple[Cell, Progress]]:
-        """What was told since the last call, for each cell the latest."""
-        told, self._told = self._told, {}
-        return list(told.values())
+    def take_reports(self) -> list[tuple[Cell, Progress]]:
+        """The latest progress report of each cell that has reported since the last call."""
+        reports, self._reports = self._reports, {}
+        return list(reports.values())
 
     def host_of(self, cell: Cell) -> str:
-        """Where the last attempt at the cell is, or was."""
+        """Name of the machine that computes or computed the last attempt at the cell."""
         return self._hosts.get(cell.id, "a machine")
 
     def keep(self, cell: Cell, attempt: int, files: Mapping[str, bytes], status: str = "") -> None:
-        """Write files of the cell, by path below its folder, the result last; that of a complete one ends its checkpoint.
+        """Write files of a cell, the result last.
+
+        Args:
+            cell: the cell.
+            attempt: number of the attempt.
+            files: contents by path below the cell's folder.
+            status: of the result, if it is among the files. A complete cell's checkpoint is removed.
 
         Raises:
             BenchmarkError: another attempt at the cell, or another run, has begun.
@@ -95,26 +101,26 @@ class Desk:
 
 
 def work(desk: Any, cell: Cell, attempt: int, resources: Resources, offline: bool) -> Ended:
-    """Compute a cell; a task in a worker process, which lives on for the next one.
+    """The Ray task: compute a cell. Ray uses the worker process again for other tasks.
 
     Args:
-        desk: handle of the actor.
-        cell: whose needs are finished.
-        attempt: the number under which the desk knows this computation.
-        resources: what was set aside for it.
-        offline: whether ``--offline`` was given.
+        desk: handle of the desk's actor.
+        cell: a cell whose needed cells are finished.
+        attempt: number of this attempt at the cell.
+        resources: reserved for the cell.
+        offline: True if ``--offline`` was given.
     """
     if not resources.gpus:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # or all of the machine's would be seen
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # otherwise the task would see all GPUs of the machine
     if offline:
         os.environ[VARIABLE] = "1"
-    _clear()
+    _remove_abandoned_folders()
     try:
         with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-", ignore_cleanup_errors=True) as scratch:
             return _Courier(desk, cell, attempt, Path(scratch).resolve()).compute(resources)
     except NotWritten as error:
         if tempfile.gettempdir() not in str(error):
-            return Ended(cell, error=error)  # on the driver's disk, which ends the run
+            return Ended(cell, error=error)  # the driver's disk is full, which ends the run
         return Ended(cell, error=UsageError(f"on {socket.gethostname()}: {error}"))
     except Interrupted as stop:
         return Ended(cell, lost=f"{socket.gethostname()} was told to stop: {stop}")
@@ -123,13 +129,13 @@ def work(desk: Any, cell: Cell, attempt: int, resources: Resources, offline: boo
 
 
 class _Courier:
-    """Carries files and news between a folder of this machine and the desk."""
+    """Carries files and progress reports between the task's folder and the desk."""
 
     def __init__(self, desk: Any, cell: Cell, attempt: int, scratch: Path) -> None:
         self._desk, self._cell, self._attempt, self._scratch = desk, cell, attempt, scratch
         self._folder = Workspace(scratch).folder(cell)
-        self._told = time.monotonic()
-        self._sent: int | None = None
+        self._reported = time.monotonic()
+        self._sent: int | None = None  # modification time of the last checkpoint that was sent
 
     def compute(self, resources: Resources) -> Ended:
         for name, content in ask(self._desk.fetch.remote(self._cell, self._attempt, socket.gethostname())).items():
@@ -148,12 +154,12 @@ class _Courier:
 
     def _report(self, done: int, of: int, losses: Mapping[str, float]) -> None:
         self._send_checkpoint()
-        if time.monotonic() - self._told > REPORT_SECONDS:
-            self._told = time.monotonic()
-            self._desk.tell.remote(self._cell, self._attempt, (done, of, losses))
+        if time.monotonic() - self._reported > REPORT_SECONDS:
+            self._reported = time.monotonic()
+            self._desk.report.remote(self._cell, self._attempt, (done, of, losses))
 
     def _send_checkpoint(self) -> None:
-        """Where there is a new one; it counts as written once it is on the driver's disk."""
+        """Send a new checkpoint, if there is one, and wait until it is on the driver's disk."""
         stamp = self._stamp()
         if stamp not in (None, self._sent):
             with unhurried():
@@ -167,7 +173,7 @@ class _Courier:
 
 
 def ask(reference: Any) -> Any:
-    """The answer of the desk, which the caller waits for. What it raises is raised here."""
+    """Wait for the desk's answer. An error of the desk is raised here."""
     import ray
 
     try:
@@ -180,8 +186,8 @@ def _write(path: Path, content: bytes) -> None:
     write_atomically(path, lambda file: file.write(content))
 
 
-def _clear() -> None:
-    """Remove the folders of workers that were killed here."""
+def _remove_abandoned_folders() -> None:
+    """Remove folders of tasks on this machine whose processes were killed."""
     for path in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*-*"):
         process = path.name.removeprefix(SCRATCH).partition("-")[0]
         if process.isdecimal() and not is_alive(int(process)):

@@ -14,7 +14,7 @@ def executor_class(name: str) -> type[NamedExecutor]:
     """The class of an executor.
 
     Raises:
-        UsageError: an unknown name, or a package that it needs is not installed.
+        UsageError: the name is unknown, or a package that the executor needs is not installed.
     """
     entry = EXECUTORS.look_up(name)
     try:
@@ -25,7 +25,7 @@ def executor_class(name: str) -> type[NamedExecutor]:
 
 
 def check_options(name: str, options: ExecutorOptions) -> None:
-    """Raise UsageError where an option of another executor is given."""
+    """Raise UsageError if an option of another executor is given."""
     executor = executor_class(name)
     for option, value in vars(options).items():
         if value is not None and option not in executor.options:
@@ -34,10 +34,10 @@ def check_options(name: str, options: ExecutorOptions) -> None:
 
 
 def make_executor(name: str, workspace: Workspace, profile: Profile, options: ExecutorOptions) -> NamedExecutor:
-    """An executor, ready to take cells.
+    """Make an executor, ready to take cells.
 
     Raises:
-        UsageError: a package is not installed, or the engine is not there.
+        UsageError: a package is not installed, or the engine cannot be reached.
     """
     try:
         return executor_class(name).make(workspace, profile, options)
@@ -46,7 +46,7 @@ def make_executor(name: str, workspace: Workspace, profile: Profile, options: Ex
 
 
 def _not_installed(name: str, error: ModuleNotFoundError) -> UsageError:
-    """The error for an executor without its package. A missing module of the project itself is a bug: it is raised again."""
+    """The error for a missing package. A missing module of the project itself is a bug: its error is raised again."""
     package = (error.name or "").partition(".")[0]
     if not package or package in PROJECT:
         raise error

@@ -1,4 +1,4 @@
-"""One cell after another, in this process."""
+"""The serial executor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.planning.cells import Cell
 
 
 class Serial(NamedExecutor):
-    """The default: ``poll`` computes the cell that was started."""
+    """Computes one cell after another in this process, within ``poll``. The default."""
 
     capacity = 1
 
@@ -21,7 +21,7 @@ class Serial(NamedExecutor):
 
     @classmethod
     def make(cls, workspace: Workspace, profile: Profile, options: ExecutorOptions) -> Serial:
-        """Nothing is needed but the workspace."""
+        """Make the executor. Profile and options are ignored."""
         return cls(workspace)
 
     def __exit__(self, *_: object) -> None:
@@ -32,12 +32,12 @@ class Serial(NamedExecutor):
         self._started.append(cell)
 
     def poll(self, report: Report) -> Sequence[Ended]:
-        """Compute the cell."""
+        """Compute the started cell, and return its end."""
         from benchmarks.execution.compute import run_cell
 
         cell = self._started.pop()
         try:
             result = run_cell(cell, self._workspace, lambda done, of, losses: report(cell, done, of, losses))
-        except Exception as error:  # whatever a cell raises, the others go on
+        except Exception as error:  # a cell may raise anything; the others go on
             return [Ended(cell, error=error)]
         return [Ended(cell, result)]

@@ -1,4 +1,4 @@
-"""A SLURM job's side: it computes one cell and leaves word in the cell's folder, of how far it is and how it ended."""
+"""The SLURM job: it computes one cell, and writes its progress and its outcome as files into the cell's folder."""
 
 from __future__ import annotations
 
@@ -17,85 +17,86 @@ from benchmarks.core.strict import parse_json
 from benchmarks.execution.worker import compute
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
+from benchmarks.results.layout import JOB_OUTCOME, JOB_PROGRESS
 
-EVERY = 1.0  # seconds between two words of progress
+PROGRESS_SECONDS = 1.0  # between two writes of the progress
 ERRORS = {cls.__name__: cls for cls in (BenchmarkError, UsageError, NotWritten, WeightsMissing, Unexpected)}
 
 
 def run(cell: Cell, root: Path, resources: Resources) -> None:
-    """Compute a cell, in a process that has nothing else to do.
+    """Compute a cell. This is all that the job's process does.
 
-    A signal ends the process with a checkpoint and without a word: whoever sent it (the time limit, a preemption, a user) has
-    the job started again, or its driver has.
+    After a signal (time limit, preemption, a user) the process writes a checkpoint and ends without an outcome. Then SLURM or the
+    driver starts the job again.
     """
     workspace = Workspace(root)
-    for each in (cell, *cell.needs.values()):
-        look_anew(workspace.folder(each))
+    for needed in (cell, *cell.needs.values()):
+        refresh(workspace.folder(needed))
     folder = workspace.folder(cell)
-    said: dict[str, str] = {}
+    content: dict[str, str] = {}
     try:
         compute(cell, root, resources, _Progress(cell, folder))
     except Interrupted as stop:
         sys.exit(stop.exit_code)
     except BenchmarkError as error:
-        said = {"error": type(error).__name__, "message": str(error), "traceback": getattr(error, "traceback", "")}
-    write_text(folder / "outcome.json", json.dumps(said))
+        content = {"error": type(error).__name__, "message": str(error), "traceback": getattr(error, "traceback", "")}
+    write_text(folder / JOB_OUTCOME, json.dumps(content))
 
 
 class _Progress:
-    """What ``worker.compute`` reports to."""
+    """Writes the progress of a cell, and prints the first step after a start."""
 
     def __init__(self, cell: Cell, folder: Path) -> None:
-        self._cell, self._path = cell, folder / "progress.json"
-        self._told = float("-inf")
+        self._cell, self._path = cell, folder / JOB_PROGRESS
+        self._written = float("-inf")
 
     def __call__(self, done: int, of: int, losses: dict[str, float]) -> None:
-        if self._told < 0:
+        if self._written < 0:
             print(f"{self._cell}: the first after this start is {done} of {of}", flush=True)
-        if time.monotonic() - self._told > EVERY:
-            self._told = time.monotonic()
-            with suppress(NotWritten):  # what must be written will say so
+        if time.monotonic() - self._written > PROGRESS_SECONDS:
+            self._written = time.monotonic()
+            with suppress(NotWritten):  # a full disk is reported by the files that are needed
                 write_text(self._path, json.dumps([done, of, losses]))
 
 
 def progress(folder: Path) -> tuple[int, int, dict[str, float]] | None:
-    """How far a cell is, as a report; None where nothing is said yet."""
+    """Progress of a cell: units done, units in all, losses. None before its job has written any."""
     try:
-        done, of, losses = _read(folder / "progress.json")
+        done, of, losses = _read(folder / JOB_PROGRESS)
         return int(done), int(of), {str(name): float(loss) for name, loss in losses.items()}
     except (ValueError, TypeError, AttributeError):
         return None
 
 
 def outcome(folder: Path) -> list[BenchmarkError] | None:
-    """How a cell's job ended: with no error or one. None where it has not."""
-    path = folder / "outcome.json"
+    """Errors of a cell's job that has ended: none or one. None before its job has written an outcome."""
+    path = folder / JOB_OUTCOME
     try:
-        said = _read(path)
-        if said is None or said == {}:
-            return None if said is None else []
-        error = ERRORS[said["error"]](str(said["message"]))
+        content = _read(path)
+        if content is None or content == {}:
+            return None if content is None else []
+        error = ERRORS[content["error"]](str(content["message"]))
         if isinstance(error, Unexpected):
-            error.traceback = str(said["traceback"])
+            error.traceback = str(content["traceback"])
         return [error]
     except (ValueError, TypeError, KeyError) as error:
-        return [BenchmarkError(f"{path}: not what a job writes ({error}): delete it and run again")]
+        return [BenchmarkError(f"{path}: not an outcome of a job ({error}): delete it and run again")]
 
 
 def clear(folder: Path) -> None:
-    """Forget what an earlier job has said."""
-    for name in ("outcome.json", "progress.json"):
+    """Remove progress and outcome of an earlier job."""
+    for name in (JOB_OUTCOME, JOB_PROGRESS):
         (folder / name).unlink(missing_ok=True)
 
 
-def look_anew(folder: Path) -> None:
-    """Have a network file system ask its server what is in a folder: for up to a minute it may go by what it knew."""
+def refresh(folder: Path) -> None:
+    """Make a network file system ask its server for the content of a folder, which it may cache for up to a minute."""
     with suppress(OSError):
         folder.chmod(folder.stat().st_mode)
 
 
 def _read(path: Path) -> Any:
-    """What a file says; None where it is not there."""
+    """Parsed content of a file; None if it is missing."""
     try:
         return parse_json(path.read_text(encoding="utf-8"))
     except OSError:

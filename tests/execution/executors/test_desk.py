@@ -1,4 +1,4 @@
-"""What the desk takes from workers, and from whom: no cluster is needed for that."""
+"""The desk without a cluster: files that it gives and takes, and attempts that it refuses."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FILES = {"result.json": b"{}", "samples/a.png": b"png", "weights.safetensors": b
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    found = Workspace(tmp_path)
-    with found.locked():
-        return found
+    held = Workspace(tmp_path)
+    with held.locked():
+        return held
 
 
 def cells() -> tuple[Cell, Cell]:
@@ -28,7 +28,7 @@ def cells() -> tuple[Cell, Cell]:
     return train, evaluate
 
 
-def test_a_worker_gets_what_its_cell_starts_from_and_nothing_else(workspace: Workspace) -> None:
+def test_a_task_gets_the_files_that_its_cell_needs_and_no_others(workspace: Workspace) -> None:
     (train, evaluate), desk = cells(), Desk(workspace.root, workspace.holder)
     for number, cell in enumerate((train, evaluate)):
         desk.begin(cell, number)
@@ -50,7 +50,7 @@ def test_a_complete_cell_has_no_checkpoint(workspace: Workspace) -> None:
     assert not (workspace.folder(train) / "checkpoint.pt").exists()
 
 
-def test_an_attempt_that_was_given_up_changes_nothing(workspace: Workspace) -> None:
+def test_an_abandoned_attempt_changes_nothing(workspace: Workspace) -> None:
     (train, _), desk = cells(), Desk(workspace.root, workspace.holder)
     desk.begin(train, 0)
     desk.keep(train, 0, {"checkpoint.pt": b"state"})
@@ -59,13 +59,13 @@ def test_an_attempt_that_was_given_up_changes_nothing(workspace: Workspace) -> N
         desk.keep(train, 0, FILES)
     with pytest.raises(BenchmarkError, match="this attempt was given up"):
         desk.fetch(train, 0, "a")
-    desk.tell(train, 0, (1, 2, {}))
-    desk.tell(train, 1, (2, 2, {}))
-    assert [progress for _, progress in desk.heard()] == [(2, 2, {})] and desk.heard() == []
+    desk.report(train, 0, (1, 2, {}))
+    desk.report(train, 1, (2, 2, {}))
+    assert [progress for _, progress in desk.take_reports()] == [(2, 2, {})] and desk.take_reports() == []
     assert [path.name for path in workspace.folder(train).iterdir()] == ["checkpoint.pt"]
 
 
-def test_a_run_that_is_no_more_changes_nothing(workspace: Workspace) -> None:
+def test_an_earlier_run_changes_nothing(workspace: Workspace) -> None:
     (train, _), desk = cells(), Desk(workspace.root, workspace.holder)
     desk.begin(train, 0)
     with workspace.locked():  # by the next run

@@ -1,4 +1,4 @@
-"""Cells as jobs: of a real SLURM cluster where one can be started, and of submitit's own processes everywhere."""
+"""Cells as jobs of a real SLURM cluster, if one can be started, and as submitit's local processes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.execution import schedule
 from benchmarks.execution.compute import run_cell
-from benchmarks.execution.executors.executor import Ended
+from benchmarks.execution.executors.executor import Ended, ExecutorOptions
 from benchmarks.execution.executors.on_slurm import OnSlurm
 from benchmarks.execution.executors.selection import make_executor
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.plan import make_plan
 from benchmarks.results.files import read_result
-from benchmarks.results.record import Result
+from benchmarks.results.layout import CHECKPOINT, JOB_PROGRESS, result_files
+from benchmarks.results.record import EvaluationResult, Result, TrainingResult
 from tests.conftest import ROOT, Run, heed_interrupts
 from tests.helpers.slurm_cluster import Cluster, started_cluster
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.slurm]
 
 SHORT = ("threads=1", "protocols=['rgb']", "metrics=['psnr']", "stages.*.training.steps=4")
 LONGER = (*SHORT, "stages.edsr.training.steps=600")  # a quarter of a minute
@@ -63,7 +64,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def slurm(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """The cluster with no jobs but this test's, for executors in this process."""
+    """The cluster without jobs of other tests, for executors in this process."""
     for name, value in cluster.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(ROOT)
@@ -73,7 +74,7 @@ def slurm(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
 
 @pytest.fixture
 def local(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This machine in SLURM's place."""
+    """Jobs on this machine in place of SLURM."""
     pytest.importorskip("submitit")
     monkeypatch.setenv("CINCGAN_SLURM", "local")
     monkeypatch.chdir(ROOT)
@@ -81,7 +82,7 @@ def local(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Result]]:
-    """Results of cells that were computed here one by one."""
+    """Computes cells one by one in this process."""
     workspace = Workspace(tmp_path_factory.mktemp("alone"))
 
     def computed(cells: Sequence[Cell]) -> dict[str, Result]:
@@ -91,13 +92,13 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, R
 
 
 class View:
-    """Remembers what it is told, and does something once, when a training has done some steps."""
+    """A view that keeps messages, and acts once, when a training has done some steps."""
 
     def __init__(self, at: int = 0, act: Callable[[], None] = lambda: None) -> None:
-        self.at, self.act, self.told = at, act, list[str]()
+        self.at, self.act, self.messages = at, act, list[str]()
 
     def started(self, cell: Cell) -> None:
-        self.told.append(f"start {cell.label}")
+        self.messages.append(f"start {cell.label}")
 
     def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
         if self.at and done >= self.at and losses:
@@ -105,7 +106,7 @@ class View:
             self.act()
 
     def lost(self, cell: Cell, why: str) -> None:
-        self.told.append(why)
+        self.messages.append(why)
 
     def ended(self, ended: Ended) -> None:
         pass
@@ -116,32 +117,37 @@ def plan(*changes: str, methods: Sequence[str] = ("edsr",)) -> list[Cell]:
 
 
 def executor(root: Path, *changes: str, partition: str | None = None) -> OnSlurm:
-    made = make_executor("slurm", Workspace(root), load_profile("smoke", changes), address=None, partition=partition)
-    assert isinstance(made, OnSlurm)
-    return made
+    options = ExecutorOptions(slurm_partition=partition)
+    slurm = make_executor("slurm", Workspace(root), load_profile("smoke", changes), options)
+    assert isinstance(slurm, OnSlurm)
+    return slurm
 
 
 def computed(cells: Sequence[Cell], by: OnSlurm, view: View | None = None, retries: int = 1) -> dict[str, Result]:
     with by:
-        found = list(schedule.run(cells, by, view or View(), retries=retries))
-    assert [ended.error for ended in found if ended.error] == []
-    return {ended.cell.id: ended.result for ended in found if ended.result}
+        ends = list(schedule.run(cells, by, view or View(), retries=retries))
+    assert [ended.error for ended in ends if ended.error] == []
+    return {ended.cell.id: ended.result for ended in ends if ended.result}
 
 
 def numbers(results: Mapping[str, Result]) -> dict[str, Any]:
-    """What must be the same, whoever computes."""
-    return {
-        name: (result["status"], result.get("weights_digest"), result.get("history"), result.get("scores"))
-        for name, result in results.items()
-    }
+    """Parts of results that must not depend on the executor."""
+
+    def parts(result: Result) -> Any:
+        if isinstance(result, TrainingResult):
+            return result.status, result.weights_digest, result.history
+        assert isinstance(result, EvaluationResult)
+        return result.status, result.scores
+
+    return {name: parts(result) for name, result in results.items()}
 
 
 def stored(root: Path) -> dict[str, Result]:
-    return {found["cell"]["id"]: found for found in map(read_result, root.glob("cells/*/result.json"))}
+    return {result.cell.id: result for result in map(read_result, result_files(root))}
 
 
 def starts(root: Path) -> list[int]:
-    """With which step each start of a training began, in the order of jobs."""
+    """First steps of the starts of trainings, in the order of jobs."""
     logs = sorted(root.glob("jobs/*.out"), key=lambda path: int(path.name.partition("_")[0]))
     return [int(step) for log in logs for step in re.findall(r"train .* the first after this start is (\d+) of", log.read_text())]
 
@@ -153,7 +159,7 @@ def arguments(root: Path, *changes: str, methods: Sequence[str] = ("edsr",)) -> 
 
 @contextmanager
 def driver(line: Sequence[str], **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """The command in the background, as a terminal would have it: a signal may be sent to its group."""
+    """The command in the background, in a process group of its own, as in a terminal."""
     env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"} | environment
     words = [sys.executable, "-m", "benchmarks.run", *line]
     how: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
@@ -165,9 +171,9 @@ def driver(line: Sequence[str], **environment: str) -> Iterator[subprocess.Popen
 
 
 def wait_for_steps(root: Path, steps: int, seconds: float = 120) -> None:
-    """Until the training that runs in a workspace has done so many."""
+    """Wait until the training that runs in a workspace has done so many steps."""
     end = time.monotonic() + seconds
-    while not any(json.loads(path.read_text())[0] >= steps for path in root.glob("cells/train-*/progress.json")):
+    while not any(json.loads(path.read_text())[0] >= steps for path in root.glob(f"cells/train-*/{JOB_PROGRESS}")):
         assert time.monotonic() < end, [log.read_text() for log in root.glob("jobs/*.out")]
         time.sleep(0.1)
 
@@ -196,12 +202,12 @@ def test_a_job_that_ends_while_there_is_no_driver(slurm: Cluster, tmp_path: Path
     assert slurm.jobs().keys() - before == {job}, "nothing is computed twice"
     other = executor(tmp_path / "other", *SHORT)
     other.start(cell)
-    assert len(slurm.jobs().keys() - before) == 2, "another workspace's job is no concern of ours"
+    assert len(slurm.jobs().keys() - before) == 2, "jobs of another workspace are not ours"
 
 
 def test_a_cell_that_fails(local: None, tmp_path: Path) -> None:
     cell = plan(*SHORT)[0]
-    checkpoint = Workspace(tmp_path).folder(cell) / "checkpoint.pt"
+    checkpoint = Workspace(tmp_path).folder(cell) / CHECKPOINT
     checkpoint.parent.mkdir(parents=True)
     checkpoint.write_bytes(b"no checkpoint")
     with executor(tmp_path, *SHORT) as by:
@@ -217,7 +223,7 @@ def test_a_killed_worker(
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
     changes = (*SHORT, "stages.edsr.training.steps=200")
     root, cell = tmp_path / "runs", plan(*changes)[0]
-    checkpoint = Workspace(root).folder(cell) / "checkpoint.pt"
+    checkpoint = Workspace(root).folder(cell) / CHECKPOINT
 
     def kill() -> None:
         assert checkpoint.exists()
@@ -229,11 +235,11 @@ def test_a_killed_worker(
     found = computed([cell], executor(root, *changes), view)
     first, again = starts(root)
     assert first == 1 and again > 1
-    assert re.fullmatch(rf"local job \d+ is not there any more: its log is {root}/jobs/\d+_0_log.out", view.told[1])
+    assert re.fullmatch(rf"local job \d+ is not there any more: its log is {root}/jobs/\d+_0_log.out", view.messages[1])
     assert numbers(found) == numbers(alone([cell]))
 
 
-def test_what_is_not_there_is_said_in_one_line(command: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_packages_and_commands_are_one_line(command: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script = "import sys; sys.modules['submitit'] = None; from benchmarks.run import main; sys.exit(main(sys.argv[1:]))"
     line = [sys.executable, "-c", script, *arguments(tmp_path)]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=600)
@@ -249,7 +255,7 @@ def test_what_is_not_there_is_said_in_one_line(command: Run, monkeypatch: pytest
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_slurm_refuses(slurm: Cluster, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_job_that_slurm_refuses(slurm: Cluster, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     by = executor(tmp_path, *SHORT, partition="nowhere")
     with by, pytest.raises(UsageError, match=r"^--executor slurm: train edsr on .*: sbatch: error: .*[Ii]nvalid partition"):
         by.start(plan(*SHORT)[0])
@@ -275,7 +281,7 @@ def test_a_cancelled_job(slurm: Cluster, tmp_path: Path, alone: Callable[..., di
     found = computed([cell], executor(tmp_path, *LONGER), view)
     first, again = starts(tmp_path)
     assert first == 1 and again > 100
-    assert "has ended as CANCELLED: its log is" in view.told[1] and view.told[2:] == ["start edsr"]
+    assert "has ended as CANCELLED: its log is" in view.messages[1] and view.messages[2:] == ["start edsr"]
     assert numbers(found) == numbers(alone([cell]))
 
 
@@ -293,13 +299,13 @@ def test_a_preempted_job(slurm: Cluster, tmp_path: Path, alone: Callable[..., di
     found = computed([cell], executor(tmp_path, *LONGER), view, retries=0)
     first, again = starts(tmp_path)
     assert first == 1 and again > 100
-    assert view.told == ["start edsr"], "SLURM starts it again by itself"
+    assert view.messages == ["start edsr"], "SLURM starts it again by itself"
     assert numbers(found) == numbers(alone([cell]))
 
 
 @pytest.mark.long
 def test_a_cancelled_job_of_two_processes(slurm: Cluster, tmp_path: Path) -> None:
-    """SLURM signals all of them."""
+    """SLURM signals all processes of the job."""
     changes, before = (*LONGER, "resources.train.gpus=2"), set(slurm.jobs())
     cell = plan(*changes)[0]
 
@@ -312,7 +318,8 @@ def test_a_cancelled_job_of_two_processes(slurm: Cluster, tmp_path: Path) -> Non
     found = computed([cell], executor(tmp_path, *changes), view)
     first, again = starts(tmp_path)
     assert first == 1 and again > 100
-    assert found[cell.id]["processes"] == 2
+    result = found[cell.id]
+    assert isinstance(result, TrainingResult) and result.processes == 2
 
 
 @pytest.mark.long
@@ -322,7 +329,8 @@ def test_a_job_whose_time_is_over(slurm: Cluster, tmp_path: Path) -> None:
     found = computed([cell], executor(tmp_path, *changes), View(), retries=20)
     first, *later = starts(tmp_path)
     assert first == 1 and later and later == sorted(set(later)) and later[0] > 1
-    assert found[cell.id]["history"][-1]["step"] == 6000
+    result = found[cell.id]
+    assert isinstance(result, TrainingResult) and result.history[-1]["step"] == 6000
 
 
 @pytest.mark.long
@@ -340,10 +348,10 @@ def test_slurm_does_not_answer_for_a_while(
                 patch.setattr("benchmarks.execution.executors.on_slurm.SILENCE", 0.0)
                 for _ in range(20):
                     by.poll(lambda *_: None)
-        found: list[Ended] = []
-        while not found:
-            found += by.poll(lambda *_: None)
-    assert numbers({cells[0].id: found[0].result or {}}) == numbers(alone(cells[:1]))
+        ends: list[Ended] = []
+        while not ends:
+            ends += by.poll(lambda *_: None)
+    assert ends[0].result and numbers({cells[0].id: ends[0].result}) == numbers(alone(cells[:1]))
 
 
 @pytest.mark.parametrize("place", [pytest.param("local", marks=pytest.mark.long), "slurm"])
@@ -372,7 +380,7 @@ def test_ctrl_c(place: str, request: pytest.FixtureRequest, tmp_path: Path, alon
         os.killpg(first.pid, signal.SIGINT)
         _, errors = first.communicate(timeout=60)
     assert first.returncode == 130 and "interrupted: what is finished is kept" in errors
-    checkpoint, end = Workspace(tmp_path).folder(plan(*LONGER)[0]) / "checkpoint.pt", time.monotonic() + 60
+    checkpoint, end = Workspace(tmp_path).folder(plan(*LONGER)[0]) / CHECKPOINT, time.monotonic() + 60
     while not checkpoint.exists():
         assert time.monotonic() < end
         time.sleep(0.2)
@@ -385,8 +393,8 @@ def test_ctrl_c(place: str, request: pytest.FixtureRequest, tmp_path: Path, alon
 
 
 @pytest.mark.long
-def test_what_failed_is_said_at_the_end(cluster: Cluster, command: Run, tmp_path: Path) -> None:
-    """The rest goes on, and a second call picks up."""
+def test_a_job_that_is_killed_every_time_fails_its_cell(cluster: Cluster, command: Run, tmp_path: Path) -> None:
+    """The others go on, and a second call goes on from there."""
     line = arguments(tmp_path / "runs", *SHORT, methods=("bicubic", "edsr"))[:-2]
     (tmp_path / "sitecustomize.py").write_text(DEADLY)
     path = f"{tmp_path}{os.pathsep}{ROOT}"

@@ -1,4 +1,4 @@
-"""Runs on real Ray clusters of several nodes: the serial run's bits, whatever is killed on the way."""
+"""Runs on real Ray clusters of several nodes: the bits of a serial run, whatever is killed on the way."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.results.layout import CHECKPOINT
 from tests.conftest import ROOT, Run, heed_interrupts, mlflow_statuses
 from tests.helpers.clusters import Cluster, can_hide, cluster
 from tests.helpers.witness import complete, look_at_the_end
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.ray]
 pytest.importorskip("ray")
 
 STEPS = 300
@@ -26,18 +27,18 @@ SMALL = (
     *("--methods", "bicubic", "fsrcnn", "--profile", "smoke", "--set", "threads=1", "--set", "metrics=['psnr']"),
     *("--set", "protocols=['rgb']", "--set", "shown=['rgb']", "--set", f"stages.fsrcnn.training.steps={STEPS}"),
 )
-SECONDS = 20.0  # that stopping may take: a few, and some more for a machine that is busy with other things
+SECONDS = 20.0  # limit for stopping, which takes a few on an idle machine
 
 
 @pytest.fixture(scope="module")
 def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("cluster") / "notes") as found:
-        yield found
+    with cluster(tmp_path_factory.mktemp("cluster") / "notes") as running:
+        yield running
 
 
 @pytest.fixture
 def nodes(ray_cluster: Cluster) -> Iterator[Cluster]:
-    """The cluster, which nobody has joined yet."""
+    """The cluster without nodes but its head."""
     yield ray_cluster
     ray_cluster.leave()
 
@@ -58,7 +59,7 @@ def drive(output: Path, environment: dict[str, str], *more: str) -> subprocess.P
 
 
 def finish(output: Path, environment: dict[str, str], *more: str) -> str:
-    """Run to the end; what was said on standard error."""
+    """Run to the end. Returns standard error."""
     with drive(output, environment, *more) as process:
         _, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
@@ -73,7 +74,7 @@ def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) ->
 
 
 def checkpoints(output: Path) -> list[Path]:
-    return list(output.glob("cells/train-*/checkpoint.pt"))
+    return list(output.glob(f"cells/train-*/{CHECKPOINT}"))
 
 
 def steps_kept(output: Path) -> int:
@@ -82,7 +83,7 @@ def steps_kept(output: Path) -> int:
     return steps
 
 
-def test_two_nodes_come_to_the_serial_runs_bits(nodes: Cluster, serial: Path, tmp_path: Path) -> None:
+def test_two_nodes_give_the_bits_of_a_serial_run(nodes: Cluster, serial: Path, tmp_path: Path) -> None:
     for _ in range(2):
         nodes.join()
     said = finish(tmp_path / "runs", nodes.environment, *nodes.options, "--max-parallel", "2")
@@ -91,7 +92,7 @@ def test_two_nodes_come_to_the_serial_runs_bits(nodes: Cluster, serial: Path, tm
 
 
 def test_a_killed_node_costs_no_more_than_the_time_since_the_checkpoint(nodes: Cluster, serial: Path, tmp_path: Path) -> None:
-    """Workers do not see the driver's files, where that can be arranged: they never need to."""
+    """The driver's files are hidden from workers, if this machine allows that: they never need them."""
     output = tmp_path / "runs"
     hidden = output if can_hide() else None
     first = nodes.join(seconds=0.2, hidden=hidden)
@@ -121,8 +122,8 @@ def test_a_killed_driver_loses_nothing(nodes: Cluster, serial: Path, tmp_path: P
 
 
 def test_ctrl_c_reaches_the_workers_and_their_checkpoint_the_driver(tmp_path: Path) -> None:
-    """On a cluster of its own; the terminal's signal goes to all of its process group."""
-    output, steps = tmp_path / "runs", 10 * STEPS  # seconds, when the driver has heard of the first quarter
+    """On a cluster of its own. The terminal signals all of the process group."""
+    output, steps = tmp_path / "runs", 10 * STEPS  # seconds are left when the driver has heard of the first quarter
     longer = ("--set", f"stages.fsrcnn.training.steps={steps}")
     environment = {**os.environ, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     with drive(output, environment, *longer, "--executor", "ray", "--max-parallel", "1") as process:
@@ -140,7 +141,7 @@ def test_ctrl_c_reaches_the_workers_and_their_checkpoint_the_driver(tmp_path: Pa
 
 
 def test_an_error_in_a_worker_is_the_cells(nodes: Cluster, command: Run) -> None:
-    """Its training gets two processes, for it is to have two GPUs."""
+    """The training gets two processes, for two GPUs are reserved for it."""
     nodes.join(cpus=2, gpus=2)
     changes = ("--set", "resources.train.gpus=2", "--set", "stages.*.training.batch_size=3")
     done = command(*SMALL, *changes, *nodes.options, **nodes.environment)
@@ -163,7 +164,7 @@ def test_no_cluster_at_the_address(command: Run) -> None:
 
 
 @pytest.mark.long
-def test_every_method_on_two_nodes_comes_to_the_serial_runs_bits(nodes: Cluster, command: Run, tmp_path: Path) -> None:
+def test_every_method_on_two_nodes_gives_the_bits_of_a_serial_run(nodes: Cluster, command: Run, tmp_path: Path) -> None:
     smoke = ("--all", "--profile", "smoke", "--set", "threads=1")
     alone = command(*smoke, output=tmp_path / "serial")
     assert alone.returncode == 0, alone.stderr

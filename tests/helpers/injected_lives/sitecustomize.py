@@ -1,7 +1,7 @@
-"""Put on PYTHONPATH by these tests: knows which phase a run is in, and at the planned moment kills it or takes its disk away.
+"""Put on PYTHONPATH by these tests: finds the phase of a run, and at a planned moment kills the run or makes its disk fail.
 
-Only the process of ``python -m benchmarks.run`` is concerned, not what it starts. Which phase it is in is read off the main
-thread's stack, by file names: of the code that is tested nothing is changed but the time between two checkpoints.
+Only the process of ``python -m benchmarks.run`` is concerned, not its child processes. The phase is found by the file names in
+the main thread's stack. Nothing of the tested code is changed but the time between two checkpoints.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-ROOM = f"{Path.cwd()}{os.sep}"
-DECODING = {"pixels.py", "photos.py", "images.py", "decode.py", "degradation.py"}
+PROJECT = f"{Path.cwd()}{os.sep}"
+ATOMIC_FILES = "benchmarks/core/files.py"
+DOWNLOAD = "benchmarks/data/acquisition/"
+DECODING = ("benchmarks/data/pixels/images.py", "benchmarks/data/pixels/decode.py", "benchmarks/degradations/")
 TOUCHES = {
     "os.rename",
     "os.remove",
@@ -31,33 +33,34 @@ TOUCHES = {
     "shutil.rmtree",
 }
 SAMPLE_SECONDS = 0.01
-WIDTH = 32  # bytes of the note that the harness reads
+WIDTH = 32  # bytes of the note that the test reads
 
 
 def phase_of(frame: FrameType | None) -> str:
-    """What a stack is busy with; modules that are only being imported do not count."""
+    """The phase that a stack belongs to; modules that are being imported do not count."""
     files = set()
     while frame is not None:
-        if frame.f_code.co_filename.startswith(ROOM) and frame.f_code.co_name != "<module>":
-            files.add(frame.f_code.co_filename[len(ROOM) :])
+        if frame.f_code.co_filename.startswith(PROJECT) and frame.f_code.co_name != "<module>":
+            files.add(frame.f_code.co_filename[len(PROJECT) :])
         frame = frame.f_back
-    names = {name.rpartition("/")[2] for name in files}
-    if any(name.startswith(("tracking", "mlflow")) for name in names):
+
+    def runs(*places: str) -> bool:
+        return any(name.startswith(places) for name in files)
+
+    if runs("benchmarks/tracking/"):
         return "mlflow"
-    if any(name.startswith("reports/") for name in files):
-        return "report" if "build.py" in names else "table"
-    if names & {"package_index.py", "download.py"} or names >= {"weights.py", "files.py"}:
+    if runs("reports/"):
+        return "report" if runs("reports/build.py") else "table"
+    if runs(f"{DOWNLOAD}package_index.py", f"{DOWNLOAD}download.py") or {f"{DOWNLOAD}weights.py", ATOMIC_FILES} <= files:
         return "download"
-    if names & DECODING:
+    if runs(*DECODING):
         return "decoding"
-    if "training.py" in names:
-        return "checkpoint" if "files.py" in names else "training"
-    if names & {"evaluation.py", "scoring.py"}:
+    if runs("benchmarks/training/"):
+        return "checkpoint" if ATOMIC_FILES in files else "training"
+    if runs("benchmarks/scoring/"):
         return "evaluation"
-    if {"files.py", "cells.py"} <= names:
+    if {ATOMIC_FILES, "benchmarks/execution/compute.py"} <= files:
         return "result"
-    if {"files.py", "invocation.py"} <= names and "workspace.py" not in names:  # which writes a probe and a mark
-        return "table"
     return "start"
 
 
@@ -65,10 +68,16 @@ class Reaper:
     """Strikes once, at the moment that the plan names: kills its own process group, or runs a command.
 
     Args:
-        plan: ``note``, the file that says what phase the process is in; ``checkpoint_seconds``; the moment, if there is to be
-            one: ``seconds`` of processor time spent in ``phase``, or ``event``, the ordinal of what touches disk or network in
-            ``phase`` or of opening for writing what has ``file`` in its path, and ``delay``, seconds after it; ``latest``, the
-            processor time after which it is struck in any case; and ``run``, a command in place of SIGKILL.
+        plan: with these keys, of which only the first two must be there:
+
+            - ``note``: the file that names the present phase.
+            - ``checkpoint_seconds``: between two checkpoints.
+            - ``phase``, ``seconds``: strike after so many seconds of processor time in this phase.
+            - ``phase``, ``event``: strike at the n-th access to disk or network in this phase.
+            - ``file``, ``event``: strike when a file with this text in its path is opened for writing for the n-th time.
+            - ``delay``: seconds between the event and the strike.
+            - ``latest``: strike after so many seconds of processor time in any case.
+            - ``run``: a command to run in place of SIGKILL.
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:
@@ -97,7 +106,7 @@ class Reaper:
         subprocess.run([word.replace("PID", str(os.getpid())) for word in self.plan["run"]], check=True, stderr=subprocess.PIPE)
 
     def watch(self) -> None:
-        """Note the phase a hundred times a second."""
+        """Write the phase into the note a hundred times a second."""
         after = 0.0
         while True:
             time.sleep(SAMPLE_SECONDS)
@@ -118,7 +127,7 @@ class Reaper:
         self.sync(file)
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Count the events that the plan means; each is struck before it takes place."""
+        """Count the planned events, and strike before the n-th takes place."""
         if self.struck:
             return
         opens = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)

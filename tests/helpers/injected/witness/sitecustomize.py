@@ -1,4 +1,4 @@
-"""Put on PYTHONPATH of workers: checkpoints come often, and it is noted at which step each training begins."""
+"""Put on PYTHONPATH of workers: checkpoints are written often, and the first step of each training is noted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRAINING = "benchmarks.training.loop"
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Changes the module once it is loaded; its code is what is tested."""
+    """Changes the training loop once it is loaded; its source, which tests cover, stays as it is."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
         if name != TRAINING:
@@ -27,15 +27,15 @@ class Finder(importlib.abc.MetaPathFinder):
         def exec_module(module: Any) -> None:
             load(module)
             module.CHECKPOINT_SECONDS = float(os.environ["CINCGAN_WITNESS_SECONDS"])
-            restore = module._restore
+            restore = module.restore
 
-            def noted(stage: Any, averages: Any, generator: Any, checkpoint: Path) -> Any:
-                state = restore(stage, averages, generator, checkpoint)
+            def noted(checkpoint: Path, stage: Any, averages: Any, generator: Any) -> Any:
+                progress = restore(checkpoint, stage, averages, generator)
                 with Path(os.environ["CINCGAN_WITNESS"]).open("a") as notes:
-                    notes.write(f"{checkpoint.parent.name} {state.step}\n")
-                return state
+                    notes.write(f"{checkpoint.parent.name} {progress.step}\n")
+                return progress
 
-            module._restore = noted
+            module.restore = noted
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

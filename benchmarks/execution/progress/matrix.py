@@ -1,4 +1,4 @@
-"""Progress of cells that run beside each other: a live table on a terminal, plain lines elsewhere."""
+"""The view of a run that computes several cells at a time: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
     from benchmarks.execution.executors.executor import Ended
     from benchmarks.planning.cells import Cell
 
-# The states of a cell, the most worth seeing first: where not all fit on the screen, the later ones are only counted.
+# States of a cell, in the order of their places on the screen: if it is full, cells in the last states are only counted.
 STATES = ("running", "failed", "lost", "queued", "waiting", "done", "not run")
 RUNNING, FAILED, LOST, QUEUED, WAITING, DONE, NOT_RUN = STATES
 ENDED = (FAILED, DONE, NOT_RUN)
 COLUMNS = ("cell", "", "step", "speed", "left", "")
-SPARE = 4  # lines of the screen besides the cells': the columns' names, two of counts, and one below
+SPARE = 4  # lines of the screen that show no cell: the header, two lines of counts, and an empty line
 
 
 @dataclass(frozen=True)
 class _Row:
-    """How far a cell is.
+    """Progress of a cell.
 
     Attributes:
-        state: one of ``STATES``; with the executor it is ``queued`` until it reports.
-        note: what there is to say besides.
-        begun: of this attempt, when it first reported, in seconds of the monotonic clock, and what was done by then.
-        done: units, of ``of``.
-        of: in all.
-        speed: units a second, in this attempt.
-        losses: the latest.
-        lines: of progress, that were printed.
-        times_lost: how often its process was lost.
+        state: one of ``STATES``; ``queued`` from the start until the first report.
+        note: remark beside the state, for example an error.
+        begun: time of this attempt's first report, in seconds of the monotonic clock, and the units done by then.
+        done: units done.
+        of: units in all.
+        speed: units per second in this attempt.
+        losses: the latest losses, as text.
+        lines: number of printed lines of progress.
+        times_lost: number of times that the cell's process was lost.
     """
 
     state: str = WAITING
@@ -58,7 +58,7 @@ class _Row:
     times_lost: int = 0
 
     def reported(self, done: int, of: int, losses: Mapping[str, float]) -> _Row:
-        """With what a running cell says of itself."""
+        """The row after a report of the running cell."""
         now = time.monotonic()
         begun = self.begun or (now, done)
         speed = (done - begun[1]) / (now - begun[0]) if now > begun[0] else 0.0
@@ -66,7 +66,7 @@ class _Row:
         return replace(self, state=RUNNING, begun=begun, done=done, of=of, speed=speed, losses=text)
 
     def columns(self) -> list[str]:
-        """State, units, speed, time left, and losses or what else there is to say."""
+        """Texts of the columns: state, units, speed, time left, and losses or a note."""
         if self.state != RUNNING:
             return [self.state, "", "", "", self.note]
         again = f"lost {self.times_lost} times " if self.times_lost > 1 else "lost once " * self.times_lost
@@ -77,11 +77,11 @@ class _Row:
 
 
 class Matrix:
-    """The view of a run that computes several cells at a time, as a context manager; writes to standard error.
+    """A table of all cells, as a context manager.
 
     Args:
-        cells: all that will be computed, in the plan's order.
-        console: to write to.
+        cells: all cells of the run that will be computed, in the plan's order.
+        console: where the table is written; standard error if None.
     """
 
     def __init__(self, cells: Sequence[Cell], console: Console | None = None) -> None:
@@ -90,7 +90,7 @@ class Matrix:
         self._console = console or Console(stderr=True, highlight=False, markup=False)
         self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal
         self._titles = {cell.id: one_line(str(cell)) for cell in cells}
-        self._rows = {cell.id: _Row() for cell in cells}  # whose keys stay: the table is drawn by another thread
+        self._rows = {cell.id: _Row() for cell in cells}  # no key is added or removed: another thread draws the table
         self._started = time.monotonic()
         self._stack = ExitStack()
 
@@ -101,20 +101,20 @@ class Matrix:
             live = Live(self, console=self._console, redirect_stdout=sys.stdout.isatty(), refresh_per_second=4)
             before = sys.stderr
             self._stack.enter_context(live)
-            self._stack.enter_context(_logging_follows(before))
+            self._stack.enter_context(_redirected_loggers(before))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def started(self, cell: Cell) -> None:
-        """It is with the executor, which may begin much later."""
+        """Show the cell as queued."""
         self._change(cell, state=QUEUED, note="", begun=None)
 
     def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
-        """Show how far it is."""
+        """Show units, speed and losses of the running cell."""
         before = self._rows[cell.id]
-        if before.state not in (QUEUED, RUNNING):  # a late report
+        if before.state not in (QUEUED, RUNNING):  # a report that comes after the end of the cell
             return
         if before.state == QUEUED:
             self._line(cell, "started")
@@ -125,21 +125,21 @@ class Matrix:
         self._rows[cell.id] = row
 
     def lost(self, cell: Cell, why: str) -> None:
-        """It will be tried again."""
+        """Show that the cell's process was lost."""
         self._change(cell, state=LOST, note=one_line(why), times_lost=self._rows[cell.id].times_lost + 1)
         self._line(cell, f"its process was lost ({one_line(why)}): it goes on from its last checkpoint")
 
     def ended(self, ended: Ended) -> None:
-        """Show what it has come to."""
+        """Show how the cell has ended."""
         state, note = _outcome(ended)
         self._change(ended.cell, state=state, note=note)
-        self._line(ended.cell, f"done {note}" if state == DONE else state)  # what is wrong, the run says
+        self._line(ended.cell, f"done {note}" if state == DONE else state)  # the run itself prints errors
 
     def _change(self, cell: Cell, **values: object) -> None:
         self._rows[cell.id] = replace(self._rows[cell.id], **values)  # type: ignore[arg-type]
 
     def _line(self, cell: Cell, text: str) -> None:
-        """What has happened, where there is no terminal, after the number of cells that have ended."""
+        """Print a line that begins with the number of ended cells; nothing on a terminal, which has the table."""
         if not self._is_live:
             ended = sum(row.state in ENDED for row in self._rows.values())
             self._console.print(f"[{ended}/{len(self._rows)}] {self._titles[cell.id]}: {text}", soft_wrap=True)
@@ -148,7 +148,7 @@ class Matrix:
         from rich.text import Text
 
         rows = dict(self._rows)
-        shown = self._chosen(rows, console.height - SPARE)
+        shown = self._cells_shown(rows, console.height - SPARE)
         yield self._table(rows, shown)
         counts = Counter(row.state for row in rows.values())
         elapsed = timedelta(seconds=round(time.monotonic() - self._started))
@@ -157,9 +157,10 @@ class Matrix:
         if hidden := Counter(rows[cell].state for cell in rows.keys() - shown):
             yield Text(f"not shown: {_counted(hidden)}", no_wrap=True, overflow="ellipsis")
 
-    def _chosen(self, rows: Mapping[str, _Row], most: int) -> list[str]:
-        """Cells of which there is room for a line, in the plan's order."""
-        first = set(sorted(rows, key=lambda cell: STATES.index(rows[cell].state))[: max(0, most)])
+    def _cells_shown(self, rows: Mapping[str, _Row], lines: int) -> list[str]:
+        """Ids of the cells that the screen has room for, in the plan's order."""
+        by_state = sorted(rows, key=lambda cell: STATES.index(rows[cell].state))
+        first = set(by_state[: max(0, lines)])
         return [cell for cell in rows if cell in first]
 
     def _table(self, rows: Mapping[str, _Row], shown: Sequence[str]) -> Table:
@@ -168,10 +169,10 @@ class Matrix:
 
         table = Table(box=None, pad_edge=False, header_style="bold")
         for number, name in enumerate(COLUMNS):
-            most = None if number else max(20, self._console.width * 2 // 5)
+            max_width = None if number else max(20, self._console.width * 2 // 5)
             justify: JustifyMethod = "right" if name in ("step", "speed", "left") else "left"
-            last = number == len(COLUMNS) - 1  # gives way where the screen is narrow
-            table.add_column(name, justify=justify, no_wrap=not last, max_width=most)
+            is_last = number == len(COLUMNS) - 1  # the last column is cut on a narrow screen
+            table.add_column(name, justify=justify, no_wrap=not is_last, max_width=max_width)
         for cell in shown:
             style = {RUNNING: "bold", FAILED: "red", LOST: "yellow"}.get(rows[cell].state, "dim")
             texts = (self._titles[cell], *rows[cell].columns())
@@ -180,7 +181,7 @@ class Matrix:
 
 
 def _outcome(ended: Ended) -> tuple[str, str]:
-    """The state that a cell has come to, and what to say of it."""
+    """State and note of a cell that has ended."""
     if ended.because is not None:
         return NOT_RUN, f"{ended.because} failed"
     if ended.error is not None:
@@ -195,9 +196,10 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 
 @contextmanager
-def _logging_follows(before: object) -> Iterator[None]:
-    """Loggers that hold standard error write to what has taken its place, above the table and not into it."""
-    loggers = [logging.root, *(each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger))]
+def _redirected_loggers(before: object) -> Iterator[None]:
+    """Redirect loggers that write to standard error to its replacement, so that they write above the table and not into it."""
+    others = logging.root.manager.loggerDict.values()
+    loggers = [logging.root, *(logger for logger in others if isinstance(logger, logging.Logger))]
     handlers = {handler for logger in loggers for handler in logger.handlers if isinstance(handler, logging.StreamHandler)}
     moved = [handler for handler in handlers if handler.stream is before]
     for handler in moved:

@@ -20,14 +20,16 @@ from rich.console import Console
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import BenchmarkError
 from benchmarks.execution.executors.executor import Ended
-from benchmarks.execution.matrix_progress import Matrix
+from benchmarks.execution.progress.matrix import Matrix
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.plan import make_plan
-from benchmarks.results.record import Result
 from tests.conftest import ROOT
+from tests.helpers.cell_results import cell_result, diverged_result
 from tests.helpers.matrix_run import MESSAGES
 
-DONE: Result = {"status": "complete", "seconds": 3.25}
+
+def done(cell: Cell) -> Ended:
+    return Ended(cell, cell_result(cell, seconds=3.25))
 
 
 def screen(view: Matrix, console: Console) -> list[str]:
@@ -45,29 +47,29 @@ def cells(seeds: int = 1) -> list[Cell]:
 
 def line_of(lines: Sequence[str], cell: Cell) -> list[str]:
     """The columns of a cell's line."""
-    (found,) = (line for line in lines if line.startswith(f"{cell} "))
-    return re.split(r"\s{2,}", found)
+    (text,) = (line for line in lines if line.startswith(f"{cell} "))
+    return re.split(r"\s{2,}", text)
 
 
 def test_each_state_is_shown() -> None:
     plan, terminal = cells(), console()
     view = Matrix(plan, terminal)
-    done, running, again, lost, failed, unrun, diverged, queued = plan[:8]
+    finished, running, again, lost, failed, unrun, diverged, queued = plan[:8]
     for cell in plan[:8]:
         view.started(cell)
-    view.ended(Ended(done, DONE))
+    view.ended(done(finished))
     view.update(running, 10, 1000, {"l1": 0.5})
     view.update(running, 20, 1000, {"l1": 0.25, "cycle": 1234.5})
     view.lost(again, "killed")
     view.started(again)
     view.update(again, 5, 9, {})
-    view.update(done, 1, 2, {})  # late
+    view.update(finished, 1, 2, {})  # late
     view.lost(lost, "pre-\nempted")
     view.ended(Ended(failed, error=BenchmarkError("no \x1b[2Jmemory")))
     view.ended(Ended(unrun, error=BenchmarkError("no memory"), because=failed))
-    view.ended(Ended(diverged, {"status": "diverged", "seconds": 1.0}))
+    view.ended(Ended(diverged, diverged_result(diverged)))
     lines = screen(view, terminal)
-    assert line_of(lines, done)[1:] == ["done", "in 3.2 s"]
+    assert line_of(lines, finished)[1:] == ["done", "in 3.2 s"]
     state, units, speed, left, losses = line_of(lines, running)[1:]
     assert (state, units, losses) == ("running", "20/1,000", "l1 0.25 cycle 1.23e+03")
     assert re.fullmatch(r"[0-9.]+/s", speed) and re.fullmatch(r"\d:\d\d:\d\d", left)
@@ -89,7 +91,7 @@ def test_two_hundred_cells_fit_the_screen_and_what_matters_is_on_it(width: int, 
     assert len(plan) > 190
     for cell in plan[:60]:
         view.started(cell)
-        view.ended(Ended(cell, DONE))
+        view.ended(done(cell))
     for cell in (*plan[100:103], plan[190]):
         view.started(cell)
         view.update(cell, 1, 2, {"loss": 1.0})
@@ -120,7 +122,7 @@ def test_where_there_is_no_room_the_failed_make_way_for_the_running() -> None:
 
 
 def in_terminal(columns: int, lines: int, seeds: int) -> tuple[list[str], pyte.Screen]:
-    """What ``tests.helpers.matrix_run`` leaves on a terminal, what has scrolled out of it first."""
+    """All lines that ``tests.helpers.matrix_run`` leaves on a terminal, beginning with those that were scrolled out."""
     ours, theirs = pty.openpty()
     ioctl(theirs, TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     line = [sys.executable, "-m", "tests.helpers.matrix_run", str(seeds)]
@@ -128,20 +130,20 @@ def in_terminal(columns: int, lines: int, seeds: int) -> tuple[list[str], pyte.S
     environment |= {"TERM": "xterm-256color"}
     process = subprocess.Popen(line, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
-    found = pyte.HistoryScreen(columns, lines, history=10_000, ratio=0.5)
-    stream = pyte.ByteStream(found)
+    terminal = pyte.HistoryScreen(columns, lines, history=10_000, ratio=0.5)
+    stream = pyte.ByteStream(terminal)
     while True:
         try:
             piece = os.read(ours, 65536)
-        except OSError:  # what Linux says once the other end is closed
+        except OSError:  # on Linux, when the other end is closed
             break
         if not piece:
             break
         stream.feed(piece)
     os.close(ours)
     assert process.wait(timeout=60) == 0
-    scrolled = ["".join(row[column].data for column in range(columns)) for row in found.history.top]
-    return [line.rstrip() for line in (*scrolled, *found.display)], found
+    scrolled = ["".join(row[column].data for column in range(columns)) for row in terminal.history.top]
+    return [line.rstrip() for line in (*scrolled, *terminal.display)], terminal
 
 
 @pytest.mark.parametrize(("columns", "lines", "seeds"), [(130, 30, 3), (100, 12, 12)])
@@ -156,7 +158,7 @@ def test_in_a_terminal_messages_do_not_tear_the_table(columns: int, lines: int, 
     assert sum(line.startswith("[") for line in seen) == 1 and f"[{count}/{count}] " in text, text
     table = seen[next(number for number, line in enumerate(seen) if line.startswith("cell ")) :]
     assert all(line.startswith(("cell ", "train ", "evaluate ", "[", "not shown", "the end")) for line in table if line), text
-    assert table.index("the end") == len([line for line in table if line]) - 1, "what follows is below the table"
+    assert table.index("the end") == len([line for line in table if line]) - 1, "later output is below the table"
     assert r"out of \x1b[2J memory" in text
     assert not terminal.cursor.hidden
 
@@ -178,5 +180,5 @@ def test_elsewhere_there_are_plain_lines() -> None:
     assert said("train edsr on demo-photos, seed 0") == ["started", *steps, "failed"]
     assert said("evaluate edsr on demo-photos, seed 0") == ["not run"]
     assert said("evaluate fsrcnn on demo-photos, seed 0") == ["started", "done in 0.1 s"]
-    counts = [int(found[1]) for text in lines if (found := re.match(r"\[(\d)/5\] ", text))]
+    counts = [int(match[1]) for text in lines if (match := re.match(r"\[(\d)/5\] ", text))]
     assert counts == sorted(counts) and counts[-1] == 5

@@ -1,4 +1,4 @@
-"""Progress of a run that computes one cell at a time."""
+"""The view of a run that computes one cell at a time."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class OneByOne:
-    """The view of a run that computes one cell at a time: a bar for the one that is under way, as a context manager.
+    """A progress bar for the running cell, as a context manager; plain lines where there is no terminal.
 
     Args:
-        cells: all that will be computed, in their order.
+        cells: all cells of the run that will be computed, in order.
     """
 
     def __init__(self, cells: Sequence[Cell]) -> None:
@@ -31,22 +31,22 @@ class OneByOne:
         self._close()
 
     def started(self, cell: Cell) -> None:
-        """Show its bar."""
+        """Show a bar for the cell."""
         self._close()
         self._progress = StepProgress(self._titles[cell.id]).__enter__()
 
     def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
-        """Show how far it is."""
+        """Move the bar."""
         if self._progress:
             self._progress.update(done, of, losses)
 
     def lost(self, cell: Cell, why: str) -> None:
-        """Say that it will be tried again."""
+        """Say that the cell will be started again."""
         self._close()
         print(f"{cell}: its process was lost ({why}): it goes on from its last checkpoint", file=sys.stderr)
 
     def ended(self, ended: Ended) -> None:
-        """Say how long it took."""
+        """Say how long the cell took, unless it failed or diverged."""
         if self._progress and ended.result and not ended.result.has_diverged:
             done = f"{self._progress.title}: done in {ended.result.seconds:.1f} s"
             self._progress.console.print(done, soft_wrap=True)

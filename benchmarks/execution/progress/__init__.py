@@ -1,0 +1,1 @@
+"""Views of a run: progress on a terminal and in log files."""
