@@ -9,6 +9,8 @@ from dataclasses import asdict, is_dataclass
 import numpy as np
 import pytest
 import torch
+from reports.reported import FOLDER as PAPERS
+from reports.reported import load_paper
 
 from benchmarks.api.entries import MetricEntry
 from benchmarks.api.image import Image
@@ -32,8 +34,6 @@ from benchmarks.planning.untrained import untrained_method
 from benchmarks.scoring.pairs import load_metric
 from benchmarks.scoring.protocol import Protocol
 from benchmarks.training.stage import Stage
-from reports.reported import FOLDER as PAPERS
-from reports.reported import load_paper
 from tests.conftest import ROOT
 
 SIZE = (160, 184, 3)  # HR pixels; every protocol takes them

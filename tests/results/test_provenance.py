@@ -22,11 +22,17 @@ def copied(folder: Path) -> Path:
     return folder
 
 
+def run_git(folder: Path, *arguments: str) -> str:
+    program = shutil.which("git")
+    assert program
+    return subprocess.run([program, *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def commit(folder: Path) -> str:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    for line in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "all"]):
-        subprocess.run(["git", *line], cwd=folder, check=True, capture_output=True)
-    return subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+    run_git(folder, "init", "-q")
+    run_git(folder, "add", ".")
+    run_git(folder, "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "all")
+    return run_git(folder, "rev-parse", "HEAD")
 
 
 def asked(folder: Path) -> dict[str, object]:
