@@ -30,8 +30,8 @@ examples:
   python -m benchmarks.evaluate --sr mine --hr HR --protocol rgb --metrics psnr,lpips,lpips-vgg,dists --csv scores.csv
   python -m benchmarks.evaluate --list      protocols and metrics
 
-Images are PNG, BMP, TIFF, JPEG or WebP of 8 bits. Grey ones get three equal channels; 16 bits, transparent pixels and sizes
-that differ are errors: nothing is converted, cropped or resized silently. docs/protocols.md says what each protocol computes.
+Images are PNG, BMP, TIFF, JPEG or WebP of 8 bits. Grey images get three equal channels; images of 16 bits, transparent pixels and
+pairs of different sizes are errors: nothing is converted, cropped or resized silently. docs/protocols.md defines the protocols.
 
 exit codes: 0 all scored, 1 something failed, 2 wrong use or something missing (what could be scored is printed), 130 interrupted
 """

@@ -26,7 +26,7 @@ from torch.optim import Optimizer
 
 from benchmarks.core.errors import BenchmarkError, UsageError
 
-TIMEOUT = timedelta(days=7)  # of a process that waits for another: the others wait while the first evaluates
+TIMEOUT = timedelta(days=7)  # longest wait for another process: the others wait while the first evaluates
 
 
 def start() -> None:
