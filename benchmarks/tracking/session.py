@@ -23,7 +23,7 @@ from benchmarks.tracking.entry import Entry, Number, as_text, flatten
 EXPERIMENT = "cincgan-benchmark"
 BATCH_ENTITIES, BATCH_PARAMS = 1000, 100  # MLflow's own limits for one log_batch call
 
-# Environment during calls of MLflow, unless the user has set these variables: by default it retries for minutes and sends telemetry
+# Environment of MLflow calls, unless the user has set these variables: the defaults are telemetry and minutes of retries
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",

@@ -9,8 +9,6 @@ from dataclasses import asdict, is_dataclass
 import numpy as np
 import pytest
 import torch
-from reports.reported import FOLDER as PAPERS
-from reports.reported import load_paper
 
 from benchmarks.api.entries import MetricEntry
 from benchmarks.api.image import Image
@@ -34,6 +32,8 @@ from benchmarks.planning.untrained import untrained_method
 from benchmarks.scoring.pairs import load_metric
 from benchmarks.scoring.protocol import Protocol
 from benchmarks.training.stage import Stage
+from reports.paper import FOLDER as PAPERS
+from reports.paper import load_paper
 from tests.conftest import ROOT
 
 SIZE = (160, 184, 3)  # HR pixels; every protocol takes them
@@ -160,7 +160,7 @@ def test_a_data_set_can_be_read_and_says_its_terms(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in PAPERS.glob("*.toml")))
 def test_a_paper_names_what_there_is(name: str) -> None:
-    paper = load_paper(name)
+    paper = load_paper(PAPERS / f"{name}.toml")
     assert paper.name == name
     assert paper.reported or paper.claims
     assert paper.dataset and get_protocol(paper.protocol)
