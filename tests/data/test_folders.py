@@ -227,7 +227,7 @@ def test_several_frames_are_refused(tmp_path: Path) -> None:
 
     first, second = (Image.fromarray(photograph(seed, 16)) for seed in (1, 2))
     first.save(tmp_path / "a.png", save_all=True, append_images=[second])
-    with pytest.raises(UsageError, match=r"photo .* has 2 frames: save the one that is meant"):
+    with pytest.raises(UsageError, match=r"photo .* has 2 frames: save one of them as a file of its own"):
         decode(tmp_path / "a.png", "photo", "convert it")
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.results.files import read_result
+from benchmarks.results.record import EvaluationResult
 from tests.helpers.stand_ins import copy_project, serve_card, served
 
 DATA = "DIV2K_train_HR", "DIV2K_valid_HR", "DIV2K_train_LR_mild", "DIV2K_valid_LR_mild"
@@ -85,14 +87,12 @@ def test_the_papers_data_is_downloaded_verified_and_run(place: Place) -> None:
         *("--profile", "smoke", "--datasets", "div2k-track2", "--offline", *SCORES),
     )
     assert run.returncode == 0, run.stderr
-    assert "Calibration on bicubic, div2k-track2" in run.stdout
-    found = {
-        path.parent.name.rsplit("-", 1)[0]: json.loads(path.read_text())
-        for path in place.project.glob("runs/cells/*/result.json")
-    }
-    assert len(found) == 8
-    assert len(found["evaluate-cincgan-div2k-track2-seed0"]["scores"]["rgb"]["psnr"]) == 100
-    assert found["train-cincgan-inner-div2k-track2-seed0"]["data"]["degradation"] == "the data set's own LR images"
+    assert "Calibration of cincgan on bicubic, div2k-track2" in run.stdout
+    results = {path.parent.name.rsplit("-", 1)[0]: read_result(path) for path in place.project.glob("runs/cells/*/result.json")}
+    assert len(results) == 8
+    evaluation = results["evaluate-cincgan-div2k-track2-seed0"]
+    assert isinstance(evaluation, EvaluationResult) and len(evaluation.scores["rgb"]["psnr"]) == 100
+    assert results["train-cincgan-inner-div2k-track2-seed0"].data.degradation == "the data set's own LR images"
     stacks = list((place.cache / "pixels").glob("*.pixels"))
     assert len(stacks) == 5, "each archive is decoded once, and Y is made once"
 

@@ -1,1 +1,1 @@
-"""Pixels: files to decoded images, to LR and HR images, to training patches."""
+"""Pixels of a data set: decoded image files, LR and HR images, training patches."""

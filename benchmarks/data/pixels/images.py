@@ -1,4 +1,4 @@
-"""Images of a data set: files to decoded HR and LR images, cut to their regions, degraded where no LR images are there."""
+"""HR and LR images of a data set: decoded, cut to regions, and degraded if there are no LR files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.data.sources import ImageFile, ImageSet, ImageSource, SplitSourc
 from benchmarks.degradations.operator import Degradation
 
 THREADS = 4
-AT_ONCE = 2 * THREADS  # images decoded ahead: more would only fill memory
+AHEAD = 2 * THREADS  # images decoded ahead: more would only fill memory
 
 
 class DatasetImages:
@@ -28,9 +28,9 @@ class DatasetImages:
     Args:
         dataset: name of the data set, for errors.
         scale: HR pixels per LR pixel.
-        sources: finds the images of a split. Raises UsageError where it has none.
-        degradation: makes LR images where the data set has none.
-        clean: makes Y of Z.
+        sources: returns the images of a split; raises UsageError for a split without images.
+        degradation: makes LR images for splits without LR files.
+        clean: makes Y, clean LR images, of Z.
     """
 
     def __init__(
@@ -41,8 +41,7 @@ class DatasetImages:
 
     def x(self) -> list[Image]:
         """Domain X: degraded LR images ``(h, w, 3)`` uint8 RGB, for training without pairs."""
-        sources = self._sources("x")
-        return self._lr(sources)
+        return self._lr(self._sources("x"))
 
     def z(self) -> list[Image]:
         """Domain Z: HR images ``(H, W, 3)`` uint8 RGB, sides multiples of the scale."""
@@ -56,8 +55,8 @@ class DatasetImages:
         """LR and HR images of a split.
 
         Args:
-            split: ``pairs`` (all of X and Z, degraded: supervised methods alone may see these), ``validation`` or ``test``.
-            only: names of the images that are wanted; all where None.
+            split: ``pairs`` (all of X and Z, degraded: for supervised methods only), ``validation`` or ``test``.
+            only: names of the wanted images; all if None.
 
         Raises:
             UsageError: files are missing or have changed, or a LR image is not ``scale`` times smaller than its HR image.
@@ -85,7 +84,7 @@ class DatasetImages:
         return [image[: image.shape[0] // scale * scale, : image.shape[1] // scale * scale] for image in read(images)]
 
     def _degraded(self, hr: ImageSet, degradation: Degradation) -> list[Image]:
-        """LR images that a degradation makes of HR images; kept in the cache."""
+        """LR images made by a degradation of HR images; kept in the cache."""
 
         def degrade() -> Iterator[Image]:
             for image, name in zip(self._hr(hr), hr.names, strict=True):
@@ -100,10 +99,10 @@ def read(images: ImageSet) -> list[Image]:
     """Decode the files of a set and cut the images to their regions.
 
     Returns:
-        ``(H, W, 3)`` uint8 RGB each, in order, not writable; where the set has a stack, memory-mapped.
+        ``(H, W, 3)`` uint8 RGB arrays in order, not writable; memory-mapped if the set has a stack.
 
     Raises:
-        UsageError: a file is missing, broken, or not the one that was hashed; a region leaves its image.
+        UsageError: a file is missing, broken or changed; a region leaves its image.
     """
     if not images.stack:
         return [_cut(read_file(image.file), image) for image in images.images]
@@ -129,7 +128,7 @@ def read_file(file: ImageFile) -> Image:
     """Decode an image file and check its hash. Returns ``(H, W, 3)`` uint8 RGB, not writable.
 
     Raises:
-        UsageError: the file is missing, broken, or not the one that was hashed.
+        UsageError: the file is missing, broken or changed.
     """
     if file.hash_of == "file":
         return decode(file.path, file.title, file.mend, file.sha256)
@@ -142,10 +141,10 @@ def read_file(file: ImageFile) -> Image:
 
 
 def _decoded(files: Sequence[ImageFile]) -> Iterator[Image]:
-    """Decode in threads, a few files ahead, and say so where it takes long."""
+    """Decode files in threads, a few ahead of the caller. Prints a line for more than a few files."""
     waiting = iter(files)
-    if len(files) > AT_ONCE:
+    if len(files) > AHEAD:
         print(f"decoding {len(files)} images of {files[0].path.parent.resolve()}, once", file=sys.stderr)
     with ThreadPoolExecutor(THREADS) as pool:
-        while chunk := list(islice(waiting, AT_ONCE)):
+        while chunk := list(islice(waiting, AHEAD)):
             yield from pool.map(lambda file: decode(file.path, file.title, file.mend, file.sha256), chunk)

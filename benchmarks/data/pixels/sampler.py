@@ -1,4 +1,4 @@
-"""Random patches cut from decoded images, which stay where they are: in memory, or in a file mapped into it."""
+"""Random training patches, cut from decoded images in memory or in memory-mapped files."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from benchmarks.core.errors import UsageError
 
 
 class PatchSampler:
-    """Draws batches of augmented patches: an image uniformly, a place uniformly, one of the 8 flips and turns.
+    """Draws batches of augmented patches: image, place, and one of the 8 flips and turns, each uniformly.
 
-    Images are not copied. Where they are views of a mapped file (``benchmarks.data.cache``), they may be larger than memory:
-    a patch reads only its own rows.
+    Images are not copied. Views of a memory-mapped file (``benchmarks.data.cache``) may be larger than memory: a patch reads only
+    its own rows.
 
     Args:
-        images: the smallest-scale images, ``(h, w, 3)`` uint8.
-        patch_size: side of a patch of ``images``.
+        images: LR images of pairs, or images of one domain, ``(h, w, 3)`` uint8.
+        patch_size: side of a patch of ``images``, in pixels.
         batch_size: patches per batch.
-        generator: the random state, owned by the training loop, which saves and restores it.
+        generator: random state; the training loop owns, saves and restores it.
         paired: images ``scale`` times larger, cut at the same places; None for unpaired sampling.
-        device: where batches are put; the CPU where None.
-        share: the part of each batch to cut, where other processes cut the others; all draw the same places.
+        device: device of the batches; the CPU if None.
+        share: part of each batch to cut, if several processes share batches; all of them draw the same places.
 
     Raises:
         UsageError: an image is smaller than a patch, or a pair's larger image smaller than ``scale`` times the other.
@@ -71,6 +71,7 @@ class PatchSampler:
                 )
 
     def _places(self) -> list[tuple[int, int, int, int]]:
+        """Draw index of the image, top, left, and number of the flip and turn of every patch of this process."""
         draws = torch.rand((self._batch_size, 4), generator=self._generator, dtype=torch.float64).tolist()
         places = []
         for image, top, left, turn in draws[self._share]:
@@ -85,7 +86,7 @@ class PatchSampler:
         batch = np.empty((len(places), side, side, 3), np.uint8)
         for target, (index, top, left, turn) in zip(batch, places, strict=True):
             patch = images[index][top * scale : top * scale + side, left * scale : left * scale + side]
-            # Turned after it is cut: columns of an image 2,048 pixels wide would all fall into the same few cache lines.
+            # Cut first, then turned: reading columns of an image 2,048 pixels wide would thrash the processor's cache.
             _copy(target, _turned(np.ascontiguousarray(patch), turn))
         values = np.divide(batch, np.float32(255), dtype=np.float32)
         return torch.from_numpy(values).permute(0, 3, 1, 2).to(self._device)
@@ -104,6 +105,6 @@ def _turned(patch: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
 def _copy(target: NDArray[np.uint8], patch: NDArray[np.uint8]) -> None:
     if patch.strides[1:] == target.strides[1:]:
         target[...] = patch
-    else:  # plane by plane: NumPy's innermost loop would run over three bytes, which takes four times as long
+    else:  # channel by channel: NumPy's innermost loop would run over three bytes, which takes four times as long
         for channel in range(3):
             target[..., channel] = patch[..., channel]
