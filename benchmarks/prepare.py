@@ -72,12 +72,12 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.verify:
         return _verify(chosen, everything=not (options.names or options.profile))
     waiting = [item for item in chosen if not item.is_complete()]
-    given = _assign(options.from_archive, waiting, chosen)
+    local_files = _assign(options.from_archive, waiting, chosen)
     if options.dry_run:
         _dry_run(chosen)
         return 0
-    _check_room(waiting, given)
-    return _prepare(chosen, given)
+    _check_room(waiting, local_files)
+    return _prepare(chosen, local_files)
 
 
 def _names(options: argparse.Namespace) -> list[str] | None:
@@ -140,7 +140,7 @@ def _verify(chosen: Sequence[Item], *, everything: bool) -> int:
 
 def _assign(files: Sequence[Path], waiting: Sequence[Item], chosen: Sequence[Item]) -> dict[str, Path]:
     """The user's file of each item, by names of files; a single file for a single item may have any name."""
-    given: dict[str, Path] = {}
+    local_files: dict[str, Path] = {}
     for file in files:
         fitting = [item for item in chosen if item.is_file(file)]
         if not fitting and len(files) == 1 and len(waiting) == 1:
@@ -150,8 +150,8 @@ def _assign(files: Sequence[Path], waiting: Sequence[Item], chosen: Sequence[Ite
         if not file.is_file():
             reason = "no file" if file.exists() else "No such file or directory"
             raise UsageError(f"{file}: cannot be read ({reason}): give the file {fitting[0].file_name}")
-        given[fitting[0].name] = file
-    return given
+        local_files[fitting[0].name] = file
+    return local_files
 
 
 def _dry_run(chosen: Sequence[Item]) -> None:
@@ -161,7 +161,7 @@ def _dry_run(chosen: Sequence[Item]) -> None:
         )
 
 
-def _check_room(waiting: Sequence[Item], given: Mapping[str, Path]) -> None:
+def _check_room(waiting: Sequence[Item], local_files: Mapping[str, Path]) -> None:
     """Raise UsageError if a disk has no room for all items, unpacked, and for the largest archive beside them."""
     import shutil
 
@@ -173,7 +173,7 @@ def _check_room(waiting: Sequence[Item], given: Mapping[str, Path]) -> None:
         raise UsageError(f"{error.filename}: cannot be read ({error.strerror}): check CINCGAN_CACHE and CINCGAN_DATA") from error
     for disk in set(disks.values()):
         items = [item for item in waiting if disks[item.name] == disk]
-        sizes = [item.room(given=item.name in given) for item in items]
+        sizes = [item.room(has_file=item.name in local_files) for item in items]
         needed = sum(unpacked for unpacked, _ in sizes) + max(beside for _, beside in sizes)
         free = shutil.disk_usage(existing(items[0].folder)).free
         if needed > free:
@@ -182,7 +182,7 @@ def _check_room(waiting: Sequence[Item], given: Mapping[str, Path]) -> None:
             raise UsageError(f"{folder}: {room}: free some, or set CINCGAN_CACHE or CINCGAN_DATA to another folder")
 
 
-def _prepare(chosen: Sequence[Item], given: dict[str, Path]) -> int:
+def _prepare(chosen: Sequence[Item], local_files: dict[str, Path]) -> int:
     """Prepare items one after the other; a failure does not stop the rest. Returns the exit code."""
     from benchmarks.core.transfer_progress import TransferProgress
 
@@ -190,7 +190,7 @@ def _prepare(chosen: Sequence[Item], given: dict[str, Path]) -> int:
     for item in chosen:
         try:
             with TransferProgress() as progress:
-                item.prepare(given.get(item.name), progress)
+                item.prepare(local_files.get(item.name), progress)
         except BenchmarkError as error:
             print(f"error: {one_line(str(error))}", file=sys.stderr)
             codes.append(error.exit_code)

@@ -1,4 +1,4 @@
-"""Every command line, given what it cannot take."""
+"""Wrong arguments on every command line."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def test_set(change: str, message: str, refused: Refused) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize(("arguments", "message"), OTHERS, ids=lambda value: ascii(value)[:50])
-def test_others(arguments: tuple[str, ...], message: str, refused: Refused) -> None:  # noqa: F811
+def test_other_commands(arguments: tuple[str, ...], message: str, refused: Refused) -> None:  # noqa: F811
     refused(*arguments, message=message)
 
 

@@ -157,7 +157,7 @@ def test_an_odd_environment_does_not_matter_where_nothing_depends_on_it(kind: st
         ({"CINCGAN_CACHE": "x" * 5000}, "File name too long"),
     ],
 )
-def test_places_that_cannot_be(environment: dict[str, str], message: str, tmp_path: Path) -> None:
+def test_folders_that_cannot_exist(environment: dict[str, str], message: str, tmp_path: Path) -> None:
     before = snapshot(tmp_path)
     done = process("prepare", "set5", "--offline", cwd=tmp_path, environment=environment)
     check_line(done.stderr, message)

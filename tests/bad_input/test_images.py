@@ -1,4 +1,4 @@
-"""Image files of every bad kind, by the two commands that read images of users."""
+"""Bad image files in the two commands that read a user's images."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def made_folders(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("command", ["evaluate", "run"])
-def test_kinds(command: str, kind: str, folders: Path, refused: Refused) -> None:  # noqa: F811
+def test_bad_images(command: str, kind: str, folders: Path, refused: Refused) -> None:  # noqa: F811
     make, message = KINDS[kind]
     if kind == "unreadable" and os.geteuid() == 0:
         pytest.skip("root reads everything")
@@ -119,7 +119,7 @@ def test_kinds(command: str, kind: str, folders: Path, refused: Refused) -> None
 
 
 def refused_run(folders: Path) -> str:
-    """Of ``run``, which makes its folder and fills its cache before it decodes, but must leave the images and no result."""
+    """Message of a refusal by ``run``, which fills its cache before it decodes but must not change the images."""
     from benchmarks.catalog.profiles import load_profile
     from benchmarks.core.errors import UsageError
     from benchmarks.data.kinds.user_folder import _sources
@@ -135,7 +135,7 @@ def refused_run(folders: Path) -> str:
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_names(kind: str, folders: Path, refused: Refused) -> None:  # noqa: F811
+def test_bad_names_of_images(kind: str, folders: Path, refused: Refused) -> None:  # noqa: F811
     name, message = NAMES[kind]
     Path(os.fsdecode(os.fsencode(folders / "sr") + b"/" + name)).write_bytes(encoded())
     refused("evaluate", "--sr", "sr", "--hr", "hr", "--protocol", "rgb", message=message)

@@ -119,15 +119,15 @@ def test_the_table_of_wrong_values_has_every_field_that_anything_reads() -> None
     texts = {("schema",), ("cell", "code"), ("settings", "tile"), ("settings", "threads"), ("data", "dataset")}
     texts |= {("data", "degradation"), ("data", "trained_on"), ("precision",), ("training_seconds",)}
     texts |= {("environment", name) for name in ("python", "platform", "processor", "host")}
-    found = {place[:2] for place in places(RESULTS[0]) if place[0] in ("cell", "settings", "data", "environment", "git")}
-    found |= {(key,) for document in RESULTS for key in document}
-    assert found - known - texts == set()
+    present = {place[:2] for place in places(RESULTS[0]) if place[0] in ("cell", "settings", "data", "environment", "git")}
+    present |= {(key,) for document in RESULTS for key in document}
+    assert present - known - texts == set()
 
 
 @pytest.mark.parametrize(
     "make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "folder", "device"]
 )
-def test_what_is_no_file(make: Callable[[Path], object], tmp_path: Path, refused: Refused) -> None:  # noqa: F811
+def test_entries_that_are_no_regular_file(make: Callable[[Path], object], tmp_path: Path, refused: Refused) -> None:  # noqa: F811
     path = write(tmp_path / "run", RESULTS[0]) / "cells" / "evaluate-0" / "result.json"
     path.unlink()
     make(path)
@@ -158,8 +158,8 @@ def test_a_broken_note_of_the_mirror_is_no_mirror(text: str, tmp_path: Path) -> 
 
     write(tmp_path, RESULTS[0])
     (tmp_path / "cells" / "evaluate-0" / "mlflow.json").write_text(text)
-    (found,) = load_evidence(tmp_path)
-    assert found.mlflow == ""
+    (evidence,) = load_evidence(tmp_path)
+    assert evidence.mlflow == ""
 
 
 REFERENCES: dict[str, tuple[str | bytes, str]] = {

@@ -1,4 +1,4 @@
-"""Weights and checkpoints that are broken, hostile or another's."""
+"""Weights and checkpoints that are broken, hostile or of another cell."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def header(text: bytes) -> bytes:
 
 
 class Runs:
-    """What a hostile pickle holds: unpickling it would make a file."""
+    """Content of a hostile pickle: unpickling it would make a file."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark

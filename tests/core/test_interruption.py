@@ -40,7 +40,7 @@ def start(line: list[str]) -> subprocess.Popen[str]:
 
 
 def stop(process: subprocess.Popen[str], number: int) -> tuple[float, str]:
-    """Send a signal; the seconds until the process ended, and what it still said."""
+    """Send a signal. Returns the seconds until the process ended, and its further output to standard error."""
     sent = time.monotonic()
     process.send_signal(number)
     _, said = process.communicate(timeout=60)

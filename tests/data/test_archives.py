@@ -1,4 +1,4 @@
-"""Archives: what is sound comes out exactly, what is hostile or damaged is refused and leaves nothing behind."""
+"""Archives: sound ones are extracted exactly; hostile and damaged ones are refused and leave no file."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ from tests.helpers.archive_makers import (
 
 
 def refused(folder: Path, content: bytes, limits: Limits = Limits(), inside: str = "") -> str:  # noqa: B008 (frozen)
-    """The one line of a refusal, which changed nothing anywhere and did not take long."""
+    """Message of a refusal, after checks that no file has changed and that it was quick."""
     archive, target = prepare(folder, content)
     before, began = tree(folder), time.monotonic()
     with pytest.raises(ArchiveRefused) as caught, file_size_limit(32 << 20):
@@ -210,7 +210,7 @@ trees = st.recursive(st.binary(max_size=2000), lambda inner: st.dictionaries(nam
 
 
 def flat(tree: bytes | dict[str, Any], path: str = "") -> dict[str, bytes]:
-    """A tree's files by path."""
+    """Files of a tree by path."""
     if isinstance(tree, bytes):
         return {path: tree}
     return {name: content for part, inner in tree.items() for name, content in flat(inner, f"{path}/{part}").items()}
@@ -258,7 +258,7 @@ def test_any_nasty_names_come_out_safely_or_not_at_all(names: list[str], suffix:
     assert len(set(windows)) == len(windows)  # which compare without case
 
 
-def test_what_finish_adds_is_there_and_what_it_refuses_is_not(tmp_path: Path) -> None:
+def test_the_callback_may_add_files_and_refuse_the_folder(tmp_path: Path) -> None:
     archive, target = prepare(tmp_path, SOUND_ZIP)
 
     def fail(folder: Path, entries: dict[str, Entry]) -> None:
@@ -284,7 +284,7 @@ def test_what_finish_adds_is_there_and_what_it_refuses_is_not(tmp_path: Path) ->
 
 
 def cannot_write(archive: Path, target: Path) -> None:
-    """One line, and nothing new beside the target."""
+    """Check that extracting ends with one line and leaves no file beside the target."""
     before = tree(target.parent)
     with pytest.raises(UsageError, match="cannot be written") as caught:
         extract(archive, target)
@@ -336,7 +336,7 @@ extract(archive, target)""",
 
 @pytest.mark.parametrize("moment", KILLED)
 @pytest.mark.parametrize("existed", [True, False])
-def test_what_a_killed_process_leaves_is_swept(moment: str, existed: bool, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_are_swept(moment: str, existed: bool, tmp_path: Path) -> None:
     archive, target = prepare(tmp_path, SOUND_ZIP)
     if not existed:
         shutil.rmtree(target)
@@ -360,7 +360,7 @@ def test_what_a_killed_process_leaves_is_swept(moment: str, existed: bool, tmp_p
     assert tree(tmp_path) == before
 
 
-def test_sweep_leaves_what_is_not_ours(tmp_path: Path) -> None:
+def test_sweep_leaves_other_files_alone(tmp_path: Path) -> None:
     process = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
     dead, host = process.stdout.strip(), re.sub("[^A-Za-z0-9-]", "-", platform.node())
     for name in (".hidden", "target", f".target.elsewhere-{dead}-0123abcd.extracting", f".target.{host}-{dead}-0123abcd.partial"):

@@ -138,7 +138,7 @@ def test_a_missing_photograph_or_package_is_an_error() -> None:
         )
 
 
-def test_a_box_outside_its_photograph_is_an_error() -> None:
+def test_a_region_outside_its_photograph_is_an_error() -> None:
     first = demo_card().photos[0]
     with pytest.raises(
         UsageError, match=r"photograph 'astronaut': box \[400, 400, 200, 200\] leaves the image, which is 512x512"

@@ -37,7 +37,7 @@ CLOSED = "http://127.0.0.1:1/file.zip"
 PAGE = b"\n<!-- proxy -->\n<!DOCTYPE html><html><body>Please log in</body></html>"
 
 
-def test_the_file_is_brought_checked_and_alone(server: FlakyServer, target: Path) -> None:
+def test_a_file_is_downloaded_checked_and_without_leftovers(server: FlakyServer, target: Path) -> None:
     checked: list[bytes] = []
     assert download(remote(server), target, check=lambda path: checked.append(path.read_bytes())) == SHA256
     assert target.read_bytes() == CONTENT == checked[0]
@@ -190,7 +190,7 @@ def test_a_silent_server_times_out(server: FlakyServer, target: Path, monkeypatc
 
 
 @pytest.mark.parametrize("sha256", [SHA256, ""])
-def test_of_two_processes_one_downloads_and_the_other_waits(server: FlakyServer, target: Path, sha256: str) -> None:
+def test_two_processes_download_once_and_the_second_waits(server: FlakyServer, target: Path, sha256: str) -> None:
     server.tricks = [drip(10_000, 0.08)]
     first = process(server, target, sha256)
     wait_for(lambda: len(server.seen) == 1)

@@ -63,10 +63,10 @@ def test_a_killed_process_leaves_what_the_next_call_goes_on_with(server: FlakySe
     with process(server, target) as running:
         wait_for(lambda: any(path.stat().st_size > 50_000 for path in target.parent.glob(".*.part")))
         running.send_signal(signal.SIGKILL)
-    there = part_of(target).stat().st_size
-    assert 50_000 < there < 300_000 and not target.exists()
+    size = part_of(target).stat().st_size
+    assert 50_000 < size < 300_000 and not target.exists()
     assert download(remote(server), target) == SHA256
-    assert server.ranges() == [None, f"bytes={there}-"]
+    assert server.ranges() == [None, f"bytes={size}-"]
 
 
 def test_a_complete_partial_file_costs_one_byte(server: FlakyServer, target: Path) -> None:
@@ -211,11 +211,11 @@ def test_a_disk_that_fills_up_keeps_what_has_come(server: FlakyServer, target: P
         server.tricks = [fill_up]
         message = failure(remote(server), target, UsageError)
         assert f"{target.parent}: the disk is full: make room for " in message and "bytes more" in message
-        there = part_of(target).stat().st_size
-        assert 100_000 <= there < 300_000
+        size = part_of(target).stat().st_size
+        assert 100_000 <= size < 300_000
         ballast.unlink()
         assert download(remote(server), target) == SHA256
-        assert server.ranges() == [None, f"bytes={there}-"]
+        assert server.ranges() == [None, f"bytes={size}-"]
 
 
 def test_a_limit_on_file_sizes_is_one_line_and_keeps_what_has_come(server: FlakyServer, target: Path) -> None:

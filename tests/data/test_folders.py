@@ -1,4 +1,4 @@
-"""A user's own images: which files are in which split, what is made of them, and what is refused."""
+"""A user's own images: splits, pairs, degradation, refusals."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_images_are_decoded_and_degraded_once(tmp_path: Path, monkeypatch: pytes
     assert not any(image.flags.writeable for images in second for image in images)
 
 
-def test_what_is_refused(tmp_path: Path) -> None:
+def test_folders_that_are_refused(tmp_path: Path) -> None:
     fill(tmp_path / "one" / "train", "1.png")
     fill(tmp_path / "one" / "test", "t.png")
     fill(tmp_path / "lacking", "a_HR.png b_HR.png a_LR.png")
@@ -165,7 +165,7 @@ def test_every_image_keeps_its_name(tmp_path: Path) -> None:
     assert [pair.name for pair in data(tmp_path / "own").images.pairs("test")] == ["a", "a_HR"]
 
 
-def test_one_image_is_never_in_two_splits(tmp_path: Path) -> None:
+def test_an_image_in_two_splits_is_refused(tmp_path: Path) -> None:
     for names in ("1.png 2.png 3.png", "t.png"):
         fill(tmp_path / "leak" / ("test" if names == "t.png" else "train"), names)
         fill(tmp_path / "same" / ("test" if names == "t.png" else "train"), names)
@@ -178,7 +178,7 @@ def test_one_image_is_never_in_two_splits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["link", "folder", "pipe", "device", "long", "bytes"])
-def test_what_is_called_like_an_image_and_is_none(tmp_path: Path, kind: str) -> None:
+def test_entries_named_like_an_image_that_are_none_are_refused(tmp_path: Path, kind: str) -> None:
     fill(tmp_path / "own", "a.png")
     odd = tmp_path / "own" / "b.png"
     if kind == "link":

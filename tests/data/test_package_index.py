@@ -17,7 +17,7 @@ MEMBER = "package/weights.bin"
 
 
 def refused(folder: Path, content: bytes, member: str = MEMBER) -> str:
-    """The one line of a refusal, which wrote nothing and did not take long."""
+    """Message of a refusal, after checks that no file has changed and that it was quick."""
     archive = folder / "package-1.0.tar.gz"
     archive.parent.mkdir(parents=True, exist_ok=True)
     archive.write_bytes(content)

@@ -1,4 +1,4 @@
-"""The mapped cache of decoded images: what it returns, and what it survives."""
+"""The memory-mapped cache of decoded images: its views, and damage that it survives."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def images(count, pause=0.0):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache; the folder of the stacks."""
+    """Folder of the stacks in an empty cache."""
     monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return tmp_path / "cache" / "pixels"
@@ -52,8 +52,8 @@ def never() -> list[Image]:
     raise AssertionError("made again")
 
 
-def same(found: list[Image], expected: list[Image]) -> bool:
-    return len(found) == len(expected) and all(map(np.array_equal, found, expected))
+def same(actual: list[Image], expected: list[Image]) -> bool:
+    return len(actual) == len(expected) and all(map(np.array_equal, actual, expected))
 
 
 def files_in(folder: Path) -> list[str]:
@@ -118,7 +118,7 @@ def test_a_stack_holds_one_open_file_however_many_images_it_has() -> None:
     assert opened() == before
 
 
-def test_one_image_is_in_memory_at_a_time() -> None:
+def test_a_single_image_is_in_memory_at_a_time() -> None:
     def large() -> Iterator[Image]:
         for number in range(12):
             yield np.full((1000, 1000, 3), number, np.uint8)
@@ -207,7 +207,7 @@ def test_a_killed_process_leaves_nothing_that_is_returned(tmp_path: Path, cache:
     assert files_in(cache) == [f"{KEY}.pixels"]
 
 
-def test_of_two_processes_at_once_one_makes_the_stack(tmp_path: Path) -> None:
+def test_two_processes_at_once_make_a_stack_once(tmp_path: Path) -> None:
     code = f"print(sum(int(image.sum()) for image in stack('{KEY}', lambda: images(3, pause=0.3))))"
     outputs = [process.communicate(timeout=60) for process in [maker(tmp_path, code), maker(tmp_path, code)]]
     assert [error for _, error in outputs] == ["", ""]

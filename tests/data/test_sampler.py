@@ -76,10 +76,10 @@ def noise(generator: np.random.Generator, height: int, width: int, layout: int) 
     return generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def assert_same(found: Tensor, expected: Tensor) -> None:
-    assert torch.equal(found, expected)
-    assert (found.dtype, found.shape, found.stride()) == (expected.dtype, expected.shape, expected.stride())
-    assert found.is_contiguous(memory_format=torch.channels_last)
+def assert_same(actual: Tensor, expected: Tensor) -> None:
+    assert torch.equal(actual, expected)
+    assert (actual.dtype, actual.shape, actual.stride()) == (expected.dtype, expected.shape, expected.stride())
+    assert actual.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -93,8 +93,8 @@ def test_every_draw_is_that_of_the_direct_sampler_to_the_bit(seed: int) -> None:
     ours = PatchSampler(images, paired=paired, patch_size=patch_size, batch_size=batch_size, generator=states[0])
     direct = DirectSampler(images, paired=paired, patch_size=patch_size, batch_size=batch_size, generator=states[1])
     for _ in range(4):
-        for found, expected in zip(ours.draw_pairs(), direct.draw_pairs(), strict=True):
-            assert_same(found, expected)
+        for actual, expected in zip(ours.draw_pairs(), direct.draw_pairs(), strict=True):
+            assert_same(actual, expected)
         assert_same(ours.draw(), direct.draw())
         assert torch.equal(states[0].get_state(), states[1].get_state())
 
@@ -107,8 +107,8 @@ def test_patches_as_they_are_trained_on_are_those_of_the_direct_sampler() -> Non
         kind(lr, paired=hr, patch_size=32, batch_size=64, generator=torch.Generator().manual_seed(3)).draw_pairs()
         for kind in (PatchSampler, DirectSampler)
     ]
-    for found, expected in zip(*draws, strict=True):
-        assert_same(found, expected)
+    for actual, expected in zip(*draws, strict=True):
+        assert_same(actual, expected)
 
 
 def test_all_eight_flips_and_turns_are_drawn() -> None:
@@ -130,9 +130,9 @@ def test_images_of_a_mapped_stack_give_the_same_and_are_not_copied(tmp_path: Pat
         PatchSampler(small, paired=large, patch_size=9, batch_size=30, generator=torch.Generator().manual_seed(1)).draw_pairs()
         for small, large in ((lr, hr), mapped)
     ]
-    for found, expected in zip(*draws, strict=True):
-        assert_same(found, expected)
-        found.add_(1)  # a batch is the caller's own
+    for actual, expected in zip(*draws, strict=True):
+        assert_same(actual, expected)
+        actual.add_(1)  # a batch is the caller's own
     assert np.array_equal(mapped[1][0], hr[0])
 
 

@@ -1,4 +1,4 @@
-"""Archives on this machine: pinned, unpacked, their manifests, folders of the user's own, full and closed disks."""
+"""Prepared archives: pins, extraction, manifests, folders of the user, full and read-only disks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from tests.helpers.tiny_archives import (
 # Pins
 
 
-def test_what_nobody_has_published_is_pinned_and_another_one_refused(server: FlakyServer, root: Path) -> None:
+def test_an_unpublished_hash_is_pinned_and_another_file_refused(server: FlakyServer, root: Path) -> None:
     archive = tiny(server.url)
     get(archive)
     assert contents(archive) == IMAGES and left(root) == ["pins.json", "tiny"]
@@ -91,7 +91,7 @@ def test_a_server_that_names_the_pinned_hash_in_its_answer_does_not_bring_up_the
 def test_the_fields_of_a_wrong_hash(server: FlakyServer, root: Path, tmp_path: Path) -> None:
     (tmp_path / "own.zip").write_bytes(OTHER)
     with pytest.raises(WrongHash) as caught:
-        get(tiny(server.url, SHA256), given=tmp_path / "own.zip")
+        get(tiny(server.url, SHA256), local_file=tmp_path / "own.zip")
     assert (caught.value.actual, caught.value.expected) == (hashlib.sha256(OTHER).hexdigest(), SHA256)
     copied = copy.copy(caught.value)
     assert (str(copied), copied.expected, copied.exit_code) == (str(caught.value), SHA256, 1)
@@ -101,15 +101,15 @@ def test_a_file_of_the_user_is_held_against_the_pin(server: FlakyServer, root: P
     get(tiny(server.url))
     (store.folder(tiny(server.url)) / "1.png").unlink()
     (tmp_path / "own.zip").write_bytes(OTHER)
-    message = refusal(tiny(server.url), WrongHash, given=tmp_path / "own.zip")
+    message = refusal(tiny(server.url), WrongHash, local_file=tmp_path / "own.zip")
     assert SHA256 in message and f"remove tiny from {root / 'pins.json'}" in message
     (tmp_path / "own.zip").write_bytes(ZIP)
-    get(tiny(server.url), given=tmp_path / "own.zip")
+    get(tiny(server.url), local_file=tmp_path / "own.zip")
     assert contents(tiny(server.url)) == IMAGES and len(server.seen) == 1
 
 
 @pytest.mark.parametrize("sent", [PAGE, ZIP[:-30], b"", b"junk" * 99], ids=["html", "cut", "empty", "junk"])
-def test_what_is_no_archive_is_never_pinned(server: FlakyServer, root: Path, sent: bytes) -> None:
+def test_a_file_that_is_no_archive_is_never_pinned(server: FlakyServer, root: Path, sent: bytes) -> None:
     server.content = sent
     refusal(tiny(server.url), DownloadFailed)
     assert pins(root) == {} and left(root) == []
@@ -165,7 +165,7 @@ def test_a_whole_download_of_an_earlier_call_is_enough_offline(root: Path, monke
     assert contents(archive) == IMAGES and left(root) == ["tiny"]
 
 
-def test_what_an_interrupted_download_left_goes_when_the_user_gives_the_file(
+def test_leftovers_of_a_download_are_removed_when_the_user_gives_the_file(
     server: FlakyServer, root: Path, tmp_path: Path
 ) -> None:
     server.always = cut(len(ZIP) // 2)
@@ -173,15 +173,15 @@ def test_what_an_interrupted_download_left_goes_when_the_user_gives_the_file(
     refusal(tiny(server.url), DownloadFailed)
     assert any(name.endswith(".part") for name in left(root)) and store.fetched(tiny(server.url)) == len(ZIP) // 2
     (tmp_path / "own.zip").write_bytes(ZIP)
-    get(tiny(server.url), given=tmp_path / "own.zip")
+    get(tiny(server.url), local_file=tmp_path / "own.zip")
     assert left(root) == ["pins.json", "tiny"] and (tmp_path / "own.zip").read_bytes() == ZIP
 
 
 def test_wrong_files_of_the_user(server: FlakyServer, root: Path, tmp_path: Path) -> None:
     (tmp_path / "page.zip").write_bytes(PAGE)
-    assert "no such file: give the archive tiny" in refusal(tiny(server.url), UsageError, given=tmp_path / "absent.zip")
-    assert "page.zip" in refusal(tiny(server.url), ArchiveRefused, given=tmp_path / "page.zip")
-    wrong = refusal(tiny(server.url, SHA256), WrongHash, given=tmp_path / "page.zip")
+    assert "no such file: give the archive tiny" in refusal(tiny(server.url), UsageError, local_file=tmp_path / "absent.zip")
+    assert "page.zip" in refusal(tiny(server.url), ArchiveRefused, local_file=tmp_path / "page.zip")
+    wrong = refusal(tiny(server.url, SHA256), WrongHash, local_file=tmp_path / "page.zip")
     assert f"that of tiny is {SHA256}: download it again" in wrong and "pins.json" not in wrong
     assert left(root) == [] and server.seen == []
 
@@ -246,8 +246,8 @@ def test_a_folder_unpacked_by_hand_is_adopted_and_never_touched(server: FlakySer
         get(archive)
         assert store.damaged(archive) == []
         (folder / "3.png").unlink()
-        for given in (None, tmp_path / "own.zip"):
-            message = refusal(archive, UsageError, given=given)
+        for local_file in (None, tmp_path / "own.zip"):
+            message = refusal(archive, UsageError, local_file=local_file)
             assert "unpacked by hand, but 1 files are missing, such as 3.png: complete it, or move it away" in message
         (folder / "3.png").write_bytes(IMAGES["3.png"])
         get(archive)
@@ -295,7 +295,7 @@ def test_the_variable_may_be_empty_and_must_not_name_a_file(
 
 @contextmanager
 def without_rights(*folders: Path) -> Iterator[None]:
-    """Folders that cannot be written by this process, be it root's or not."""
+    """Within, this process cannot write to the folders, even if it is root's."""
     is_root = os.geteuid() == 0
     for folder in folders:
         folder.chmod(0o555)
@@ -329,7 +329,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(server: FlakyServer, root: 
     assert len(server.seen) == 1
 
 
-def test_what_cannot_be_read_is_one_line(server: FlakyServer, root: Path) -> None:
+def test_a_file_that_cannot_be_read_is_one_line(server: FlakyServer, root: Path) -> None:
     get(tiny(server.url))
     (root / "tiny" / "2.png").chmod(0)
     with without_rights(root):

@@ -94,7 +94,7 @@ def test_two_processes_at_once_download_once(server: FlakyServer, project: Proje
     assert left(root) == ["pins.json", "tiny"]
 
 
-def test_one_that_fails_does_not_stop_the_other(server: FlakyServer, project: Project, root: Path) -> None:
+def test_a_failing_data_set_does_not_stop_the_others(server: FlakyServer, project: Project, root: Path) -> None:
     project.add("alive", server.url, "tiny")
     project.add("dead", f"{CLOSED}/dead.zip")
     project.add("hostile", server.url.replace("file", "other"), "elsewhere")
@@ -106,7 +106,7 @@ def test_one_that_fails_does_not_stop_the_other(server: FlakyServer, project: Pr
     assert project("hostile", "dead", "alive")[0] == 2
 
 
-def test_one_corrupt_manifest_does_not_hide_the_rest(server: FlakyServer, project: Project, root: Path) -> None:
+def test_a_corrupt_manifest_does_not_hide_the_rest(server: FlakyServer, project: Project, root: Path) -> None:
     project.add("broken", server.url, "tiny")
     project.add("other", server.url, "tiny")
     assert project("broken")[0] == 0
@@ -123,7 +123,7 @@ def test_one_corrupt_manifest_does_not_hide_the_rest(server: FlakyServer, projec
     assert project("broken")[0] == 0 and project("--verify")[0] == 0
 
 
-def test_what_comes_file_by_file_goes_on_by_the_command(server: FlakyServer, project: Project, root: Path) -> None:
+def test_a_data_set_of_single_files_is_resumed_by_the_command(server: FlakyServer, project: Project, root: Path) -> None:
     project.add("singles", server.url.replace("file.zip", "{}"))
     server.always = serve_by_name
     server.tricks = [serve_by_name, serve_by_name, answer(404)]

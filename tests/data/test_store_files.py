@@ -1,4 +1,4 @@
-"""Archives that come file by file: each file checked and kept, what is missing asked for alone, their content pinned."""
+"""Data sets of single files: each file is checked and kept, missing files alone are requested, the content is pinned."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_server_that_dies_midway_is_asked_only_for_the_rest(server: FlakyServe
     assert store.damaged(archive) == [] and left(root) == ["pins.json", "singles"]
 
 
-def test_what_is_no_image_is_refused(server: FlakyServer, root: Path) -> None:
+def test_a_file_that_is_no_image_is_refused(server: FlakyServer, root: Path) -> None:
     server.content = b"no image at all"
     assert "cannot be decoded" in refusal(by_file(server), DownloadFailed)
     server.content = PAGE
@@ -94,5 +94,5 @@ def test_files_that_the_publisher_has_replaced_are_refused(server: FlakyServer, 
 
 
 def test_an_archive_for_what_comes_file_by_file_is_refused(server: FlakyServer, root: Path, tmp_path: Path) -> None:
-    message = refusal(by_file(server), UsageError, given=tmp_path / "singles.zip")
+    message = refusal(by_file(server), UsageError, local_file=tmp_path / "singles.zip")
     assert f"single files: unpack it to {root / 'singles'}" in message and server.seen == []

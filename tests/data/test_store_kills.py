@@ -1,4 +1,4 @@
-"""Processes that die while they prepare an archive: whatever the moment, the next call mends what they left."""
+"""Processes killed while they prepare an archive: the next call succeeds, whatever the moment."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ for label, archive, begin in (("zip", plain, None), ("damaged zip", plain, damag
 
 
 def killed(server: FlakyServer, root: Path, every: int) -> dict[str, int]:
-    """Prepare, killed at each ``every``-th moment, and prepare again. How many moments there were, by kind of archive."""
+    """Prepare, killed at every ``every``-th moment, and prepare again. Returns the number of moments by kind of archive."""
     url = server.url.replace("file.zip", "")
     server.always = lambda handler: serve_by_name(handler)
     line = [sys.executable, "-c", KILLED, f"{url}file.zip", f"{url}{{}}", str(every)]

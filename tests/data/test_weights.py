@@ -1,4 +1,4 @@
-"""Weights out of packages of a real index on the loopback interface, the cards that name them, and what is in the files."""
+"""Weights from packages of a real index on the loopback interface, their cards, and the content of the files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from tests.helpers.weight_cards import (
 
 
 def missing(card: WeightCard) -> str:
-    """The one line that fetching the card ends with."""
+    """Message of the error that fetching the card ends with."""
     with pytest.raises(WeightsMissing) as caught:
         fetch(card)
     message = str(caught.value)
@@ -67,7 +67,7 @@ def test_a_full_cache_needs_neither_network_nor_pip(index: Index, monkeypatch: p
     assert len(index.requests) == asked
 
 
-def test_what_a_killed_process_left_of_its_download_goes(index: Index, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_download_are_removed(index: Index, tmp_path: Path) -> None:
     path = cached_path(make_card().files[0])
     (path.parent / f".{path.name}.download").mkdir(parents=True)
     (path.parent / f".{path.name}.download" / "made_up-1.0.tar.gz").write_bytes(b"half of it")
@@ -116,7 +116,7 @@ def test_other_version_only(index: Index) -> None:
     assert "has no made_up-2.0.tar.gz" in missing(make_card(make_file(version="2.0", archive="made_up-2.0.tar.gz")))
 
 
-def test_offline(capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unreachable_index(capfd: pytest.CaptureFixture[str]) -> None:
     message = missing(make_card())
     assert "ConnectError" in message and "run python -m benchmarks.prepare made-up with a network" in message
     assert capfd.readouterr() == ("", "")
@@ -301,7 +301,7 @@ LAYERS = ["0", "3", "10"]
 
 
 def write_trunks(folder: Path, count: int = 3) -> tuple[Path, Path]:
-    """One trunk twice: as torchvision saves it, and as plain arrays."""
+    """Files of one trunk in two formats: torchvision's, and plain arrays."""
     shapes = [(4 + layer, 3 + layer, 3, 3) for layer in range(count)]
     kernels = [np.random.default_rng(layer).normal(size=shape).astype(np.float32) for layer, shape in enumerate(shapes)]
     biases = [np.random.default_rng(layer).normal(size=shape[0]).astype(np.float32) for layer, shape in enumerate(shapes)]

@@ -58,7 +58,7 @@ def on_web(server: FlakyServer, name: str = "trunk.pth", sha256: str | None = ha
 
 
 def refusal(card: WeightCard) -> str:
-    """The one line that fetching the card ends with."""
+    """Message of the error that fetching the card ends with."""
     with pytest.raises(WeightsMissing) as caught:
         fetch(card)
     assert "\n" not in str(caught.value)
@@ -130,7 +130,7 @@ def test_the_digits_in_a_name_are_checked(web: FlakyServer, tmp_path: Path) -> N
     assert cached(make_card(bad)) == {"trunk": None}, "not even where it was put by hand"
 
 
-def test_what_nobody_has_published_is_pinned_and_another_one_refused(web: FlakyServer, tmp_path: Path) -> None:
+def test_an_unpublished_hash_is_pinned_and_another_file_refused(web: FlakyServer, tmp_path: Path) -> None:
     file = on_web(web, sha256=None)
     path = fetch(make_card(file))["trunk"]
     assert pins(cache(tmp_path)) == {"trunk.pth": hashlib.sha256(TRUNK).hexdigest()}

@@ -1,4 +1,4 @@
-"""Sound documents in small: two evaluations and a training as result files, an ncnn model."""
+"""Small sound documents: results of three evaluations and a training, an ncnn model."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ GRAPH = "7767517\n2 2\nInput in 0 1 a\nConvolution c 1 1 a b 0=1 1=1 5=1 6=3\n"
 
 
 def weights_of(graph: str) -> bytes:
-    """The weights of ``GRAPH``: three of 16 bits, and a bias."""
+    """Weights of ``GRAPH``: three of 16 bits, and a bias."""
     return bytes.fromhex("476b3001") + b"\x00\x3c\x00\xc0\x00\x38" + b"\0\0" + struct.pack("<f", 0.25)
 
 
 def evaluation(label: str, level: float, needs: dict[str, str]) -> dict[str, Any]:
-    """An evaluation's result as its file has it."""
+    """Result of an evaluation, as in its file."""
     psnr = {image: level + place for place, image in enumerate(IMAGES)}
     columns = {"psnr": psnr, "ssim": {image: value / 40 for image, value in psnr.items()}}
     return {
@@ -29,7 +29,7 @@ def evaluation(label: str, level: float, needs: dict[str, str]) -> dict[str, Any
 
 
 def training(label: str) -> dict[str, Any]:
-    """A training's result as its file has it."""
+    """Result of a training, as in its file."""
     schedule = {"steps": 2, "batch_size": 4, "patch_size": 24, "learning_rate": 0.001, "halve_every": 30}
     numerics = {"beta1": 0.9, "beta2": 0.999, "ema_decay": 0.9, "precision": "float32"}
     sizes = {"features": 16, "shrunk": 5, "mappings": 1, "threads": 2}

@@ -1,4 +1,4 @@
-"""Documents with something wrong in them: any bytes say where, and what stands there instead."""
+"""Mutations of documents: bytes decide places and new values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Place = tuple[Any, ...]
 
 
 def places(document: Any, before: Place = ()) -> Iterator[Place]:
-    """Every value's place in a document of dicts and lists, but for the document itself."""
+    """Place of every value in a document of dicts and lists, the document itself left out."""
     pairs = document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
     for key, value in pairs:
         yield (*before, key)
@@ -25,15 +25,15 @@ def places(document: Any, before: Place = ()) -> Iterator[Place]:
 
 
 def mutate(document: Any, data: bytes) -> Any:
-    """The document with one to three changes; the same bytes make the same."""
+    """The document with one to three changes; equal bytes give equal changes."""
     changed = copy.deepcopy(document)
     for start in range(0, min(len(data) - 3, 12), 4):
         where, what, how = int.from_bytes(data[start : start + 2], "big"), data[start + 2], data[start + 3] % 4
-        found = list(places(changed))
-        if not found:
+        all_places = list(places(changed))
+        if not all_places:
             break
-        near = [place for place in found if len(place) <= 3]
-        *path, last = (near if how % 2 else found)[where % len(near if how % 2 else found)]
+        near = [place for place in all_places if len(place) <= 3]
+        *path, last = (near if how % 2 else all_places)[where % len(near if how % 2 else all_places)]
         section = changed
         for key in path:
             section = section[key]

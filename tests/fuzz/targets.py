@@ -60,7 +60,7 @@ def toml_text(data: bytes, folder: Path) -> None:
 
 
 def toml_mutated(data: bytes, folder: Path) -> None:
-    """A profile, cards, variants and a paper with something wrong."""
+    """A profile, cards, variants and a paper, mutated."""
     for kind, document in _documents():
         _forgive(lambda kind=kind, document=document: build(kind, mutate(document, data), "file"))
 
@@ -80,13 +80,13 @@ def _documents() -> tuple[tuple[type[Any], Any], ...]:
 
 
 def profile_mutated(data: bytes, folder: Path) -> None:
-    """A profile with something wrong, its degradations and the settings of its stages included."""
+    """A profile with its degradations and settings of stages, mutated."""
     with patch("benchmarks.catalog.profiles._merged", lambda name: mutate(_merged("smoke"), data)):
         load_profile("smoke")
 
 
 def setting(data: bytes, folder: Path) -> None:
-    """``--set`` with any text, beginning with a key that there is or not."""
+    """``--set`` with any text after a known or unknown key."""
     keys = (
         *("", "tile=", "seeds=", "metrics=", "stages.*.training.steps=", "stages.edsr.training.learning_rate="),
         *("degradations.track2-like.", "degradation="),
@@ -100,7 +100,7 @@ def result_text(data: bytes, folder: Path) -> None:
 
 
 def result_mutated(data: bytes, folder: Path) -> None:
-    """A run in which one result has something wrong, through everything that is made of results but figures."""
+    """A run with one mutated result, through the mirror and the tables."""
     from benchmarks.tracking.entry import make_entry
     from reports.chapters import make_chapters
     from reports.origin import origins
@@ -127,7 +127,7 @@ def reference_text(data: bytes, folder: Path) -> None:
 
 
 def reference_mutated(data: bytes, folder: Path) -> None:
-    """The committed reference with something wrong, up to the verdicts."""
+    """The committed reference, mutated, up to the verdicts."""
     from benchmarks.regression.verdicts import compare_with_reference
 
     path = _file(folder, "reference.json", json.dumps(mutate(_reference(), data)).encode())
@@ -152,7 +152,7 @@ def archive(data: bytes, folder: Path) -> None:
 
 
 def member(data: bytes, folder: Path) -> None:
-    """Any bytes as a wheel and as an sdist, out of which one file is taken."""
+    """Any bytes as a wheel and as an sdist, of which one member is read."""
     for name in ("package.whl", "package.tar.gz"):
         _forgive(lambda name=name: package_index.read_member(_file(folder, name, data), "a/b.txt"))
 
@@ -241,23 +241,23 @@ def _archives() -> list[bytes]:
 
 
 def _images() -> list[bytes]:
-    found = []
+    images = []
     for mode, form in (("RGB", "PNG"), ("P", "PNG"), ("RGBA", "PNG"), ("L", "TIFF"), ("RGB", "TIFF"), ("RGB", "JPEG")):
         out = io.BytesIO()
         Image.new(mode, (9, 7), 1).save(out, form)
-        found.append(out.getvalue())
+        images.append(out.getvalue())
     for form in ("BMP", "WEBP"):
         out = io.BytesIO()
         Image.new("RGB", (9, 7)).save(out, form)
-        found.append(out.getvalue())
-    return found
+        images.append(out.getvalue())
+    return images
 
 
 def seeds(name: str) -> list[bytes]:
-    """Sound inputs of a target, to begin with."""
+    """Sound inputs of a target, for the fuzzer to start from."""
     numbers = [bytes([a, b, c, d]) for a, b, c, d in ((0, 1, 2, 3), (0, 9, 12, 1), (1, 4, 7, 2), (0, 3, 16, 0))]
     layers = {"Conv_0": {"kernel": np.ones((1, 1, 1, 1), np.float32), "bias": np.ones(1, np.float32)}}
-    found: dict[str, Callable[[], list[bytes]]] = {
+    by_target: dict[str, Callable[[], list[bytes]]] = {
         "toml_text": lambda: [(FOLDER / "smoke.toml").read_bytes(), *(path.read_bytes() for path in CARDS.glob("*.toml"))],
         "setting": lambda: [
             b"\x01 4",
@@ -278,7 +278,7 @@ def seeds(name: str) -> list[bytes]:
         "names": lambda: [b"a/b/c", b"a_SR/b_SR", b"\x00_S/x_S", b"\xff/\xfe", b".hidden/con"],
         "weights": lambda: [_safetensors()],
     }
-    return found.get(name, lambda: numbers)()
+    return by_target.get(name, lambda: numbers)()
 
 
 def _safetensors() -> bytes:

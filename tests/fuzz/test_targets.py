@@ -1,4 +1,4 @@
-"""The fuzzer's targets on seeded examples, and what the fuzzer has found; ``tox -e fuzz`` looks for more."""
+"""Targets of the fuzzer on seeded examples and on inputs of earlier findings; ``tox -e fuzz`` searches for more."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FOUND: list[tuple[str, bytes]] = [
 
 
 def zipped(kind: bytes) -> bytes:
-    """A sound wheel with one thing wrong in its directory."""
+    """A sound wheel with one wrong field in its directory."""
     packed = bytearray(seeds("member")[0])
     entry = packed.rindex(b"PK\x01\x02")
     if kind == b"encrypted":
@@ -58,7 +58,7 @@ def zipped(kind: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("name", "data"), FOUND, ids=[f"{name}-{place}" for place, (name, _) in enumerate(FOUND)])
-def test_what_was_found(name: str, data: bytes, tmp_path: Path) -> None:
+def test_inputs_that_once_raised_foreign_errors(name: str, data: bytes, tmp_path: Path) -> None:
     try:
         TARGETS[name](zipped(data) if name == "member" else data, tmp_path)
     except ALLOWED as error:
@@ -67,7 +67,7 @@ def test_what_was_found(name: str, data: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_sound_inputs_are_taken(name: str, tmp_path: Path) -> None:
-    """Or else the targets would test nothing but their first check."""
+    """Sound inputs must pass: otherwise targets would only test their first check."""
     refusals = []
     for data in seeds(name):
         try:

@@ -1,4 +1,4 @@
-"""Makers of archives, sound and hostile, what is wrong with the hostile ones, and folders to unpack them in."""
+"""Sound and hostile archives, with the reasons why the hostile ones are refused."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def tar_of(**fields: object) -> bytes:
 
 @dataclass(frozen=True)
 class Record:
-    """A zip's member, every header field as the test wants it."""
+    """A member of a zip; every header field is free."""
 
     name: bytes
     data: bytes  # as stored
@@ -102,14 +102,14 @@ def deflate(content: bytes, wbits: int = -15) -> bytes:
 
 
 def deflated_zeros(size: int) -> bytes:
-    """Many times the same flushed block: as a compressor would write it, but at once."""
+    """Deflated zeros, made fast by repeating one flushed block."""
     packer = zlib.compressobj(9, wbits=-15)
     block = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
     return block * (size >> 20) + deflate(b"")
 
 
 def quoting_bomb(files: int) -> bytes:
-    """Every file is a stored block that quotes the next one's header, and then its data: all share one kernel."""
+    """A zip bomb of low ratios: every file is a stored block that quotes the header of the next one; all share one kernel."""
     content = os.urandom(1 << 16)  # so that no ratio tells
     chain = [record(f"{files}".encode(), content)]
     body = chain[0].local() + chain[0].data
@@ -120,13 +120,13 @@ def quoting_bomb(files: int) -> bytes:
         assert zlib.decompress(quoted, wbits=-15) == content, "the bomb is a dud"
         chain.insert(0, Record(f"{number}".encode(), quoted, len(content), zlib.crc32(content)))
         body = chain[0].local() + quoted
-    offsets = [len(body) - len(each.local()) - len(each.data) for each in chain]
-    directory = b"".join(each.central(offset) for each, offset in zip(chain, offsets, strict=True))
+    offsets = [len(body) - len(member.local()) - len(member.data) for member in chain]
+    directory = b"".join(member.central(offset) for member, offset in zip(chain, offsets, strict=True))
     return body + directory + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, len(chain), len(chain), len(directory), len(body), 0)
 
 
 def header(**fields: object) -> bytes:
-    """One raw block; sizes may be what tarfile would not write."""
+    """One raw header block; sizes may be such as tarfile does not write."""
     info = tarfile.TarInfo("member")
     size = fields.pop("size", 0)
     for name, value in fields.items():
@@ -140,7 +140,7 @@ def header(**fields: object) -> bytes:
 
 
 def prepare(folder: Path, content: bytes, name: str = "data.bin") -> tuple[Path, Path]:
-    """An archive, and a target where something stands already."""
+    """An archive file, and a target folder that has a file already."""
     archive, target = folder / name, folder / "inner" / "target"
     target.mkdir(parents=True)
     archive.write_bytes(content)
@@ -149,7 +149,7 @@ def prepare(folder: Path, content: bytes, name: str = "data.bin") -> tuple[Path,
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
-    """All that is there, hidden or not: contents by path, nothing for folders."""
+    """Contents of all files by path, hidden ones included; None for folders."""
     paths = sorted(folder.rglob("*"))
     return {path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None for path in paths}
 

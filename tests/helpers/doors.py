@@ -1,4 +1,4 @@
-"""Commands that are given something wrong: one line, the right exit code, and nothing changed on disk."""
+"""Commands with wrong input: one line, the right exit code, and no change on disk."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ Refused = Callable[..., str]
 
 
 def snapshot(folder: Path) -> dict[str, tuple[str, int, str]]:
-    """What is below a folder: kind, size and SHA-256 by path."""
-    found = {}
+    """Kind, size and SHA-256 of all entries below a folder, by path."""
+    entries = {}
     for path in sorted(folder.rglob("*")):
         is_file = path.is_file() and not path.is_symlink()
         content = path.read_bytes() if is_file and os.access(path, os.R_OK) else b""
         kind = "link" if path.is_symlink() else "file" if is_file else "other"
-        found[str(path.relative_to(folder))] = (kind, len(content), hashlib.sha256(content).hexdigest())
-    return found
+        entries[str(path.relative_to(folder))] = (kind, len(content), hashlib.sha256(content).hexdigest())
+    return entries
 
 
 def check_line(stderr: str, message: str = "") -> str:
-    """The one line of standard error, which says what it must and nothing of Python's."""
+    """The single line of standard error, after checks of its form and message."""
     lines = stderr.splitlines()
     assert len(lines) == 1, stderr
     assert lines[0].startswith("error: ") and message in lines[0], stderr
@@ -59,9 +59,9 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     def call(command: str, *arguments: object, message: str = "", code: int = 2) -> str:
         before = snapshot(tmp_path)
         capfd.readouterr()
-        found = importlib.import_module(COMMANDS[command]).main([str(each) for each in arguments])
+        exit_code = importlib.import_module(COMMANDS[command]).main([str(argument) for argument in arguments])
         line = check_line(capfd.readouterr().err, message)
-        assert found == code, line
+        assert exit_code == code, line
         assert snapshot(tmp_path) == before
         return line
 
@@ -71,7 +71,7 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
 def process(
     command: str, *arguments: str | bytes | Path, cwd: Path, environment: Mapping[str, str | None] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """A command as a user runs it, in another folder; None takes a variable away."""
+    """Run a command in a process in another folder; None removes a variable of the environment."""
     changes = {"PYTHONPATH": str(ROOT), "CINCGAN_CACHE": str(cwd / "cache"), "MLFLOW_TRACKING_URI": None, **(environment or {})}
     env = {key: value for key, value in {**os.environ, **changes}.items() if value is not None}
     line = [sys.executable, "-m", COMMANDS[command], *arguments]

@@ -1,4 +1,4 @@
-"""What the tests of downloads share: a file and its server, a target that is not there yet, and downloads that end early."""
+"""Fixtures of the tests of downloads: a file and its server, a new target, downloads that end early."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def unknown(server: FlakyServer) -> Remote:
 
 
 def failure(wanted: Remote, target: Path, kind: type[UsageError] = DownloadFailed) -> str:
-    """The one line that a download ends with; what stood under the final name is still there, or still nothing."""
+    """Message of a failing download, after a check that the target is as before."""
     before = target.read_bytes() if target.exists() else None
     with pytest.raises(kind) as caught:
         download(wanted, target)
@@ -70,7 +70,7 @@ def part_of(target: Path) -> Path:
 
 
 def interrupted(server: FlakyServer, target: Path, at: int, wanted: Remote | None = None) -> None:
-    """Leave a partial file of ``at`` bytes, as a call that was ended does, and forget the requests so far."""
+    """Leave a partial file of ``at`` bytes, like a killed call, and forget the requests so far."""
 
     def stop(done: int, total: int | None) -> None:
         if done >= at:

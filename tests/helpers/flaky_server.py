@@ -1,4 +1,4 @@
-"""A file server on the loopback interface that can be told, request by request, what to do wrong."""
+"""A file server on the loopback interface with faults, planned request by request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FlakyServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}/file.zip"
 
     def ranges(self) -> list[str | None]:
-        """The Range header of every request."""
+        """Range header of every request."""
         return [headers.get("range") for headers in self.seen]
 
 
@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def send_file(self, until: int | None = None, piece: int = 1 << 20, pause: float = 0.0, **changes: str | None) -> None:
-        """Answer as a good server does, but stop before byte ``until`` and change headers (``Content_Range=...``)."""
+        """Answer like a correct server, but stop before byte ``until`` and change headers (``Content_Range=...``)."""
         server, size = self.server, len(self.server.content)
         start, validator = 0, self.headers.get("If-Range")
         if server.has_ranges and "Range" in self.headers and validator in (None, server.etag, server.modified):
@@ -85,7 +85,7 @@ def drip(piece: int, pause: float) -> Trick:
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> Trick:
-    """Something else than the file."""
+    """An answer without the file."""
 
     def trick(handler: Handler) -> None:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -96,7 +96,7 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Trick:
 
 
 def chunked(body: bytes, **headers: str) -> Trick:
-    """A body without a length: its end is known only when it is there."""
+    """A chunked body, without a length."""
 
     def trick(handler: Handler) -> None:
         handler.protocol_version = "HTTP/1.1"
@@ -123,7 +123,7 @@ def serving(content: bytes) -> Iterator[FlakyServer]:
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until a server, or a process that it serves, has come this far."""
+    """Wait until a condition of a server or a process holds."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "does not happen"

@@ -1,4 +1,4 @@
-"""Small images in the places of large ones: archives laid out as published ones, and a copy of the project that names them."""
+"""Stand-ins for published archives, with small images, and a copy of the project whose card names them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def photograph(seed: int, side: int) -> Any:
 
 
 def write_split_images(folder: Path, card: ImageFolders, hr_side: int, test_side: int) -> None:
-    """Every file of a card under ``folder / <archive>``, LR images the bicubic downscale of their HR images."""
+    """Write every file of a card to ``folder / <archive>``; LR images are the bicubic downscale of their HR images."""
     for hr_set, lr_set, side in ((card.pairs_hr, card.pairs_lr, hr_side), (card.test_hr, card.test_lr, test_side)):
         if hr_set is None:
             continue
@@ -68,7 +68,7 @@ def serve_card(name: str, where: Path, hr_side: int = 96, test_side: int = 160) 
 
 
 def copy_project(where: Path, url: str, card: ImageFolders, served: Path) -> Path:
-    """The project, with a card that names the stand-ins in ``served`` at ``url``."""
+    """Copy the project, with a card that names the stand-ins in ``served`` at ``url``."""
     copied = where / "project"
     for package in PACKAGES:
         shutil.copytree(ROOT / package, copied / package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -92,7 +92,7 @@ def copy_project(where: Path, url: str, card: ImageFolders, served: Path) -> Pat
 
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """A web server of a folder on the loopback interface: its address, and the paths that were asked for."""
+    """Web server of a folder on the loopback interface. Yields its address and the list of requested paths."""
     asked: list[str] = []
 
     class Handler(SimpleHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""What the tests of archives on this machine share: four small images, alone and packed, their server, and an empty root."""
+"""Fixtures of the tests of archives: four small images, alone and packed, their server, an empty data folder."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SHA256 = hashlib.sha256(ZIP).hexdigest()
 
 @pytest.fixture(name="root", autouse=True)
 def empty_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the archives, not there yet; short pauses, and no proxy between a test and its server."""
+    """Data folder of the archives, not made yet; short pauses, and no proxy between a test and its server."""
     for name in ("CINCGAN_DATA", "CINCGAN_OFFLINE", *PROXIES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path / "cache"))
@@ -61,17 +61,17 @@ def by_file(server: FlakyServer) -> Archive:
     return Archive("singles", (server.url.replace("file.zip", "{}"),))
 
 
-def get(archive: Archive, names: Sequence[str] = NAMES, given: Path | None = None) -> list[str]:
-    """Prepare the archive; what was reported."""
+def get(archive: Archive, names: Sequence[str] = NAMES, local_file: Path | None = None) -> list[str]:
+    """Prepare the archive. Returns the reported activities."""
     said: list[str] = []
-    store.prepare(archive, names, given, lambda what, done, of: said.append(what))
+    store.prepare(archive, names, local_file, lambda what, done, of: said.append(what))
     return said
 
 
-def refusal(archive: Archive, kind: type[BenchmarkError], names: Sequence[str] = NAMES, given: Path | None = None) -> str:
-    """The one line that preparing ends with."""
+def refusal(archive: Archive, kind: type[BenchmarkError], names: Sequence[str] = NAMES, local_file: Path | None = None) -> str:
+    """Message of the error that preparing ends with."""
     with pytest.raises(kind) as caught:
-        get(archive, names, given)
+        get(archive, names, local_file)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -81,7 +81,7 @@ def contents(archive: Archive) -> dict[str, bytes]:
 
 
 def left(root: Path) -> list[str]:
-    """What lies there, locks aside."""
+    """Names of all entries but locks."""
     return sorted(path.name for path in root.iterdir() if not path.name.endswith(".lock"))
 
 

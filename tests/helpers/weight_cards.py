@@ -1,4 +1,4 @@
-"""What the tests of weights share: made-up files and their cards, and a package index on the loopback interface."""
+"""Fixtures of the tests of weights: made-up files and their cards, a package index on the loopback interface."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLOSED = "http://127.0.0.1:1/simple"
 
 
 class Index:
-    """A package index: a folder, served as PEP 503 has it, and the paths that were asked for."""
+    """A package index of PEP 503, which serves a folder, with the list of requested paths."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -136,7 +136,7 @@ def left_in_cache(tmp_path: Path) -> list[str]:
 
 @pytest.fixture(name="cards")
 def empty_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of weight cards, empty."""
+    """Empty folder of weight cards."""
     monkeypatch.setattr(weights, "CARDS", tmp_path / "cards")
     (tmp_path / "cards" / "weights").mkdir(parents=True)
     return tmp_path / "cards" / "weights"

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.prepare`` as a user runs it: real processes, stand-ins for the archives on a loopback server."""
+"""``python -m benchmarks.prepare`` in real processes, with stand-ins for the archives on a loopback server."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_wrong_archive_is_refused(place: Place, tmp_path: Path) -> None:
     assert (unknown.returncode, "none of DIV2K_train_HR.zip" in error_of(unknown)) == (2, True)
 
 
-def test_what_was_unpacked_by_hand_is_taken_as_it_is(place: Place, stand_ins: Path, tmp_path: Path) -> None:
+def test_folders_unpacked_by_hand_are_used_as_they_are(place: Place, stand_ins: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     shutil.copytree(stand_ins / "unpacked", own)
     before = {path: path.stat().st_mtime_ns for path in own.rglob("*.png")}
@@ -167,7 +167,7 @@ def test_what_was_unpacked_by_hand_is_taken_as_it_is(place: Place, stand_ins: Pa
     assert place.asked == [] and (own / DATA[0] / "0401.png").is_file()
 
 
-def test_offline_names_what_is_missing(place: Place) -> None:
+def test_offline_names_missing_files(place: Place) -> None:
     done = place("benchmarks.prepare", "div2k-track2", "vgg19", "--offline")
     assert done.returncode == 2
     assert [f"archive {name} is not here" in line for name, line in zip(DATA, done.stderr.splitlines(), strict=False)] == [
@@ -192,7 +192,7 @@ def test_no_room_is_said_before_anything_starts(place: Place) -> None:
     assert place.asked == []
 
 
-def test_mistakes(place: Place) -> None:
+def test_wrong_command_lines(place: Place) -> None:
     for arguments, message in (
         ((), "nothing to prepare: give NAME"),
         (("div2k-track9",), "unknown data set or weights 'div2k-track9': did you mean 'div2k-track"),

@@ -61,15 +61,15 @@ class Item(ABC):
             return [str(error)]
 
     @abstractmethod
-    def prepare(self, given: Path | None, progress: TransferProgress) -> None:
-        """Download the item, or take it from the user's file ``given``, unless it is complete. Raises BenchmarkError."""
+    def prepare(self, local_file: Path | None, progress: TransferProgress) -> None:
+        """Download the item, or take it from the user's file ``local_file``, unless it is complete. Raises BenchmarkError."""
 
     def is_begun(self) -> bool:
         """Whether any file of the item is here."""
         return self.is_complete()
 
-    def room(self, *, given: bool) -> tuple[int, int]:
-        """Bytes on disk: of the prepared item, and beside it while it is prepared. ``given``: the user has the file."""
+    def room(self, *, has_file: bool) -> tuple[int, int]:
+        """Bytes on disk: of the prepared item, and beside it while it is prepared. ``has_file``: the user has the file."""
         return self.bytes or 0, 0
 
     @property
@@ -103,7 +103,7 @@ class ArchiveItem(Item):
     def _damaged(self) -> list[str]:
         return store.damaged(self.archive)
 
-    def prepare(self, given: Path | None, progress: TransferProgress) -> None:
+    def prepare(self, local_file: Path | None, progress: TransferProgress) -> None:
         """Download and extract the archive, or extract the user's file, or adopt a folder that was unpacked by hand."""
 
         def report(activity: str, done: int, of: int | None) -> None:
@@ -111,14 +111,14 @@ class ArchiveItem(Item):
                 return progress.console.print(f"{self.name}: {activity}", soft_wrap=True)
             progress.report(f"{self.name}: {activity}", done, of)
 
-        store.prepare(self.archive, self.files, given, report)
+        store.prepare(self.archive, self.files, local_file, report)
 
-    def room(self, *, given: bool) -> tuple[int, int]:
+    def room(self, *, has_file: bool) -> tuple[int, int]:
         """Bytes of the unpacked images, about those of the archive, and bytes of the archive that are still to be downloaded."""
         with suppress(UsageError):  # ``prepare`` reports it
             if store.is_by_hand(self.archive):
                 return 0, 0
-        return self.bytes or 0, 0 if given else max((self.bytes or 0) - store.fetched(self.archive), 0)
+        return self.bytes or 0, 0 if has_file else max((self.bytes or 0) - store.fetched(self.archive), 0)
 
     @property
     def file_name(self) -> str:
@@ -147,11 +147,11 @@ class WeightItem(Item):
         """Whether the cache has a file of the role, intact or not."""
         return any(weights.cached_path(file).is_file() for file in self.files)
 
-    def prepare(self, given: Path | None, progress: TransferProgress) -> None:
+    def prepare(self, local_file: Path | None, progress: TransferProgress) -> None:
         """Download a file of the role, or copy the user's file to the cache."""
-        if given is not None:
-            same_name = (file for file in self.files if weights.cached_path(file).name == given.name)
-            weights.place(next(same_name, self.files[0]), given)
+        if local_file is not None:
+            same_name = (file for file in self.files if weights.cached_path(file).name == local_file.name)
+            weights.place(next(same_name, self.files[0]), local_file)
         weights.fetch_role(self.card, self.files[0].role)
 
     @property
@@ -181,6 +181,6 @@ class VerifiedItem(Item):
         self.verify()
         return []
 
-    def prepare(self, given: Path | None, progress: TransferProgress) -> None:
+    def prepare(self, local_file: Path | None, progress: TransferProgress) -> None:
         """Raise UsageError if a file is missing or has changed."""
         self.verify()

@@ -91,13 +91,13 @@ def known_sha256(archive: Archive) -> str | None:
     return archive.sha256 or pins(data_root()).get(archive.name)
 
 
-def prepare(archive: Archive, names: Sequence[str], given: Path | None, report: Report) -> None:
+def prepare(archive: Archive, names: Sequence[str], local_file: Path | None, report: Report) -> None:
     """Download and extract an archive, unless its folder is complete.
 
     Args:
         archive: of a card.
         names: files that the folder must hold.
-        given: the archive file, if the user has it; it is only read.
+        local_file: the archive file, if the user has it; it is only read.
         report: called with the name of the activity, bytes done, and bytes in all if known.
 
     Raises:
@@ -112,22 +112,22 @@ def prepare(archive: Archive, names: Sequence[str], given: Path | None, report: 
         with _alone(archive, report):
             sweep(data_root())
             if missing(archive, names):
-                _make(archive, names, given, report)
+                _make(archive, names, local_file, report)
             _clean(archive)
     except OSError as error:
         where, reason = error.filename or data_root(), error.strerror or error
         raise UsageError(f"{where}: cannot be read or written ({reason}): check permissions and limits") from error
 
 
-def _make(archive: Archive, names: Sequence[str], given: Path | None, report: Report) -> None:
+def _make(archive: Archive, names: Sequence[str], local_file: Path | None, report: Report) -> None:
     if is_by_hand(archive):
         _adopt(archive, names, report)
-    elif archive.by_file and given is not None:
-        raise UsageError(f"{given}: {archive.name} is no archive but single files: unpack it to {folder(archive)}")
+    elif archive.by_file and local_file is not None:
+        raise UsageError(f"{local_file}: {archive.name} is no archive but single files: unpack it to {folder(archive)}")
     elif archive.by_file:
         _fetch_files(archive, names, report)
-    elif given is not None:
-        _take(archive, names, given, str(given), _given_sha256(archive, given, report), report)
+    elif local_file is not None:
+        _take(archive, names, local_file, str(local_file), _local_sha256(archive, local_file, report), report)
     else:
         _fetch(archive, names, report)
 
@@ -213,16 +213,16 @@ def _unpin_hint(archive: Archive) -> str:
     return "" if archive.sha256 else unpin_hint(data_root(), archive.name)
 
 
-def _given_sha256(archive: Archive, given: Path, report: Report) -> str:
+def _local_sha256(archive: Archive, local_file: Path, report: Report) -> str:
     """SHA-256 of a file that the user has. Raises WrongHash if it is another file than the card or the pin says."""
-    if not given.is_file():
-        raise UsageError(f"{given}: no such file: give the archive {archive.name}")
-    size = given.stat().st_size
-    sha256 = hash_file(given, report=lambda done: report("check", done, size)).hexdigest()
+    if not local_file.is_file():
+        raise UsageError(f"{local_file}: no such file: give the archive {archive.name}")
+    size = local_file.stat().st_size
+    sha256 = hash_file(local_file, report=lambda done: report("check", done, size)).hexdigest()
     known = known_sha256(archive)
     if known not in (None, sha256):
         mend = f"download it again{_unpin_hint(archive)}"
-        raise WrongHash(f"{given}: its sha256 is {sha256}, that of {archive.name} is {known}: {mend}", sha256, known)
+        raise WrongHash(f"{local_file}: its sha256 is {sha256}, that of {archive.name} is {known}: {mend}", sha256, known)
     return sha256
 
 

@@ -157,7 +157,7 @@ def cached_path(file: WeightFile) -> Path:
     return _folder() / f"{file.project}-{file.version}" / PurePosixPath(file.member).name
 
 
-def place(file: WeightFile, given: Path) -> None:
+def place(file: WeightFile, local_file: Path) -> None:
     """Copy a file that the user has into the cache.
 
     Raises:
@@ -166,15 +166,17 @@ def place(file: WeightFile, given: Path) -> None:
     """
     path = cached_path(file)
     try:
-        content = given.read_bytes()
+        content = local_file.read_bytes()
     except OSError as error:
-        raise UsageError(f"{given}: cannot be read ({error.strerror}): give the file {path.name}") from error
+        raise UsageError(f"{local_file}: cannot be read ({error.strerror}): give the file {path.name}") from error
     sha256, known = hashlib.sha256(content).hexdigest(), _known_sha256(file)
     if known not in (None, sha256):
         mend = f"download it again{_unpin_hint(file)}"
-        raise WrongHash(f"{given}: its sha256 is {sha256}, that of {path.name} is {known}: {mend}", sha256, known)
+        raise WrongHash(f"{local_file}: its sha256 is {sha256}, that of {path.name} is {known}: {mend}", sha256, known)
     if not _fits_name(sha256, path.name):
-        raise WrongHash(f"{given}: its sha256 is {sha256}, and not as the name {path.name} has it: download it again", sha256)
+        raise WrongHash(
+            f"{local_file}: its sha256 is {sha256}, and not as the name {path.name} has it: download it again", sha256
+        )
     _write(path, content)
 
 
