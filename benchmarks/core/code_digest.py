@@ -5,7 +5,7 @@ settings, names) cannot change a number and is no part of any digest. The rule i
 list of modules:
 
 - a module of ``benchmarks`` counts if it lies in one of ``DECIDING_ROOMS``;
-- a module outside of ``benchmarks`` and ``reports`` (``cincgan``, ``baselines``, an installed plug-in) counts;
+- a module of another package in the project's folder (``cincgan``, ``baselines``) counts; installed packages do not;
 - a module called ``settings`` does not count, since identities have the values of settings; nor does a package's ``__init__``,
   which declares names and titles.
 """
@@ -95,7 +95,7 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 
 @cache
 def source_file(module: str) -> Path | None:
-    """Source file of a module of the project or of a plug-in; None for other modules and for names that are no module."""
+    """Source file of a module in the project's folder; None for installed modules and for names that are no module."""
     parts = module.split(".")
     if not (ROOT / parts[0]).is_dir():
         return None
