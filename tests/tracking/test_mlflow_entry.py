@@ -133,5 +133,5 @@ def test_one_experiment_though_two_processes_create_it(session: Session, output:
     late = Session(own_uri(output), output, {}, 0.0)
     late.add(entry, [])
     monkeypatch.undo()
-    found = MlflowClient(tracking_uri=own_uri(output)).search_experiments()
-    assert [experiment.name for experiment in found].count(EXPERIMENT) == 1
+    experiments = MlflowClient(tracking_uri=own_uri(output)).search_experiments()
+    assert [experiment.name for experiment in experiments].count(EXPERIMENT) == 1

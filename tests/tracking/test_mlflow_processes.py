@@ -72,7 +72,7 @@ def test_processes_that_open_a_fresh_database_at_once(tmp_path: Path) -> None:
     processes = [start(sys.executable, "-c", OPEN, str(output), when, MLFLOW_TRACKING_URI=uri) for output in outputs]
     assert [process.communicate(timeout=240) for process in processes] == [("", "")] * 2
     client = MlflowClient(tracking_uri=uri)
-    [experiment] = [each for each in client.search_experiments() if each.name == EXPERIMENT]
+    [experiment] = [entry for entry in client.search_experiments() if entry.name == EXPERIMENT]
     assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["FINISHED"] * 2
     assert is_sound(tmp_path / "shared" / "mlflow.db")
 
@@ -89,15 +89,15 @@ def test_two_runs_on_one_database_and_two_on_one_workspace(tmp_path: Path, capsy
     assert (late.returncode, refused[0], refused[1].count("\n")) == (2, "", 1)
     assert "another run is at work here: wait for it" in refused[1]
     for process in runs:
-        _, said = process.communicate(timeout=240)
-        assert process.returncode == 0 and "MLflow" not in said, said
+        _, errors = process.communicate(timeout=240)
+        assert process.returncode == 0 and "MLflow" not in errors, errors
     results = [*first.glob("cells/*/result.json"), *other.glob("cells/*/result.json")]
     assert len(results) == 2 and is_sound(database)
     client = MlflowClient(tracking_uri=uri)
-    found = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
-    assert {run.info.status for run in found} == {"FINISHED"}
-    assert len(found) == 4, "two invocations, and the cell twice"
-    assert {run.info.run_id for run in found if is_mirrored(run)} == {*notes(first).values(), *notes(other).values()}
+    found_runs = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])
+    assert {run.info.status for run in found_runs} == {"FINISHED"}
+    assert len(found_runs) == 4, "two invocations, and the cell twice"
+    assert {run.info.run_id for run in found_runs if is_mirrored(run)} == {*notes(first).values(), *notes(other).values()}
     for output in (first, other):
         assert main(["--results", str(output), "--to", uri]) == 0
         assert capsys.readouterr().out == "synced: 1 cells\n"
@@ -139,8 +139,8 @@ def test_a_server_that_stops_answering(
     address, group = server
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")  # its first answers take seconds of work
-    heard: list[str] = []
-    with make_tracker(tmp_path, heard.append) as tracker:
+    warnings: list[str] = []
+    with make_tracker(tmp_path, warnings.append) as tracker:
         for number in range(2):
             assert mirror(tracker, tmp_path, make_result(f"{number:016x}"))
         os.killpg(group, signal.SIGSTOP)
@@ -150,7 +150,7 @@ def test_a_server_that_stops_answering(
         for number in range(2, 6):
             assert not mirror(tracker, tmp_path, make_result(f"{number:016x}"))
     assert time.monotonic() - began < 60
-    assert len(heard) == 2 and "timed out" in heard[0] and "MLflow lacks 4 of 6 cells" in heard[1]
+    assert len(warnings) == 2 and "timed out" in warnings[0] and "MLflow lacks 4 of 6 cells" in warnings[1]
     os.killpg(group, signal.SIGCONT)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")
     write_cell(tmp_path, diverged("d" * 16))
@@ -159,5 +159,7 @@ def test_a_server_that_stops_answering(
     assert capsys.readouterr().out.startswith("synced: 7 cells (5 mirrored")
     assert main(["--results", str(tmp_path), "--to", address]) == 0
     assert capsys.readouterr().out == "synced: 7 cells\n"
-    assert [each.result for each in load_mirrored(tmp_path, address)] == [each.result for each in load_evidence(tmp_path)]
+    assert [evidence.result for evidence in load_mirrored(tmp_path, address)] == [
+        evidence.result for evidence in load_evidence(tmp_path)
+    ]
     assert contents(tmp_path) == before

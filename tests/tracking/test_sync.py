@@ -49,13 +49,13 @@ def test_missing_cells_are_mirrored_once(output: Path, run: Say) -> None:
     for number in range(3):
         write_cell(output, make_result(f"{number:016x}"))
     before = contents(output)
-    code, said, progress = run()
-    assert (code, said) == (0, "synced: 3 cells (3 mirrored)\n") and progress.count(": mirrored\n") == 3
+    code, out, progress = run()
+    assert (code, out) == (0, "synced: 3 cells (3 mirrored)\n") and progress.count(": mirrored\n") == 3
     [parent], children = all_runs(output)
     assert parent.info.run_name.startswith("sync 20") and parent.info.status == "FINISHED"
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
     assert set(notes(output).values()) == {run.info.run_id for run in children}
-    assert [each.result for each in load_mirrored(output, "")] == [each.result for each in load_evidence(output)]
+    assert [evidence.result for evidence in load_mirrored(output, "")] == [evidence.result for evidence in load_evidence(output)]
     assert run() == (0, "synced: 3 cells\n", "")
     assert states(output) == ["child FINISHED"] * 3 + ["parent FINISHED"], "nothing to mirror, no run of its own"
     assert contents(output) == before
@@ -70,8 +70,8 @@ def test_only_lost_parts_are_mended(output: Path, run: Say) -> None:
     (stored[2] / "result.json").write_text("cut")
     (output / "cells" / f"evaluate-{3:016x}" / "mlflow.json").write_text("{")
     expected = "1 {}mirrored, 2 lost artifacts {}stored again, 1 {}noted beside the result"
-    code, said, _ = run("--dry-run")
-    assert (code, said) == (0, f"not synced: 4 of 5 cells differ ({expected.format(*['to be '] * 3)})\n")
+    code, out, _ = run("--dry-run")
+    assert (code, out) == (0, f"not synced: 4 of 5 cells differ ({expected.format(*['to be '] * 3)})\n")
     assert run()[:2] == (0, f"synced: 5 cells ({expected.format('', '', '')})\n")
     assert run() == (0, "synced: 5 cells\n", "") and run("--dry-run") == (0, "synced: 5 cells\n", "")
     now = {run.data.tags["cell_id"]: run.info.run_id for run in all_runs(output)[1]}
@@ -108,7 +108,7 @@ def test_a_diverged_training_is_mirrored_with_its_diagnosis(output: Path, run: S
     assert child.info.status == "FAILED" and child.data.tags["status"] == "diverged"
     assert child.data.tags["diagnosis"] == "the loss is no number at step 3"
     assert run() == (0, "synced: 2 cells\n", "")
-    assert [each.result for each in load_mirrored(output, "")] == [each.result for each in load_evidence(output)]
+    assert [evidence.result for evidence in load_mirrored(output, "")] == [evidence.result for evidence in load_evidence(output)]
 
 
 def test_a_dry_run_changes_nothing(output: Path, run: Say) -> None:
@@ -121,9 +121,9 @@ def test_a_dry_run_changes_nothing(output: Path, run: Say) -> None:
 
 def test_json_names_the_action_of_each_cell(output: Path, run: Say) -> None:
     folder = write_cell(output, make_result())
-    code, said, _ = run("--json")
-    found = json.loads(said)
-    assert code == 0 and found["cells"] == {folder.name: "mirrored"} and not found["failed"] and not found["dry_run"]
+    code, out, _ = run("--json")
+    data = json.loads(out)
+    assert code == 0 and data["cells"] == {folder.name: "mirrored"} and not data["failed"] and not data["dry_run"]
     assert json.loads(run("--json")[1])["cells"] == {folder.name: "synced"}
 
 
@@ -136,8 +136,8 @@ def test_a_corrupt_result_is_named_and_the_others_go_on(output: Path, run: Say, 
         (broken / "result.json").write_text(content)
     write_cell(output, make_result("b" * 16))
     for expected in ("(1 mirrored)\n", "are not mirrored\n"):
-        code, said, progress = run()
-        assert code == 1 and said.startswith("not synced: 1 of 2 cells are not mirrored") and said.endswith(expected)
+        code, out, progress = run()
+        assert code == 1 and out.startswith("not synced: 1 of 2 cells are not mirrored") and out.endswith(expected)
         assert progress.startswith(f"{broken.name}: not mirrored: ") and "Traceback" not in progress
     assert [run.data.tags["cell_id"] for run in all_runs(output)[1]] == ["b" * 16]
 
@@ -153,8 +153,8 @@ def test_all_results_corrupt(output: Path, run: Say) -> None:
 def test_addresses_that_cannot_be_used(output: Path, run: Say, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     write_cell(output, make_result())
     monkeypatch.chdir(output)
-    code, said, error = run("--to", address)
-    assert (code, said, error.count("\n")) == (2, "", 1) and error.startswith("error: ") and "a:b" not in error
+    code, out, error = run("--to", address)
+    assert (code, out, error.count("\n")) == (2, "", 1) and error.startswith("error: ") and "a:b" not in error
     assert not (output / "mlruns").exists() and notes(output) == {}
 
 
@@ -168,8 +168,8 @@ def test_a_folder_without_results(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_a_workspace_at_work_is_left_alone(output: Path, run: Say) -> None:
     write_cell(output, make_result())
     with FileLock(output / ".lock"):
-        code, said, error = run()
-    assert (code, said) == (2, "") and "another run is at work here" in error and all_runs(output) == ([], [])
+        code, out, error = run()
+    assert (code, out) == (2, "") and "another run is at work here" in error and all_runs(output) == ([], [])
 
 
 def test_interrupted(output: Path, run: Say, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,8 +183,8 @@ def test_interrupted(output: Path, run: Say, monkeypatch: pytest.MonkeyPatch) ->
         return act(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Sync, "_act", interrupt)
-    code, said, error = run()
-    assert (code, said) == (130, "") and "the same command goes on from there" in error
+    code, out, error = run()
+    assert (code, out) == (130, "") and "the same command goes on from there" in error
     assert states(output) == ["child FINISHED", "parent KILLED"]
     assert run()[:2] == (0, "synced: 3 cells (2 mirrored)\n")
 

@@ -90,13 +90,13 @@ def test_mirrored_runs_are_found_on_every_page(output: Path, monkeypatch: pytest
 
 
 def test_a_cell_that_failed_half_way_is_mirrored_anew_and_the_others_go_on(output: Path) -> None:
-    heard: list[str] = []
-    with make_tracker(output, heard.append) as tracker:
+    warnings: list[str] = []
+    with make_tracker(output, warnings.append) as tracker:
         tracker.mirror(make_result("a" * 16), output / "nowhere")
         mirror(tracker, output, make_result("b" * 16))
-    assert len(tracker.failures) == 1 and "a" * 16 in heard[0] and "\n" not in heard[0]
+    assert len(tracker.failures) == 1 and "a" * 16 in warnings[0] and "\n" not in warnings[0]
     sync = f"python -m benchmarks.sync --results {output} mirrors them"
-    assert heard[1:] == [f"MLflow lacks 1 of 2 cells, whose results are safe: {sync}"]
+    assert warnings[1:] == [f"MLflow lacks 1 of 2 cells, whose results are safe: {sync}"]
     with make_tracker(output) as tracker:
         mirror(tracker, output, make_result("a" * 16))
         mirror(tracker, output, make_result("b" * 16))
@@ -167,10 +167,10 @@ def test_a_server_s_links_stay_out_of_standard_output(
 
 def test_a_path_that_no_database_address_can_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    heard: list[str] = []
-    with make_tracker(tmp_path / "why?", heard.append):
+    warnings: list[str] = []
+    with make_tracker(tmp_path / "why?", warnings.append):
         pass
-    assert len(heard) == 1 and list(tmp_path.iterdir()) == []
+    assert len(warnings) == 1 and list(tmp_path.iterdir()) == []
 
 
 def test_a_new_process_creates_the_database_first_and_says_nothing(tmp_path: Path) -> None:

@@ -43,25 +43,25 @@ Breaking = Callable[[Path], object]
 
 def go_through(output: Path, before: Breaking | None = None, midway: Breaking | None = None) -> tuple[Tracker, list[str]]:
     """One invocation with six cells; something may break before it, or after two of them."""
-    heard: list[str] = []
+    warnings: list[str] = []
     if before:
         before(output)
     started = time.monotonic()
-    with make_tracker(output, heard.append) as tracker:
+    with make_tracker(output, warnings.append) as tracker:
         for number in range(CELLS):
             if midway and number == 2:
                 midway(output)
             mirror(tracker, output, make_result(f"{number:016x}"))
     assert time.monotonic() - started < BOUND
-    assert all("\n" not in line for line in heard)
-    return tracker, heard
+    assert all("\n" not in line for line in warnings)
+    return tracker, warnings
 
 
-def is_told(heard: list[str], output: Path, lacking: int, *phrases: str) -> bool:
+def is_reported(warnings: list[str], output: Path, lacking: int, *phrases: str) -> bool:
     """One line at the first failure, one at the end: the number of cells, and the command that mends it."""
     command = f"python -m benchmarks.sync --results {output} mirrors them"
     last = f"MLflow lacks {lacking} of {CELLS} cells, whose results are safe: {command}"
-    return len(heard) == 2 and heard[1] == last and all(phrase in heard[0] for phrase in phrases)
+    return len(warnings) == 2 and warnings[1] == last and all(phrase in warnings[0] for phrase in phrases)
 
 
 def sync(output: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
@@ -134,8 +134,8 @@ def test_a_database_that_cannot_be_used(
     output: Path, mlflow_database: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damage, phrase = BROKEN_DATABASES[name]
-    tracker, heard = go_through(output, damage)
-    assert is_told(heard, output, CELLS, phrase) and len(tracker.failures) == 1
+    tracker, warnings = go_through(output, damage)
+    assert is_reported(warnings, output, CELLS, phrase) and len(tracker.failures) == 1
     assert sync_main(["--results", str(output)]) == 2
     assert phrase in capsys.readouterr().err
     (output / "mlflow.db").rename(output / "broken.db")
@@ -153,8 +153,8 @@ def forget_parent(output: Path) -> None:
 
 @pytest.mark.parametrize("remove", [delete_parent, forget_parent])
 def test_the_invocation_s_run_is_deleted_underneath(output: Path, remove: Breaking, capsys: pytest.CaptureFixture[str]) -> None:
-    _, heard = go_through(output, midway=remove)
-    assert len(heard) == 1 and "closing the run" in heard[0], "no cell is missing"
+    _, warnings = go_through(output, midway=remove)
+    assert len(warnings) == 1 and "closing the run" in warnings[0], "no cell is missing"
     assert sync(output, capsys) == f"synced: {CELLS} cells\n"
 
 
@@ -173,10 +173,10 @@ def test_the_experiment_is_deleted_underneath(output: Path, capsys: pytest.Captu
         client = client_of(output)
         client.delete_experiment(client.get_experiment_by_name(EXPERIMENT).experiment_id)
 
-    _, heard = go_through(output, midway=remove)
-    assert is_told(heard, output, 4, "deleted")
-    _, heard = go_through(output)
-    assert is_told(heard, output, CELLS, "was deleted: python -m benchmarks.sync brings it back")
+    _, warnings = go_through(output, midway=remove)
+    assert is_reported(warnings, output, 4, "deleted")
+    _, warnings = go_through(output)
+    assert is_reported(warnings, output, CELLS, "was deleted: python -m benchmarks.sync brings it back")
     assert sync(output, capsys).startswith(f"synced: {CELLS} cells (4 mirrored")
 
 
@@ -188,8 +188,8 @@ def test_the_artifacts_are_gone(output: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_file_in_place_of_the_artifacts(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _, heard = go_through(output, lambda output: (output / "mlartifacts").write_text(""))
-    assert is_told(heard, output, CELLS, "NotADirectoryError")
+    _, warnings = go_through(output, lambda output: (output / "mlartifacts").write_text(""))
+    assert is_reported(warnings, output, CELLS, "NotADirectoryError")
     assert sync_main(["--results", str(output)]) == 1
     assert f"not synced: {CELLS} of {CELLS} cells are not mirrored" in capsys.readouterr().out
     (output / "mlartifacts").unlink()
@@ -197,8 +197,8 @@ def test_a_file_in_place_of_the_artifacts(output: Path, capsys: pytest.CaptureFi
 
 
 def test_the_database_is_gone(output: Path, mlflow_database: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _, heard = go_through(output, midway=lambda output: (output / "mlflow.db").unlink())
-    assert is_told(heard, output, 4)
+    _, warnings = go_through(output, midway=lambda output: (output / "mlflow.db").unlink())
+    assert is_reported(warnings, output, 4)
     shutil.copy(mlflow_database, output / "mlflow.db")
     sync(output, capsys)
 
@@ -226,14 +226,12 @@ sys.stdin.read()
             holder.stdin.flush()
             assert holder.stdout.readline() == b"held\n"
 
-        _, heard = go_through(output, midway=hold)
-        assert is_told(heard, output, 4, "no answer in 8 s")
+        _, warnings = go_through(output, midway=hold)
+        assert is_reported(warnings, output, 4, "no answer in 8 s")
         holder.kill()
     monkeypatch.undo()
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    wait_for(
-        lambda: states(output).count("child FINISHED") == 3
-    )  # the waiting thread goes on, and mirrors its cell
+    wait_for(lambda: states(output).count("child FINISHED") == 3)  # the waiting thread goes on, and mirrors its cell
     assert sync(output, capsys) == f"synced: {CELLS} cells (3 mirrored, 1 noted beside the result)\n"
 
 
@@ -250,7 +248,7 @@ def test_read_only(output: Path, place: str, capsys: pytest.CaptureFixture[str])
     line = [*unprivileged(), sys.executable, "-c", program, str(output)]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
-    assert is_told(done.stdout.splitlines(), output, CELLS, "readonly database" if place == "mlflow.db" else "Permission")
+    assert is_reported(done.stdout.splitlines(), output, CELLS, "readonly database" if place == "mlflow.db" else "Permission")
     (output / place).chmod(0o755)
     sync(output, capsys)
 
@@ -311,10 +309,10 @@ def test_a_server_that_cannot_be_used(
     monkeypatch.setattr(tracking, "FAILURE_SECONDS", 6.0)
     with server() as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        _, heard = go_through(output)
-        assert is_told(heard, output, CELLS, phrase) and "secret" not in heard[0]
+        _, warnings = go_through(output)
+        assert is_reported(warnings, output, CELLS, phrase) and "secret" not in warnings[0]
         assert sync_main(["--results", str(output)]) == 2
-        assert phrase in (said := capsys.readouterr().err) and said.count("\n") == 1 and "secret" not in said
+        assert phrase in (errors := capsys.readouterr().err) and errors.count("\n") == 1 and "secret" not in errors
     monkeypatch.undo()
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     sync(output, capsys, "--to", f"sqlite:///{output / 'mlflow.db'}")
