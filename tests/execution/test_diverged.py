@@ -42,16 +42,16 @@ def test_the_training_and_all_cells_that_need_it_have_diverged(diverged: tuple[P
     output, done = diverged
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    found = results(output)
+    by_name = results(output)
     lost = ("train cincgan-inner", "train cincgan-joint", "evaluate cincgan")
-    assert {name: result.status for name, result in found.items()} == {
+    assert {name: result.status for name, result in by_name.items()} == {
         **dict.fromkeys(("train edsr", "evaluate bicubic"), "complete"),
         **dict.fromkeys(lost, "diverged"),
     }
-    assert "lower the learning rate" in found["train cincgan-inner"].diagnosis
+    assert "lower the learning rate" in by_name["train cincgan-inner"].diagnosis
     for name in lost[1:]:
-        assert found[name].diagnosis.startswith("train cincgan-inner on demo-photos, seed 0 has diverged: step ")
-    evaluation = found["evaluate cincgan"]
+        assert by_name[name].diagnosis.startswith("train cincgan-inner on demo-photos, seed 0 has diverged: step ")
+    evaluation = by_name["evaluate cincgan"]
     assert isinstance(evaluation, EvaluationResult) and evaluation.scores == {}
     assert sum(": diverged: " in line for line in done.stderr.splitlines()) == 3
     assert not list(output.glob("cells/train-cincgan-*/weights.safetensors"))

@@ -95,8 +95,8 @@ def test_results_of_another_environment_are_reused_with_a_message(outcome: Outco
     outcome.workspace.write(bicubic, replace(cell_result(bicubic), environment=replace(environment(), processor="another")))
     outcome.read_finished(force=False)
     assert bicubic.id in outcome.results
-    said = capsys.readouterr().err
-    assert said.startswith("1 finished cells are of another environment (processor ") and said.count("\n") == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith("1 finished cells are of another environment (processor ") and errors.count("\n") == 1
 
 
 def test_results_with_missing_metrics_are_computed_again(outcome: Outcome) -> None:

@@ -40,7 +40,7 @@ def plans(draw: st.DrawFn, most: int = 1) -> tuple[list[Cell], dict[str, Cost]]:
     for number in range(draw(st.integers(1, 12))):
         needs = draw(st.lists(st.sampled_from(cells), max_size=3, unique_by=id)) if cells else []
         cells.append(cell(number, needs))
-    return cells, {each.id: Cost(draw(st.integers(0, 20)), draw(st.integers(0, most))) for each in cells}
+    return cells, {node.id: Cost(draw(st.integers(0, 20)), draw(st.integers(0, most))) for node in cells}
 
 
 def wall(cells: Sequence[Cell], costs: Mapping[str, Cost], workers: int, capacity: int | None = None) -> float:
@@ -48,14 +48,14 @@ def wall(cells: Sequence[Cell], costs: Mapping[str, Cost], workers: int, capacit
 
 
 def length(cells: Sequence[Cell], costs: Mapping[str, Cost]) -> float:
-    return sum(costs[each.id].wall for each in critical_path(cells, costs))
+    return sum(costs[node.id].wall for node in critical_path(cells, costs))
 
 
 def longest_chain(cells: Sequence[Cell], costs: Mapping[str, Cost]) -> float:
     """By walking all chains."""
 
-    def until(each: Cell) -> float:
-        return costs[each.id].wall + max(map(until, each.needs.values()), default=0)
+    def until(node: Cell) -> float:
+        return costs[node.id].wall + max(map(until, node.needs.values()), default=0)
 
     return max(map(until, cells))
 
@@ -93,7 +93,7 @@ def test_cells_on_several_gpus_hold_them_all(plan: tuple[list[Cell], dict[str, C
 def test_the_critical_path_is_a_chain_and_the_longest(plan: tuple[list[Cell], dict[str, Cost]]) -> None:
     cells, costs = plan
     path = critical_path(cells, costs)
-    assert not path[0].needs or all(costs[each.id].wall == 0 for each in path[0].needs.values())
+    assert not path[0].needs or all(costs[node.id].wall == 0 for node in path[0].needs.values())
     for before, after in pairwise(path):
         assert before in after.needs.values()
     assert length(cells, costs) == pytest.approx(longest_chain(cells, costs))
@@ -105,8 +105,8 @@ def test_finished_cells_cost_nothing(plan: tuple[list[Cell], dict[str, Cost]], d
     cells, costs = plan
     count = data.draw(st.integers(0, len(cells)))
     left = cells[count:]  # in the plan's order: finished cells need finished cells only
-    free = {each.id: Cost(0 if each in cells[:count] else costs[each.id].seconds, 1) for each in cells}
-    assert wall(left, costs, 1) == sum(costs[each.id].wall for each in left)
+    free = {node.id: Cost(0 if node in cells[:count] else costs[node.id].seconds, 1) for node in cells}
+    assert wall(left, costs, 1) == sum(costs[node.id].wall for node in left)
     assert wall(left, costs, len(cells)) == wall(cells, free, len(cells))
 
 
@@ -114,7 +114,7 @@ def test_more_workers_can_be_slower_and_the_clock_shows_it() -> None:
     """Graham's example: with four workers in place of three, the last and longest cell starts later."""
     first = [cell(number, []) for number in range(4)]
     cells = [*first, *(cell(number, [first[3]]) for number in range(4, 8)), cell(8, [first[0]])]
-    costs = {each.id: Cost(seconds, 1) for each, seconds in zip(cells, (3, 2, 2, 2, 4, 4, 4, 4, 9), strict=True)}
+    costs = {node.id: Cost(seconds, 1) for node, seconds in zip(cells, (3, 2, 2, 2, 4, 4, 4, 4, 9), strict=True)}
     assert wall(cells, costs, 3, 3) == 12 and wall(cells, costs, 4, 4) == 15
 
 

@@ -68,7 +68,7 @@ import sys
 from pathlib import Path
 from benchmarks.execution.worker import compute
 from tests.execution.test_worker import TWO, cells
-compute(cells("stages.*.training.steps=100000")[0], Path(sys.argv[1]), TWO, lambda *said: print(*said, flush=True))
+compute(cells("stages.*.training.steps=100000")[0], Path(sys.argv[1]), TWO, lambda *progress: print(*progress, flush=True))
 """
 
 

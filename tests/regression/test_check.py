@@ -205,10 +205,10 @@ def test_perturbed_weights_are_a_regression(project: Project, tmp_path: Path) ->
     perturb_fsrcnn(project, 0.2)
     done = project.check("--junit", tmp_path / "gate.xml", "--summary", tmp_path / "gate.md")
     assert done.returncode == 1, done.stdout
-    found = verdicts_in(tmp_path / "gate.xml")
-    assert found["fsrcnn", "rgb psnr"] == "regression"
-    assert {verdict for (method, _), verdict in found.items() if method == "bicubic"} == {"same"}
-    assert found["fsrcnn", "identity"] == "identity hole", "the weights were changed behind the project's back"
+    verdicts = verdicts_in(tmp_path / "gate.xml")
+    assert verdicts["fsrcnn", "rgb psnr"] == "regression"
+    assert {verdict for (method, _), verdict in verdicts.items() if method == "bicubic"} == {"same"}
+    assert verdicts["fsrcnn", "identity"] == "identity hole", "the weights were changed behind the project's back"
     (row,) = (line for line in done.stdout.splitlines() if " rgb " in line and "PSNR" in line)
     assert "regression" in row and float(re.findall(r"-0\.\d+", row)[0]) == pytest.approx(-0.2, abs=0.02)
     assert "bicubic" not in done.stdout, "columns that are as before are not shown"
@@ -220,8 +220,8 @@ def test_an_improvement_is_reported_and_passes_and_an_update_says_what_it_change
     train_longer(project)
     done = project.check("--junit", tmp_path / "gate.xml", "--summary", tmp_path / "gate.md")
     assert done.returncode == 0, done.stdout
-    found = verdicts_in(tmp_path / "gate.xml")
-    assert found["fsrcnn", "rgb psnr"] == found["fsrcnn", "rgb ssim"] == found["fsrcnn", "rgb lpips"] == "improvement"
+    verdicts = verdicts_in(tmp_path / "gate.xml")
+    assert verdicts["fsrcnn", "rgb psnr"] == verdicts["fsrcnn", "rgb ssim"] == verdicts["fsrcnn", "rgb lpips"] == "improvement"
     assert "improvement" in done.stdout and "--update --reason TEXT" in done.stdout
     assert "improvement" in (tmp_path / "gate.md").read_text(encoding="utf-8")
     done = project.check("--update", "--reason", "longer training")
@@ -235,10 +235,13 @@ def test_another_ssim_window_is_a_regression(project: Project, tmp_path: Path) -
     project.run()
     done = project.check("--junit", tmp_path / "gate.xml")
     assert done.returncode == 1, done.stdout
-    found = verdicts_in(tmp_path / "gate.xml")
-    assert {found["bicubic", f"{protocol} ssim"] for protocol in ("rgb", "ntire2018", "aligned-rgb")} <= {"regression", "moved"}
+    verdicts = verdicts_in(tmp_path / "gate.xml")
+    assert {verdicts["bicubic", f"{protocol} ssim"] for protocol in ("rgb", "ntire2018", "aligned-rgb")} <= {
+        "regression",
+        "moved",
+    }
     assert "identity hole" not in done.stdout, "the change has given the cells other ids"
-    assert {verdict for (_, column), verdict in found.items() if "ssim" not in column} == {"same"}
+    assert {verdict for (_, column), verdict in verdicts.items() if "ssim" not in column} == {"same"}
 
 
 def change_scores_outside_of_ids(project: Project, change: str) -> None:
@@ -258,9 +261,9 @@ def test_other_scores_under_the_same_ids_are_an_identity_hole(project: Project, 
     assert {path.parent.name for path in result_files(project.runs)} == before
     done = project.check("--junit", tmp_path / "gate.xml", "--summary", tmp_path / "gate.md")
     assert done.returncode == 1, done.stdout
-    found = verdicts_in(tmp_path / "gate.xml")
-    assert found["bicubic", "identity"] == found["fsrcnn", "identity"] == "identity hole"
-    assert {verdict for (_, column), verdict in found.items() if column != "identity"} == {"same"}
+    verdicts = verdicts_in(tmp_path / "gate.xml")
+    assert verdicts["bicubic", "identity"] == verdicts["fsrcnn", "identity"] == "identity hole"
+    assert {verdict for (_, column), verdict in verdicts.items() if column != "identity"} == {"same"}
     assert done.stdout.splitlines()[-1] == (f"identity hole: 2 cells with other scores under the same id, {COLUMNS} as before")
     for text in (done.stdout, (tmp_path / "gate.md").read_text(encoding="utf-8")):
         assert re.search(
@@ -288,9 +291,9 @@ def test_swapped_lpips_weights_are_a_regression(project: Project, tmp_path: Path
     project.run()
     done = project.check("--junit", tmp_path / "gate.xml")
     assert done.returncode == 1, done.stdout
-    found = verdicts_in(tmp_path / "gate.xml")
-    assert {found["bicubic", f"{protocol} lpips"] for protocol in ("rgb", "aligned-rgb")} <= {"regression", "moved"}
-    assert {verdict for (_, column), verdict in found.items() if "lpips" not in column} == {"same"}
+    verdicts = verdicts_in(tmp_path / "gate.xml")
+    assert {verdicts["bicubic", f"{protocol} lpips"] for protocol in ("rgb", "aligned-rgb")} <= {"regression", "moved"}
+    assert {verdict for (_, column), verdict in verdicts.items() if "lpips" not in column} == {"same"}
 
 
 def test_lpips_weights_of_another_identity_are_no_measurement(project: Project) -> None:
@@ -337,9 +340,9 @@ def test_failed_methods_and_missing_weights_are_named(project: Project, tmp_path
     cache = str(tmp_path / "cache")
     done = project.python("benchmarks.check", "--junit", tmp_path / "gate.xml", CINCGAN_CACHE=cache, CINCGAN_OFFLINE="", **CLOSED)
     assert done.returncode == 2, done.stderr
-    found = verdicts_in(tmp_path / "gate.xml")
-    assert {verdict for (method, _), verdict in found.items() if method == "fsrcnn"} == {"unmeasured"}
-    assert found["bicubic", "rgb psnr"] == "same" and found["bicubic", "rgb lpips"] == "unmeasured"
+    verdicts = verdicts_in(tmp_path / "gate.xml")
+    assert {verdict for (method, _), verdict in verdicts.items() if method == "fsrcnn"} == {"unmeasured"}
+    assert verdicts["bicubic", "rgb psnr"] == "same" and verdicts["bicubic", "rgb lpips"] == "unmeasured"
     assert re.search(r"not measured: fsrcnn on demo-photos, seed 0: failed unexpectedly \(AttributeError", done.stdout)
     assert re.search(r"not measured: bicubic on demo-photos \(rgb lpips, aligned-rgb lpips\): weights 'lpips-alex'", done.stdout)
     (kept,) = re.findall(r"^results are kept in (.*)$", done.stderr, flags=re.M)

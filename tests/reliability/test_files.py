@@ -38,7 +38,7 @@ def test_a_write_that_meets_a_quota_is_one_line_and_leaves_the_old_file(writer: 
     assert str(caught.value) == (
         f"{path}: cannot be written (File too large): raise the limit on the size of files (ulimit -f) and run again"
     )
-    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("file", b"old")]
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("file", b"old")]
     write_atomically(path, WRITERS[writer])
     assert path.stat().st_size > 50_000
 

@@ -65,14 +65,14 @@ class Trial:
 
     def befall(self, kind: str, moment: tuple[str, int]) -> None:
         """Run until the disk fails: one line, exit 2, every earlier file is unchanged, and all files parse."""
-        happen, undo, said = (text.format(self.disk) for text in KINDS[kind])
+        happen, undo, message = (text.format(self.disk) for text in KINDS[kind])
         copy = f"rm -rf {self.before}; cp -a {self.disk}/runs {self.before}; {happen}"
         file, event = moment
         life = self.command.live({"file": file, "event": event, "run": ["sh", "-c", copy]}, 300)
         shell(undo)
         assert life.status == 2, (kind, moment, life)
         lines = [line for line in life.errors.splitlines() if line.startswith("error: ")]
-        assert len(lines) == 1 and said in lines[0] and str(self.disk / "runs") in lines[0], (kind, moment, life)
+        assert len(lines) == 1 and message in lines[0] and str(self.disk / "runs") in lines[0], (kind, moment, life)
         assert "Traceback" not in life.errors and "unexpectedly" not in life.errors, (kind, moment, life)
         for path in kept(self.before):
             now = self.command.output / path.relative_to(self.before)
@@ -129,9 +129,9 @@ def test_a_quota_that_the_kernel_reports(tmp_path: Path) -> None:
         inject = ["-e", "trace=fsync", "-e", f"inject=fsync:error=EDQUOT:when={number}"]
         line = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", str(tmp_path / "trace"), *inject, *command.line]
         done = subprocess.run(line, cwd=ROOT, env=command.environ(), capture_output=True, text=True, check=False)
-        (said,) = (text for text in done.stderr.splitlines() if text.startswith("error: "))
-        assert done.returncode == 2 and file in said, said
-        assert said.endswith("cannot be written (Disk quota exceeded): make room there or have the quota raised, and run again")
+        (error,) = (text for text in done.stderr.splitlines() if text.startswith("error: "))
+        assert done.returncode == 2 and file in error, error
+        assert error.endswith("cannot be written (Disk quota exceeded): make room there or have the quota raised, and run again")
         assert "Traceback" not in done.stderr and "INJECTED" in (tmp_path / "trace").read_text(encoding="utf-8")
         parse_all(command.output, set())
     assert command.undisturbed().returncode == 0

@@ -232,11 +232,11 @@ def test_a_killed_worker(
         os.kill(int(worker), signal.SIGKILL)
 
     view = View(at=20, act=kill)
-    found = computed([cell], executor(root, *changes), view)
+    results = computed([cell], executor(root, *changes), view)
     first, again = starts(root)
     assert first == 1 and again > 1
     assert re.fullmatch(rf"local job \d+ is not there any more: its log is {root}/jobs/\d+_0_log.out", view.messages[1])
-    assert numbers(found) == numbers(alone([cell]))
+    assert numbers(results) == numbers(alone([cell]))
 
 
 def test_missing_packages_and_commands_are_one_line(command: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -278,11 +278,11 @@ def test_a_cancelled_job(slurm: Cluster, tmp_path: Path, alone: Callable[..., di
         slurm.call("scancel", *(slurm.jobs().keys() - before))
 
     view = View(at=100, act=cancel)
-    found = computed([cell], executor(tmp_path, *LONGER), view)
+    results = computed([cell], executor(tmp_path, *LONGER), view)
     first, again = starts(tmp_path)
     assert first == 1 and again > 100
     assert "has ended as CANCELLED: its log is" in view.messages[1] and view.messages[2:] == ["start edsr"]
-    assert numbers(found) == numbers(alone([cell]))
+    assert numbers(results) == numbers(alone([cell]))
 
 
 @pytest.mark.long
@@ -296,11 +296,11 @@ def test_a_preempted_job(slurm: Cluster, tmp_path: Path, alone: Callable[..., di
         slurm.call("scontrol", "update", f"JobId={job}", "StartTime=now")  # SLURM would wait for two minutes
 
     view = View(at=100, act=preempt)
-    found = computed([cell], executor(tmp_path, *LONGER), view, retries=0)
+    results = computed([cell], executor(tmp_path, *LONGER), view, retries=0)
     first, again = starts(tmp_path)
     assert first == 1 and again > 100
     assert view.messages == ["start edsr"], "SLURM starts it again by itself"
-    assert numbers(found) == numbers(alone([cell]))
+    assert numbers(results) == numbers(alone([cell]))
 
 
 @pytest.mark.long
@@ -315,10 +315,10 @@ def test_a_cancelled_job_of_two_processes(slurm: Cluster, tmp_path: Path) -> Non
         slurm.call("scancel", job)
 
     view = View(at=100, act=cancel)
-    found = computed([cell], executor(tmp_path, *changes), view)
+    results = computed([cell], executor(tmp_path, *changes), view)
     first, again = starts(tmp_path)
     assert first == 1 and again > 100
-    result = found[cell.id]
+    result = results[cell.id]
     assert isinstance(result, TrainingResult) and result.processes == 2
 
 
@@ -326,10 +326,10 @@ def test_a_cancelled_job_of_two_processes(slurm: Cluster, tmp_path: Path) -> Non
 def test_a_job_whose_time_is_over(slurm: Cluster, tmp_path: Path) -> None:
     changes = (*SHORT, "stages.edsr.training.steps=6000", "resources.train.hours=0.01")
     cell = plan(*changes)[0]
-    found = computed([cell], executor(tmp_path, *changes), View(), retries=20)
+    results = computed([cell], executor(tmp_path, *changes), View(), retries=20)
     first, *later = starts(tmp_path)
     assert first == 1 and later and later == sorted(set(later)) and later[0] > 1
-    result = found[cell.id]
+    result = results[cell.id]
     assert isinstance(result, TrainingResult) and result.history[-1]["step"] == 6000
 
 

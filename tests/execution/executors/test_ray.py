@@ -61,9 +61,9 @@ def drive(output: Path, environment: dict[str, str], *more: str) -> subprocess.P
 def finish(output: Path, environment: dict[str, str], *more: str) -> str:
     """Run to the end. Returns standard error."""
     with drive(output, environment, *more) as process:
-        _, said = process.communicate(timeout=300)
-    assert process.returncode == 0, said
-    return said
+        _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return errors
 
 
 def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
@@ -86,9 +86,9 @@ def steps_kept(output: Path) -> int:
 def test_two_nodes_give_the_bits_of_a_serial_run(nodes: Cluster, serial: Path, tmp_path: Path) -> None:
     for _ in range(2):
         nodes.join()
-    said = finish(tmp_path / "runs", nodes.environment, *nodes.options, "--max-parallel", "2")
+    errors = finish(tmp_path / "runs", nodes.environment, *nodes.options, "--max-parallel", "2")
     look_at_the_end(tmp_path / "runs", serial)
-    assert [line for line in said.splitlines() if not line.startswith("[")] == [], "no word of Ray's"
+    assert [line for line in errors.splitlines() if not line.startswith("[")] == [], "no word of Ray's"
 
 
 def test_a_killed_node_costs_no_more_than_the_time_since_the_checkpoint(nodes: Cluster, serial: Path, tmp_path: Path) -> None:
@@ -101,9 +101,9 @@ def test_a_killed_node_costs_no_more_than_the_time_since_the_checkpoint(nodes: C
         first.kill()
         kept = steps_kept(output)
         nodes.join(seconds=60.0, hidden=hidden)
-        _, said = process.communicate(timeout=300)
-    assert process.returncode == 0, said
-    assert "its process was lost (the node died on " in said and "Traceback" not in said
+        _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert "its process was lost (the node died on " in errors and "Traceback" not in errors
     assert nodes.begun()[0] == 0 and STEPS > nodes.begun()[1] >= kept > 0
     look_at_the_end(output, serial)
 
@@ -132,10 +132,10 @@ def test_ctrl_c_reaches_the_workers_and_their_checkpoint_the_driver(tmp_path: Pa
         assert not checkpoints(output), "the first would be a minute old"
         sent = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 130 and time.monotonic() - sent < SECONDS, said
-    assert said.splitlines()[-1].startswith(f"interrupted: what is finished is kept in {output}; to go on: ")
-    assert "Traceback" not in said
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and time.monotonic() - sent < SECONDS, errors
+    assert errors.splitlines()[-1].startswith(f"interrupted: what is finished is kept in {output}; to go on: ")
+    assert "Traceback" not in errors
     assert steps // 4 <= steps_kept(output) < steps
     assert mlflow_statuses(output) == {"FINISHED", "KILLED"}
 

@@ -171,14 +171,21 @@ def test_elsewhere_there_are_plain_lines() -> None:
     assert lines[0] == "[0/5] evaluate bicubic on demo-photos: started"
     assert [text for text in lines if text in MESSAGES] == [MESSAGES[0], *MESSAGES[2:]]
 
-    def said(cell: str) -> list[str]:
+    def messages_of(cell: str) -> list[str]:
         return [re.sub(r"[0-9.]+/s", "N/s", text.partition(f"{cell}: ")[2]) for text in lines if f"] {cell}: " in text]
 
     lost = "its process was lost (killed): it goes on from its last checkpoint"
     steps = ["2/8 N/s l1 0.5", "4/8 N/s l1 0.25", "6/8 N/s l1 0.167", "8/8 N/s l1 0.125"]
-    assert said("train fsrcnn on demo-photos, seed 0") == ["started", *steps[:2], lost, "started", *steps[2:], "done in 0.1 s"]
-    assert said("train edsr on demo-photos, seed 0") == ["started", *steps, "failed"]
-    assert said("evaluate edsr on demo-photos, seed 0") == ["not run"]
-    assert said("evaluate fsrcnn on demo-photos, seed 0") == ["started", "done in 0.1 s"]
+    assert messages_of("train fsrcnn on demo-photos, seed 0") == [
+        "started",
+        *steps[:2],
+        lost,
+        "started",
+        *steps[2:],
+        "done in 0.1 s",
+    ]
+    assert messages_of("train edsr on demo-photos, seed 0") == ["started", *steps, "failed"]
+    assert messages_of("evaluate edsr on demo-photos, seed 0") == ["not run"]
+    assert messages_of("evaluate fsrcnn on demo-photos, seed 0") == ["started", "done in 0.1 s"]
     counts = [int(match[1]) for text in lines if (match := re.match(r"\[(\d)/5\] ", text))]
     assert counts == sorted(counts) and counts[-1] == 5
