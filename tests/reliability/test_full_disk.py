@@ -118,22 +118,30 @@ def test_a_mirror_on_a_full_disk_costs_no_result(disk: Path, tmp_path: Path) -> 
     assert again.status == 0 and "done in" not in again.errors, again
 
 
+def strace(command: Command, trace: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a command, and write its calls of fsync into a file, with the paths of the synced files."""
+    line = ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-e", "trace=fsync", *options, "-o", str(trace), *command.line]
+    return subprocess.run(line, cwd=ROOT, env=command.environ(), capture_output=True, text=True, check=False)
+
+
 @pytest.mark.long
-def test_a_quota_that_the_kernel_reports(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", [".writable", "/samples/", "result.json", "/report/"])
+def test_a_quota_that_the_kernel_reports(file: str, tmp_path: Path) -> None:
     """strace injects ``EDQUOT`` into fsync: real quotas cannot be set up in every test."""
     if not shutil.which("strace"):
         pytest.skip("no strace here")
     bicubic = [word for word in SHORT if word != "fsrcnn"]
+    trace = tmp_path / "trace"
+    assert strace(Command(bicubic, tmp_path / "counted"), trace).returncode == 0
+    synced = [line for line in trace.read_text(encoding="utf-8").splitlines() if "fsync(" in line]
+    number = next(number for number, line in enumerate(synced, start=1) if file in line)
     command = Command(bicubic, tmp_path / "runs")
-    for file, number in {".writable": 1, "samples/": 4, "result.json": 9, "report/": 15}.items():
-        inject = ["-e", "trace=fsync", "-e", f"inject=fsync:error=EDQUOT:when={number}"]
-        line = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", str(tmp_path / "trace"), *inject, *command.line]
-        done = subprocess.run(line, cwd=ROOT, env=command.environ(), capture_output=True, text=True, check=False)
-        (error,) = (text for text in done.stderr.splitlines() if text.startswith("error: "))
-        assert done.returncode == 2 and file in error, error
-        assert error.endswith("cannot be written (Disk quota exceeded): make room there or have the quota raised, and run again")
-        assert "Traceback" not in done.stderr and "INJECTED" in (tmp_path / "trace").read_text(encoding="utf-8")
-        parse_all(command.output, set())
+    done = strace(command, trace, "-e", f"inject=fsync:error=EDQUOT:when={number}")
+    (error,) = (text for text in done.stderr.splitlines() if text.startswith("error: "))
+    assert done.returncode == 2 and file in error, error
+    assert error.endswith("cannot be written (Disk quota exceeded): make room there or have the quota raised, and run again")
+    assert "Traceback" not in done.stderr and "INJECTED" in trace.read_text(encoding="utf-8")
+    parse_all(command.output, set())
     assert command.undisturbed().returncode == 0
 
 
