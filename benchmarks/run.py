@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         make_parser(),
         arguments,
         _dispatch,
-        interrupted=lambda options: f"what is finished is kept in {options.output}; to go on: {_command_line(arguments)}",
+        interrupted=lambda options: f"finished cells are kept in {options.output}; to go on: {_command_line(arguments)}",
     )
 
 

@@ -81,9 +81,16 @@ def test_changed_data_change_what_sees_them_and_nothing_else(
     before = ids(make_plan(load_profile("demo"), TRIO))
     card = plan.load_dataset_card("demo-photos")
     assert isinstance(card, PackagedPhotos)
-    changes = {"x": ((0, 0, 96, 96),), "z": ((0, 0, 96, 96),), "test": ((0, 0, 96, 96),), "licence": "other", "sha256": "0" * 64}
-    first = replace(card.photos[0], **{part: changes[part]})
-    monkeypatch.setattr(plan, "load_dataset_card", lambda name: replace(card, photos=(first, *card.photos[1:])))
+    changes = {
+        "x": ((0, 0, 96, 96),),
+        "z": ((0, 256, 96, 96),),
+        "test": ((8, 12, 96, 96),),
+        "licence": "other",
+        "sha256": "0" * 64,
+    }
+    changed_name = "coffee" if part == "test" else "astronaut"
+    photos = tuple(replace(photo, **{part: changes[part]}) if photo.name == changed_name else photo for photo in card.photos)
+    monkeypatch.setattr(plan, "load_dataset_card", lambda name: replace(card, photos=photos))
     after = ids(make_plan(load_profile("demo"), TRIO))
     assert {name for name in ALL if before[name] != after[name]} == expected
 

@@ -379,7 +379,7 @@ def test_ctrl_c(place: str, request: pytest.FixtureRequest, tmp_path: Path, alon
         wait_for_steps(tmp_path, 50)
         os.killpg(first.pid, signal.SIGINT)
         _, errors = first.communicate(timeout=60)
-    assert first.returncode == 130 and "interrupted: what is finished is kept" in errors
+    assert first.returncode == 130 and "interrupted: finished cells are kept" in errors
     checkpoint, end = Workspace(tmp_path).folder(plan(*LONGER)[0]) / CHECKPOINT, time.monotonic() + 60
     while not checkpoint.exists():
         assert time.monotonic() < end
