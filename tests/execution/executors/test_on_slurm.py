@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -10,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,32 +25,16 @@ from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.plan import make_plan
 from benchmarks.results.files import read_result
-from benchmarks.results.layout import CHECKPOINT, JOB_PROGRESS, result_files
+from benchmarks.results.layout import CHECKPOINT, result_files
 from benchmarks.results.record import EvaluationResult, Result, TrainingResult
-from tests.conftest import ROOT, Run, heed_interrupts
+from tests.conftest import ROOT, Run
 from tests.helpers.slurm_cluster import Cluster, started_cluster
+from tests.helpers.slurm_jobs import DEADLY, OFTEN, View, driver, wait_for_steps
 
 pytestmark = [pytest.mark.train, pytest.mark.slurm]
 
 SHORT = ("threads=1", "protocols=['rgb']", "metrics=['psnr']", "stages.*.training.steps=4")
 LONGER = (*SHORT, "stages.edsr.training.steps=600")  # a quarter of a minute
-OFTEN = """
-import sys, threading, time
-
-def often():
-    while not hasattr(sys.modules.get("benchmarks.training.loop"), "train"):
-        time.sleep(0.01)
-    sys.modules["benchmarks.training.loop"].CHECKPOINT_SECONDS = 0.2
-
-threading.Thread(target=often, daemon=True).start()
-"""
-
-DEADLY = """
-import os, signal
-
-if os.environ.get("SLURM_JOB_NAME", "").startswith("train-edsr"):
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -89,27 +71,6 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, R
         return {cell.id: workspace.read(cell) or run_cell(cell, workspace) for cell in cells}
 
     return computed
-
-
-class View:
-    """A view that keeps messages, and acts once, when a training has done some steps."""
-
-    def __init__(self, at: int = 0, act: Callable[[], None] = lambda: None) -> None:
-        self.at, self.act, self.messages = at, act, list[str]()
-
-    def started(self, cell: Cell) -> None:
-        self.messages.append(f"start {cell.label}")
-
-    def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
-        if self.at and done >= self.at and losses:
-            self.at = 0
-            self.act()
-
-    def lost(self, cell: Cell, why: str) -> None:
-        self.messages.append(why)
-
-    def ended(self, ended: Ended) -> None:
-        pass
 
 
 def plan(*changes: str, methods: Sequence[str] = ("edsr",)) -> list[Cell]:
@@ -155,27 +116,6 @@ def starts(root: Path) -> list[int]:
 def arguments(root: Path, *changes: str, methods: Sequence[str] = ("edsr",)) -> list[str]:
     settings = [word for change in changes for word in ("--set", change)]
     return ["--methods", *methods, "--profile", "smoke", *settings, "--executor", "slurm", "--output", str(root)]
-
-
-@contextmanager
-def driver(line: Sequence[str], **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """The command in the background, in a process group of its own, as in a terminal."""
-    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"} | environment
-    words = [sys.executable, "-m", "benchmarks.run", *line]
-    how: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
-    with subprocess.Popen(words, cwd=ROOT, env=env, preexec_fn=heed_interrupts, **how) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def wait_for_steps(root: Path, steps: int, seconds: float = 120) -> None:
-    """Wait until the training that runs in a workspace has done so many steps."""
-    end = time.monotonic() + seconds
-    while not any(json.loads(path.read_text())[0] >= steps for path in root.glob(f"cells/train-*/{JOB_PROGRESS}")):
-        assert time.monotonic() < end, [log.read_text() for log in root.glob("jobs/*.out")]
-        time.sleep(0.1)
 
 
 def test_smoke_through_sbatch(cluster: Cluster, command: Run, tmp_path: Path, alone: Callable[..., dict[str, Result]]) -> None:
