@@ -21,6 +21,14 @@ pytest.register_assert_rewrite("tests.helpers")
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
+SLOW = ("train", "ray", "slurm", "browser", "latex")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first, so that workers side by side do not wait for a slow file at the end."""
+    slow = {item.path for item in items if any(item.get_closest_marker(marker) for marker in SLOW)}
+    items.sort(key=lambda item: item.path not in slow)
+
 
 @pytest.fixture
 def command(tmp_path: Path) -> Run:
