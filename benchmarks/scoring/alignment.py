@@ -7,6 +7,7 @@ and a cross-correlation (FFT). The window at the best shift is then scored direc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,11 @@ SMALLEST_SEARCH = WINDOW + 2 * REACH  # side of the smallest image that can be s
 _INNER = WINDOW - 2 * SSIM_RADIUS  # side of the SSIM map of a window
 _BLOCK = 10  # rows or columns of the SSIM map per banded product
 _SLACK = 1e-4  # far above the rounding error of a mean SSIM in float32 (2e-6): the best shift is never missed
+_SHIFTS = REACH + 1  # even shifts of the search along each axis
+_SAMPLES = slice(2, _INNER, 4)  # rows and columns of the SSIM map that estimates are made of
+_ROWS = 4  # of the samples per product: its matrix is a band, and zeros are left out
+_FEWEST = 16  # shifts whose estimates are compared with their values: the largest error tells how good all estimates are
+_MARGIN = 0.04  # shifts are left out if their estimate is further below the best value, and by more than four times that error
 _MIDDLE = 128  # subtracted before the correlation: smaller numbers have smaller rounding errors
 
 Single = NDArray[np.float32]
@@ -87,8 +93,8 @@ def _correlation(fixed: NDArray[Any], moving: NDArray[Any], size: tuple[int, int
 def best_window_ssim(area: Image, target: Image) -> tuple[float, Shift]:
     """Highest SSIM of a window of the SR image, over all 1,681 even shifts.
 
-    The SSIM of every shift is computed in float32, from local moments that are filtered once for all shifts. Shifts within
-    rounding of the best are then scored directly.
+    The SSIM of every shift is estimated from a sample of its map. Shifts near the best are computed in full, in float32; how near
+    follows from the errors of the estimates. Shifts within rounding of the best are then scored directly.
 
     Args:
         area: ``(140, 140, 3)`` uint8 RGB, the part of the SR image that windows are cut from; its centre is shift (0, 0).
@@ -97,38 +103,117 @@ def best_window_ssim(area: Image, target: Image) -> tuple[float, Shift]:
     Returns:
         Mean SSIM over channels on images in [0, 1], and its shift; of equally good shifts the first in reading order.
     """
-    approximate = _ssim_at_even_shifts(area / 255.0, target / 255.0)
-    best, at = -np.inf, (0, 0)
-    for row, column in 2 * np.argwhere(approximate >= approximate.max() - _SLACK):
+    moving, fixed = window_moments(area, target)
+    estimates = _sampled_ssim(moving, fixed)
+    shifts = np.argpartition(estimates, -_FEWEST)[-_FEWEST:]
+    values = ssim_at_shifts(moving, fixed, shifts)
+    margin = max(_MARGIN, 4 * float(np.abs(values - estimates[shifts]).max()))
+    shifts = np.flatnonzero(estimates >= values.max() - margin)
+    values = ssim_at_shifts(moving, fixed, shifts)
+    best, at, seen = -np.inf, (0, 0), set[bytes]()
+    for row, column in zip(*_tops_and_lefts(shifts[values >= values.max() - _SLACK]), strict=True):
         window = area[row : row + WINDOW, column : column + WINDOW]
-        value = ssim(window / 255.0, target / 255.0, data_range=1.0)
-        if value > best:
-            best, at = value, (int(row) - REACH, int(column) - REACH)
+        if (content := window.tobytes()) not in seen:  # flat areas have hundreds of equal windows
+            seen.add(content)
+            value = ssim(window / 255.0, target / 255.0, data_range=1.0)
+            if value > best:
+                best, at = value, (int(row) - REACH, int(column) - REACH)
     return best, at
 
 
-def _ssim_at_even_shifts(area: Array, target: Array) -> Array:
-    """Mean SSIM ``(41, 41)`` at every even shift, with errors of about 2e-6; images in [0, 1].
+def _tops_and_lefts(shifts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First rows and first columns, in the area, of the windows at even shifts, which are numbered in reading order."""
+    return 2 * (shifts // _SHIFTS), 2 * (shifts % _SHIFTS)
 
-    The SSIM map is (2 a b + c1)(2 cov + c2) / ((a^2 + b^2 + c1)(var_a + var_b + c2)) with local means a and b. All of it but the
-    covariance comes from planes that are filtered once. Subtracting ``middle`` from the values keeps float32 exact enough.
+
+def _sampled_ssim(moving: Sequence[Single], fixed: Sequence[Single]) -> Single:
+    """Estimates ``(1681,)`` of the mean SSIM at every even shift: the mean over every fourth row and column of the SSIM map.
+
+    Sums over rows of the window are matrix products over all shifts at once: for a column of the HR window, row ``p`` of the
+    matrix has the Gaussian weights around sample ``p`` times the column's pixels.
+
+    Args:
+        moving: moments of the SR image's area.
+        fixed: moments of the HR image's window.
+    """
+    weights = window_matrix(_INNER)[_SAMPLES].astype(np.float32)
+    total = np.zeros(_SHIFTS**2, np.float32)
+    for channel in range(len(fixed[0])):
+        columns = _at_shifts(moving[0][channel], slice(WINDOW)).transpose(1, 2, 0, 3)
+        matrices = (weights * fixed[0][channel].T[:, None]).reshape(*columns.shape[:2], *weights.shape)
+        moments = [_at_shifts(plane[channel], _SAMPLES)[:, _SAMPLES.start // 2 :: _SAMPLES.step // 2, 0] for plane in moving[1:]]
+        samples = [plane[channel][_SAMPLES, _SAMPLES, None] for plane in fixed[1:]]
+        for first in range(0, len(weights), _ROWS):
+            rows = slice(first, first + _ROWS)
+            top = _SAMPLES.start + first * _SAMPLES.step
+            used = slice(top, top + _ROWS * _SAMPLES.step + 2 * SSIM_RADIUS)  # elsewhere the weights are zero
+            down = matrices[:, :, rows, used] @ columns[:, :, used]
+            products = weights @ down.reshape(WINDOW, -1, _SHIFTS**2).swapaxes(0, 1)
+            maps = _ssim_map(products, [plane[rows] for plane in moments], [plane[rows] for plane in samples])
+            total += maps.sum(axis=(0, 1))
+    total /= 3 * len(weights) ** 2
+    return total.reshape(_SHIFTS, _SHIFTS).T.ravel()
+
+
+def _at_shifts(plane: Single, rows: slice) -> Single:
+    """Values of a plane ``(H, W)`` at every even shift.
+
+    Args:
+        plane: pixels or moments of the SR image's area.
+        rows: rows of the unshifted window.
+
+    Returns:
+        ``(rows, columns / 2, 2, 1681)``, for all even and odd columns of the unshifted window; a view of a smaller array. Shifts
+        are numbered column by column.
+    """
+    shifted = np.lib.stride_tricks.sliding_window_view(plane, 2 * REACH + 1, axis=0)[rows, :, ::2]
+    parities = np.ascontiguousarray(shifted.reshape(len(shifted), -1, 2, _SHIFTS).swapaxes(1, 2)).reshape(len(shifted), 2, -1)
+    windows = np.lib.stride_tricks.sliding_window_view(parities, _SHIFTS**2, axis=2)[:, :, ::_SHIFTS]
+    return windows.swapaxes(1, 2)
+
+
+def ssim_at_shifts(moving: Sequence[Single], fixed: Sequence[Single], shifts: NDArray[np.int64]) -> Array:
+    """Mean SSIM at some of the even shifts, with errors of about 2e-6.
+
+    Args:
+        moving: moments of the SR image's area.
+        fixed: moments of the HR image's window.
+        shifts: numbers of even shifts, 0 to 1,680 in reading order.
+    """
+    scores = []
+    pixels, *samples = (plane.transpose(1, 0, 2)[:, None] for plane in fixed)
+    for start in range(0, len(shifts), _SHIFTS):
+        tops, lefts = _tops_and_lefts(shifts[start : start + _SHIFTS])
+        cut, *moments = (
+            np.lib.stride_tricks.sliding_window_view(plane, (side, side), axis=(1, 2))[:, tops, lefts].transpose(2, 1, 0, 3)
+            for plane, side in zip(moving, (WINDOW, *[_INNER] * 4), strict=True)
+        )
+        scores.append(_ssim_map(_local_means(cut * pixels), moments, samples).mean(axis=(0, 2, 3), dtype=np.float64))
+    return np.concatenate(scores)
+
+
+def _ssim_map(products: Single, moving: Sequence[Single], fixed: Sequence[Single]) -> Single:
+    """SSIM (2 a b + c1)(2 cov + c2) / ((a^2 + b^2 + c1)(var_a + var_b + c2)) at some places and shifts.
+
+    Args:
+        products: local means of the products of pixels; the map replaces them.
+        moving: arrays 2 to 5 of ``_moments`` of the SR image at the same places.
+        fixed: arrays 2 to 5 of the HR image.
     """
     c1, c2 = SSIM_K1**2, SSIM_K2**2
-    middle = float(target.mean())
-    moving = _moments(area - middle, middle)
-    fixed = [plane.transpose(1, 0, 2)[:, None] for plane in _moments(target - middle, middle)]
-    pixels, mean, bright, squares, variance = fixed
-    scores = []
-    for dy in range(0, 2 * REACH + 1, 2):
-        rows = [_windows(plane[:, dy : dy + side]) for plane, side in zip(moving, (WINDOW, *[_INNER] * 4), strict=True)]
-        maps = _local_means(rows[0] * pixels)
-        maps -= rows[1] * mean
-        maps *= 2
-        maps += c2
-        maps *= 2 * bright * rows[2] + c1
-        maps /= (rows[3] + (squares + c1)) * (rows[4] + (variance + c2))
-        scores.append(maps.mean(axis=(0, 2, 3), dtype=np.float64))
-    return np.stack(scores)
+    (mean_a, bright_a, squares_a, variance_a), (mean_b, bright_b, squares_b, variance_b) = moving, fixed
+    products -= mean_a * mean_b
+    products *= 2
+    products += c2
+    products *= 2 * bright_b * bright_a + c1
+    products /= (squares_a + (squares_b + c1)) * (variance_a + (variance_b + c2))
+    return products
+
+
+def window_moments(area: Image, target: Image) -> tuple[list[Single], list[Single]]:
+    """Local moments of the SR image's area and of the HR image's window, of values in [0, 1] less the window's mean."""
+    middle = float(target.mean()) / 255
+    return _moments(area / 255.0 - middle, middle), _moments(target / 255.0 - middle, middle)
 
 
 def _moments(image: Array, middle: float) -> list[Single]:
@@ -151,11 +236,6 @@ def _moments(image: Array, middle: float) -> list[Single]:
     mean, power = gaussian_means(np.stack([pixels, pixels**2]))
     bright = mean + middle
     return [np.ascontiguousarray(plane, np.float32) for plane in (pixels, mean, bright, bright**2, power - mean**2)]
-
-
-def _windows(plane: Single) -> Single:
-    """Square windows ``(side, 41, 3, side)`` of planes ``(3, side, W)`` at every even shift along the rows; not copied."""
-    return np.lib.stride_tricks.sliding_window_view(plane, plane.shape[1], axis=2)[:, :, ::2].transpose(1, 2, 0, 3)
 
 
 def _local_means(windows: Single) -> Single:

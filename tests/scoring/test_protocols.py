@@ -73,7 +73,7 @@ def test_the_scorers_psnr_equals_the_direct_loop(seed: int) -> None:
     assert at == shift
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(6))
 def test_the_scorers_ssim_equals_the_direct_loop(seed: int) -> None:
     generator = np.random.default_rng(seed)
     planted = 2 * generator.integers(-20, 21, 2)
