@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from benchmarks.core.errors import BenchmarkError, NotWritten
+from benchmarks.core.errors import BenchmarkError, NotWritten, UsageError
 
 BLOCK = 1 << 20  # bytes read at a time
 TEMPORARY = re.compile(r"\..+?(?:\.([0-9a-f]{8}))?\.([0-9]+)\.tmp(-journal)?")  # machine and process; SQLite has journals
@@ -30,10 +30,33 @@ _MEND = {
 
 
 def cache_root() -> Path:
-    """Folder of the cache, ``CINCGAN_CACHE`` or a folder in the user's cache, whether it exists or not."""
+    """Folder of the cache, ``CINCGAN_CACHE`` or a folder in the user's cache, whether it exists or not.
+
+    Raises:
+        UsageError: ``CINCGAN_CACHE`` is not set, and the user has no home folder.
+    """
     from platformdirs import user_cache_dir
 
-    return Path(os.environ.get("CINCGAN_CACHE") or user_cache_dir("cincgan-benchmark", appauthor=False)).absolute()
+    if named := named_folder("CINCGAN_CACHE"):
+        return named
+    with suppress(RuntimeError):  # by newer versions of platformdirs if the user has no home folder; older ones answer ~ as it is
+        folder = Path(user_cache_dir("cincgan-benchmark", appauthor=False))
+        if folder.is_absolute():
+            return folder
+    raise UsageError("no folder for the cache, for HOME names no absolute folder: set CINCGAN_CACHE to one")
+
+
+def named_folder(variable: str) -> Path | None:
+    """Absolute folder that an environment variable names, which may begin with ``~``; None if the variable is not set.
+
+    Raises:
+        UsageError: it begins with ``~``, and that user has no home folder.
+    """
+    named = os.environ.get(variable)
+    try:
+        return Path(named).expanduser().absolute() if named else None
+    except RuntimeError as error:
+        raise UsageError(f"{variable}={named}: this home folder is unknown: give an absolute path") from error
 
 
 def existing(path: Path) -> Path:

@@ -12,7 +12,7 @@ import hashlib
 import mmap
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.api.image import Image
 from benchmarks.core.errors import BenchmarkError, NotWritten, UsageError
 from benchmarks.core.files import cache_root, write_atomically
+from benchmarks.core.locks import locked
 
 TAIL = struct.Struct("<Q32s")  # length of the index in bytes, SHA-256 of the index
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # errors for want of room
@@ -59,7 +60,7 @@ def stack(key: str, produce: Callable[[], Iterable[Image]]) -> list[Image]:
     images = _map(path)
     if images is not None:
         return images
-    with _locked(path):
+    with locked(path.with_name(f".{path.name}.lock"), MEND):
         if _map(path) is None:  # another process may have made it meanwhile
             _make(path, produce)
     images = _map(path)
@@ -123,24 +124,6 @@ def _read_index(file: IO[bytes]) -> _Index | None:
 
 def _bytes(sizes: Iterable[tuple[int, int]]) -> int:
     return sum(height * width * 3 for height, width in sizes)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a stack in the block; its folder is made. Raises UsageError if there can be no lock."""
-    from filelock import FileLock
-
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except (OSError, NotImplementedError) as error:  # NotImplementedError: a file system without locks
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{path.parent}: cannot be written ({reason}): {MEND}") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _make(path: Path, produce: Callable[[], Iterable[Image]]) -> None:

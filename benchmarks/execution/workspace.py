@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import sweep, write_text
+from benchmarks.core.locks import Busy, locked
 from benchmarks.planning.cells import Cell
 from benchmarks.results.files import read_result, write_result
 from benchmarks.results.layout import CELLS, CHECKPOINT, RESULT, WEIGHTS
@@ -93,18 +94,13 @@ class Workspace:
         """Hold the lock for one run, and remove half-written files of killed runs.
 
         Raises:
-            UsageError: another run holds it.
+            UsageError: another run holds it, or there can be no lock in the folder.
         """
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.root / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise UsageError(f"{self.root}: another run is at work here: wait for it, or choose another --output") from None
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(self.root / ".lock", "choose another --output", limit=0))
+            except Busy:
+                raise UsageError(f"{self.root}: another run is at work here: wait for it, or choose another --output") from None
             write_text(self._holder, uuid4().hex)
             sweep(self.root)
             yield
-        finally:
-            lock.release()

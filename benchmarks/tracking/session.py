@@ -11,12 +11,13 @@ import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.core.files import is_alive, temporary_path
+from benchmarks.core.locks import Busy, NoLock, locked
 from benchmarks.results.layout import MLFLOW_ARTIFACTS, MLFLOW_DATABASE, SAMPLES
 from benchmarks.tracking.entry import Entry, Number, as_text, flatten
 
@@ -254,24 +255,19 @@ def _creation_lock(database: Path) -> Iterator[None]:
     The process that creates a database creates the lock file first. A database without a lock file is older than this lock
     or belongs to another program, and is not locked.
     """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(database.with_name(f".{database.name}.lock"))
+    lock_file = database.with_name(f".{database.name}.lock")
     exists = database.exists() and (not database.is_file() or database.stat().st_size > 0)
-    if exists and not Path(lock.lock_file).exists():
+    if exists and not lock_file.exists():
         yield
         return
-    database.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lock.acquire(timeout=_CREATION_SECONDS)
-    except Timeout:
-        raise TimeoutError(f"another process has been creating {database} for {_CREATION_SECONDS} s") from None
-    except OSError:
-        pass  # a folder that cannot be written: nothing will be created there either
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(lock_file, "choose another folder", limit=_CREATION_SECONDS))
+        except Busy:
+            raise TimeoutError(f"another process has been creating {database} for {_CREATION_SECONDS} s") from None
+        except NoLock:
+            pass  # where the folder cannot be written nothing will be created, and without locks one process must do
         yield
-    finally:
-        lock.release()
 
 
 def _create_database(path: Path) -> None:

@@ -188,7 +188,7 @@ runpy.run_module("benchmarks.run", run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("package", ["filelock", "rich", "msgspec"])
+@pytest.mark.parametrize("package", ["platformdirs", "rich", "msgspec"])
 def test_a_package_that_is_not_installed(package: str, tmp_path: Path) -> None:
     line = [sys.executable, "-c", WITHOUT, "--methods", "bicubic", "--profile", "smoke", "--output", str(tmp_path / "runs")]
     code = WITHOUT.replace("sys.argv[1]", repr(package))

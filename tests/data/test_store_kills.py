@@ -34,7 +34,7 @@ from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition import download as downloads
 from benchmarks.data.acquisition.archive import Archive
 from benchmarks.data.acquisition.pins import pins
-import filelock, httpx, httpcore, msgspec, PIL.Image  # before any fork
+import httpx, httpcore, msgspec, PIL.Image  # before any fork
 
 root, cards = Path(os.environ["CINCGAN_DATA"]), []
 zipped, single, every = sys.argv[1], sys.argv[2], int(sys.argv[3])

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
+from benchmarks.core.locks import locked
 from benchmarks.sync import main
 from benchmarks.tracking.session import EXPERIMENT
 from benchmarks.tracking.sync import Sync
@@ -29,6 +29,7 @@ class Blocked:
         if name.partition(".")[0] in ("torch", "torchvision", "basicsr", "pyiqa"):
             raise ImportError(f"{name} is not here")
 sys.meta_path.insert(0, Blocked())
+from benchmarks.core.locks import locked
 from benchmarks.sync import main
 sys.exit(main())
 """
@@ -167,7 +168,7 @@ def test_a_folder_without_results(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_a_workspace_at_work_is_left_alone(output: Path, run: Say) -> None:
     write_cell(output, make_result())
-    with FileLock(output / ".lock"):
+    with locked(output / ".lock", "choose another folder"):
         code, out, error = run()
     assert (code, out) == (2, "") and "another run is at work here" in error and all_runs(output) == ([], [])
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import hash_file
+from benchmarks.core.locks import locked
 from benchmarks.data.acquisition.partial import (
     Note,
     Part,
@@ -126,23 +127,16 @@ def download(remote: Remote, target: Path, report: Report = lambda done, total: 
         DownloadFailed: no mirror gave the file.
         UsageError: the folder cannot be written or the disk is too full; bytes that have come are kept for a later call.
     """
-    from filelock import FileLock
-
     with on_disk(target.parent):
         is_folder = target.is_dir()
     if is_folder:
         raise UsageError(f"{target}: is a folder, and {remote.name} is a file: move the folder away")
-    before, lock = stamp(target), FileLock(target.with_name(f".{target.name}.lock"))
+    before = stamp(target)
     digest = _good(target, remote, check) if remote.sha256 else None
     if digest is None:
-        with on_disk(target.parent):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        try:
+        with locked(target.with_name(f".{target.name}.lock"), "check permissions, or choose another folder"):
             changed = before != stamp(target)  # by another process that held the lock
             digest = (_good(target, remote, check) if changed else None) or _from_mirrors(remote, target, report, check)
-        finally:
-            lock.release()
     report(target.stat().st_size, target.stat().st_size)
     return digest
 

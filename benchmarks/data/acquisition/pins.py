@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.core.files import write_text
+from benchmarks.core.locks import locked
 from benchmarks.core.strict import build
 from benchmarks.data.fields import Hash
 
@@ -39,9 +40,7 @@ def pins(folder: Path) -> dict[str, str]:
 
 def pin(folder: Path, name: str, sha256: str) -> None:
     """Write a name's SHA-256 to the pins of a folder, unless the name has one."""
-    from filelock import FileLock
-
-    with FileLock(folder / f".{FILE}.lock"):
+    with locked(folder / f".{FILE}.lock", "check permissions, or choose another folder"):
         for leftover in folder.glob(f".{FILE}.*.tmp"):  # of killed processes: no other holds the lock
             leftover.unlink(missing_ok=True)
         known = pins(folder)

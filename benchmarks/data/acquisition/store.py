@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmarks.core.errors import UsageError
-from benchmarks.core.files import cache_root, hash_file
+from benchmarks.core.files import cache_root, hash_file, named_folder
+from benchmarks.core.locks import Busy, NoLock, locked
 from benchmarks.core.offline import need_network
 from benchmarks.data.acquisition import manifest as manifests
 from benchmarks.data.acquisition.archive import Archive
@@ -27,9 +27,6 @@ from benchmarks.data.acquisition.manifest import Manifest, content_digest, write
 from benchmarks.data.acquisition.partial import remove_parts
 from benchmarks.data.acquisition.pins import WrongHash, pin, pins, unpin_hint
 
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
-
 VARIABLE = "CINCGAN_DATA"
 BY_HAND = "unpacked by hand"
 WAITING = "wait for another process"
@@ -39,8 +36,7 @@ Report = Callable[[str, int, int | None], None]  # name of the activity, bytes d
 
 def data_root() -> Path:
     """Folder that holds the folders of all archives: ``CINCGAN_DATA``, or a folder in the cache if that is not set."""
-    named = os.environ.get(VARIABLE)
-    return Path(named).absolute() if named else cache_root() / "datasets"
+    return named_folder(VARIABLE) or cache_root() / "datasets"
 
 
 def folder(archive: Archive) -> Path:
@@ -109,7 +105,7 @@ def prepare(archive: Archive, names: Sequence[str], local_file: Path | None, rep
         _clean_if_free(archive)
         return
     try:
-        with _alone(archive, report):
+        with _alone(archive, on_wait=lambda: report(WAITING, 0, None)):
             sweep(data_root())
             if missing(archive, names):
                 _make(archive, names, local_file, report)
@@ -132,39 +128,17 @@ def _make(archive: Archive, names: Sequence[str], local_file: Path | None, repor
         _fetch(archive, names, report)
 
 
-@contextmanager
-def _alone(archive: Archive, report: Report) -> Iterator[None]:
-    """Hold the archive's lock in the block; a second process waits. Raises UsageError if there can be no lock."""
-    from filelock import Timeout
-
-    try:
-        data_root().mkdir(parents=True, exist_ok=True)
-        lock = _lock(archive)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            report(WAITING, 0, None)
-            lock.acquire()
-    except (OSError, NotImplementedError) as error:  # NotImplementedError: a file system without locks
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{data_root()}: cannot be written ({reason}): check {VARIABLE} and permissions") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _lock(archive: Archive) -> BaseFileLock:
-    from filelock import FileLock
-
-    return FileLock(data_root() / f".{archive.name}.lock")
+def _alone(
+    archive: Archive, limit: float | None = None, on_wait: Callable[[], object] = lambda: None
+) -> AbstractContextManager[None]:
+    """Hold the archive's lock in the block; arguments and errors as for ``locked``."""
+    mend = f"check {VARIABLE} and permissions, or set it to another folder"
+    return locked(data_root() / f".{archive.name}.lock", mend, limit=limit, on_wait=on_wait)
 
 
 def _clean_if_free(archive: Archive) -> None:
     """Clean up, unless another process holds the lock or the folder cannot be written."""
-    from filelock import Timeout
-
-    with suppress(OSError, NotImplementedError, Timeout), _lock(archive).acquire(timeout=0):
+    with suppress(OSError, NoLock, Busy), _alone(archive, limit=0):
         sweep(data_root())
         _clean(archive)
 

@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from benchmarks.core.errors import BenchmarkError, UsageError, WeightsMissing, unknown
 from benchmarks.core.files import cache_root, hash_file, write_atomically
+from benchmarks.core.locks import NoLock, locked
 from benchmarks.core.offline import is_offline
 from benchmarks.core.paths import CARDS
 from benchmarks.core.strict import build, read_toml
@@ -208,13 +209,10 @@ def _known_sha256(file: WeightFile) -> str | None:
 
 def _fetch_first(card: WeightCard, files: Sequence[WeightFile]) -> WeightFile:
     """Download the first available file of a role. Raises WeightsMissing if none is."""
-    from filelock import FileLock
-
     try:
-        _folder().mkdir(parents=True, exist_ok=True)
-        with FileLock(_folder() / f".{card.name}.{files[0].role}.lock"):
+        with locked(_folder() / f".{card.name}.{files[0].role}.lock", "set CINCGAN_CACHE to another folder"):
             return _cached(files) or _fetch_any(card, files)  # another process may have downloaded it meanwhile
-    except (NotObtained, OSError) as error:
+    except (NotObtained, NoLock, OSError) as error:
         places = " or ".join(f"{cached_path(file)}{f' (sha256 {file.sha256})' if file.sha256 else ''}" for file in files)
         raise WeightsMissing(
             f"weights '{card.name}': {files[0].role} is missing ({' '.join(str(error).split())}): "
