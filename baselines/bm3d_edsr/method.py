@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import json
 import warnings
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
@@ -132,7 +133,7 @@ def _read(path: Path, shape: tuple[int, ...]) -> Pixels | None:
     try:
         with np.load(path, allow_pickle=False) as archive:
             image = archive["image"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile, zlib.error):
         return None
     return cast(Pixels, image) if (image.dtype, image.shape) == (np.float32, shape) else None
 

@@ -171,6 +171,19 @@ def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path, monkeypa
     assert len(runs) == 3
 
 
+@pytest.mark.parametrize("bits", [0x01, 0x08, 0x80, 0xFF])
+def test_whichever_byte_of_a_cached_image_is_damaged_it_is_read_right_or_not_at_all(tmp_path: Path, bits: int) -> None:
+    image = np.random.default_rng(0).random((5, 4, 3), dtype=np.float32)
+    np.savez(tmp_path / "whole.npz", image=image)
+    content = (tmp_path / "whole.npz").read_bytes()
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= bits
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        read = bm3d_edsr._read(tmp_path / "damaged.npz", image.shape)
+        assert read is None or np.array_equal(read, image), place
+
+
 def test_all_that_decides_the_result_names_the_cached_image(monkeypatch: pytest.MonkeyPatch) -> None:
     image = noisy(scene(), 13)
     other = image.copy()

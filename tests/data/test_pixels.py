@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -171,11 +172,27 @@ def lose_pixels(content: bytearray) -> None:
     del content[:3]
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [bytearray.clear, cut, cut_one, append, garble_index, swap_height_and_width, garble_length, exaggerate_length, lose_pixels],
-)
-def test_a_file_that_does_not_fit_is_made_anew(
+def flip_a_bit_of_a_pixel(content: bytearray) -> None:
+    content[100] ^= 4
+
+
+def blank_a_block(content: bytearray) -> None:
+    content[512:1024] = bytes(512)
+
+
+def swap_pixels(content: bytearray) -> None:
+    content[200:210], content[300:310] = content[300:310], content[200:210]
+
+
+OF_PIXELS = [flip_a_bit_of_a_pixel, blank_a_block, swap_pixels]
+OF_THE_FILE = [
+    *(bytearray.clear, cut, cut_one, append, garble_index, swap_height_and_width),
+    *(garble_length, exaggerate_length, lose_pixels),
+]
+
+
+@pytest.mark.parametrize("damage", [*OF_THE_FILE, *OF_PIXELS])
+def test_a_damaged_file_is_made_anew_with_a_line(
     cache: Path, capfd: pytest.CaptureFixture[str], damage: Callable[[bytearray], None]
 ) -> None:
     stack(KEY, some_images)
@@ -186,7 +203,24 @@ def test_a_file_that_does_not_fit_is_made_anew(
     assert same(stack(KEY, some_images), some_images())
     assert same(stack(KEY, never), some_images())
     assert [intact for _, intact in verify()] == [True]
-    assert capfd.readouterr() == ("", "")
+    assert capfd.readouterr() == ("", f"{cache / KEY}.pixels: damaged, its images are decoded anew\n")
+
+
+@pytest.mark.parametrize("damage", OF_PIXELS)
+def test_pixels_that_were_damaged_after_an_earlier_use_are_found(cache: Path, damage: Callable[[bytearray], None]) -> None:
+    stack(KEY, some_images)
+    assert same(stack(KEY, never), some_images())
+    content = bytearray((cache / f"{KEY}.pixels").read_bytes())
+    damage(content)
+    (cache / f"{KEY}.pixels").unlink()
+    (cache / f"{KEY}.pixels").write_bytes(content)
+    assert same(stack(KEY, some_images), some_images())
+
+
+def test_the_pixels_of_a_stack_are_read_once_in_a_process(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack(KEY, some_images)
+    monkeypatch.setattr(zlib, "crc32", lambda *_: pytest.fail("read again"))
+    assert same(stack(KEY, never), some_images())
 
 
 def test_a_stack_made_anew_leaves_those_who_have_mapped_it_alone(cache: Path) -> None:
