@@ -16,9 +16,11 @@ class FSRCNNSettings:
         features: channels d of feature extraction and deconvolution.
         shrunk: channels s between shrinking and expanding.
         mappings: number m of convolutions with s channels.
+        global_skip: add the bicubic enlargement of luma, and start with a zero deconvolution: a deviation for small budgets.
     """
 
     training: TrainingSettings
     features: Positive
     shrunk: Positive
     mappings: Positive
+    global_skip: bool = False

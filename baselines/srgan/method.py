@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from baselines.srgan.network import generator
+from baselines.srgan.network import Generator
 from benchmarks.api.method import TrainedStage
 from benchmarks.scoring.network_method import NetworkMethod
 
@@ -15,6 +15,6 @@ class SRGAN(NetworkMethod):
     @classmethod
     def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> SRGAN:
         """Build the method in the size of the stage ``srgan``, with the weights of ``srgan-paired`` if it is among the stages."""
-        network = generator(stages["srgan"].settings, scale)
+        network = Generator(stages["srgan"].settings, scale)
         network.load_state_dict(stages.get("srgan-paired", stages["srgan"]).weights["sr"])
         return cls(network, scale)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.srgan.network import generator
+from baselines.srgan.network import Generator
 from baselines.srgan.settings import SRGANSettings
 from benchmarks.core.device import device
 from benchmarks.training.networks.basicsr import vgg_discriminator
@@ -41,7 +41,7 @@ class SRGANStage(PairStage):
     guessing_loss = 2 * math.log(2)
 
     def __init__(self, settings: SRGANSettings, context: Context, pairs: Pairs | None = None) -> None:
-        super().__init__(settings.training, generator(settings, context.scale), pairs or clean_pairs(context.data), context)
+        super().__init__(settings.training, Generator(settings, context.scale), pairs or clean_pairs(context.data), context)
         self.settings = settings
         self.average_from = min(settings.pixel_steps, settings.training.steps - 1)  # the last step is averaged in any case
         self.networks["d"] = vgg_discriminator(channels=settings.discriminator_channels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.training.networks.resampling import resample
 from cincgan.networks.high_pass import HighPass
 from cincgan.networks.settings import GeneratorSettings
 
@@ -64,5 +65,5 @@ class Generator(nn.Module):
         """``(N, 3, H, W)`` -> ``(N, 3, H / scale, W / scale)``; H and W multiples of ``scale``."""
         out: Tensor = self.high_pass(self.layers(image))
         if self.global_skip:
-            out = out + (image if self.scale == 1 else functional.avg_pool2d(image, self.scale))
+            out = out + (image if self.scale == 1 else resample(image, 1 / self.scale))
         return out

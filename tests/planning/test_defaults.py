@@ -13,6 +13,7 @@ from benchmarks.catalog.methods import stages
 from benchmarks.core.lazy import resolve
 
 DEFAULTS = {
+    "baselines.fsrcnn.settings.FSRCNNSettings.global_skip": False,
     "benchmarks.api.settings.TrainingSettings.recompute": False,
     "benchmarks.degradations.track2_like.Track2Like.seed": 0,
 }

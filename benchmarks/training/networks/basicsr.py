@@ -38,7 +38,7 @@ def msrresnet(*, channels: int, blocks: int, scale: int) -> nn.Module:
     """BasicSR's MSRResNet, SRGAN's generator without BatchNorm: ``(N, 3, h, w)`` -> ``(N, 3, scale * h, scale * w)``.
 
     With 64 channels and 16 blocks at x4 1,517,571 parameters, the baseline of the AIM 2019 challenge on constrained
-    super-resolution (Zhang et al., ICCVW 2019).
+    super-resolution (Zhang et al., ICCVW 2019). Its skip connection is bilinear.
     """
     supply_removed_module()
     from basicsr.archs.srresnet_arch import MSRResNet

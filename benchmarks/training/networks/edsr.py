@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from benchmarks.api.method import TrainedStage
 from benchmarks.training.networks.basicsr import edsr_network
+from benchmarks.training.networks.resampling import resample
 from benchmarks.training.networks.settings import EDSRSettings
 
 RGB_MEAN = (0.4488, 0.4371, 0.4040)  # mean colour of DIV2K, which BasicSR's network adds to its output
@@ -33,8 +33,7 @@ class EDSRNetwork(nn.Module):
         """``(N, 3, h, w)`` -> ``(N, 3, scale * h, scale * w)``, RGB in [0, 1]."""
         out: Tensor = self.net(lr)
         if self.global_skip:
-            upscaled = functional.interpolate(lr.float(), scale_factor=self.scale, mode="bicubic", align_corners=False)
-            out = out - self.mean.to(out) + upscaled
+            out = out - self.mean.to(out) + resample(lr, self.scale)
         return out
 
 
