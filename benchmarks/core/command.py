@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from benchmarks.core.errors import BenchmarkError, UsageError, not_installed, one_line
 from benchmarks.core.interruption import Interrupted, interruptible
+from benchmarks.core.threads import sleep_at_barriers
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,6 +67,7 @@ def run_command(
     Returns:
         Exit code of ``dispatch``; 1 or 2 for an error, by its class; 130 after SIGINT (Ctrl-C), 143 after SIGTERM.
     """
+    sleep_at_barriers()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without arrows still gets its table

@@ -22,6 +22,7 @@ from benchmarks.core.errors import BenchmarkError, NotWritten, UsageError, as_ou
 from benchmarks.core.files import is_alive, write_atomically
 from benchmarks.core.interruption import Interrupted, unhurried
 from benchmarks.core.offline import VARIABLE
+from benchmarks.core.threads import sleep_at_barriers
 from benchmarks.execution.executors.executor import Ended
 from benchmarks.execution.worker import compute
 from benchmarks.execution.workspace import Workspace
@@ -110,6 +111,7 @@ def work(desk: Any, cell: Cell, attempt: int, resources: Resources, offline: boo
         resources: reserved for the cell.
         offline: True if ``--offline`` was given.
     """
+    sleep_at_barriers()
     if not resources.gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # otherwise the task would see all GPUs of the machine
     if offline:
