@@ -306,18 +306,17 @@ def _seeds(given: Sequence[str] | None) -> list[int] | None:
 
 
 def _list(*, as_json: bool) -> int:
-    from benchmarks.catalog.degradations import DEGRADATIONS
+    from benchmarks.catalog.degradations import DEGRADATIONS, degradation_class
     from benchmarks.catalog.methods import methods, variants_of
     from benchmarks.catalog.profiles import load_profile, profile_names
     from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
-    from benchmarks.core.lazy import resolve
     from benchmarks.data.cards import dataset_names, load_dataset_card
 
     found: dict[str, dict[str, str]] = {
         "methods": {name: method.title for name, method in methods().items()},
         "variants": {variant.name: variant.title for name in methods() for variant in variants_of(name).values()},
         "datasets": {name: load_dataset_card(name).title for name in dataset_names()},
-        "degradations": {name: _first_line(resolve(entry.target)) for name, entry in DEGRADATIONS.items()},
+        "degradations": {name: _first_line(degradation_class(name)) for name in DEGRADATIONS},
         "profiles": {name: load_profile(name).description for name in profile_names()},
         "protocols": {name: get_protocol(name).title for name in PROTOCOLS},
     }

@@ -120,7 +120,7 @@ def cached_image(image: Pixels, sigma: float) -> Path:
         "shape": image.shape,
         "sigma": sigma,
         "profile": PROFILE,
-        "code": inspect.getsource(_run),
+        "code": _RUN_SOURCE,
         "constants": [NOISE_FREE, OPPONENT.tolist()],
         "versions": {name: version(name) for name in ("bm3d", "bm4d")},  # bm4d has the binaries
     }
@@ -158,3 +158,6 @@ def _run(library: Any, image: Pixels, sigma: float) -> Pixels:
     run = library.bm3d_rgb if ranges.min() > NOISE_FREE else library.bm3d  # bm3d_rgb divides by the range of colours
     denoised: Pixels = np.clip(run(exact, sigma, profile), 0, 1).astype(np.float32)
     return denoised
+
+
+_RUN_SOURCE = inspect.getsource(_run)  # as imported: ``getsource`` reads the file, which may be edited later

@@ -41,6 +41,11 @@ def make_degradation(names: str | tuple[str, ...], settings: Mapping[str, Mappin
     return pipeline
 
 
+def degradation_class(name: str) -> type[Degradation]:
+    """The operator of a name. Raises UsageError, with the nearest name, where there is none."""
+    operator: type[Degradation] = resolve(DEGRADATIONS.look_up(name).target, f"degradation '{name}'", ("apply", "degrade"))
+    return operator
+
+
 def _make(name: str, settings: Mapping[str, Any], where: str) -> Degradation:
-    operator: type[Degradation] = resolve(DEGRADATIONS.look_up(name).target)
-    return build(operator, settings, f"{where}: degradations.{name}")
+    return build(degradation_class(name), settings, f"{where}: degradations.{name}")

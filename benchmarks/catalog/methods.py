@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from benchmarks.api.entries import MethodEntry, StageEntry
-from benchmarks.core.errors import unknown
+from benchmarks.core.errors import UsageError, unknown
+from benchmarks.core.lazy import load_module, resolve
 from benchmarks.core.registry import Registry
 from benchmarks.core.strict import build, read_toml
 
@@ -24,23 +25,39 @@ FOLDERS = (  # packages with a tuple METHODS, in the order of tables
     "cincgan",
     "baselines.rrdbnet",
 )
+PLACE = "FOLDERS of benchmarks/catalog/methods.py"  # for errors
 
 
 @cache
 def methods() -> Registry[MethodEntry]:
-    """All methods, without their variants. Raises ValueError where two have one name."""
+    """All methods, without their variants. Raises UsageError where two have one name, or one's declaration is broken."""
     return Registry("method", (method for folder in FOLDERS for method in _declared(folder)))
 
 
 @cache
 def stages() -> Registry[StageEntry]:
-    """All training stages. Raises ValueError where two have one name."""
+    """All training stages. Raises UsageError where two have one name."""
     return Registry("training stage", (stage for method in methods().values() for stage in method.trains))
 
 
 def get_stage(name: str) -> StageEntry:
     """The stage of a name. Raises UsageError, with the nearest name, where there is none."""
     return stages().look_up(name)
+
+
+def settings_class(stage: str) -> Any:
+    """The dataclass of a stage's settings. Raises UsageError where there is none."""
+    return resolve(get_stage(stage).settings, f"settings of training stage '{stage}'", ("__dataclass_fields__",))
+
+
+def stage_class(stage: str) -> Any:
+    """The class of a training stage. Raises UsageError where there is none."""
+    return resolve(get_stage(stage).target, f"training stage '{stage}'", ("step", "probe"))
+
+
+def method_class(name: str) -> Any:
+    """The class of a method. Raises UsageError where there is none."""
+    return resolve(get_method(name).target, f"method '{name}'", ("from_stages",))
 
 
 def get_method(name: str) -> MethodEntry:
@@ -58,7 +75,7 @@ def variants_of(name: str) -> Registry[MethodEntry]:
     if not method.variants:
         return Registry("variant", ())
     package, _, file = method.variants.partition("/")
-    path = Path(str(files(package).joinpath(file)))
+    path = _folder(package, f"variants of method '{name}'") / file
     variants = {key: build(Variant, data, f"{path}: {key}") for key, data in read_toml(path).items()}
     return Registry(
         "variant",
@@ -91,10 +108,18 @@ def every_method() -> list[MethodEntry]:
 
 
 def _declared(folder: str) -> Iterator[MethodEntry]:
-    yield from importlib.import_module(folder).METHODS
+    declared = getattr(load_module(folder, PLACE), "METHODS", None)
+    if not isinstance(declared, tuple) or not all(isinstance(entry, MethodEntry) for entry in declared):
+        raise UsageError(f"{PLACE}: {folder} has no tuple METHODS of MethodEntry: add it to its __init__.py")
+    yield from declared
+
+
+def _folder(package: str, entry: str) -> Path:
+    load_module(package, entry)
+    return Path(str(files(package)))
 
 
 def profile_files() -> list[Path]:
     """Files ``profiles.toml`` in the folders of methods: settings of their stages, by profile."""
-    paths = (Path(str(files(folder).joinpath("profiles.toml"))) for folder in FOLDERS)
+    paths = (_folder(folder, PLACE) / "profiles.toml" for folder in FOLDERS)
     return [path for path in paths if path.is_file()]

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
 
-from benchmarks.catalog.degradations import DEGRADATIONS, make_degradation
-from benchmarks.catalog.methods import get_method, get_stage, profile_files
+from benchmarks.catalog.degradations import DEGRADATIONS, degradation_class, make_degradation
+from benchmarks.catalog.methods import get_method, get_stage, profile_files, settings_class
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import PROTOCOLS
 from benchmarks.core.errors import UsageError, unknown
-from benchmarks.core.lazy import resolve
 from benchmarks.core.strict import build, parse_toml, read_toml
 from benchmarks.core.values import with_defaults
 
@@ -143,10 +142,7 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
     profile = build(Fields, data, where)
     if profile.name != name:  # files are called by it
         raise UsageError(f"{where}: name is {profile.name!a}: it must be the file's, '{name}'")
-    stages = {
-        stage: build(resolve(get_stage(stage).settings), section, f"{where}: stages.{stage}")
-        for stage, section in sections.items()
-    }
+    stages = {stage: build(settings_class(stage), section, f"{where}: stages.{stage}") for stage, section in sections.items()}
     _check_names(profile, where)
     values = {part.name: getattr(profile, part.name) for part in fields(Fields)}
     return Profile(**values, degradation=degradation, stages=stages, changes=tuple(changes))
@@ -193,10 +189,10 @@ def _merged(name: str) -> dict[str, Any]:
             _merge(data, tables)
     degradations, stages = data.setdefault("degradations", {}), data.setdefault("stages", {})
     _check_tables(data, f"profile '{name}'")
-    for degradation, entry in DEGRADATIONS.items():
-        degradations[degradation] = with_defaults(resolve(entry.target), degradations.get(degradation, {}))
+    for degradation in DEGRADATIONS:
+        degradations[degradation] = with_defaults(degradation_class(degradation), degradations.get(degradation, {}))
     for stage, settings in stages.items():
-        stages[stage] = with_defaults(resolve(get_stage(stage).settings), settings)
+        stages[stage] = with_defaults(settings_class(stage), settings)
     return data
 
 

@@ -26,5 +26,5 @@ PROTOCOLS = Registry(
 
 def get_protocol(name: str) -> Protocol:
     """The protocol of a name. Raises UsageError, with the nearest name, where there is none."""
-    protocol: Protocol = resolve(PROTOCOLS.look_up(name).target)
+    protocol: Protocol = resolve(PROTOCOLS.look_up(name).target, f"protocol '{name}'", ("version", "score", "view"))
     return protocol

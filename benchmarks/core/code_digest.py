@@ -15,10 +15,11 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 
+from benchmarks.core.errors import UsageError
 from benchmarks.core.paths import ROOT
 
 DECIDING_ROOMS = ("benchmarks.training", "benchmarks.scoring", "benchmarks.degradations", "benchmarks.data.pixels")
@@ -47,8 +48,18 @@ def code_digest(*modules: str) -> str:
     Returns:
         16 hexadecimal digits.
     """
-    digests = [(name, _module(name)[0]) for name in sorted(deciding_modules(*modules))]
+    digests = list(source_digests(*modules).items())
     return hashlib.sha256(json.dumps(digests).encode()).hexdigest()[:16]
+
+
+def source_digests(*modules: str) -> dict[str, str]:
+    """Digests of the modules that ``code_digest`` hashes, by name. A source is read once in the life of the process."""
+    return {name: _module(name)[0] for name in sorted(deciding_modules(*modules))}
+
+
+def changed_files(digests: Mapping[str, str]) -> list[str]:
+    """Files, relative to the project's folder, whose source is other than digests of modules say. All are read again."""
+    return [f"{name.replace('.', '/')}.py" for name, digest in digests.items() if _digest_now(name) != digest]
 
 
 @cache
@@ -80,8 +91,26 @@ class _Bare(ast.NodeTransformer):
 def _module(name: str) -> tuple[str, tuple[str, ...]]:
     """SHA-256 of a module's source without comments and docstrings, and the names of its imports."""
     path = source_file(name)
-    tree = _Bare().visit(ast.parse(path.read_bytes() if path else b""))
+    try:
+        return _bare(path.read_bytes() if path else b"")
+    except (SyntaxError, ValueError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        raise UsageError(f"{path}{line}: no valid Python ({getattr(error, 'msg', error)}): mend it") from error
+
+
+@lru_cache(maxsize=1024)
+def _bare(source: bytes) -> tuple[str, tuple[str, ...]]:
+    tree = _Bare().visit(ast.parse(source))
     return hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), tuple(_imports(tree))
+
+
+def _digest_now(name: str) -> str:
+    """Digest of a module's source as it is now; empty if it is gone or no valid Python."""
+    path = source_file(name)
+    try:
+        return _bare(path.read_bytes())[0] if path else ""
+    except (OSError, SyntaxError, ValueError):
+        return ""
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:

@@ -30,6 +30,10 @@ class WeightsMissing(UsageError):
     """Weights that a metric or a method needs are neither in the cache nor obtainable."""
 
 
+class CodeChanged(BenchmarkError):
+    """The code of a cell was edited while it was computed: neither its result nor its checkpoint is of the planned code."""
+
+
 class TrainingCollapsed(BenchmarkError):
     """A training run diverged or collapsed (``benchmarks.training.health``) and was stopped.
 
@@ -80,6 +84,10 @@ def one_line(text: str) -> str:
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Error for an unknown name, with the nearest known name and all known names."""
     choices = sorted(known)
-    near = difflib.get_close_matches(name, choices, n=1)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    return UsageError(f"unknown {kind} '{name}': {hint}known: {', '.join(choices) or 'none'}")
+    return UsageError(f"unknown {kind} '{name}': {nearest(name, choices)}known: {', '.join(choices) or 'none'}")
+
+
+def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """Question after the nearest known name, shown with a prefix; empty if none is near."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"did you mean '{prefix}{near[0]}'? " if near else ""

@@ -35,6 +35,7 @@ class _State:
 
     def __init__(self) -> None:
         self.asked: Interrupted | None = None
+        self.handles = False
         self.depth = 0
         self.deadline = 0.0
         self.hurried = True
@@ -55,14 +56,21 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
         yield
         return
     wanted = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, _handle) for number in wanted}
-    _state.asked, _state.last_words = None, last_words
+    before, handled = {number: signal.signal(number, _handle) for number in wanted}, _state.handles
+    _state.asked, _state.last_words, _state.handles = None, last_words, True
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        _state.asked = None
+        _state.asked, _state.handles = None, handled
+
+
+def is_foreign_exit(error: BaseException) -> bool:
+    """Whether code raised an exception that would end the process, such as ``sys.exit``, without a signal that asked to stop."""
+    if isinstance(error, KeyboardInterrupt):
+        return _state.handles and not isinstance(error, Interrupted)
+    return not isinstance(error, Exception)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
-from benchmarks.core.errors import unknown
+from benchmarks.core.errors import UsageError, unknown
 
 
 class Named(Protocol):
@@ -28,7 +28,7 @@ class Registry(Mapping[str, E], Generic[E]):
         entries: with different names.
 
     Raises:
-        ValueError: two entries have one name.
+        UsageError: two entries have one name.
     """
 
     def __init__(self, kind: str, entries: Iterable[E]) -> None:
@@ -36,7 +36,7 @@ class Registry(Mapping[str, E], Generic[E]):
         self._entries: dict[str, E] = {}
         for entry in entries:
             if entry.name in self._entries:
-                raise ValueError(f"two entries of the registry of {kind}s are called '{entry.name}': rename one of them")
+                raise UsageError(f"two entries of the registry of {kind}s are called '{entry.name}': rename one of them")
             self._entries[entry.name] = entry
 
     def __getitem__(self, name: str) -> E:

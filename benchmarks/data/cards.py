@@ -113,7 +113,7 @@ def load_dataset_card(name: str) -> DatasetCard:
     kind = data.get("kind", "")
     if kind not in KINDS:
         raise UsageError(f"{path}: {unknown('kind', str(kind), KINDS)}")
-    cls: type[DatasetCard] = resolve(KINDS[kind].target)
+    cls: type[DatasetCard] = resolve(KINDS[kind].target, f"kind of data set '{kind}'", ("sources", "verify"))
     card = build(cls, data, str(path))
     if card.name != name:
         raise UsageError(f"{path}: name is '{card.name}': it must be the file's, '{name}'")

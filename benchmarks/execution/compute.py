@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any
 
 from benchmarks.api.image import Image
 from benchmarks.api.method import TrainedStage
-from benchmarks.catalog.methods import get_method, get_stage
+from benchmarks.catalog.methods import method_class, stage_class
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import get_protocol
-from benchmarks.core.errors import TrainingCollapsed, UsageError
+from benchmarks.core.errors import BenchmarkError, CodeChanged, TrainingCollapsed, UsageError
 from benchmarks.core.files import write_atomically
-from benchmarks.core.lazy import resolve
+from benchmarks.core.interruption import is_foreign_exit
+from benchmarks.core.lazy import load_module
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell, StageSettings
+from benchmarks.planning.identity import changed_inputs
 from benchmarks.results.files import SCHEMA
 from benchmarks.results.layout import CHECKPOINT, SAMPLES, WEIGHTS
 from benchmarks.results.provenance import environment, git
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 SAMPLE_IMAGES = 6  # number of SR images of an evaluation that are stored
 
 Report = Callable[[int, int, dict[str, float]], None]  # units done, units in all, latest losses
+Computed = tuple[Result, dict[str, bytes]]  # the result, and the other files of the cell by their paths in its folder
 
 
 def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of, losses: None) -> Result:
@@ -48,6 +52,9 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
 
     A training that collapses has a result too, and so have the cells that need it: the status is ``diverged``, and a diagnosis
     replaces the numbers. Its last checkpoint, if one was written, is kept.
+
+    The code and the cards of weights that the cell's identity was taken from are compared before and after the code is imported,
+    and again before anything is written.
 
     Args:
         cell: a cell whose needed cells are finished in the workspace.
@@ -59,13 +66,24 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
 
     Raises:
         UsageError: a needed cell is not finished, or files are missing or corrupt.
+        CodeChanged: the code was edited while it ran; earlier files of the cell stay as they are.
+        BenchmarkError: the code was edited before it ran, or tried to end the process.
     """
     started = time.monotonic()
+    files: dict[str, bytes] = {}
     try:
         _check_needs(cell, workspace)
-        result = _train(cell, workspace, report) if cell.kind == "train" else _evaluate(cell, workspace, report)
+        result, files = _train(cell, workspace, report) if cell.kind == "train" else _evaluate(cell, workspace, report)
     except TrainingCollapsed as error:
         result = _diverged(cell, error)
+    except BaseException as error:
+        if is_foreign_exit(error):
+            raise BenchmarkError(f"its code has raised {error!r}, which would end the run: raise an error instead") from error
+        raise
+    if changed := changed_inputs(cell):
+        raise CodeChanged(f"{_names(changed)} while it was computed: its result is not kept: run again")
+    for name, content in files.items():
+        write_atomically(workspace.folder(cell) / name, partial(_write, content))
     finished_at = datetime.now(timezone.utc).isoformat(timespec="microseconds")
     result = replace(result, seconds=round(time.monotonic() - started, 3), finished_at=finished_at)
     workspace.write(cell, result)
@@ -92,6 +110,19 @@ def _check_needs(cell: Cell, workspace: Workspace) -> None:
             raise UsageError(f"{cell}: needs cell {needed.id} ({needed}), which is not complete: run it first")
         if result.has_diverged:
             raise TrainingCollapsed(f"{needed} has diverged: {result.diagnosis}")
+
+
+def _load_code(cell: Cell) -> None:
+    """Import all modules that decide the cell's outcome, for none may be imported later, when its source has been edited."""
+    for _ in range(2):
+        if changed := changed_inputs(cell):
+            raise BenchmarkError(f"{_names(changed)} since the run was planned: undo it, or run again with the new code")
+        for module in cell.sources:
+            load_module(module, f"the code of '{cell.label}'")
+
+
+def _names(files: Sequence[str]) -> str:
+    return f"{', '.join(files)} {'has' if len(files) == 1 else 'have'} been edited"
 
 
 def _common(cell: Cell) -> dict[str, Any]:
@@ -126,7 +157,7 @@ def _diverged(cell: Cell, error: TrainingCollapsed) -> Result:
     return EvaluationResult(**fields, scores={})
 
 
-def _train(cell: Cell, workspace: Workspace, report: Report) -> Result:
+def _train(cell: Cell, workspace: Workspace, report: Report) -> Computed:
     from benchmarks.core.device import device
     from benchmarks.results.trained import pack_weights
     from benchmarks.training.distributed import announce, leave, size
@@ -141,8 +172,7 @@ def _train(cell: Cell, workspace: Workspace, report: Report) -> Result:
         leave()
         raise
     content = pack_weights(training.weights)
-    write_atomically(workspace.folder(cell) / WEIGHTS, lambda file: file.write(content))
-    return TrainingResult(
+    result = TrainingResult(
         **_common(cell),
         weights_digest=hashlib.sha256(content).hexdigest(),
         precision=effective_precision(cell.stage_settings.training),
@@ -151,6 +181,7 @@ def _train(cell: Cell, workspace: Workspace, report: Report) -> Result:
         training_seconds=round(training.seconds, 3),
         history=tuple(training.history),
     )
+    return result, {WEIGHTS: content}
 
 
 def _trained(cell: Cell, workspace: Workspace, report: Report) -> Training:
@@ -158,13 +189,14 @@ def _trained(cell: Cell, workspace: Workspace, report: Report) -> Training:
     from benchmarks.data.acquisition.weights import fetch, load_weight_card
     from benchmarks.training.cell import train_stage
 
+    _load_code(cell)
     if cell.seed is None:
         raise TypeError(f"{cell}: a training needs a seed")
     for name in cell.settings.weights:
         fetch(load_weight_card(name))  # now, although a loss may need them only after days of training
     steps = cell.steps or 0
     return train_stage(
-        resolve(get_stage(cell.label).target),
+        stage_class(cell.label),
         cell.stage_settings,
         cell.data.images,
         _needed_stages(cell, workspace),
@@ -181,15 +213,16 @@ def _needed_stages(cell: Cell, workspace: Workspace) -> Mapping[str, TrainedStag
     return {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()}
 
 
-def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Result:
+def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Computed:
     from benchmarks.core.device import device
     from benchmarks.scoring.cell import evaluate_method
 
     settings = cell.settings
     if not isinstance(settings, EvaluationSettings):
         raise TypeError(f"{cell}: settings of an evaluation are needed")
+    _load_code(cell)
     evaluation = evaluate_method(
-        resolve(get_method(cell.label).target),
+        method_class(cell.label),
         _needed_stages(cell, workspace),
         cell.data.images,
         [get_protocol(name) for name in settings.protocols],
@@ -199,14 +232,13 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Result:
         report=lambda done, of: report(done, of, {}),
     )
     names = list(evaluation.images)
-    for name in names[:: max(1, len(names) // SAMPLE_IMAGES)][:SAMPLE_IMAGES]:
-        _write_png(workspace.folder(cell) / SAMPLES / f"{name}.png", evaluation.images[name])
+    samples = names[:: max(1, len(names) // SAMPLE_IMAGES)][:SAMPLE_IMAGES]
     summary = {
         protocol: {metric: Interval(mean.mean, mean.low, mean.high) for metric, mean in metrics.items()}
         for protocol, metrics in evaluation.summary.items()
     }
     scored = evaluation.scored
-    return EvaluationResult(
+    result = EvaluationResult(
         **_common(cell),
         device=device().type,
         scores=scored.scores,
@@ -214,9 +246,16 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Result:
         summary=summary,
         missing=scored.missing,
     )
+    return result, {f"{SAMPLES}/{name}.png": _png(evaluation.images[name]) for name in samples}
 
 
-def _write_png(path: Path, image: Image) -> None:
+def _png(image: Image) -> bytes:
     from PIL import Image as PillowImage
 
-    write_atomically(path, lambda file: PillowImage.fromarray(image).save(file, format="PNG"))
+    file = io.BytesIO()
+    PillowImage.fromarray(image).save(file, format="PNG")
+    return file.getvalue()
+
+
+def _write(content: bytes, file: IO[bytes]) -> None:
+    file.write(content)

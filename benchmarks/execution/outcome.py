@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from itertools import chain
 
-from benchmarks.core.errors import BenchmarkError, NotWritten, TrainingCollapsed, Unexpected, WeightsMissing, as_ours
+from benchmarks.core.errors import BenchmarkError, CodeChanged, NotWritten, TrainingCollapsed, Unexpected, WeightsMissing, as_ours
 from benchmarks.core.files import write_text
 from benchmarks.execution.executors.executor import Ended
 from benchmarks.execution.workspace import Workspace
@@ -79,6 +79,8 @@ class Outcome:
         cell, error = ended.cell, ended.error
         if isinstance(error, NotWritten):
             raise error
+        if isinstance(error, CodeChanged):
+            self.workspace.discard_checkpoint(cell)
         if error is not None:
             failure = self.failures[ended.because.id] if ended.because else self._failure(cell, error)
             self.failures[cell.id] = failure

@@ -25,7 +25,7 @@ from benchmarks.core.offline import go_offline, is_offline
 from benchmarks.data.dataset import Dataset
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
-from benchmarks.planning.identity import code_here
+from benchmarks.planning.identity import changed_inputs, code_here
 from benchmarks.results.record import Result
 
 if TYPE_CHECKING:
@@ -63,8 +63,11 @@ def compute(cell: Cell, root: Path, resources: Resources, report: Report) -> Res
 def _check_machine(cell: Cell) -> None:
     """Raise UsageError if this machine has other code or data than the plan, or lacks the data."""
     host = socket.gethostname()
-    if cell.code != code_here(cell):
-        raise UsageError(f"{host} has another version of this project: install there the one that the run was started with")
+    files = changed_inputs(cell)
+    if files or cell.code != code_here(cell).name:
+        differing = f" ({', '.join(files)})" if files else ""
+        mend = "install there the one that the run was started with, or run again if it was edited since"
+        raise UsageError(f"{host} has another version of this project{differing}: {mend}")
     try:
         digest = _data_digest(cell.data, cell.splits)
     except UsageError as error:

@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.catalog.methods import get_stage
+from benchmarks.catalog.methods import get_stage, stage_class
 from benchmarks.catalog.profiles import Profile, load_profile
 from benchmarks.core.lazy import resolve
 from benchmarks.planning.step_times import StepFigure
@@ -76,7 +76,8 @@ def _measure(profile_name: str, changes: Sequence[str], name: str, precision: st
     if not (target := get_stage(name).reference_step):
         seconds = min(_seconds(ours.advance) for _ in range(repeat))
         return replace(figure, seconds=seconds, flop=flop, ceiling=ceiling, megabytes=megabytes)
-    reference: ReferenceStep = resolve(target)(_fresh(profile, name, "float32"))
+    make_reference = resolve(target, f"reference step of training stage '{name}'", ("advance",))
+    reference: ReferenceStep = make_reference(_fresh(profile, name, "float32"))
     reference_flop = _counted(lambda: reference.advance(ours.index))
     times = [(_seconds(ours.advance), _seconds(lambda: reference.advance(ours.index))) for _ in range(repeat)]
     seconds, reference_seconds = (min(column) for column in zip(*times, strict=True))
@@ -106,7 +107,7 @@ def _fresh(profile: Profile, name: str, precision: str) -> Stage:
         settings = profile.stages[stage]
         settings = replace(settings, training=replace(settings.training, precision=precision))
         needs = {name: needed(name) for name in get_stage(stage).needs}
-        return make_stage(resolve(get_stage(stage).target), settings, data.images, needs, 0)[0]
+        return make_stage(stage_class(stage), settings, data.images, needs, 0)[0]
 
     data = Dataset(load_dataset_card(DATASET), profile.degradation)
     return fresh(name)

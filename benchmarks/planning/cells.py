@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -59,6 +59,7 @@ class Cell:
         code: the code's name and digest.
         needs: cells whose weights this one starts from, by stage.
         splits: splits that the cell sees.
+        sources: digests of the code's modules, by name; ``code`` has their digest.
         variant: the variant that the cell was first needed for, where it is not the full model's; no part of the identity.
         profile: the profile that the cell was planned for; no part of the identity.
         changes: made to the profile's values on the command line; no part of the identity.
@@ -74,6 +75,7 @@ class Cell:
     code: str
     needs: Mapping[str, Cell]
     splits: tuple[Split, ...]
+    sources: Mapping[str, str] = field(default_factory=dict)
     variant: str = ""
     profile: str = ""
     changes: tuple[str, ...] = ()

@@ -1,15 +1,17 @@
-"""The code of a cell: which source decides its outcome."""
+"""The code of a cell: which source decides its outcome, and whether that source is still as it was planned with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from benchmarks.api.entries import Split
 from benchmarks.catalog.methods import get_method, get_stage
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import PROTOCOLS
-from benchmarks.core.code_digest import code_digest
-from benchmarks.core.lazy import module_of
+from benchmarks.core.code_digest import changed_files, code_digest, source_digests
+from benchmarks.core.lazy import check, module_of
+from benchmarks.data.acquisition.weights import card_digest
 from benchmarks.data.dataset import Dataset
 from benchmarks.planning.cells import Cell
 from benchmarks.results.record import EvaluationSettings
@@ -18,24 +20,54 @@ TRAINING = "benchmarks.training.cell"
 EVALUATION = "benchmarks.scoring.cell"
 
 
-def training_code(stage: str, data: Dataset, splits: Sequence[Split]) -> str:
-    """The target of a stage, and the digest of the source that trains it: its own, the loop's, the degradations'."""
-    return _named(get_stage(stage).target, TRAINING, *data.modules(splits))
+@dataclass(frozen=True)
+class Code:
+    """The code that decides a cell's outcome.
+
+    Attributes:
+        name: the target, and the digest of all sources.
+        sources: digests of the sources, by module.
+    """
+
+    name: str
+    sources: Mapping[str, str]
 
 
-def evaluation_code(method: str, settings: EvaluationSettings, data: Dataset) -> str:
-    """The target of a method, and the digest of the source that scores it: its own, protocols', metrics', degradations'."""
+def training_code(stage: str, data: Dataset, splits: Sequence[Split]) -> Code:
+    """The target of a stage, and the source that trains it: its own, the loop's, the degradations'."""
+    entry = get_stage(stage)
+    for target in (entry.target, entry.settings):
+        check(target, f"training stage '{stage}'")
+    return _code(entry.target, TRAINING, *data.modules(splits))
+
+
+def evaluation_code(method: str, settings: EvaluationSettings, data: Dataset) -> Code:
+    """The target of a method, and the source that scores it: its own, protocols', metrics', degradations'."""
+    check(get_method(method).target, f"method '{method}'")
+    for name in settings.metrics:
+        if target := get_metric(name).target:
+            check(target, f"metric '{name}'")
     protocols = [module_of(PROTOCOLS.look_up(name).target) for name in settings.protocols]
     metrics = [module_of(get_metric(name).target) for name in settings.metrics if get_metric(name).target]
-    return _named(get_method(method).target, EVALUATION, *protocols, *metrics, *data.modules(("test",)))
+    return _code(get_method(method).target, EVALUATION, *protocols, *metrics, *data.modules(("test",)))
 
 
-def code_here(cell: Cell) -> str:
-    """The code of a cell as it is on this machine, which need not be the one that planned the cell."""
+def code_here(cell: Cell) -> Code:
+    """The code of a cell as this process found it, which need not be the code that the cell was planned with."""
     if isinstance(cell.settings, EvaluationSettings):
         return evaluation_code(cell.label, cell.settings, cell.data)
     return training_code(cell.label, cell.data, cell.splits)
 
 
-def _named(target: str, *modules: str) -> str:
-    return f"{target} {code_digest(module_of(target), *modules)}"
+def changed_inputs(cell: Cell) -> list[str]:
+    """Files, relative to the project's folder, that are other now than the cell's identity says: sources, cards of weights."""
+    weights = dict(cell.settings.weights)
+    for metric in cell.settings.metrics.values() if isinstance(cell.settings, EvaluationSettings) else ():
+        weights |= metric["weights"]
+    cards = [f"datasets/weights/{name}.toml" for name, digest in weights.items() if card_digest(name) != digest]
+    return changed_files(cell.sources) + cards
+
+
+def _code(target: str, *modules: str) -> Code:
+    modules = (module_of(target), *modules)
+    return Code(f"{target} {code_digest(*modules)}", source_digests(*modules))

@@ -90,6 +90,7 @@ def _add_stage(profile: Profile, name: str, data: Dataset, seed: int, trained: d
     for needed in needs:
         _add_stage(profile, needed, data, seed, trained, without)
     published = profile.stage(entry.weights_of).weights if entry.weights_of else ()
+    code = training_code(name, data, entry.reads)
     trained[name] = Cell(
         kind="train",
         label=name,
@@ -98,9 +99,10 @@ def _add_stage(profile: Profile, name: str, data: Dataset, seed: int, trained: d
         data=data,
         settings=StageSettings(profile.stage(name), profile.threads, _digests(published)),
         data_digest=data.digest(*entry.reads),
-        code=training_code(name, data, entry.reads),
+        code=code.name,
         needs={needed: trained[needed] for needed in needs},
         splits=entry.reads,
+        sources=code.sources,
     )
 
 
@@ -115,6 +117,7 @@ def _evaluation(profile: Profile, method: MethodEntry, data: Dataset, seed: int,
         tile=profile.tile,
         weights=_digests(method.weights),
     )
+    code = evaluation_code(method.name, settings, data)
     return Cell(
         kind="evaluate",
         label=method.name,
@@ -123,9 +126,10 @@ def _evaluation(profile: Profile, method: MethodEntry, data: Dataset, seed: int,
         data=data,
         settings=settings,
         data_digest=data.digest("test"),
-        code=evaluation_code(method.name, settings, data),
+        code=code.name,
         needs={stage: trained[stage] for stage in method.stages},
         splits=("test",),
+        sources=code.sources,
     )
 
 

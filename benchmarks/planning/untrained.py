@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from benchmarks.api.entries import Split
 from benchmarks.api.image import Image, Pair
 from benchmarks.api.method import Method, TrainedStage
-from benchmarks.catalog.methods import get_method, get_stage
+from benchmarks.catalog.methods import get_method, method_class, stage_class
 from benchmarks.catalog.profiles import Profile
-from benchmarks.core.lazy import resolve
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.pixels.images import DatasetImages
 from benchmarks.planning.cells import Cell
@@ -56,7 +55,7 @@ def _fresh_stages(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Stage, TrainedS
         settings = cell.stage_settings
         needs = {name: built[needed.id] for name, needed in cell.needs.items()}
         blank = _BlankImages(cell.data, settings.training.patch_size)
-        stage: Stage = resolve(get_stage(cell.label).target)(settings, Context(blank, torch.Generator(), needs))
+        stage: Stage = stage_class(cell.label)(settings, Context(blank, torch.Generator(), needs))
         weights = {name: network.state_dict() for name, network in stage.networks.items()}
         built[cell.id] = TrainedStage(settings, weights, cell.data.card.scale)
         yield cell, stage, built[cell.id]
@@ -75,5 +74,5 @@ def untrained_method(name: str, profile: Profile) -> Method:
     entry = get_method(name)
     cells = make_plan(profile, [name], profile.datasets[:1], profile.seeds[:1])
     stages = {cell.label: stage for cell, _, stage in _fresh_stages(cells) if cell.label in entry.stages}
-    method: Method = resolve(entry.target).from_stages(stages, cells[0].data.card.scale)
+    method: Method = method_class(name).from_stages(stages, cells[0].data.card.scale)
     return method

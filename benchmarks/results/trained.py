@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.api.method import TrainedStage
-from benchmarks.catalog.methods import get_stage
+from benchmarks.catalog.methods import settings_class
 from benchmarks.core.errors import UsageError
-from benchmarks.core.lazy import resolve
 from benchmarks.core.strict import build
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import CELLS, RESULT, WEIGHTS, result_files
@@ -62,7 +61,7 @@ def load_stage(folder: Path) -> TrainedStage:
 
 def stage_settings(stage: str, settings: Mapping[str, Any], where: str) -> Any:
     """Convert the settings of a stage to its dataclass. Raises UsageError for unknown keys and wrong types."""
-    return build(resolve(get_stage(stage).settings), settings, where)
+    return build(settings_class(stage), settings, where)
 
 
 def stages_of_run(output: Path, method: str, seed: int) -> dict[str, TrainedStage]:

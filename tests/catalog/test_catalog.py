@@ -186,7 +186,7 @@ def test_an_executor_is_one(name: str) -> None:
 def test_names_are_unique() -> None:
     for registry in (methods(), stages(), METRICS, PROTOCOLS, DEGRADATIONS, KINDS, EXECUTORS):
         entry = next(iter(registry.values()))
-        with pytest.raises(ValueError, match=f"two entries .* are called '{entry.name}'"):
+        with pytest.raises(UsageError, match=f"two entries .* are called '{entry.name}'"):
             Registry(registry.kind, [*registry.values(), entry])
 
 

@@ -12,10 +12,8 @@ import pytest
 
 from benchmarks.catalog.methods import FOLDERS
 from benchmarks.catalog.profiles import load_profile
-from benchmarks.core.code_digest import DECIDING_ROOMS, deciding_modules
+from benchmarks.core.code_digest import DECIDING_ROOMS
 from benchmarks.core.lazy import module_of
-from benchmarks.planning import identity
-from benchmarks.planning.cells import Cell
 from benchmarks.planning.plan import make_plan
 from tests.conftest import ROOT
 from tests.helpers.traced_run import CHANGES
@@ -27,20 +25,6 @@ PLAIN_METRICS = ["metrics=['psnr', 'ssim']"]
 CARRYING = ("api", "catalog", "core", "data", "execution", "planning", "results")
 
 
-def hashed(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> frozenset[str]:
-    """Modules that the cell's code digest hashes."""
-    seen: list[frozenset[str]] = []
-
-    def digest(*modules: str) -> str:
-        seen.append(deciding_modules(*modules))
-        return ""
-
-    monkeypatch.setattr(identity, "code_digest", digest)
-    identity.code_here(cell)
-    monkeypatch.undo()
-    return seen[-1]
-
-
 @pytest.mark.train
 @pytest.mark.parametrize(
     ("methods", "changes"),
@@ -49,9 +33,7 @@ def hashed(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> frozenset[str]:
         pytest.param(WITH_WEIGHTS, [], id="with published weights", marks=pytest.mark.network),
     ],
 )
-def test_all_code_that_decides_is_hashed(
-    methods: list[str], changes: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_code_that_decides_is_hashed(methods: list[str], changes: list[str], tmp_path: Path) -> None:
     """Traced in a process of its own, with an empty cache of images: all of them are decoded and degraded."""
     environment = {**os.environ, "CINCGAN_CACHE": os.environ.get("CINCGAN_CACHE", "") if not changes else str(tmp_path / "cache")}
     if not environment["CINCGAN_CACHE"]:
@@ -65,7 +47,7 @@ def test_all_code_that_decides_is_hashed(
     assert ran.keys() == cells.keys()
     for cell_id, modules in ran.items():
         cell = cells[cell_id]
-        covered = hashed(cell, monkeypatch)
+        covered = cell.sources.keys()
         assert module_of(cell.code.partition(" ")[0]) in covered
         for module in modules:
             if module.startswith(tuple(f"{room}." for room in DECIDING_ROOMS)) or module.startswith(FOLDERS):

@@ -18,7 +18,7 @@ def executor_class(name: str) -> type[NamedExecutor]:
     """
     entry = EXECUTORS.look_up(name)
     try:
-        executor: type[NamedExecutor] = resolve(entry.target)
+        executor: type[NamedExecutor] = resolve(entry.target, f"executor '{name}'", ("make", "options"))
     except ModuleNotFoundError as error:
         raise _not_installed(name, error) from None
     return executor

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.catalog.profiles import Resources
-from benchmarks.core.errors import BenchmarkError, NotWritten, Unexpected, UsageError, WeightsMissing
+from benchmarks.core.errors import BenchmarkError, CodeChanged, NotWritten, Unexpected, UsageError, WeightsMissing
 from benchmarks.core.files import write_text
 from benchmarks.core.interruption import Interrupted
 from benchmarks.core.strict import parse_json
@@ -20,7 +20,7 @@ from benchmarks.planning.cells import Cell
 from benchmarks.results.layout import JOB_OUTCOME, JOB_PROGRESS
 
 PROGRESS_SECONDS = 1.0  # between two writes of the progress
-ERRORS = {cls.__name__: cls for cls in (BenchmarkError, UsageError, NotWritten, WeightsMissing, Unexpected)}
+ERRORS = {cls.__name__: cls for cls in (BenchmarkError, UsageError, CodeChanged, NotWritten, WeightsMissing, Unexpected)}
 
 
 def run(cell: Cell, root: Path, resources: Resources) -> None:
