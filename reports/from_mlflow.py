@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.core.errors import UsageError
+from benchmarks.core.secrets import address_without_secrets
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import RESULT
 from benchmarks.tracking.session import EXPERIMENT, connect, is_mirrored, quiet, sqlite_file
-from benchmarks.tracking.tracker import reason, tracking_uri, without_password
+from benchmarks.tracking.tracker import reason, tracking_uri
 from reports.studies import Evidence
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def load_mirrored(root: Path, uri: str) -> list[Evidence]:
         UsageError: MLflow cannot be reached, or has no results.
     """
     address = uri or tracking_uri(root)
-    shown, database = without_password(address), sqlite_file(address)
+    shown, database = address_without_secrets(address), sqlite_file(address)
     if database and not database.is_file():
         raise UsageError(f"{shown}: no such database: give the folder of a run, or the address of a tracking server")
     try:
@@ -36,11 +37,11 @@ def load_mirrored(root: Path, uri: str) -> list[Evidence]:
             client: MlflowClient = connect(address)
             experiment = client.get_experiment_by_name(EXPERIMENT)
             runs = _children(client, experiment.experiment_id) if experiment else []
-            evidence = [_evidence(client, run, Path(folder)) for run in runs]
+            evidence = [_evidence(client, run, Path(folder), address) for run in runs]
     except UsageError:
         raise
     except Exception as error:  # whatever MLflow and its drivers raise
-        raise UsageError(f"{shown}: cannot be read ({reason(error)}): check the address") from error
+        raise UsageError(f"{shown}: cannot be read ({reason(error, address)}): check the address") from error
     if not evidence:
         raise UsageError(f"{shown}: no results there: run python -m benchmarks.run first")
     return sorted(evidence, key=lambda each: each.id)
@@ -61,7 +62,7 @@ def _children(client: MlflowClient, experiment: str) -> list[Any]:
     return list(latest.values())
 
 
-def _evidence(client: MlflowClient, run: Any, folder: Path) -> Evidence:
+def _evidence(client: MlflowClient, run: Any, folder: Path, address: str) -> Evidence:
     run_id = run.info.run_id
     where = folder / run_id
     where.mkdir()
@@ -69,5 +70,5 @@ def _evidence(client: MlflowClient, run: Any, folder: Path) -> Evidence:
         path = client.download_artifacts(run_id, RESULT, str(where))
         return Evidence(read_result(Path(path)), None, run_id)
     except Exception as error:  # lost, or cut off
-        why = f"MLflow run {run_id} has no whole {RESULT} ({reason(error)})"
+        why = f"MLflow run {run_id} has no whole {RESULT} ({reason(error, address)})"
         raise UsageError(f"{why}: python -m benchmarks.sync stores what is lost again") from error

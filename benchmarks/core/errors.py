@@ -6,6 +6,8 @@ import difflib
 import traceback
 from collections.abc import Iterable
 
+from benchmarks.core.secrets import without_secrets
+
 PROJECT = ("baselines", "benchmarks", "cincgan", "reports")
 LONGEST = 1200  # characters of a message
 
@@ -64,7 +66,8 @@ def as_ours(error: Exception) -> BenchmarkError:
         return error
     if isinstance(error, ModuleNotFoundError):
         return not_installed(error)
-    return Unexpected(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
+    text, trace = f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))
+    return Unexpected(without_secrets(text), without_secrets(trace))
 
 
 def not_installed(error: ModuleNotFoundError) -> UsageError:
@@ -76,8 +79,8 @@ def not_installed(error: ModuleNotFoundError) -> UsageError:
 
 
 def one_line(text: str) -> str:
-    """A message in one line, at most ``LONGEST`` characters, with control characters of names escaped for the terminal."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+    """A message in one line, at most ``LONGEST`` characters, without secrets of addresses, with control characters escaped."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(without_secrets(text).split()))
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 300]} … {shown[-297:]}"
 
 

@@ -8,6 +8,7 @@ from itertools import chain
 
 from benchmarks.core.errors import BenchmarkError, CodeChanged, NotWritten, TrainingCollapsed, Unexpected, WeightsMissing, as_ours
 from benchmarks.core.files import write_text
+from benchmarks.core.secrets import without_secrets
 from benchmarks.execution.executors.executor import Ended
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
@@ -121,5 +122,5 @@ class Outcome:
 
 
 def say(text: str) -> None:
-    """Print one line to standard error."""
-    print(" ".join(text.split()), file=sys.stderr)
+    """Print one line to standard error, without secrets of addresses."""
+    print(" ".join(without_secrets(text).split()), file=sys.stderr)

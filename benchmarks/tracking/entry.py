@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.core.files import write_text
+from benchmarks.core.secrets import without_secrets
 from benchmarks.results.layout import MIRROR_NOTE, RESULT, SAMPLES
 from benchmarks.results.record import EvaluationResult, Result, TrainingResult
 
@@ -178,5 +179,8 @@ def _name(text: str) -> str:
 
 
 def as_text(text: str) -> str:
-    """A text that databases accept: cut to MLflow's limit; half a surrogate pair, which JSON can have, is a question mark."""
-    return text[:VALUE_LENGTH].encode("utf-8", "replace").decode()
+    """A text that databases accept, without secrets of addresses.
+
+    It is cut to MLflow's limit; half a surrogate pair, which JSON can have, is a question mark.
+    """
+    return without_secrets(text)[:VALUE_LENGTH].encode("utf-8", "replace").decode()

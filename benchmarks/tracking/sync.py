@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.core.errors import UsageError
+from benchmarks.core.secrets import address_without_secrets
 from benchmarks.core.step_progress import StepProgress
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import RESULT
@@ -23,7 +24,6 @@ from benchmarks.tracking.tracker import (
     MAX_FAILURES,
     FailureBudget,
     reason,
-    without_password,
 )
 
 SYNCED = "synced"
@@ -44,14 +44,14 @@ class Sync:
             artifacts) or ``noted`` (``mlflow.json`` was missing or stale).
         failures: by the name of a cell's folder, why the cell is not mirrored.
         closed: number of runs that killed processes had left open.
-        address: of the tracking server or database, without a password.
+        address: of the tracking server or database, without secrets.
     """
 
     def __init__(self, root: Path, uri: str, *, dry_run: bool) -> None:
         self.actions: dict[str, str] = {}
         self.failures: dict[str, str] = {}
         self.closed = 0
-        self.address = without_password(uri)
+        self.address = address_without_secrets(uri)
         self._root, self._uri, self._dry_run = root, uri, dry_run
         self._budget, self._failures_in_a_row = FailureBudget(), 0
 
@@ -104,7 +104,7 @@ class Sync:
             self.closed = self._budget.run(session.close_abandoned) if changes else len(session.abandoned)
         except Exception as error:  # MLflow and its database drivers may raise anything
             hint = "check --to or MLFLOW_TRACKING_URI"
-            raise UsageError(f"{self.address}: cannot be used ({reason(error)}): {hint}; results are safe") from error
+            raise UsageError(f"{self.address}: cannot be used ({reason(error, self._uri)}): {hint}; results are safe") from error
         return session
 
     def _sync(self, session: Session | None, folder: Path, entry: Entry, say: Callable[[str], None]) -> None:
@@ -116,7 +116,7 @@ class Sync:
             action = self._act(session, folder, entry)
         except Exception as error:
             self._failures_in_a_row += 1
-            self._add_failure(folder, reason(error), say)
+            self._add_failure(folder, reason(error, self._uri), say)
             return
         self._failures_in_a_row = 0
         self.actions[folder.name] = action
@@ -146,7 +146,7 @@ class Sync:
         try:
             self._budget.run(lambda: session.close_parent(status), minimum=CLOSING_SECONDS, maximum=limit)
         except Exception as error:
-            say(f"the MLflow run of this command stays open until the next one closes it: {reason(error)}")
+            say(f"the MLflow run of this command stays open until the next one closes it: {reason(error, self._uri)}")
 
     def _add_failure(self, folder: Path, why: str, say: Callable[[str], None]) -> None:
         self.failures[folder.name] = why

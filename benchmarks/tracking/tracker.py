@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.core.errors import UsageError
+from benchmarks.core.secrets import address_without_secrets, without_secrets
 from benchmarks.results.record import Result
 from benchmarks.tracking.entry import forget_stale_note, make_entry, mirrored_files, write_note
 from benchmarks.tracking.session import Session, own_uri, quiet
@@ -52,9 +53,9 @@ def tracking_uri(output: Path) -> str:
 
 
 def ui_command(output: Path) -> str:
-    """The shell line that opens MLflow's user interface. An address with a password stays behind its environment variable."""
+    """The shell line that opens MLflow's user interface. An address with secrets stays behind its environment variable."""
     uri = tracking_uri(output)
-    word = shlex.quote(uri) if without_password(uri) == uri else '"$MLFLOW_TRACKING_URI"'
+    word = shlex.quote(uri) if address_without_secrets(uri) == uri else '"$MLFLOW_TRACKING_URI"'
     return f"python -m webbrowser {word}" if uri.startswith("http") else f"mlflow ui --backend-store-uri {word}"
 
 
@@ -160,8 +161,8 @@ class Tracker:
 
     @property
     def address(self) -> str:
-        """Address of the tracking server or database, without a password."""
-        return without_password(self._uri)
+        """Address of the tracking server or database, without secrets."""
+        return address_without_secrets(self._uri)
 
     def open(self) -> bool:
         """Create the database, the experiment and the parent run, in the first call only.
@@ -234,14 +235,14 @@ class Tracker:
         return result
 
     def _add_failure(self, action: str, error: Exception) -> None:
-        self.failures.append(f"MLflow, {action}: {reason(error)}")
+        self.failures.append(f"MLflow, {action}: {reason(error, self._uri)}")
         if len(self.failures) == 1:
             self._warn(f"{self.failures[0]} (results are safe in {self._output}; further MLflow failures are not shown)")
 
 
-def reason(error: Exception) -> str:
-    """An error of MLflow in one line: its cause, without passwords, and a remedy if one is known."""
-    text = without_password(" ".join(f"{type(error).__name__}: {error}".split()))
+def reason(error: Exception, uri: str) -> str:
+    """An error of MLflow at an address in one line: its cause, without secrets, and a remedy if one is known."""
+    text = without_secrets(" ".join(f"{type(error).__name__}: {error}".split()), uri)
     cause = _CAUSE.search(text)
     if cause:  # it stands behind hundreds of characters of wrapped errors and SQL
         text = ": ".join(filter(None, cause.groups()))
@@ -249,8 +250,3 @@ def reason(error: Exception) -> str:
         if sign in text:
             return f"{text[:200]}: {remedy}"
     return text[:300]
-
-
-def without_password(text: str) -> str:
-    """The text, with user and password removed from all addresses in it."""
-    return re.sub(r"//[^/@\s]+@", "//", text)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import hash_file
 from benchmarks.core.locks import locked
+from benchmarks.core.secrets import address_without_secrets, without_secrets
 from benchmarks.data.acquisition.partial import (
     Note,
     Part,
@@ -165,11 +166,6 @@ def _check_whole(path: Path, digest: str, remote: Remote, check: Check) -> None:
         raise (_MirrorFailed if remote.sha256 else _WrongFile)(f"sent a file that fails its check ({one_line(error)})") from error
 
 
-def _without_credentials(text: str) -> str:
-    """Mask user names and passwords in addresses. Greedy: a password that is not percent-encoded may have any character."""
-    return re.sub(r"//(\S*:\S*|[^/\s]*)@", "//***@", text)
-
-
 def _from_mirrors(remote: Remote, target: Path, report: Report, check: Check) -> str:
     """Download the file from the first mirror that has it to ``target``. Returns its SHA-256."""
     reasons, watch, wrong_hash = [], _Watch(report), False
@@ -179,7 +175,7 @@ def _from_mirrors(remote: Remote, target: Path, report: Report, check: Check) ->
                 mirror = _Mirror(client, url, remote, target, watch)
                 digest = mirror.fetch(check)
             except _MirrorFailed as error:
-                reasons.append(_without_credentials(f"{url}: {error}"))
+                reasons.append(f"{address_without_secrets(url)}: {without_secrets(str(error), url)}")
                 wrong_hash |= isinstance(error, _WrongHash)
                 continue
             with on_disk(target.parent):
@@ -203,7 +199,8 @@ def _client() -> httpx.Client:
     try:
         return httpx.Client(timeout=timeout, headers=headers)
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
-        reason = _without_credentials(one_line(error))
+        proxies = [value for name, value in os.environ.items() if name.lower().endswith("_proxy")]
+        reason = without_secrets(one_line(error), *proxies)
         raise UsageError(f"HTTPS_PROXY, SSL_CERT_FILE or their like cannot be used ({reason}): mend or unset them") from error
 
 

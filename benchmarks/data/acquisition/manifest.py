@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import write_text
+from benchmarks.core.secrets import address_without_secrets
 from benchmarks.core.strict import build
 from benchmarks.data.acquisition.extraction import Entry
 
@@ -24,7 +25,7 @@ class Manifest:
 
     Attributes:
         schema: version of the file format.
-        source: address or path of the archive, or a note that it was unpacked by hand.
+        source: address without secrets, or path of the archive, or a note that it was unpacked by hand.
         archive_sha256: SHA-256 of the archive file; None if there was none.
         files: size and SHA-256 by name.
     """
@@ -47,7 +48,7 @@ def content_digest(hashes: Mapping[str, str]) -> str:
 
 def write_manifest(folder: Path, source: str, archive_sha256: str | None, entries: Mapping[str, Entry]) -> None:
     """Write the manifest of a folder atomically."""
-    manifest = Manifest(SCHEMA, source, archive_sha256, dict(sorted(entries.items())))
+    manifest = Manifest(SCHEMA, address_without_secrets(source), archive_sha256, dict(sorted(entries.items())))
     write_text(folder / NAME, json.dumps(asdict(manifest), indent=1) + "\n")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from benchmarks.core.errors import UsageError
+from benchmarks.core.secrets import address_without_secrets, without_secrets
 from benchmarks.data.acquisition.inspection import ArchiveRefused, Inspection, Limits
 from benchmarks.data.acquisition.members import open_archive, wanted_files
 
@@ -75,10 +75,15 @@ def obtain(file: IndexFile, scratch: Path) -> bytes:
         try:
             return _from_source(source, file, settings, scratch)
         except NotObtained as error:
-            reasons.append(f"{source.url}: {error}")
+            reasons.append(_reason(source, str(error)))
         except Exception as error:  # unearth lets errors of its HTTP library through, and has replaced that library before
-            reasons.append(f"{source.url}: {type(error).__name__}: {error}")
-    raise NotObtained(_without_credentials("; ".join(reasons)) or "pip is set to use no index")
+            reasons.append(_reason(source, f"{type(error).__name__}: {error}"))
+    raise NotObtained("; ".join(reasons) or "pip is set to use no index")
+
+
+def _reason(source: _Source, text: str) -> str:
+    """Why a source does not give the file, without secrets of its address."""
+    return f"{address_without_secrets(source.url)}: {without_secrets(text, source.url)}"
 
 
 def pip_settings() -> dict[str, str]:
@@ -184,10 +189,6 @@ def _captured_warnings(logger: str) -> Iterator[list[str]]:
 def _refuse_oversize(link: Link, completed: int, total: int | None) -> None:
     if max(completed, total or 0) > SIZE_LIMIT:
         raise NotObtained(f"{link.filename} is over the limit of {SIZE_LIMIT} bytes")
-
-
-def _without_credentials(text: str) -> str:
-    return re.sub(r"://[^/@\s]*@", "://***@", text)
 
 
 def read_member(archive: Path, member: str) -> bytes:

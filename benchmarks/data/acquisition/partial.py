@@ -16,6 +16,7 @@ import msgspec
 
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import write_atomically
+from benchmarks.core.secrets import address_without_secrets
 
 if TYPE_CHECKING:
     import httpx
@@ -28,7 +29,7 @@ class Note:
     """Origin of a partial file.
 
     Attributes:
-        url: address without credentials.
+        url: address without secrets.
         validator: strong ETag, or date of the last change.
         total: bytes of the whole file.
     """
@@ -43,7 +44,11 @@ class Part:
 
     def __init__(self, target: Path, url: str) -> None:
         stem = f".{target.name}.{hashlib.sha256(url.encode()).hexdigest()[:12]}"
-        self.url, self.path, self.json = url, target.with_name(f"{stem}.part"), target.with_name(f"{stem}.json")
+        self.url, self.path, self.json = (
+            address_without_secrets(url),
+            target.with_name(f"{stem}.part"),
+            target.with_name(f"{stem}.json"),
+        )
 
     def size(self) -> int:
         """Size of the partial file in bytes; 0 if there is none."""

@@ -20,6 +20,7 @@ from benchmarks.core.files import cache_root, hash_file, write_atomically
 from benchmarks.core.locks import NoLock, locked
 from benchmarks.core.offline import is_offline
 from benchmarks.core.paths import CARDS
+from benchmarks.core.secrets import address_without_secrets
 from benchmarks.core.strict import build, read_toml
 from benchmarks.core.transfer_progress import TransferProgress
 from benchmarks.data.acquisition import package_index
@@ -62,8 +63,8 @@ class WeightFile:
 
     @property
     def origin(self) -> str:
-        """Web address, or member and archive, for messages."""
-        return self.url or f"{self.member} of {self.archive}"
+        """Web address without secrets, or member and archive, for messages."""
+        return address_without_secrets(self.url or "") or f"{self.member} of {self.archive}"
 
 
 @dataclass(frozen=True)

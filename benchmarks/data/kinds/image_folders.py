@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from benchmarks.api.entries import Split
 from benchmarks.core.errors import UsageError
+from benchmarks.core.secrets import address_without_secrets
 from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.archive import Archive
 from benchmarks.data.acquisition.items import ArchiveItem, Item
@@ -181,7 +182,8 @@ class ImageFolders(DatasetCard):
             files = tuple(self.files_of(archive.name))
             titles = {self.name: self.title}
             folder = store.folder(archive)
-            yield ArchiveItem(archive.name, titles, self.licence, archive.bytes, archive.urls[0], folder, archive, files)
+            origin = address_without_secrets(archive.urls[0])
+            yield ArchiveItem(archive.name, titles, self.licence, archive.bytes, origin, folder, archive, files)
 
     def _prepared(self, file_set: FileSet) -> ImageSet:
         archive = next(archive for archive in self.archives if archive.name == file_set.archive)

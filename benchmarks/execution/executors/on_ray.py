@@ -142,8 +142,10 @@ class OnRay(NamedExecutor):
 
 
 def _split(address: str) -> tuple[str, int]:
-    """Host and port of an address. Raises UsageError if it is malformed."""
+    """Host and port of an address. Raises UsageError if it is malformed, without repeating a password."""
     host, _, port = address.rpartition(":")
+    if "@" in address:
+        raise UsageError("--address: give HOST:PORT of the cluster's head, without user and password")
     if not host or "/" in host or not (port.isascii() and port.isdecimal() and len(port) < 6 and 0 < int(port) < 65536):
         raise UsageError(f"--address {address}: give HOST:PORT of the cluster's head, as ray start --head prints it")
     return host, int(port)
