@@ -24,6 +24,7 @@ from typing import IO, Annotated
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.api.image import Image
 from benchmarks.core.errors import BenchmarkError, NotWritten, UsageError
@@ -78,6 +79,24 @@ def stack(key: str, produce: Callable[[], Iterable[Image]]) -> list[Image]:
     if images is None:
         raise BenchmarkError(f"{path}: reads back other than it was written: check the disk, or {MEND}")
     return images
+
+
+def release(images: Iterable[Image]) -> None:
+    """Give back the memory of images of stacks, whose pixels are read from their files again when they are next used.
+
+    Other images stay as they are, and so do all on systems that offer no way to do it.
+    """
+    advice = getattr(mmap, "MADV_DONTNEED", None)
+    for image in images:
+        pixels: NDArray[np.uint8] = image
+        while isinstance(pixels.base, np.ndarray):
+            pixels = pixels.base
+        mapping = getattr(pixels.base, "obj", pixels.base)  # of a memory view
+        if advice is not None and isinstance(mapping, mmap.mmap) and image.size:
+            start = image.ctypes.data - pixels.ctypes.data
+            stop = min(start + image.strides[0] * image.shape[0], len(mapping))
+            start -= start % mmap.PAGESIZE
+            mapping.madvise(advice, start, stop - start)
 
 
 def verify() -> Iterator[tuple[Path, bool]]:

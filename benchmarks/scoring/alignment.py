@@ -69,24 +69,30 @@ def _window_sums(plane: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _integral(plane: NDArray[np.int64]) -> NDArray[np.int64]:
     """Integral image ``(H + 1, W + 1)`` of a plane ``(H, W)``: the sums over all pixels above and left."""
-    integral: NDArray[np.int64] = np.pad(plane, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    integral: NDArray[np.int64] = np.pad(plane, ((1, 0), (1, 0)))
+    for axis in (0, 1):
+        np.cumsum(integral, axis, out=integral)
     return integral
 
 
-def _correlation(fixed: NDArray[Any], moving: NDArray[Any], size: tuple[int, int]) -> Array:
+def _correlation(fixed: NDArray[Any], moving: NDArray[Any], size: tuple[int, int], middle: int = 0) -> Array:
     """Cross-correlation of two ``(H, W, C)`` images: sums of ``fixed[y, x] * moving[y + dy, x + dx]`` at ``[dy, dx]``.
 
     Args:
         fixed: image that stays.
         moving: image that is shifted.
         size: period of the shifts, for the FFT.
+        middle: subtracted from the values of both.
     """
     from scipy import fft
 
-    spectrum = 0
+    spectrum = np.zeros((size[0], size[1] // 2 + 1), np.complex128)
     for channel in range(fixed.shape[2]):  # all channels at once would take three times the memory
-        spectrum = spectrum + fft.rfft2(moving[..., channel], size) * fft.rfft2(fixed[..., channel], size).conj()
-    correlation: Array = fft.irfft2(spectrum, size)
+        product = fft.rfft2(fixed[..., channel].astype(np.float64) - middle, size)
+        np.conjugate(product, out=product)
+        product *= fft.rfft2(moving[..., channel].astype(np.float64) - middle, size)
+        spectrum += product
+    correlation: Array = fft.irfft2(spectrum, size, overwrite_x=True)
     return correlation
 
 
@@ -264,20 +270,24 @@ def best_overlap(sr: Image, hr: Image) -> Shift:
 
     height, width = hr.shape[:2]
     shifts = np.arange(-REACH, REACH + 1)
-    moving, fixed = (image.astype(np.int32) - _MIDDLE for image in (sr, hr))
     size = next_fast_len(height + REACH, real=True), next_fast_len(width + REACH, real=True)
-    products = _correlation(fixed, moving, size)[np.ix_(shifts, shifts)]
-    squares = _overlap_sums(moving, shifts) + _overlap_sums(fixed, -shifts)
+    products = _correlation(hr, sr, size, _MIDDLE)[np.ix_(shifts, shifts)]
+    squares = _overlap_sums(sr, shifts) + _overlap_sums(hr, -shifts)
     pixels = np.multiply.outer(height - np.abs(shifts), width - np.abs(shifts))
     error = (squares - 2 * products) / pixels
     row, column = min(np.argwhere(error <= error.min() + 1e-6), key=lambda at: (abs(shifts[at]).sum(), *at))
     return int(shifts[row]), int(shifts[column])
 
 
-def _overlap_sums(image: NDArray[np.int32], shifts: NDArray[np.int64]) -> NDArray[np.int64]:
+def _overlap_sums(image: Image, shifts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Sums of squares of an image over its overlap with a shifted image, ``(81, 81)``, for all pairs of shifts."""
     height, width = image.shape[:2]
-    integral = _integral((image**2).sum(axis=2, dtype=np.int64))
+    squares = np.zeros((height, width), np.int64)
+    for channel in range(image.shape[2]):
+        values = image[..., channel].astype(np.int32) - _MIDDLE
+        values *= values
+        squares += values
+    integral = _integral(squares)
     first, cut = np.maximum(shifts, 0), np.minimum(shifts, 0)
     sums: NDArray[np.int64] = integral[height + cut] - integral[first]
     return sums[:, width + cut] - sums[:, first]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from benchmarks.api.image import Image
-from benchmarks.scoring.metrics import SSIM_RADIUS, luma, psnr, ssim
+from benchmarks.scoring.metrics import SSIM_RADIUS, Array, Convert, luma, psnr, ssim, unit
 from benchmarks.scoring.protocol import Score
 
 SMALLEST_MAP = 2 * SSIM_RADIUS + 1  # side of SSIM's window, the smallest image that has a SSIM
@@ -16,14 +18,22 @@ def shaved(image: Image, border: int) -> Image:
 
 def compare_rgb(sr: Image, hr: Image, border: int) -> Score:
     """PSNR and SSIM over all three channels of ``(H, W, 3)`` uint8 RGB images, borders shaved."""
-    result, truth = (shaved(image, border) / 255.0 for image in (sr, hr))
-    return Score(psnr(result, truth, data_range=1.0), ssim(result, truth, data_range=1.0))
+    return _compare(sr, hr, border, 1.0, unit)
 
 
 def compare_luma(sr: Image, hr: Image, border: int) -> Score:
     """PSNR and SSIM of MATLAB's luma of ``(H, W, 3)`` uint8 RGB images, borders shaved."""
-    result, truth = (luma(shaved(image, border)) for image in (sr, hr))
-    return Score(psnr(result, truth, data_range=255.0), ssim(result[..., None], truth[..., None], data_range=255.0))
+    return _compare(sr, hr, border, 255.0, _luma_plane)
+
+
+def _luma_plane(rows: Image) -> Array:
+    return luma(rows)[..., None]
+
+
+def _compare(sr: Image, hr: Image, border: int, data_range: float, convert: Convert) -> Score:
+    images = shaved(sr, border), shaved(hr, border)
+    compute_ssim = partial(ssim, *images, data_range=data_range, convert=convert)
+    return Score(psnr(*images, data_range=data_range, convert=convert), compute_ssim)
 
 
 def shaved_view(sr: Image, hr: Image, score: Score, border: int) -> tuple[Image, Image]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,13 +13,16 @@ from benchmarks.api.entries import MetricEntry
 from benchmarks.api.image import Image, Pair
 from benchmarks.api.method import Method
 from benchmarks.core.errors import TrainingCollapsed
+from benchmarks.data.cache import release
 from benchmarks.degradations.rounding import to_uint8
-from benchmarks.scoring.pairs import Scored, score_pairs
+from benchmarks.scoring.pairs import Scored, Scorer, is_full
 from benchmarks.scoring.protocol import Protocol
 from benchmarks.scoring.statistics import Estimate, bootstrap_mean
 from benchmarks.scoring.tiling import enlarge
 
 CPU = torch.device("cpu")
+SAMPLES = 6  # SR images that are kept
+STRIP = 64  # rows that are rounded at a time
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Evaluation:
 
     Attributes:
         scored: scores of every image.
-        images: SR images ``(H, W, 3)`` uint8 RGB, by name.
+        images: SR images ``(H, W, 3)`` uint8 RGB by name, a few spread over the split.
     """
 
     scored: Scored
@@ -54,7 +57,7 @@ def evaluate(
     report: Callable[[int, int], None] = lambda done, of: None,
     device: torch.device = CPU,
 ) -> Evaluation:
-    """Enlarge every LR image and score the SR images.
+    """Enlarge every LR image and score the SR images, of which a few are in memory at a time.
 
     Args:
         method: ``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``.
@@ -73,12 +76,31 @@ def evaluate(
         TrainingCollapsed: an output is not finite.
         UsageError: an image does not suit a protocol.
     """
-    images: dict[str, Image] = {}
-    for done, pair in enumerate(pairs, start=1):
-        images[pair.name] = super_resolve(method, pair.lr, tile, device)
-        report(done, len(pairs))
-    loads = {pair.name: partial(_loaded, images[pair.name], pair.hr) for pair in pairs}
-    return Evaluation(score_pairs(protocols, metrics, loads, threads=threads), images)
+    scorer = Scorer(protocols, metrics, threads=threads)
+    scored, kept, done = scorer.empty(), dict[str, Image](), 0
+    samples = {pair.name for pair in pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]}
+    for chunk in _chunks(pairs, threads):
+        images = {}
+        for pair in chunk:
+            images[pair.name] = super_resolve(method, pair.lr, tile, device)
+            done += 1
+            report(done, len(pairs))
+        scorer.add(scored, {pair.name: partial(_loaded, images[pair.name], pair.hr) for pair in chunk})
+        kept |= {name: image for name, image in images.items() if name in samples}
+        release(image for pair in chunk for image in (pair.lr, pair.hr))
+    return Evaluation(scored, kept)
+
+
+def _chunks(pairs: Sequence[Pair], threads: int) -> Iterator[list[Pair]]:
+    """Pairs in their order, a few at a time, as many as fit into memory beside each other."""
+    chunk: list[Pair] = []
+    for pair in pairs:
+        chunk.append(pair)
+        if is_full(len(chunk), sum(pair.hr.shape[0] * pair.hr.shape[1] for pair in chunk), threads):
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
 
 
 def super_resolve(method: Method, lr: Image, tile: int = 0, device: torch.device = CPU) -> Image:
@@ -98,10 +120,13 @@ def super_resolve(method: Method, lr: Image, tile: int = 0, device: torch.device
         UsageError: the tile is too small for the method.
     """
     batch = torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1))).unsqueeze(0).to(device).float() / 255
-    sr = enlarge(method, batch, tile)[0].permute(1, 2, 0).cpu().double().numpy()
-    if not np.isfinite(sr).all():
+    sr = enlarge(method, batch, tile)[0].permute(1, 2, 0).cpu()
+    if not torch.isfinite(sr).all():
         raise TrainingCollapsed("the method's output is not finite: its training has diverged")
-    return to_uint8(sr * 255)
+    image = np.empty(sr.shape, np.uint8)
+    for top in range(0, len(image), STRIP):  # a whole image of float64 would take eight times the memory
+        image[top : top + STRIP] = to_uint8(sr[top : top + STRIP].double().numpy() * 255)
+    return image
 
 
 def _loaded(sr: Image, hr: Image) -> tuple[Image, Image]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.api.image import Image
 
 Array = NDArray[np.float64]
+Convert = Callable[[NDArray[Any]], Array]
 
 SSIM_SIGMA = 1.5
 SSIM_RADIUS = 5  # skimage: int(truncate * sigma + 0.5) with truncate = 3.5
@@ -19,7 +22,7 @@ LUMA = np.array([65.481, 128.553, 24.966]) / 255  # BT.601, as MATLAB's rgb2ycbc
 LUMA_OFFSET = 16.0
 
 _BLOCK = 16  # outputs per banded product: few multiplications by zero, and enough work to hide Python's overhead
-_STRIP = 64  # rows of the SSIM map at a time: the arrays stay in the processor's cache
+_STRIP = 64  # rows at a time: the arrays stay in the processor's cache, and large images take no gigabytes of floats
 
 
 def luma(image: Image) -> Array:
@@ -36,13 +39,23 @@ def luma(image: Image) -> Array:
     return y
 
 
-def psnr(sr: Array, hr: Array, *, data_range: float) -> float:
+def unit(image: Image) -> Array:
+    """Values of a ``(H, W, 3)`` uint8 image in [0, 1]."""
+    return image / 255.0
+
+
+def _as_is(values: NDArray[Any]) -> Array:
+    return values
+
+
+def psnr(sr: NDArray[Any], hr: NDArray[Any], *, data_range: float, convert: Convert = _as_is) -> float:
     """Peak signal-to-noise ratio in dB over all pixels and channels.
 
     Args:
-        sr: SR image of any shape, floating point.
+        sr: SR image of any shape.
         hr: HR image of the same shape.
         data_range: the peak, for example 1.0 for images in [0, 1].
+        convert: makes floating point values of some rows of an image, which need no conversion without it.
 
     Returns:
         dB; infinity for identical images (no hidden epsilon).
@@ -50,11 +63,16 @@ def psnr(sr: Array, hr: Array, *, data_range: float) -> float:
     Raises:
         ValueError: shapes differ, or values are not floating point (differences of uint8 values wrap).
     """
-    _refuse_integers(sr, hr)
     if sr.shape != hr.shape:
         raise ValueError(f"PSNR needs two images of one shape: got {sr.shape} and {hr.shape}")
-    difference = (sr - hr).ravel()
-    error = float(difference @ difference) / difference.size
+    total, count = 0.0, 0
+    for top in range(0, len(sr), _STRIP):
+        a, b = (convert(image[top : top + _STRIP]) for image in (sr, hr))
+        _refuse_integers(a, b)
+        difference = (a - b).ravel()
+        total += float(difference @ difference)
+        count += difference.size
+    error = total / count
     return float("inf") if error == 0 else float(10 * np.log10(data_range**2 / error))
 
 
@@ -103,31 +121,31 @@ def _blocks(outputs: int, dtype: np.dtype[np.float64]) -> list[tuple[int, Array]
     return [(start, window_matrix(min(_BLOCK, outputs - start)).astype(dtype)) for start in starts]
 
 
-def ssim(sr: Array, hr: Array, *, data_range: float) -> float:
+def ssim(sr: NDArray[Any], hr: NDArray[Any], *, data_range: float, convert: Convert = _as_is) -> float:
     """Structural similarity: Gaussian window (sigma 1.5, 11x11), population covariance, mean over channels.
 
     Wang, Bovik, Sheikh, Simoncelli, IEEE Transactions on Image Processing 13, 2004, equation 13, where the window fits. Equal to
     skimage's ``structural_similarity(gaussian_weights=True, use_sample_covariance=False)``.
 
     Args:
-        sr: SR image ``(H, W, C)``, floating point.
+        sr: SR image ``(H, W, C)``.
         hr: HR image ``(H, W, C)``.
         data_range: the peak, for example 1.0 for images in [0, 1].
+        convert: makes floating point values ``(h, W, C)`` of some rows of an image, which need no conversion without it.
 
     Raises:
         ValueError: shapes differ, a side is shorter than the 11-pixel window, or values are not floating point.
     """
-    _refuse_integers(sr, hr)
     if sr.shape != hr.shape or min(sr.shape[:2]) < 2 * SSIM_RADIUS + 1:
         raise ValueError(f"SSIM needs two images of one shape, at least 11x11: got {sr.shape} and {hr.shape}")
-    height, width, channels = map(int, sr.shape)
-    total = 0.0
-    pixels = (height - 2 * SSIM_RADIUS) * (width - 2 * SSIM_RADIUS) * channels
-    for channel in range(channels):
-        for top in range(0, height - 2 * SSIM_RADIUS, _STRIP):
-            rows = slice(top, top + _STRIP + 2 * SSIM_RADIUS)
-            total += _ssim_sum(sr[rows, :, channel], hr[rows, :, channel], data_range)
-    return total / pixels
+    height, width = (int(side) - 2 * SSIM_RADIUS for side in sr.shape[:2])
+    total, channels = 0.0, 1
+    for top in range(0, height, _STRIP):
+        a, b = (convert(image[top : top + _STRIP + 2 * SSIM_RADIUS]) for image in (sr, hr))
+        _refuse_integers(a, b)
+        channels = a.shape[2]
+        total += sum(_ssim_sum(a[..., channel], b[..., channel], data_range) for channel in range(channels))
+    return total / (height * width * channels)
 
 
 def _ssim_sum(a: Array, b: Array, data_range: float) -> float:

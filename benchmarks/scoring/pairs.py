@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from itertools import islice
 
 from threadpoolctl import threadpool_limits
 
 from benchmarks.api.entries import MetricEntry
 from benchmarks.api.image import Image
 from benchmarks.api.metric import Metric
-from benchmarks.core.errors import UsageError, WeightsMissing
+from benchmarks.core.errors import BenchmarkError, UsageError, WeightsMissing
 from benchmarks.core.lazy import resolve
 from benchmarks.scoring.alignment import Shift
-from benchmarks.scoring.protocol import Protocol, Score
+from benchmarks.scoring.protocol import Protocol
 
-CHUNK = 16  # pairs in memory at a time
+CHUNK = 16  # pairs whose images are in memory at a time, at most
+CHUNK_PIXELS = 1 << 22  # HR pixels in memory at a time, if so many pairs are not needed to keep all threads busy
 BATCH_PIXELS = 1 << 18  # HR pixels in a pass of a network: more is no faster on a CPU
 
 Scores = dict[str, dict[str, dict[str, float]]]  # protocol -> metric -> image -> value
@@ -34,11 +35,13 @@ class Scored:
         scores: numbers by protocol, metric and image.
         shifts: shifts ``(dy, dx)`` by protocol and image, for protocols that align.
         missing: metrics that could not be loaded, each with the reason and a way to mend it.
+        failures: images that could not be scored, or lack a metric, each with the reason.
     """
 
     scores: Scores
     shifts: dict[str, dict[str, Shift]]
     missing: dict[str, str]
+    failures: dict[str, str] = field(default_factory=dict)
 
 
 def score_pairs(
@@ -64,28 +67,125 @@ def score_pairs(
     Raises:
         UsageError: an image does not suit a protocol or a metric; the message names it.
     """
-    loaded_metrics, missing = _load_metrics(metrics, protocols)
-    scored = Scored({protocol.name: _columns(protocol, metrics, loaded_metrics) for protocol in protocols}, {}, missing)
-    done = 0
-    with ThreadPoolExecutor(threads) as pool:
-        for chunk in _chunks(pairs):
-            with threadpool_limits(1, "blas"):
-                compared = list(pool.map(partial(_compare, protocols), chunk, chunk.values()))
-            for protocol in protocols:
-                _collect(scored, protocol, compared, loaded_metrics)
-            done += len(chunk)
-            report(done, len(pairs))
-    return scored
+    return Scorer(protocols, metrics, threads=threads).score(pairs, report)
+
+
+def is_full(pairs: int, pixels: int, threads: int) -> bool:
+    """Whether so many pairs, with so many HR pixels together, are enough in memory at a time."""
+    return pairs >= CHUNK or (pixels >= CHUNK_PIXELS and pairs >= threads)
 
 
 @dataclass(frozen=True)
 class _Compared:
-    """A pair of images with its scores by protocol."""
+    """A pair of images with its numbers.
+
+    Attributes:
+        name: of the pair.
+        pixels: HR pixels of the views.
+        numbers: PSNR and SSIM, as far as they are asked for, by protocol.
+        shifts: by protocol that aligns.
+        views: SR and HR image for other metrics, by protocol.
+        failure: reason why there are no numbers; empty if there are.
+    """
 
     name: str
-    sr: Image
-    hr: Image
-    scores: Mapping[str, Score]
+    pixels: int = 0
+    numbers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    shifts: Mapping[str, Shift] = field(default_factory=dict)
+    views: Mapping[str, tuple[Image, Image]] = field(default_factory=dict)
+    failure: str = ""
+
+
+class Scorer:
+    """Scores pairs of images under protocols. Metrics with weights are loaded once, for any number of pairs.
+
+    Args:
+        protocols: protocols of comparison.
+        metrics: metrics to keep.
+        threads: pairs that are decoded and scored at a time; no number depends on it.
+        keep_going: list pairs that cannot be scored as failures, in place of raising their errors.
+    """
+
+    def __init__(
+        self, protocols: Sequence[Protocol], metrics: Sequence[MetricEntry], *, threads: int, keep_going: bool = False
+    ) -> None:
+        self._protocols, self._metrics, self._threads, self._keep_going = protocols, metrics, threads, keep_going
+        self._basic = [metric.name for metric in metrics if not metric.target]
+        self._loaded, self._missing = _load_metrics(metrics, protocols)
+
+    def empty(self) -> Scored:
+        """No scores yet: columns of the metrics that can be computed, in the order of the metrics."""
+        columns = {protocol.name: _columns(protocol, self._metrics, self._loaded) for protocol in self._protocols}
+        return Scored(columns, {}, dict(self._missing))
+
+    def score(self, pairs: Mapping[str, Load], report: Callable[[int, int], None] = lambda done, of: None) -> Scored:
+        """Score pairs, of which only a few are in memory at a time. Arguments, result and errors as of ``score_pairs``."""
+        scored, done, compared, waiting = self.empty(), 0, list[_Compared](), iter(pairs.items())
+        while group := dict(islice(waiting, self._threads if self._loaded else CHUNK)):
+            compared += self._compare(group)
+            if is_full(len(compared), sum(pair.pixels for pair in compared), self._threads) or done + len(compared) == len(pairs):
+                self._collect(scored, compared)
+                done += len(compared)
+                compared.clear()
+                report(done, len(pairs))
+        return scored
+
+    def add(self, scored: Scored, pairs: Mapping[str, Load]) -> None:
+        """Add the scores of a few pairs, all of which are in memory at a time."""
+        self._collect(scored, self._compare(pairs))
+
+    def _compare(self, pairs: Mapping[str, Load]) -> list[_Compared]:
+        with ThreadPoolExecutor(self._threads) as pool, threadpool_limits(1, "blas"):
+            return list(pool.map(self._compare_pair, pairs, pairs.values()))
+
+    def _compare_pair(self, name: str, load: Load) -> _Compared:
+        try:
+            sr, hr = load()
+        except BenchmarkError as error:
+            if not self._keep_going:
+                raise
+            return _Compared(name, failure=str(error))
+        try:
+            scores = {protocol.name: protocol.score(sr, hr, with_ssim="ssim" in self._basic) for protocol in self._protocols}
+        except UsageError as error:
+            if not self._keep_going:
+                raise UsageError(f"{name}: {error}") from error
+            return _Compared(name, failure=str(error))
+        viewed = [protocol for protocol in self._protocols if protocol.view and self._loaded]
+        return _Compared(
+            name,
+            hr.shape[0] * hr.shape[1],
+            {protocol: {metric: getattr(score, metric) for metric in self._basic} for protocol, score in scores.items()},
+            {protocol: score.shift for protocol, score in scores.items() if score.shift is not None},
+            {protocol.name: protocol.view(sr, hr, scores[protocol.name]) for protocol in viewed if protocol.view},
+        )
+
+    def _collect(self, scored: Scored, compared: Sequence[_Compared]) -> None:
+        """Add the numbers of a few pairs, and compute those of the metrics with weights."""
+        scored.failures |= {pair.name: pair.failure for pair in compared if pair.failure}
+        for protocol, columns in scored.scores.items():
+            for pair in compared:
+                for metric, value in pair.numbers.get(protocol, {}).items():
+                    columns[metric][pair.name] = value
+                if protocol in pair.shifts:
+                    scored.shifts.setdefault(protocol, {})[pair.name] = pair.shifts[protocol]
+            views = [(pair.name, *pair.views[protocol]) for pair in compared if protocol in pair.views]
+            for metric in [name for name in columns if name in self._loaded]:
+                columns[metric].update(self._score_views(metric, views, scored.failures))
+
+    def _score_views(self, metric: str, views: Sequence[View], failures: dict[str, str]) -> dict[str, float]:
+        try:
+            return score_views(self._loaded[metric], views)
+        except UsageError:
+            if not self._keep_going:
+                raise
+        numbers = dict[str, float]()
+        for view in views:
+            try:
+                numbers |= score_views(self._loaded[metric], [view])
+            except UsageError as error:
+                failures[view[0]] = f"no {metric}: {str(error).removeprefix(f'{view[0]}: ')}"
+        return numbers
 
 
 def load_metric(metric: MetricEntry) -> Metric:
@@ -110,36 +210,6 @@ def _columns(
 ) -> dict[str, dict[str, float]]:
     """Empty columns of the metrics that can be computed under a protocol, in the order of ``metrics``."""
     return {metric.name: {} for metric in metrics if not metric.target or (protocol.view and metric.name in loaded_metrics)}
-
-
-def _chunks(pairs: Mapping[str, Load]) -> Iterator[dict[str, Load]]:
-    names = list(pairs)
-    for start in range(0, len(names), CHUNK):
-        yield {name: pairs[name] for name in names[start : start + CHUNK]}
-
-
-def _compare(protocols: Sequence[Protocol], name: str, load: Load) -> _Compared:
-    sr, hr = load()
-    try:
-        return _Compared(name, sr, hr, {protocol.name: protocol.score(sr, hr) for protocol in protocols})
-    except UsageError as error:
-        raise UsageError(f"{name}: {error}") from error
-
-
-def _collect(scored: Scored, protocol: Protocol, compared: Sequence[_Compared], loaded_metrics: Mapping[str, Metric]) -> None:
-    """Add the numbers of a chunk of pairs under a protocol to ``scored``."""
-    columns = scored.scores[protocol.name]
-    for pair in compared:
-        score = pair.scores[protocol.name]
-        for metric in columns.keys() - loaded_metrics.keys():
-            columns[metric][pair.name] = getattr(score, metric)
-        if score.shift is not None:
-            scored.shifts.setdefault(protocol.name, {})[pair.name] = score.shift
-    if protocol.view is None:
-        return
-    views = [(pair.name, *protocol.view(pair.sr, pair.hr, pair.scores[protocol.name])) for pair in compared]
-    for metric in columns.keys() & loaded_metrics.keys():
-        columns[metric].update(score_views(loaded_metrics[metric], views))
 
 
 def score_views(metric: Metric, views: Sequence[View]) -> dict[str, float]:

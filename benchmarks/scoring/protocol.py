@@ -16,13 +16,18 @@ class Score:
 
     Attributes:
         psnr: PSNR in dB.
-        ssim: SSIM.
+        compute_ssim: computes the SSIM; called where SSIM is asked for.
         shift: shift ``(dy, dx)`` with the best PSNR; None under a protocol that does not align.
     """
 
     psnr: float
-    ssim: float
+    compute_ssim: Callable[[], float]
     shift: Shift | None = None
+
+    @property
+    def ssim(self) -> float:
+        """SSIM."""
+        return self.compute_ssim()
 
 
 @dataclass(frozen=True)
@@ -33,10 +38,11 @@ class Protocol:
         name: name in tables and result files.
         title: a line for lists.
         version: version of the definition; it changes whenever a number could.
-        smallest: shortest side, in pixels, of an image that can be scored.
+        smallest: shortest side, in pixels, of an image that has a PSNR and a SSIM.
         compare: function of SR and HR image, ``(H, W, 3)`` uint8 RGB of the same size, that returns their scores.
         view: function of SR image, HR image and their score that cuts both images for other metrics, uint8 RGB; None if the
             protocol is defined for PSNR and SSIM only.
+        smallest_psnr: shortest side of an image that has a PSNR; ``smallest`` if None.
     """
 
     name: str
@@ -45,13 +51,20 @@ class Protocol:
     smallest: int
     compare: Callable[[Image, Image], Score]
     view: Callable[[Image, Image, Score], tuple[Image, Image]] | None
+    smallest_psnr: int | None = None
 
-    def score(self, sr: Image, hr: Image) -> Score:
-        """Score a SR image. Raises UsageError if sizes differ or are too small: nothing is cropped silently."""
+    def score(self, sr: Image, hr: Image, *, with_ssim: bool = True) -> Score:
+        """Score a SR image; without SSIM the images may be smaller.
+
+        Raises:
+            UsageError: sizes differ or are too small: nothing is cropped silently.
+        """
         if sr.shape != hr.shape:
             sizes = f"{sr.shape[1]}x{sr.shape[0]}, the ground truth {hr.shape[1]}x{hr.shape[0]}"
             raise UsageError(f"the result is {sizes}: sizes must be equal, crop or enlarge the right one yourself")
-        if min(hr.shape[:2]) < self.smallest:
-            least = f"{self.smallest}x{self.smallest}"
-            raise UsageError(f"protocol {self.name} needs images of {least} or more: got {hr.shape[1]}x{hr.shape[0]}")
+        side, smallest_psnr = min(hr.shape[:2]), self.smallest if self.smallest_psnr is None else self.smallest_psnr
+        if side < (self.smallest if with_ssim else smallest_psnr):
+            least = f"{self.smallest}x{self.smallest}" if with_ssim else f"{smallest_psnr}x{smallest_psnr}"
+            mend = f" (PSNR alone {smallest_psnr}x{smallest_psnr})" if with_ssim and side >= smallest_psnr else ""
+            raise UsageError(f"protocol {self.name} needs images of {least} or more{mend}: got {hr.shape[1]}x{hr.shape[0]}")
         return self.compare(sr, hr)

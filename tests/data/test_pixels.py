@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.api.image import Image
 from benchmarks.core.errors import BenchmarkError, UsageError
-from benchmarks.data.cache import TAIL, stack, verify
+from benchmarks.data.cache import TAIL, release, stack, verify
 from tests.conftest import ROOT
 
 KEY = "0123abcd"
@@ -23,7 +23,7 @@ MAKER = """
 import os, sys, time
 import numpy as np
 from pathlib import Path
-from benchmarks.data.cache import stack
+from benchmarks.data.cache import release, stack
 from benchmarks.core.errors import BenchmarkError
 
 def images(count, pause=0.0):
@@ -307,3 +307,21 @@ def test_verify_finds_a_flipped_bit_of_a_pixel(cache: Path) -> None:
     damaged.unlink()
     assert same(stack(KEY, some_images), some_images())
     assert list(verify()) == [(damaged, True), (intact, True)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells how much of files is in memory")
+def test_released_images_leave_memory_and_can_be_read_again(cache: Path) -> None:
+    def resident() -> int:
+        """KB of mapped files that this process has in memory."""
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return int(next(line.split()[1] for line in lines if line.startswith("RssFile")))
+
+    originals = [np.full((1000, 2000 + index, 3), index, np.uint8) for index in range(5)]
+    mapped = stack(KEY, lambda: originals)
+    assert same(mapped, originals)
+    before = resident()
+    release(image[10:-10, 10:-10] for image in mapped)
+    assert before - resident() > 25_000
+    release(originals)
+    release([mapped[0][:0]])
+    assert same(mapped, originals)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmarks.api.entries import MetricEntry
+from benchmarks.api.image import Pair
+from benchmarks.api.method import Descriptor
 from benchmarks.catalog.metrics import METRICS, get_metric
 from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
 from benchmarks.core.errors import UsageError
+from benchmarks.scoring import evaluation
 from benchmarks.scoring import pairs as scoring
-from benchmarks.scoring.pairs import Load, score_pairs
+from benchmarks.scoring.evaluation import super_resolve
+from benchmarks.scoring.pairs import Load, Scorer, score_pairs
 
 Pixels = NDArray[np.uint8]
 
@@ -94,8 +101,6 @@ def test_progress_counts_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_more_than_a_chunk_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    import weakref
-
     alive: list[weakref.ref[Pixels]] = []
     most = 0
 
@@ -152,3 +157,65 @@ def test_a_metric_that_is_not_a_number_is_an_error() -> None:
     metric = MetricEntry("nothing", "Nothing", target="tests.scoring.test_scoring:Nothing")
     with pytest.raises(UsageError, match=r"^image0: the metric is not a number"):
         score_pairs([get_protocol("rgb")], [metric], images(1, (64,)), threads=1)
+
+
+def test_psnr_alone_takes_smaller_images_than_ssim() -> None:
+    def tiny(side: int) -> dict[str, Load]:
+        return {"a": lambda: (np.zeros((side, side, 3), np.uint8), np.full((side, side, 3), 255, np.uint8))}
+
+    psnr = [get_metric("psnr")]
+    for name, smallest in (("rgb", 1), ("rgb-shave4", 9), ("y-shave4", 9), ("ntire2018", 160), ("aligned-rgb", 140)):
+        assert score_pairs([get_protocol(name)], psnr, tiny(smallest), threads=1).scores[name]["psnr"]["a"] < 10
+        with pytest.raises(UsageError, match=f"needs images of {smallest}x{smallest} or more: got"):
+            score_pairs([get_protocol(name)], psnr, tiny(smallest - 1), threads=1)
+    with pytest.raises(UsageError, match=r"rgb-shave4 needs images of 19x19 or more \(PSNR alone 9x9\): got 18x18"):
+        score_pairs([get_protocol("rgb-shave4")], BASIC, tiny(18), threads=1)
+
+
+def test_what_fails_is_listed_and_the_rest_is_scored() -> None:
+    def broken() -> tuple[Pixels, Pixels]:
+        raise UsageError("the file is broken")
+
+    pairs: dict[str, Load] = {**images(3, (181, 64)), "broken": broken}
+    scored = Scorer([get_protocol("rgb")], [*BASIC, DIFFERENCE], threads=2, keep_going=True).score(pairs)
+    assert scored.failures == {
+        "broken": "the file is broken",
+        "image0": "no difference: too odd",
+        "image2": "no difference: too odd",
+    }
+    assert list(scored.scores["rgb"]["psnr"]) == ["image0", "image1", "image2"]
+    assert list(scored.scores["rgb"]["difference"]) == ["image1"]
+
+
+class Repeat:
+    """Enlarges by repeating pixels."""
+
+    descriptor = Descriptor(scale=4, receptive_field=1)
+
+    def __call__(self, lr: Tensor) -> Tensor:
+        return lr.repeat_interleave(4, -1).repeat_interleave(4, -2)
+
+
+def test_an_evaluation_holds_few_images_and_keeps_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: list[weakref.ref[Pixels]] = []
+    most = 0
+
+    def counted(*arguments: Any) -> Pixels:
+        nonlocal most
+        image = super_resolve(*arguments)
+        alive.append(weakref.ref(image))
+        most = max(most, sum(ref() is not None for ref in alive))
+        return image
+
+    monkeypatch.setattr(evaluation, "super_resolve", counted)
+    lr = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+    pairs = [Pair(str(index), image, image.repeat(4, 0).repeat(4, 1)) for index, image in enumerate(lr)]
+    expected = evaluation.evaluate(Repeat(), pairs, [get_protocol("rgb")], BASIC)
+    assert list(expected.images) == ["0", "6", "12", "18", "24", "30"]
+    assert list(expected.scored.scores["rgb"]["psnr"]) == [pair.name for pair in pairs]
+    monkeypatch.setattr(scoring, "CHUNK_PIXELS", 3 * 32 * 32)
+    most = 0
+    alive.clear()
+    del expected
+    evaluation.evaluate(Repeat(), pairs, [get_protocol("rgb")], BASIC, threads=2)
+    assert most <= 3 + 3 + evaluation.SAMPLES  # a chunk, the chunk before it until it is replaced, and the samples

@@ -43,7 +43,7 @@ def compare_windows(sr: Image, hr: Image, rescale: bool) -> Score:
     """
     area, target = windows(sr, hr)
     value, shift = best_window_psnr(area, target, rescale=rescale)
-    return Score(value, _window_ssim(area.tobytes(), target.tobytes()), shift)
+    return Score(value, partial(_window_ssim, area.tobytes(), target.tobytes()), shift)
 
 
 @lru_cache(maxsize=64)  # entries of 70 kB: the search, most of the scorer's time, is the same with and without the rescale

@@ -14,4 +14,5 @@ RGB = Protocol(
     smallest=SMALLEST_MAP,
     compare=partial(compare_rgb, border=0),
     view=partial(shaved_view, border=0),
+    smallest_psnr=1,
 )

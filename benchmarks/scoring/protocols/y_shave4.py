@@ -16,4 +16,5 @@ Y_SHAVE4 = Protocol(
     smallest=SMALLEST_MAP + 2 * BORDER,
     compare=partial(compare_luma, border=BORDER),
     view=partial(shaved_view, border=BORDER),
+    smallest_psnr=1 + 2 * BORDER,
 )
