@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 SAMPLE_IMAGES = 6  # number of SR images of an evaluation that are stored
 
-Report = Callable[[int, int, dict[str, float]], None]  # units done, units in all, latest losses
+Report = Callable[[int, int, dict[str, float]], None]  # steps (training) or images (evaluation) done, their number, losses
 Computed = tuple[Result, dict[str, bytes]]  # the result, and the other files of the cell by their paths in its folder
 
 
@@ -59,7 +59,7 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
     Args:
         cell: a cell whose needed cells are finished in the workspace.
         workspace: results folder to read from and write to.
-        report: called with units done, units in all and the latest losses.
+        report: called with steps (training) or images (evaluation) done, their total number, and the latest losses.
 
     Returns:
         The stored result.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.catalog.profiles import Profile
-from benchmarks.execution.simulation import Outlook, Run, outlook
+from benchmarks.execution.simulation import Forecast, Times, forecast
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.costs import Costs, estimated, measured
@@ -44,7 +45,7 @@ def print_dry_run(
     """
     costs = measured(cells, profile, step_times) if step_times else estimated(cells, profile)
     waiting = [cell for cell in cells if force or workspace.finished(cell) is None]
-    plan = outlook(waiting, costs, max_parallel)
+    plan = forecast(waiting, costs, max_parallel)
     if form == "markdown":
         print("\n".join(_schedule_as_markdown(plan)))
         return
@@ -63,7 +64,7 @@ def print_dry_run(
         print("\n".join(_schedule_as_text(plan)))
     if not_prepared:
         names = " ".join(not_prepared)
-        print(f"not prepared: {names}: run python -m benchmarks.prepare {names}, which gives their cells other ids")
+        print(f"not prepared: {names}: run python -m benchmarks.prepare {names}; it changes the ids above, which are provisional")
 
 
 def _row(cell: Cell, profile: Profile, costs: Costs, cached: bool) -> dict[str, Any]:
@@ -79,19 +80,19 @@ def _row(cell: Cell, profile: Profile, costs: Costs, cached: bool) -> dict[str, 
     }
 
 
-def _schedule_as_text(plan: Outlook) -> list[str]:
+def _schedule_as_text(plan: Forecast) -> list[str]:
     """Lines with the critical path and the wall times."""
     path = ", ".join(f"{cell} ({_duration(plan.costs.of[cell.id].wall)})" for cell in plan.path)
-    numbers = ", ".join(str(wall.workers) for wall in plan.walls)
-    times = ", ".join(_duration(wall.run.seconds) for wall in plan.walls)
+    numbers = ", ".join(str(simulation.workers) for simulation in plan.simulations)
+    times = ", ".join(_duration(simulation.run.seconds) for simulation in plan.simulations)
     unit = plan.costs.unit
     hours = f"GPU time: {_duration(plan.gpu_seconds)}; " if unit == "GPU" else ""
     each = "" if unit == "GPU" else f", each {plan.costs.worker}"
     lines = [f"critical path: {_duration(plan.path_seconds)}: {path}", f"{hours}wall time on {numbers} {unit}s{each}: {times}"]
-    return lines + [f"without {plan.unknown} cells of unknown time"] * bool(plan.unknown)
+    return lines + [f"{plan.unknown} cells have no estimate and count as 0 s"] * bool(plan.unknown)
 
 
-def _schedule_as_data(plan: Outlook) -> dict[str, Any]:
+def _schedule_as_data(plan: Forecast) -> dict[str, Any]:
     return {
         "unit": plan.costs.unit,
         "worker": plan.costs.worker,
@@ -99,40 +100,40 @@ def _schedule_as_data(plan: Outlook) -> dict[str, Any]:
         "hours": plan.seconds / 3600,
         "gpu_hours": plan.gpu_seconds / 3600,
         "critical_path": {"cells": [cell.id for cell in plan.path], "hours": plan.path_seconds / 3600},
-        "walls": [
+        "simulations": [
             {
-                "workers": wall.workers,
-                **_run_hours("", wall.run),
-                **_run_hours("queued_", wall.queued),
-                **_run_hours("longest_first_", wall.longest_first),
-                "bound_hours": wall.bound / 3600,
-                "busy": wall.busy,
+                "workers": simulation.workers,
+                **_run_hours("", simulation.run),
+                **_run_hours("queued_", simulation.queued),
+                **_run_hours("longest_first_", simulation.longest_first),
+                "bound_hours": simulation.bound / 3600,
+                "busy": simulation.busy,
             }
-            for wall in plan.walls
+            for simulation in plan.simulations
         ],
     }
 
 
-def _run_hours(prefix: str, run: Run) -> dict[str, float]:
-    return {f"{prefix}hours": run.seconds / 3600, f"{prefix}row_hours": run.row_seconds / 3600}
+def _run_hours(prefix: str, run: Times) -> dict[str, float]:
+    return {f"{prefix}hours": run.seconds / 3600, f"{prefix}hours_to_scores": run.seconds_to_scores / 3600}
 
 
-def _schedule_as_markdown(plan: Outlook) -> list[str]:
+def _schedule_as_markdown(plan: Forecast) -> list[str]:
     """Lines with costs, critical path, and a table of wall times in hours."""
     path = ", ".join(f"{cell} ({_hours(plan.costs.of[cell.id].wall)})" for cell in plan.path)
     gpu = f", {_hours(plan.gpu_seconds)} of it on GPUs" if plan.costs.unit == "GPU" else ""
-    orders = ("wall time", "mean row", "all queued: wall time", "mean row", "longest first: wall time", "mean row")
-    header = [f"{plan.costs.unit}s", "lower bound", "busy", *orders]
+    orders = [(f"{order}wall time", "mean time to scores") for order in ("", "all queued: ", "longest first: ")]
+    header = [f"{plan.costs.unit}s", "lower bound", "busy", *chain.from_iterable(orders)]
     rows = [
         [
-            *(str(wall.workers), _hours(wall.bound), f"{wall.busy:.0%}"),
+            *(str(simulation.workers), _hours(simulation.bound), f"{simulation.busy:.0%}"),
             *(
                 _hours(seconds)
-                for run in (wall.run, wall.queued, wall.longest_first)
-                for seconds in (run.seconds, run.row_seconds)
+                for run in (simulation.run, simulation.queued, simulation.longest_first)
+                for seconds in (run.seconds, run.seconds_to_scores)
             ),
         ]
-        for wall in plan.walls
+        for simulation in plan.simulations
     ]
     return [
         f"{plan.cells} cells, {_hours(plan.seconds)} on {plan.costs.worker}{gpu}.",

@@ -51,7 +51,7 @@ class Outcome:
             result = self.workspace.finished(cells[cell_id])
             if result is not None:
                 self.results[cell_id] = result
-                if result.status == COMPLETE:  # a run that was killed between the two writes left it
+                if result.status == COMPLETE:  # a run killed between writing it and removing the checkpoint left that
                     self.workspace.discard_checkpoint(cells[cell_id])
         self._say_other_environments()
         for cell in self.cells:
@@ -65,7 +65,8 @@ class Outcome:
         texts = [differences(result.environment, here) for result in self.results.values() if not result.has_diverged]
         if any(texts):
             others = "; ".join(sorted(set(chain(*texts))))
-            say(f"{sum(map(bool, texts))} finished cells are of another environment ({others}): --force computes them again")
+            number = sum(map(bool, texts))
+            say(f"{number} reused results were computed in another environment ({others}): --force computes them again")
 
     def waiting(self) -> list[Cell]:
         """Cells of the run without a result."""

@@ -31,7 +31,7 @@ def run(
     limits = [limit for limit in (max_parallel, executor.capacity) if limit is not None]
     waiting, running = list(cells), set[str]()
     failed: dict[str, Exception] = {}
-    losses: Counter[str] = Counter()
+    times_lost: Counter[str] = Counter()
     while waiting or running:
         for cell in _startable(waiting, running):
             because = next((needed for needed in cell.needs.values() if needed.id in failed), None)
@@ -47,14 +47,15 @@ def run(
         for ended in executor.poll(view.update) if running else ():
             cell = ended.cell
             running.remove(cell.id)
-            if ended.lost and losses[cell.id] < retries:
-                losses[cell.id] += 1
+            if ended.lost and times_lost[cell.id] < retries:
+                times_lost[cell.id] += 1
                 view.lost(cell, ended.lost)
                 waiting.insert(0, cell)
                 continue
             if ended.lost:
-                error = BenchmarkError(f"its process was lost {losses[cell.id] + 1} times, at last: {ended.lost}")
-                ended = Ended(cell, error=error)
+                lost = f"its process was lost {times_lost[cell.id] + 1} times, last: {ended.lost}"
+                mend = "give the same command again to go on from the checkpoint, or raise --retries"
+                ended = Ended(cell, error=BenchmarkError(f"{lost}: {mend}"))
             if ended.error is not None:
                 failed[cell.id] = ended.error
             yield _shown(view, ended)

@@ -70,24 +70,24 @@ class Simulated(Executor):
 
 
 @dataclass(frozen=True)
-class Run:
+class Times:
     """Times of a simulated run.
 
     Attributes:
         seconds: from the start of the run to its end.
-        row_seconds: from the start of the run to the end of an evaluation, which gives a row of the table, on average.
+        seconds_to_scores: from the start of the run to the end of an evaluation, which gives a row of the table, on average.
     """
 
     seconds: float
-    row_seconds: float
+    seconds_to_scores: float
 
 
-def simulate(cells: Sequence[Cell], executor: Simulated, max_parallel: int | None = None) -> Run:
+def simulate(cells: Sequence[Cell], executor: Simulated, max_parallel: int | None = None) -> Times:
     """Simulate a plan.
 
     Args:
         cells: as ``schedule.run`` takes them. Needed cells that are not among them cost nothing.
-        executor: unused so far.
+        executor: a fresh ``Simulated``, whose clock is at 0.
         max_parallel: limit of cells at a time.
     """
     rows = []
@@ -95,7 +95,7 @@ def simulate(cells: Sequence[Cell], executor: Simulated, max_parallel: int | Non
         for ended in schedule.run(cells, executor, Silent(), max_parallel=max_parallel):
             if ended.cell.kind == "evaluate":
                 rows.append(executor.seconds)
-    return Run(executor.seconds, sum(rows) / len(rows) if rows else 0.0)
+    return Times(executor.seconds, sum(rows) / len(rows) if rows else 0.0)
 
 
 def critical_path(cells: Sequence[Cell], costs: Mapping[str, Cost]) -> list[Cell]:
@@ -128,7 +128,7 @@ def _remaining(cells: Sequence[Cell], costs: Mapping[str, Cost]) -> dict[str, fl
 
 
 @dataclass(frozen=True)
-class Wall:
+class SimulatedSchedule:
     """Simulations of a plan with one number of workers.
 
     Attributes:
@@ -141,15 +141,15 @@ class Wall:
     """
 
     workers: int
-    run: Run
-    queued: Run
-    longest_first: Run
+    run: Times
+    queued: Times
+    longest_first: Times
     bound: float
     busy: float
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Forecast:
     """Costs and simulations of a plan.
 
     Attributes:
@@ -160,7 +160,7 @@ class Outlook:
         gpu_seconds: of all GPUs together.
         path: the critical path.
         path_seconds: length of the critical path.
-        walls: simulations, by number of workers.
+        simulations: one for each number of workers.
     """
 
     costs: Costs
@@ -170,30 +170,31 @@ class Outlook:
     gpu_seconds: float
     path: Sequence[Cell]
     path_seconds: float
-    walls: Sequence[Wall]
+    simulations: Sequence[SimulatedSchedule]
 
 
-def outlook(cells: Sequence[Cell], costs: Costs, max_parallel: int | None = None) -> Outlook:
+def forecast(cells: Sequence[Cell], costs: Costs, max_parallel: int | None = None) -> Forecast:
     """Simulate a plan with each number of workers in ``WORKERS``.
 
     Args:
         cells: the cells to be computed, in the plan's order.
         costs: of these cells.
-        max_parallel: limit of cells at a time; then the largest number of workers is what so many cells can use.
+        max_parallel: limit of cells at a time; the largest simulated number of workers is then ``max_parallel`` times the
+            workers of the widest cell.
     """
     of = {cell.id: costs.of[cell.id] for cell in cells}
     work = sum(cost.wall * cost.workers for cost in of.values())
     path = critical_path(cells, of)
     longest = sum(of[cell.id].wall for cell in path)
-    walls = []
+    simulations = []
     widest = max((cost.workers for cost in of.values()), default=1)
     for workers in _worker_numbers(widest, None if max_parallel is None else min(max_parallel, max(1, len(cells)))):
         run = simulate(cells, Simulated(workers, of, workers), max_parallel)
         queued = simulate(cells, Simulated(workers, of), max_parallel)
         sorted_run = simulate(longest_first(cells, of), Simulated(workers, of, workers), max_parallel)
         busy = work / workers / run.seconds if run.seconds else 0.0
-        walls.append(Wall(workers, run, queued, sorted_run, max(longest, work / workers), busy))
-    return Outlook(
+        simulations.append(SimulatedSchedule(workers, run, queued, sorted_run, max(longest, work / workers), busy))
+    return Forecast(
         costs,
         cells=len(cells),
         unknown=sum(cost.seconds is None for cost in of.values()),
@@ -201,7 +202,7 @@ def outlook(cells: Sequence[Cell], costs: Costs, max_parallel: int | None = None
         gpu_seconds=sum(cost.wall * cost.gpus for cost in of.values()),
         path=path,
         path_seconds=longest,
-        walls=walls,
+        simulations=simulations,
     )
 
 

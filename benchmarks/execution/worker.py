@@ -41,7 +41,7 @@ def compute(cell: Cell, root: Path, resources: Resources, report: Report) -> Res
         cell: a cell whose needed cells are finished in the workspace.
         root: folder of the workspace.
         resources: reserved for the cell. With more than one GPU a training runs on as many processes.
-        report: called with units done, units in all and the latest losses, possibly from another thread.
+        report: called with steps or images done, their total number and the latest losses, possibly from another thread.
 
     Returns:
         The result, which is stored in the workspace.
@@ -66,14 +66,17 @@ def _check_machine(cell: Cell) -> None:
     files = changed_inputs(cell)
     if files or cell.code != code_here(cell).name:
         differing = f" ({', '.join(files)})" if files else ""
-        mend = "install there the one that the run was started with, or run again if it was edited since"
-        raise UsageError(f"{host} has another version of this project{differing}: {mend}")
+        mend = "install the driver's version of the project there, or run again if the driver's was edited since"
+        raise UsageError(f"{host}: the code there differs from the code that planned this run{differing}: {mend}")
     try:
         digest = _data_digest(cell.data, cell.splits)
     except UsageError as error:
         raise UsageError(f"on {host}: {error}") from None
     if digest != cell.data_digest:
-        raise UsageError(f"{host} has other images of data set '{cell.dataset}': bring there those that the run was started with")
+        raise UsageError(
+            f"{host}: its images of data set '{cell.dataset}' differ from the driver's: "
+            f"run python -m benchmarks.prepare {cell.dataset} there, or copy the driver's images"
+        )
 
 
 @cache
@@ -140,7 +143,7 @@ def _listen(receiver: Connection, report: Report, failures: list[BenchmarkError]
 
 
 def _one_of_several(cell: Cell, root: Path, sender: Connection) -> None:
-    """Compute the cell in the first process, or take part in its training in the others. Only the first one heeds signals."""
+    """Body of each training process: rank 0 computes the cell, the others join its training. Only rank 0 handles signals."""
     from benchmarks.execution.compute import follow
     from benchmarks.training import distributed
 
@@ -183,7 +186,10 @@ def _heed_one_signal() -> None:
 
 
 def _exit_after(parent: int) -> None:
-    """Exit some seconds after the parent process: a process that waits for a killed one would never end by itself."""
+    """Exit some seconds after the parent process.
+
+    A process that waits in a collective operation for a killed process would wait for ever.
+    """
     while os.getppid() == parent:
         time.sleep(1)
     time.sleep(PATIENCE)

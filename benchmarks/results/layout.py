@@ -16,7 +16,7 @@ CHECKPOINT = "checkpoint.pt"  # while a training runs
 SAMPLES = "samples"  # PNG files of SR images
 MIRROR_NOTE = "mlflow.json"  # names the MLflow run that has the result
 ERROR = "error.txt"  # the traceback of an unexpected error
-JOB_PROGRESS = "progress.json"  # of a SLURM job: units done, units in all, latest losses
+JOB_PROGRESS = "progress.json"  # of a SLURM job: steps or images done, their total number, latest losses
 JOB_OUTCOME = "outcome.json"  # of a SLURM job: an error, or an empty object
 
 

@@ -100,7 +100,7 @@ def test_every_executor_notices(cell: Cell, tmp_path: Path, edits: Callable[...,
     serial.start(cell)
     (ended,) = serial.poll(lambda *_: edits(METHOD))
     assert isinstance(ended.error, CodeChanged)
-    with pytest.raises(UsageError, match=rf"has another version of this project \({FILE}\): install there .* if it was edited"):
+    with pytest.raises(UsageError, match=rf"differs from the code that planned this run \({FILE}\): install the .* edited since"):
         compute(cell, tmp_path, RESOURCES, lambda *_: None)
     slurm_job.run(cell, tmp_path, RESOURCES)
     (error,) = slurm_job.outcome(Workspace(tmp_path).folder(cell)) or []

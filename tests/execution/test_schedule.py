@@ -125,7 +125,8 @@ def test_a_cell_that_is_lost_too_often_has_failed() -> None:
     plan = cells("edsr")
     executor = Scripted(1, {str(plan[0]): ["lost"] * 3})
     train, evaluate = run(plan, executor, retries=2)
-    assert str(train.error) == "its process was lost 3 times, at last: killed" and evaluate.because
+    mend = "give the same command again to go on from the checkpoint, or raise --retries"
+    assert str(train.error) == f"its process was lost 3 times, last: killed: {mend}" and evaluate.because
     assert evaluate.because.id == plan[0].id
 
 

@@ -17,7 +17,7 @@ from benchmarks.core.errors import UsageError
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.dataset import Dataset
 from benchmarks.degradations.bicubic import Bicubic
-from benchmarks.execution.simulation import Simulated, critical_path, longest_first, outlook, simulate
+from benchmarks.execution.simulation import Simulated, critical_path, forecast, longest_first, simulate
 from benchmarks.planning.cells import Cell, StageSettings
 from benchmarks.planning.costs import Cost, estimated, measured
 from benchmarks.planning.plan import make_plan
@@ -195,9 +195,9 @@ def test_dry_run_says_the_critical_path_and_wall_times(capsys: pytest.CaptureFix
     )
     plan = json.loads(run(capsys, *some, "--json"))
     found = plan["schedule"]
-    assert [wall["workers"] for wall in found["walls"]] == [1, 4, 16, 64] and found["unit"] == "worker"
-    assert found["walls"][0]["hours"] == pytest.approx(found["hours"]) == plan["seconds"] / 3600
-    assert found["walls"][-1]["hours"] == pytest.approx(found["critical_path"]["hours"])
+    assert [wall["workers"] for wall in found["simulations"]] == [1, 4, 16, 64] and found["unit"] == "worker"
+    assert found["simulations"][0]["hours"] == pytest.approx(found["hours"]) == plan["seconds"] / 3600
+    assert found["simulations"][-1]["hours"] == pytest.approx(found["critical_path"]["hours"])
     rows = {row["id"]: row for row in plan["cells"]}
     path = [rows[cell] for cell in found["critical_path"]["cells"]]
     assert [row["cell"].split(" on ")[0] for row in path] == ["train cincgan-inner", "train cincgan-joint", "evaluate cincgan"]
@@ -209,13 +209,13 @@ def test_dry_run_says_the_critical_path_and_wall_times(capsys: pytest.CaptureFix
 def test_gpus_of_a_cell_are_counted_and_shared(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     some = ("--profile", "paper", "--methods", "edsr", "--dry-run", "--output", str(tmp_path), "--set", "resources.train.gpus=3")
     found = json.loads(run(capsys, *some, "--json"))["schedule"]
-    assert (found["unit"], [wall["workers"] for wall in found["walls"]]) == ("GPU", [4, 16, 64])
+    assert (found["unit"], [wall["workers"] for wall in found["simulations"]]) == ("GPU", [4, 16, 64])
     assert found["gpu_hours"] == pytest.approx((111000 + 900) / 3600)
-    assert found["walls"][0]["hours"] == pytest.approx((111000 / 3 + 900) / 3600)
+    assert found["simulations"][0]["hours"] == pytest.approx((111000 / 3 + 900) / 3600)
     assert "GPU time: 31 h; wall time on 3 GPUs: 11 h\n" in run(capsys, *some, "--max-parallel", "1")
 
 
 def test_a_plan_without_cells() -> None:
     profile = load_profile("smoke")
-    found = outlook([], estimated([], profile))
-    assert (found.seconds, found.path, found.walls[0].run.seconds) == (0, [], 0)
+    found = forecast([], estimated([], profile))
+    assert (found.seconds, found.path, found.simulations[0].run.seconds) == (0, [], 0)

@@ -101,14 +101,14 @@ def test_a_bug_arrives_with_its_traceback(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_machine_with_other_code_refuses(tmp_path: Path) -> None:
     cell = replace(cells(method="bicubic")[0], code="baselines.bicubic:Bicubic 0123456789abcdef")
-    with pytest.raises(UsageError, match="has another version of this project: install there the one"):
+    with pytest.raises(UsageError, match="differs from the code that planned this run: install the driver's version of"):
         compute(cell, tmp_path, ONE, lambda *_: None)
     assert not Workspace(tmp_path).folder(cell).exists()
 
 
 def test_a_machine_with_other_images_refuses(tmp_path: Path) -> None:
     cell = replace(cells(method="bicubic")[0], data_digest="0123456789abcdef")
-    with pytest.raises(UsageError, match="has other images of data set 'demo-photos': bring there those"):
+    with pytest.raises(UsageError, match="images of data set 'demo-photos' differ from the driver's: run .* demo-photos there"):
         compute(cell, tmp_path, ONE, lambda *_: None)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.catalog.profiles import Profile
     from benchmarks.execution.workspace import Workspace
 
-Report = Callable[[Cell, int, int, Mapping[str, float]], None]  # a running cell, units done, units in all, latest losses
+Report = Callable[[Cell, int, int, Mapping[str, float]], None]  # a running cell, steps or images done, their number, losses
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,10 @@ class OnRay(NamedExecutor):
             return
         wanted = f"{resources.cpus} CPUs, {resources.gpus} GPUs, {resources.memory_gb:g} GB"
         if self._address is None:
-            raise UsageError(f"{cell}: it is to get {wanted}, which Ray does not find here: --set resources.{cell.kind}.cpus=1 …")
+            raise UsageError(
+                f"{cell}: the profile reserves {wanted} for it, more than Ray finds on this machine: "
+                f"lower that, for example with --set resources.{cell.kind}.cpus=1"
+            )
         if resources not in self._warned:
             self._warned.add(resources)
             print(f"{cell}: waits for a node with {wanted}: the cluster has none now", file=sys.stderr)
@@ -164,10 +167,11 @@ def _connect(address: tuple[str, int] | None) -> None:
             socket.create_connection(address, CONNECT_SECONDS).close()  # Ray would try for minutes
         ray.init(where, include_dashboard=False if address is None else None, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-        reason, mend = " ".join(str(error).split()), "ray start --head starts one on its first machine"
         if "AuthenticationError" in str(error.__cause__):  # no token unasked: the address may be anybody's
-            reason, mend = "it wants a token", "if it is yours, set RAY_AUTH_MODE=token"
-        raise UsageError(f"no Ray cluster at {where} ({reason}): {mend}") from error
+            message = f"the Ray cluster at {where} asks for an authentication token: set RAY_AUTH_MODE=token if you trust it"
+            raise UsageError(message) from error
+        reason = " ".join(str(error).split())
+        raise UsageError(f"no Ray cluster at {where} ({reason}): ray start --head starts one on its first machine") from error
     finally:
         signal.signal(signal.SIGTERM, before)  # Ray replaces the handler
 

@@ -126,7 +126,8 @@ class OnSlurm(NamedExecutor):
         except Refused as error:
             if self._asked - self._answered > SILENCE:
                 raise BenchmarkError(
-                    f"no answer for {SILENCE:.0f} seconds ({error}): jobs may go on; the same command goes on from there"
+                    f"SLURM has not answered for {SILENCE:.0f} seconds ({error}): jobs may still run; "
+                    "give the same command again to take them over"
                 ) from error
 
     def _look(self, running: _Running, report: Report) -> Ended | None:

@@ -98,7 +98,7 @@ class Desk:
 
     def _check(self, cell: Cell, attempt: int) -> None:
         if self._attempts[cell.id] != attempt or self._workspace.holder != self._holder:
-            raise BenchmarkError(f"{cell}: this attempt was given up")
+            raise BenchmarkError(f"{cell}: another attempt at this cell, or another run, has begun: these files are dropped")
 
 
 def work(desk: Any, cell: Cell, attempt: int, resources: Resources, offline: bool) -> Ended:

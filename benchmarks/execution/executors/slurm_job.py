@@ -52,7 +52,8 @@ class _Progress:
 
     def __call__(self, done: int, of: int, losses: dict[str, float]) -> None:
         if self._written < 0:
-            print(f"{self._cell}: the first after this start is {done} of {of}", flush=True)
+            unit = "step" if self._cell.kind == "train" else "image"
+            print(f"{self._cell}: started at {unit} {done} of {of}", flush=True)
         if time.monotonic() - self._written > PROGRESS_SECONDS:
             self._written = time.monotonic()
             with suppress(NotWritten):  # a full disk is reported by the files that are needed
@@ -60,7 +61,7 @@ class _Progress:
 
 
 def progress(folder: Path) -> tuple[int, int, dict[str, float]] | None:
-    """Progress of a cell: units done, units in all, losses. None before its job has written any."""
+    """Progress of a cell: steps or images done, their total number, losses. None before its job has written any."""
     try:
         done, of, losses = _read(folder / JOB_PROGRESS)
         return int(done), int(of), {str(name): float(loss) for name, loss in losses.items()}

@@ -38,10 +38,10 @@ class _Row:
     Attributes:
         state: one of ``STATES``; ``queued`` from the start until the first report.
         note: remark beside the state, for example an error.
-        begun: time of this attempt's first report, in seconds of the monotonic clock, and the units done by then.
-        done: units done.
-        of: units in all.
-        speed: units per second in this attempt.
+        begun: time of this attempt's first report, in seconds of the monotonic clock, and the steps or images done by then.
+        done: steps (training) or images (evaluation) done.
+        of: total number of steps or images.
+        speed: steps or images per second in this attempt.
         losses: the latest losses, as text.
         lines: number of printed lines of progress.
         times_lost: number of times that the cell's process was lost.
@@ -66,7 +66,7 @@ class _Row:
         return replace(self, state=RUNNING, begun=begun, done=done, of=of, speed=speed, losses=text)
 
     def columns(self) -> list[str]:
-        """Texts of the columns: state, units, speed, time left, and losses or a note."""
+        """Texts of the columns: state, steps or images, speed, time left, and losses or a note."""
         if self.state != RUNNING:
             return [self.state, "", "", "", self.note]
         again = f"lost {self.times_lost} times " if self.times_lost > 1 else "lost once " * self.times_lost
@@ -112,7 +112,7 @@ class Matrix:
         self._change(cell, state=QUEUED, note="", begun=None)
 
     def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
-        """Show units, speed and losses of the running cell."""
+        """Show steps or images, speed and losses of the running cell."""
         before = self._rows[cell.id]
         if before.state not in (QUEUED, RUNNING):  # a report that comes after the end of the cell
             return

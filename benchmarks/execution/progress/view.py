@@ -16,7 +16,7 @@ class View(Protocol):
         """A cell was handed to the executor, which may begin it much later."""
 
     def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
-        """A running cell has reported units done, units in all and its latest losses."""
+        """A running cell has reported the steps or images done, their total number and its latest losses."""
 
     def lost(self, cell: Cell, why: str) -> None:
         """The process of a cell is gone; the cell will be started again."""

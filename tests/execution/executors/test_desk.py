@@ -55,9 +55,9 @@ def test_an_abandoned_attempt_changes_nothing(workspace: Workspace) -> None:
     desk.begin(train, 0)
     desk.keep(train, 0, {"checkpoint.pt": b"state"})
     desk.begin(train, 1)
-    with pytest.raises(BenchmarkError, match="this attempt was given up"):
+    with pytest.raises(BenchmarkError, match="another attempt at this cell, or another run, has begun"):
         desk.keep(train, 0, FILES)
-    with pytest.raises(BenchmarkError, match="this attempt was given up"):
+    with pytest.raises(BenchmarkError, match="another attempt at this cell, or another run, has begun"):
         desk.fetch(train, 0, "a")
     desk.report(train, 0, (1, 2, {}))
     desk.report(train, 1, (2, 2, {}))
@@ -70,6 +70,6 @@ def test_an_earlier_run_changes_nothing(workspace: Workspace) -> None:
     desk.begin(train, 0)
     with workspace.locked():  # by the next run
         pass
-    with pytest.raises(BenchmarkError, match="this attempt was given up"):
+    with pytest.raises(BenchmarkError, match="another attempt at this cell, or another run, has begun"):
         desk.keep(train, 0, FILES)
     assert not workspace.folder(train).exists()

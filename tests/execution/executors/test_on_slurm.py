@@ -110,7 +110,7 @@ def stored(root: Path) -> dict[str, Result]:
 def starts(root: Path) -> list[int]:
     """First steps of the starts of trainings, in the order of jobs."""
     logs = sorted(root.glob("jobs/*.out"), key=lambda path: int(path.name.partition("_")[0]))
-    return [int(step) for log in logs for step in re.findall(r"train .* the first after this start is (\d+) of", log.read_text())]
+    return [int(step) for log in logs for step in re.findall(r"train .* started at step (\d+) of", log.read_text())]
 
 
 def arguments(root: Path, *changes: str, methods: Sequence[str] = ("edsr",)) -> list[str]:
@@ -341,9 +341,7 @@ def test_a_job_that_is_killed_every_time_fails_its_cell(cluster: Cluster, comman
     done = command(*line, "--retries", "1", PYTHONPATH=path, **cluster.environment)
     assert done.returncode == 1
     (failed,) = (text for text in done.stderr.splitlines() if "was lost 2 times" in text)
-    assert re.match(
-        r"train edsr on .*: its process was lost 2 times, at last: SLURM job \d+ has ended as \w+: its log is", failed
-    )
+    assert re.match(r"train edsr on .*: its process was lost 2 times, last: SLURM job \d+ has ended as \w+: its log is", failed)
     assert "  bicubic " in done.stdout and "not run, because train edsr" in done.stderr
     again = command(*line, **cluster.environment)
     assert again.returncode == 0, again.stderr

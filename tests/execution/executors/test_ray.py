@@ -154,7 +154,7 @@ def test_an_error_in_a_worker_is_the_cells(nodes: Cluster, command: Run) -> None
 def test_a_cell_that_fits_nowhere(command: Run) -> None:
     done = command(*SMALL, "--executor", "ray", "--set", "resources.evaluate.cpus=1000", RAY_AUTH_TOKEN=secrets.token_hex(32))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "it is to get 1000 CPUs, 0 GPUs, 2 GB, which Ray does not find here" in done.stderr
+    assert "the profile reserves 1000 CPUs, 0 GPUs, 2 GB for it, more than Ray finds on this machine" in done.stderr
 
 
 def test_no_cluster_at_the_address(command: Run) -> None:
