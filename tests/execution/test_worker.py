@@ -108,7 +108,7 @@ def test_a_machine_with_other_code_refuses(tmp_path: Path) -> None:
 
 def test_a_machine_with_other_images_refuses(tmp_path: Path) -> None:
     cell = replace(cells(method="bicubic")[0], data_digest="0123456789abcdef")
-    with pytest.raises(UsageError, match="images of data set 'demo-photos' differ from the driver's: run .* demo-photos there"):
+    with pytest.raises(UsageError, match=r"images of data set 'demo-photos' differ from the driver's: run .* demo-photos there"):
         compute(cell, tmp_path, ONE, lambda *_: None)
 
 
