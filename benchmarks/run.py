@@ -17,13 +17,14 @@ from benchmarks.core.errors import UsageError
 
 if TYPE_CHECKING:
     from benchmarks.catalog.profiles import Profile
+    from benchmarks.data.cards import Apart
     from benchmarks.execution.executors.executor import Executor, ExecutorOptions
     from benchmarks.execution.outcome import Outcome
     from benchmarks.execution.workspace import Workspace
     from benchmarks.planning.cells import Cell
     from reports.presentation import Presentation
 
-    Where = tuple[list[str] | None, list[int] | None, str | None, Path | None]
+    Where = tuple[list[str] | None, list[int] | None, str | None, Path | None, Apart]
 
 EXAMPLES = """\
 examples:
@@ -40,6 +41,7 @@ examples:
   python -m benchmarks.run --all --profile paper --dry-run --step-times FILE      by steps that benchmarks.speed has measured
   python -m benchmarks.run --all --profile paper --datasets demo-photos --set 'stages.*.training.steps=2'
   python -m benchmarks.run --methods bicubic edsr --data-dir photos     your own images: photos/train and photos/test
+  python -m benchmarks.run --methods bicubic cincgan --data-dir photos --x-dir phone --z-dir camera    unpaired: docs/data.md
   python -m benchmarks.run --methods edsr --datasets set5 --train-on demo-photos
   python -m benchmarks.run --all --offline                after python -m benchmarks.prepare --profile demo
   torchrun --nproc-per-node 2 -m benchmarks.run --methods cincgan     each training on two processes
@@ -65,6 +67,9 @@ def make_parser() -> Parser:
     methods.add_argument("--methods", nargs="+", metavar="NAME", help="these methods only")
     methods.add_argument("--datasets", nargs="+", metavar="NAME", help="data sets in place of the profile's")
     methods.add_argument("--data-dir", type=named_path, metavar="DIR", help="your own images, as the data set 'folder'")
+    methods.add_argument("--x-dir", type=named_path, metavar="DIR", help="your LR images without ground truth (else: train/X)")
+    methods.add_argument("--z-dir", type=named_path, metavar="DIR", help="your HR images of other scenes (else: train/Z)")
+    methods.add_argument("--lr-suffix", metavar="TEXT", help="end of LR names beside HR names, such as x4m (default: as DIV2K's)")
     methods.add_argument("--train-on", metavar="NAME", help="data set that methods are trained on (default: each its own)")
     methods.add_argument("--seeds", nargs="+", metavar="N", help="seeds in place of the profile's")
     methods.add_argument("--cell", metavar="ID", help="compute this cell only; --dry-run lists ids, a unique prefix is enough")
@@ -125,42 +130,46 @@ def _dispatch(options: argparse.Namespace) -> int:
     go_offline_if_asked(options)
 
     from benchmarks.catalog.profiles import load_profile
+    from benchmarks.execution.outcome import Outcome
     from benchmarks.execution.workspace import Workspace
     from benchmarks.planning.cells import find_cell
-    from benchmarks.planning.plan import make_plan
+    from benchmarks.planning.plan import make_plan, unsuited
 
     profile = load_profile(options.profile, options.changes)
     where = _where(options)
     methods = _methods(options, profile)
     cells = make_plan(profile, methods, *where)
+    left_out = [] if options.cell else unsuited(profile, methods, where[0], *where[2:])
+    if not cells:
+        raise UsageError("; ".join(left_out))
     related = cells if methods == list(profile.methods) else _related(profile, where)
     workspace = Workspace(options.output)
     if options.cell:
         cells = [find_cell(cells, options.cell)]
     if options.dry_run:
-        return _dry_run(options, cells, workspace, profile)
+        return _dry_run(options, cells, workspace, profile, left_out)
+    outcome = Outcome(cells, related, workspace, left_out)
     if not _is_one_of_several():
-        return _run(options, profile, cells, related, workspace)
-    return _with_others(cells, workspace, lambda: _run(options, profile, cells, related, workspace))
+        return _run(options, profile, outcome)
+    return _with_others(cells, workspace, lambda: _run(options, profile, outcome))
 
 
-def _run(
-    options: argparse.Namespace, profile: Profile, cells: Sequence[Cell], related: Sequence[Cell], workspace: Workspace
-) -> int:
+def _run(options: argparse.Namespace, profile: Profile, outcome: Outcome) -> int:
     """Compute the cells that lack results, mirror and present them, and return the exit code."""
     from benchmarks.execution.executors.selection import make_executor
-    from benchmarks.execution.outcome import Outcome, say
+    from benchmarks.execution.outcome import say
     from benchmarks.planning.inputs import check_inputs
     from reports.presentation import Presentation
 
+    workspace = outcome.workspace
     executor = make_executor(options.executor, workspace, profile, _executor_options(options))
-    outcome = Outcome(cells, related, workspace)
     presentation = Presentation(profile, outcome)
     workspace.check_writable()
     with workspace.locked():
         outcome.read_finished(force=options.force)
         waiting = outcome.waiting()
         check_inputs(waiting)
+        outcome.say_left_out()
         if waiting or workspace.is_stale:
             workspace.mark_stale()
             _compute(options, profile, outcome, waiting, executor, presentation)
@@ -200,7 +209,9 @@ def _compute(
                 presentation.update(ended.cell)
 
 
-def _dry_run(options: argparse.Namespace, cells: Sequence[Cell], workspace: Workspace, profile: Profile) -> int:
+def _dry_run(
+    options: argparse.Namespace, cells: Sequence[Cell], workspace: Workspace, profile: Profile, left_out: Sequence[str]
+) -> int:
     from benchmarks.execution.dry_run import print_dry_run
 
     print_dry_run(
@@ -211,6 +222,7 @@ def _dry_run(options: argparse.Namespace, cells: Sequence[Cell], workspace: Work
         form="markdown" if options.markdown else "json" if options.json else "text",
         max_parallel=options.max_parallel,
         step_times=options.step_times,
+        left_out=left_out,
     )
     return 0
 
@@ -265,11 +277,22 @@ def _with_others(cells: Sequence[Cell], workspace: Workspace, run: Callable[[], 
 
 
 def _where(options: argparse.Namespace) -> Where:
-    """Data sets, seeds, training data and folder of the plan. Raises UsageError where ``--data-dir`` is of no use."""
+    """Data sets, seeds, training data and folders of the plan. Raises UsageError where a folder is of no use."""
+    from benchmarks.data.cards import Apart
+
     datasets = options.datasets or (["folder"] if options.data_dir else None)
-    if options.data_dir and "folder" not in (*(datasets or ()), options.train_on):
-        raise UsageError(f"--data-dir {options.data_dir}: nothing uses it: add folder to --datasets, or give --train-on folder")
-    return datasets, _seeds(options.seeds), options.train_on, options.data_dir
+    train_on = options.train_on or ("folder" if options.x_dir and options.z_dir and not options.data_dir else None)
+    for option in ("data_dir", "x_dir", "z_dir", "lr_suffix"):
+        if (value := getattr(options, option)) and "folder" not in (*(datasets or ()), train_on):
+            mend = "nothing uses it: add folder to --datasets, or give --train-on folder"
+            raise UsageError(f"--{option.replace('_', '-')} {value}: {mend}")
+    return (
+        datasets,
+        _seeds(options.seeds),
+        train_on,
+        options.data_dir,
+        Apart(options.x_dir, options.z_dir, options.lr_suffix or ""),
+    )
 
 
 def _related(profile: Profile, where: Where) -> list[Cell]:

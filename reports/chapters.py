@@ -51,8 +51,8 @@ class Chapter:
 
     @property
     def methods(self) -> list[str]:
-        """Methods of the main table that have scores."""
-        return [row.method for row in self.tables[0].rows if row.scores]
+        """Methods of the main table that have scores, or SR images without ground truth."""
+        return [row.method for row in self.tables[0].rows if row.images]
 
     @property
     def under_study(self) -> set[str]:
@@ -67,6 +67,8 @@ class Chapter:
 
     def summaries(self) -> list[str]:
         """A line for each paper with the verdicts on its claims."""
+        if not self.tables[0].has_truth:
+            return [f"{self.study.name}: no ground truth, so nothing to hold a paper's numbers against"]
         if not self.papers:
             return [f"{self.study.name}: no paper is about its methods"]
         return [f"{self.study.name}, {part.paper.name}: {part.summary()}" for part in self.papers]
@@ -87,7 +89,7 @@ def _chapter(study: Study, papers: Sequence[Paper]) -> Chapter:
         study,
         tables,
         {kind: table_grid(f"{study.name}-{kind}", table) for kind, table in zip(kinds, tables, strict=True)},
-        [_paper_part(paper, study, tables) for paper in papers if paper.is_about(names)],
+        [_paper_part(paper, study, tables) for paper in papers if paper.is_about(names) and tables[0].has_truth],
     )
 
 

@@ -12,6 +12,9 @@ from reports.paper import Paper, Reported
 from reports.studies import Study
 from reports.tables import REFERENCE, Column, Row, Table, image_means, paired_difference
 
+UNSCORED = "No ground truth, so no PSNR, SSIM or LPIPS: the SR images are in the folders samples of the cells."
+HOW_TO_SCORE = "No-reference metrics of pyiqa add numbers, such as --set \"metrics=['psnr', 'piqe']\", which needs no weights."
+
 
 def table_grid(name: str, table: Table) -> Grid:
     """Scores with intervals and differences. Best and second best of a column are marked among rivals only."""
@@ -45,10 +48,11 @@ def _caption(table: Table) -> str:
     seeds = sorted({seed for row in table.rows for seed in row.seeds})
     seed_text = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else "no trained method yet"
     trained = f", trained on {table.trained_on}" if table.trained_on else ""
-    return (
-        f"{table.dataset}{trained}, profile {table.profile}: {table.images} test images, {seed_text}; mean and 95 % bootstrap "
-        f"interval over images. ΔPSNR: paired difference to {table.reference} in dB."
-    )
+    about = f"{table.dataset}{trained}, profile {table.profile}: {table.images} test images, {seed_text}"
+    if not table.has_truth:
+        return f"{about}. {UNSCORED if table.columns else f'{UNSCORED} {HOW_TO_SCORE}'}"
+    interval = "mean and 95 % bootstrap interval over images"
+    return f"{about}; {interval}. ΔPSNR: paired difference to {table.reference} in dB."
 
 
 def reported_grid(name: str, paper: Paper, study: Study, tables: Sequence[Table]) -> Grid:

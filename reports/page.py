@@ -168,7 +168,7 @@ def _facts(chapter: Chapter) -> list[tuple[str, str]]:
         ("test images", str(table.images)),
         ("methods", str(len(chapter.methods))),
         ("training seeds", ", ".join(map(str, seeds)) or "none"),
-        ("protocols", ", ".join(table.protocols)),
+        ("protocols", ", ".join(table.protocols) if table.has_truth else "none: no ground truth"),
         ("code", f"{', '.join(commits)}{', with uncommitted changes' if changed else ''}"),
         ("computed", days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"),
     ]

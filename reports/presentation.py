@@ -76,7 +76,7 @@ class Presentation:
             diverged = {cell_id: result for cell_id, result in self._outcome.results.items() if result.has_diverged}
             failures |= {cell.id: diverged[cell.id].diagnosis for cell in self._outcome.cells if cell.id in diverged}
             plain = {"tables": [to_json(table) for table in tables], "failures": failures, "output": str(self._root)}
-            print(json.dumps(plain, indent=1))
+            print(json.dumps({**plain, "left_out": list(self._outcome.left_out)}, indent=1))
         else:
             self._print(tables)
 

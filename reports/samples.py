@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.api.image import Image, Pair
+from benchmarks.api.image import Image
 from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.core.files import write_atomically
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.pixels.decode import decode
-from benchmarks.results.layout import SAMPLES
+from benchmarks.results.layout import SAMPLES, sample_names
 from benchmarks.results.record import EvaluationResult
 from benchmarks.scoring.metrics import luma
 from reports.studies import Evidence, Study
@@ -61,17 +61,17 @@ def load_samples(study: Study) -> tuple[list[Sample], list[str]]:
     """
     first = {method: evidence[0] for method, evidence in study.methods.items()}
     files = {method: _files(evidence) for method, evidence in first.items()}
-    wanted = {name for images in files.values() for name in images}
-    order = [name for name in _order(first.values()) if name in wanted]
+    stored = {name for images in files.values() for name in images}
+    order = sample_names([name for name in _order(first.values()) if name in stored])
     if not order:
         return [], ["There are no sample images beside these results, so none are shown."]
     notes: list[str] = []
     try:
-        pairs = scored_pairs(next(iter(first.values())).evaluation, wanted)
+        inputs = input_images(next(iter(first.values())).evaluation, order)
     except (BenchmarkError, OSError) as error:
-        pairs = {}
+        inputs = {}
         notes.append(f"LR and HR images are left out, for the data set is not at hand here: {' '.join(str(error).split())}.")
-    samples = [_sample(name, first, _of_image(files, name), pairs.get(name), notes) for name in order]
+    samples = [_sample(name, first, _of_image(files, name), inputs.get(name, {}), notes) for name in order]
     return [sample for sample in samples if sample], notes
 
 
@@ -94,8 +94,10 @@ def _order(evidence: Iterable[Evidence]) -> list[str]:
     return next((cell.evaluation.images for cell in evidence if cell.evaluation.images), [])
 
 
-def scored_pairs(result: EvaluationResult, wanted: Collection[str]) -> dict[str, Pair]:
-    """LR and HR images of an evaluation by name; images that are not ``wanted`` may be missing.
+def input_images(result: EvaluationResult, wanted: Collection[str]) -> dict[str, dict[str, Image]]:
+    """By name, the LR image of an evaluation under ``LR`` and its HR image, if there is one, under ``HR``.
+
+    Images that are not ``wanted`` may be missing.
 
     Raises:
         UsageError: the data set is not on this machine, or its images differ from the scored ones.
@@ -109,11 +111,13 @@ def scored_pairs(result: EvaluationResult, wanted: Collection[str]) -> dict[str,
     dataset = Dataset.recorded(card, data.degradation, data.parameters)
     if dataset.digest("test") != data.digest:
         raise UsageError(f"the test images of '{card.name}' here have another digest than the scored ones: other files or code")
-    return {pair.name: pair for pair in dataset.images.pairs("test", only=wanted)}
+    if not card.has_truth("test"):
+        return {name: {LR: lr} for name, lr in dataset.lr("test").items()}
+    return {pair.name: {LR: pair.lr, HR: pair.hr} for pair in dataset.images.pairs("test", only=wanted)}
 
 
 def _sample(
-    name: str, first: Mapping[str, Evidence], files: Mapping[str, Path], pair: Pair | None, notes: list[str]
+    name: str, first: Mapping[str, Evidence], files: Mapping[str, Path], inputs: Mapping[str, Image], notes: list[str]
 ) -> Sample | None:
     images: dict[str, Image] = {}
     for method, path in files.items():
@@ -125,13 +129,17 @@ def _sample(
     for method in [method for method, image in images.items() if min(image.shape[:2]) < scale]:
         notes.append(f"Left out: sample '{name}' of {method} is smaller than the scale {scale}.")
         del images[method]
-    shape = pair.hr.shape if pair else next((image.shape for image in images.values()), None)
+    if LR in inputs:
+        height, width = inputs[LR].shape[:2]
+        shape: tuple[int, ...] | None = (height * scale, width * scale, 3)
+    else:
+        shape = next((image.shape for image in images.values()), None)
     for method in [method for method, image in images.items() if image.shape != shape]:
         notes.append(f"Left out: sample '{name}' of {method} has another size than the image it is compared with.")
         del images[method]
     if not images:
         return None
-    lr, hr = ({LR: pair.lr}, {HR: pair.hr}) if pair else ({}, {})
+    lr, hr = ({version: inputs[version]} if version in inputs else {} for version in (LR, HR))
     origin = {method: first[method] for method in images}
     return Sample(name, scale, {**lr, **images, **hr}, origin, most_different(list(images.values()), scale))
 

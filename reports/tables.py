@@ -11,10 +11,11 @@ from typing import Any
 
 from benchmarks.catalog.methods import every_method, get_method, methods
 from benchmarks.core.text import csv_text
-from benchmarks.results.record import EvaluationResult
+from benchmarks.results.record import NO_REFERENCE, EvaluationResult
 from benchmarks.scoring.statistics import Estimate, bootstrap_mean
 
 REFERENCE = "bicubic"  # differences are to this method
+NO_TRUTH = "no ground truth"  # note of a row
 GROUPS = {
     "rival": "",
     "supervised": "supervised upper references: saw degraded pairs",
@@ -37,6 +38,7 @@ class Row:
         scores: by column, the mean over images of each image's mean over seeds.
         gains: by protocol, the paired PSNR difference to the table's reference, in dB.
         note: reason for missing scores, or changed settings.
+        has_truth: whether the images have a ground truth.
     """
 
     method: str
@@ -46,6 +48,7 @@ class Row:
     gains: Mapping[str, Estimate] = field(default_factory=dict)
     cells: tuple[str, ...] = ()
     note: str = ""
+    has_truth: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,11 @@ class Table:
         """Shown protocols under which there are differences in PSNR."""
         shown = {protocol for protocol, metric in self.columns if metric == "psnr"}
         return [protocol for protocol in dict.fromkeys(p for row in self.rows for p in row.gains) if protocol in shown]
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the test images have a ground truth."""
+        return all(row.has_truth for row in self.rows)
 
     @property
     def images(self) -> int:
@@ -147,7 +155,7 @@ def make_table(
     )
     columns = dict.fromkeys(column for row in rows for column in row.scores)
     trained_on = {result.data.trained_on for evaluations in results.values() for result in evaluations} - {""}
-    shown_columns = tuple(column for column in columns if shown is None or column[0] in shown)
+    shown_columns = tuple(column for column in columns if shown is None or column[0] in (*shown, NO_REFERENCE))
     return Table(dataset, profile, shown_columns, rows, reference, ", ".join(sorted(trained_on)))
 
 
@@ -178,14 +186,16 @@ def _row(method: str, results: Sequence[EvaluationResult], reference: Mapping[Co
         for column, values in means.items()
         if column[1] == "psnr" and column in reference
     }
+    has_truth = not any(result.pictures for result in results)
     return Row(
         method=method,
         seeds=tuple(result.cell.seed for result in results if result.cell.seed is not None),
-        images=len(next(iter(means.values()), {})),
+        images=len(results[0].images) if results else 0,
         scores={column: bootstrap_mean(list(values.values())) for column, values in means.items()},
         gains=gains,
         cells=tuple(result.cell.id for result in results),
-        note=note,
+        note=note if has_truth else "; ".join(filter(None, (NO_TRUTH, note))),
+        has_truth=has_truth,
     )
 
 

@@ -86,6 +86,7 @@ class MetricEntry:
         options: keyword arguments of the class.
         weights: cards of published weights that the metric uses.
         unit: of the numbers, such as ``dB``; empty if they have none.
+        no_reference: whether the metric sees SR images alone, so that images without ground truth can be scored.
     """
 
     name: str
@@ -96,6 +97,7 @@ class MetricEntry:
     options: Mapping[str, str] = field(default_factory=dict)
     weights: tuple[str, ...] = ()
     unit: str = ""
+    no_reference: bool = False
 
 
 @dataclass(frozen=True)

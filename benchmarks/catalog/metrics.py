@@ -28,4 +28,12 @@ def get_metric(name: str) -> MetricEntry:
     if name not in names:
         raise unknown("metric", name, {*METRICS, *names})
     higher_is_better = resolve(f"{PYIQA}:higher_is_better")(name)
-    return MetricEntry(name, name.upper(), higher_is_better, 3, f"{PYIQA}:PyiqaMetric", {"name": name})
+    target, options = f"{PYIQA}:PyiqaMetric", {"name": name}
+    return MetricEntry(name, name.upper(), higher_is_better, 3, target, options, no_reference=_is_no_reference(name))
+
+
+def _is_no_reference(name: str) -> bool:
+    """Whether a metric of pyiqa sees SR images alone, as pyiqa declares it."""
+    from pyiqa.default_model_configs import DEFAULT_CONFIGS
+
+    return bool(DEFAULT_CONFIGS[name]["metric_mode"] == "NR")

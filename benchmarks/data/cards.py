@@ -22,6 +22,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Apart:
+    """What a user says of training images beside the folder of the data set ``folder``.
+
+    Attributes:
+        x: folder of X, LR images without ground truth.
+        z: folder of Z, other HR images.
+        lr_suffix: end of the names of LR images beside the names of their HR images; empty to recognise DIV2K's.
+    """
+
+    x: Path | None = None
+    z: Path | None = None
+    lr_suffix: str = ""
+
+
+NOTHING_APART = Apart()
+
+
+@dataclass(frozen=True)
 class DatasetCard(ABC):
     """A card of a data set; each kind of data set is a subclass with fields of its own.
 
@@ -85,13 +103,22 @@ class DatasetCard(ABC):
         """Whether LR images of the split are made by a degradation, not read."""
         return split != "z" and self.sources(split).lr is None
 
-    def located_in(self, directory: Path | None) -> DatasetCard:
-        """The card with the folder of a user's images, if it needs one."""
+    @property
+    def is_unpaired(self) -> bool:
+        """Whether the training images are LR and HR images of different scenes, without pairs."""
+        return False
+
+    def has_truth(self, split: Split) -> bool:
+        """Whether there are HR images of a split to score SR images against."""
+        return True
+
+    def located_in(self, directory: Path | None, apart: Apart = NOTHING_APART) -> DatasetCard:
+        """The card with the folders of a user's images, if it needs them."""
         return self
 
     @property
     def location(self) -> dict[str, str]:
-        """The folder of a user's images, for result files; empty for other data sets."""
+        """The folders of a user's images, for result files; empty for other data sets."""
         return {}
 
 

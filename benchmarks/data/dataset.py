@@ -14,6 +14,7 @@ from benchmarks.data.sources import digest
 from benchmarks.degradations.operator import JOINED, Degradation, label
 
 if TYPE_CHECKING:
+    from benchmarks.api.image import Image
     from benchmarks.data.pixels.images import DatasetImages
 
 OWN_LR = "the data set's own LR images"
@@ -92,10 +93,19 @@ class Dataset:
         return {"dataset": self.card.name, **self.card.location, **degradation}
 
     def verify(self, splits: Sequence[Split]) -> None:
-        """Raise UsageError if an image of the splits is missing or has changed, or if test images do not form pairs."""
+        """Raise UsageError if an image of the splits is missing or has changed, or if LR and HR test images do not form pairs."""
         self.card.verify(splits)
-        if "test" in splits:
-            self.images.pairs("test")  # decoded before any training, which would end in vain
+        if "test" in splits:  # decoded before any training, which would end in vain
+            self.images.pairs("test") if self.card.has_truth("test") else self.lr("test")
+
+    def lr(self, split: Split) -> dict[str, Image]:
+        """LR images of a split without ground truth, ``(h, w, 3)`` uint8 RGB by name. Raises UsageError as ``verify`` does."""
+        from benchmarks.data.pixels.images import read
+
+        lr = self.card.sources(split).lr
+        if lr is None:
+            raise ValueError(f"{self.card.name}: {split} has no LR images of its own")
+        return dict(zip(lr.names, read(lr), strict=True))
 
     @cached_property
     def _clean(self) -> Degradation:

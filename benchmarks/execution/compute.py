@@ -25,11 +25,12 @@ from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell, StageSettings
 from benchmarks.planning.identity import changed_inputs
 from benchmarks.results.files import SCHEMA
-from benchmarks.results.layout import CHECKPOINT, SAMPLES, WEIGHTS
+from benchmarks.results.layout import CHECKPOINT, SAMPLES, WEIGHTS, sample_names
 from benchmarks.results.provenance import environment, git
 from benchmarks.results.record import (
     COMPLETE,
     DIVERGED,
+    NO_REFERENCE,
     DataRecord,
     EvaluationResult,
     EvaluationSettings,
@@ -39,9 +40,8 @@ from benchmarks.results.record import (
 )
 
 if TYPE_CHECKING:
+    from benchmarks.scoring.evaluation import Evaluation
     from benchmarks.training.loop import Training
-
-SAMPLE_IMAGES = 6  # number of SR images of an evaluation that are stored
 
 Report = Callable[[int, int, dict[str, float]], None]  # steps (training) or images (evaluation) done, their number, losses
 Computed = tuple[Result, dict[str, bytes]]  # the result, and the other files of the cell by their paths in its folder
@@ -215,24 +215,12 @@ def _needed_stages(cell: Cell, workspace: Workspace) -> Mapping[str, TrainedStag
 
 def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Computed:
     from benchmarks.core.device import device
-    from benchmarks.scoring.cell import evaluate_method
 
-    settings = cell.settings
-    if not isinstance(settings, EvaluationSettings):
-        raise TypeError(f"{cell}: settings of an evaluation are needed")
+    has_truth = cell.data.card.has_truth("test")
     _load_code(cell)
-    evaluation = evaluate_method(
-        method_class(cell.label),
-        _needed_stages(cell, workspace),
-        cell.data.images,
-        [get_protocol(name) for name in settings.protocols],
-        [get_metric(name) for name in settings.metrics],
-        tile=settings.tile,
-        threads=settings.threads,
-        report=lambda done, of: report(done, of, {}),
-    )
-    names = list(evaluation.images)
-    samples = names[:: max(1, len(names) // SAMPLE_IMAGES)][:SAMPLE_IMAGES]
+    evaluation = (_scored if has_truth else _enlarged)(cell, workspace, lambda done, of: report(done, of, {}))
+    pictures = () if has_truth else tuple(evaluation.images)
+    samples = pictures or sample_names(list(evaluation.images))
     summary = {
         protocol: {metric: Interval(mean.mean, mean.low, mean.high) for metric, mean in metrics.items()}
         for protocol, metrics in evaluation.summary.items()
@@ -245,8 +233,49 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Computed:
         shifts=scored.shifts,
         summary=summary,
         missing=scored.missing,
+        pictures=pictures,
     )
     return result, {f"{SAMPLES}/{name}.png": _png(evaluation.images[name]) for name in samples}
+
+
+def _evaluation_settings(cell: Cell) -> EvaluationSettings:
+    if not isinstance(cell.settings, EvaluationSettings):
+        raise TypeError(f"{cell}: settings of an evaluation are needed")
+    return cell.settings
+
+
+def _scored(cell: Cell, workspace: Workspace, report: Callable[[int, int], None]) -> Evaluation:
+    """SR images of the test split, scored against its HR images."""
+    from benchmarks.scoring.cell import evaluate_method
+
+    settings = _evaluation_settings(cell)
+    return evaluate_method(
+        method_class(cell.label),
+        _needed_stages(cell, workspace),
+        cell.data.images,
+        [get_protocol(name) for name in settings.protocols],
+        [get_metric(name) for name in settings.metrics],
+        tile=settings.tile,
+        threads=settings.threads,
+        report=report,
+    )
+
+
+def _enlarged(cell: Cell, workspace: Workspace, report: Callable[[int, int], None]) -> Evaluation:
+    """SR images of a test split without ground truth, scored by no-reference metrics."""
+    from benchmarks.scoring.pictures import enlarge_images
+
+    settings = _evaluation_settings(cell)
+    return enlarge_images(
+        method_class(cell.label),
+        _needed_stages(cell, workspace),
+        cell.data.lr("test"),
+        cell.data.card.scale,
+        {NO_REFERENCE: [get_metric(name) for name in settings.metrics]},
+        tile=settings.tile,
+        threads=settings.threads,
+        report=report,
+    )
 
 
 def _png(image: Image) -> bytes:

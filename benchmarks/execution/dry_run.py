@@ -28,6 +28,7 @@ def print_dry_run(
     form: Form,
     max_parallel: int | None = None,
     step_times: Path | None = None,
+    left_out: Sequence[str] = (),
 ) -> None:
     """Print one line per cell, sums, and simulated wall times; nothing is computed or written.
 
@@ -39,6 +40,7 @@ def print_dry_run(
         form: of the output; Markdown has the simulated wall times only.
         max_parallel: limit of cells at a time.
         step_times: file with measured times of steps, to replace the profile's estimates.
+        left_out: sentences on methods that have no cells, because the data lack what they need.
 
     Raises:
         UsageError: ``step_times`` lacks a step of the cells, or a result is corrupt.
@@ -54,10 +56,10 @@ def print_dry_run(
     seconds, megabytes = (sum(row[key] or 0 for row in rows if not row["cached"]) for key in ("seconds", "megabytes"))
     not_prepared = list(missing_archives(cells))
     if form == "json":
-        sums = {"seconds": seconds, "megabytes": megabytes, "not_prepared": not_prepared}
+        sums = {"seconds": seconds, "megabytes": megabytes, "not_prepared": not_prepared, "left_out": list(left_out)}
         print(json.dumps({"cells": rows, **sums, "schedule": _schedule_as_data(plan)}, indent=1))
         return
-    print("\n".join(line.rstrip() for line in _cell_table(rows)))
+    print("\n".join([*(line.rstrip() for line in _cell_table(rows)), *left_out]))
     cost = f"about {_duration(seconds)} on {costs.worker}, {_size(megabytes)} in {workspace.root}"
     print(f"{len(rows)} cells, {len(waiting)} to do: {cost}")
     if waiting:

@@ -6,7 +6,16 @@ import sys
 from collections.abc import Sequence
 from itertools import chain
 
-from benchmarks.core.errors import BenchmarkError, CodeChanged, NotWritten, TrainingCollapsed, Unexpected, WeightsMissing, as_ours
+from benchmarks.core.errors import (
+    BenchmarkError,
+    CodeChanged,
+    NotWritten,
+    TrainingCollapsed,
+    Unexpected,
+    UsageError,
+    WeightsMissing,
+    as_ours,
+)
 from benchmarks.core.files import write_text
 from benchmarks.core.secrets import without_secrets
 from benchmarks.execution.executors.executor import Ended
@@ -24,14 +33,17 @@ class Outcome:
         cells: the cells of the run, in an order that respects their needs.
         related: other cells of the same profile, which tables show if they are finished.
         workspace: results folder.
+        left_out: sentences on methods that have no cells, because the data lack what they need.
 
     Attributes:
         results: complete and diverged results, by id of the cell.
         failures: reasons why there is no result, by id of the cell.
     """
 
-    def __init__(self, cells: Sequence[Cell], related: Sequence[Cell], workspace: Workspace) -> None:
-        self.cells, self.related, self.workspace = cells, related, workspace
+    def __init__(
+        self, cells: Sequence[Cell], related: Sequence[Cell], workspace: Workspace, left_out: Sequence[str] = ()
+    ) -> None:
+        self.cells, self.related, self.workspace, self.left_out = cells, related, workspace, left_out
         self.results: dict[str, Result] = {}
         self.failures: dict[str, BenchmarkError] = {}
         self._missing: dict[str, str] = {}
@@ -67,6 +79,11 @@ class Outcome:
             others = "; ".join(sorted(set(chain(*texts))))
             number = sum(map(bool, texts))
             say(f"{number} reused results were computed in another environment ({others}): --force computes them again")
+
+    def say_left_out(self) -> None:
+        """Print a line for each method that the data do not suit."""
+        for sentence in self.left_out:
+            say(sentence)
 
     def waiting(self) -> list[Cell]:
         """Cells of the run without a result."""
@@ -119,6 +136,7 @@ class Outcome:
         codes = [error.exit_code for error in self.failures.values()]
         diverged = [cell for cell in self.cells if cell.id in self.results and self.results[cell.id].has_diverged]
         codes += [TrainingCollapsed.exit_code] * bool(diverged) + [WeightsMissing.exit_code] * bool(self._missing)
+        codes += [UsageError.exit_code] * bool(self.left_out)
         return max(codes, default=0)
 
 

@@ -14,10 +14,11 @@ from benchmarks.core.lazy import check, module_of
 from benchmarks.data.acquisition.weights import card_digest
 from benchmarks.data.dataset import Dataset
 from benchmarks.planning.cells import Cell
-from benchmarks.results.record import EvaluationSettings
+from benchmarks.results.record import NO_REFERENCE, EvaluationSettings
 
 TRAINING = "benchmarks.training.cell"
 EVALUATION = "benchmarks.scoring.cell"
+PICTURES = "benchmarks.scoring.pictures"
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,10 @@ def evaluation_code(method: str, settings: EvaluationSettings, data: Dataset) ->
     for name in settings.metrics:
         if target := get_metric(name).target:
             check(target, f"metric '{name}'")
-    protocols = [module_of(PROTOCOLS.look_up(name).target) for name in settings.protocols]
     metrics = [module_of(get_metric(name).target) for name in settings.metrics if get_metric(name).target]
+    if NO_REFERENCE in settings.protocols:
+        return _code(get_method(method).target, PICTURES, *metrics)
+    protocols = [module_of(PROTOCOLS.look_up(name).target) for name in settings.protocols]
     return _code(get_method(method).target, EVALUATION, *protocols, *metrics, *data.modules(("test",)))
 
 

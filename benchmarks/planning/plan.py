@@ -16,11 +16,11 @@ from benchmarks.catalog.profiles import Profile, changed
 from benchmarks.catalog.protocols import get_protocol
 from benchmarks.core.errors import UsageError
 from benchmarks.data.acquisition.weights import card_digest
-from benchmarks.data.cards import DatasetCard, load_dataset_card
+from benchmarks.data.cards import NOTHING_APART, Apart, DatasetCard, load_dataset_card
 from benchmarks.data.dataset import Dataset
 from benchmarks.planning.cells import Cell, StageSettings
 from benchmarks.planning.identity import evaluation_code, training_code
-from benchmarks.results.record import EvaluationSettings
+from benchmarks.results.record import NO_REFERENCE, EvaluationSettings
 
 
 def make_plan(
@@ -30,8 +30,11 @@ def make_plan(
     seeds: Sequence[int] | None = None,
     train_on: str | None = None,
     data_dir: Path | None = None,
+    apart: Apart = NOTHING_APART,
 ) -> list[Cell]:
     """All cells of a run, each after the cells that it needs, method by method, so that cheap rows appear early.
+
+    Methods that ``unsuited`` names have no cells.
 
     Args:
         profile: sizes and schedules.
@@ -41,6 +44,7 @@ def make_plan(
         train_on: name of the data set that all methods are trained on. Where None, each data set with training splits trains
             its own, and the others are scored with the methods that the profile's first data set trains.
         data_dir: the folder of the data set ``folder``.
+        apart: parts of the data set ``folder`` that lie elsewhere.
 
     Raises:
         UsageError: an unknown name, a data set without the splits that it is asked for, or a stage without settings in the
@@ -48,10 +52,12 @@ def make_plan(
     """
     cells: dict[str, Cell] = {}
     shared: dict[Dataset, Dataset] = {}  # one object of each, which remembers its digests
-    cards = [_cards(profile, name, train_on, data_dir) for name in datasets or profile.datasets]
+    cards = [_cards(profile, name, train_on, data_dir, apart) for name in datasets or profile.datasets]
     for method in [get_method(name) for name in methods or profile.methods]:
         varied = changed(profile, method.changes)
         for test_card, training_card in cards:
+            if _lacks_pairs(method, training_card):
+                continue
             data = [Dataset(card, varied.degradation) for card in (test_card, training_card)]
             test, training = (shared.setdefault(dataset, dataset) for dataset in data)
             for seed in seeds if seeds is not None else profile.seeds:
@@ -61,12 +67,37 @@ def make_plan(
     return list(cells.values())
 
 
-def _cards(profile: Profile, name: str, train_on: str | None, data_dir: Path | None) -> tuple[DatasetCard, DatasetCard]:
+def unsuited(
+    profile: Profile,
+    methods: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+    train_on: str | None = None,
+    data_dir: Path | None = None,
+    apart: Apart = NOTHING_APART,
+) -> list[str]:
+    """Sentences on methods that cannot be trained on the data, with the reasons; arguments as for ``make_plan``."""
+    training_cards = [_cards(profile, name, train_on, data_dir, apart)[1] for name in datasets or profile.datasets]
+    return [
+        f"{method.name}: not run: it learns from pairs of LR and HR images, and the training images of '{card.name}' are unpaired"
+        for method in [get_method(name) for name in methods or profile.methods]
+        for card in dict.fromkeys(training_cards)
+        if _lacks_pairs(method, card)
+    ]
+
+
+def _lacks_pairs(method: MethodEntry, card: DatasetCard) -> bool:
+    """Whether a method learns from pairs, and the data set that it would be trained on has none."""
+    return any("pairs" in get_stage(name).reads for name in method.stages) and card.is_unpaired
+
+
+def _cards(
+    profile: Profile, name: str, train_on: str | None, data_dir: Path | None, apart: Apart
+) -> tuple[DatasetCard, DatasetCard]:
     """The card of a data set that is tested on, and of the data set that its methods are trained on."""
-    card = load_dataset_card(name).located_in(data_dir)
+    card = load_dataset_card(name).located_in(data_dir, apart)
     if train_on is None and card.trains:
         return card, card
-    training = load_dataset_card(train_on or profile.datasets[0]).located_in(data_dir)
+    training = load_dataset_card(train_on or profile.datasets[0]).located_in(data_dir, apart)
     if not training.trains and not training.location:
         raise UsageError(f"data set '{training.name}' has no training images: name another with --train-on")
     if training == card and not card.trains:
@@ -107,11 +138,14 @@ def _add_stage(profile: Profile, name: str, data: Dataset, seed: int, trained: d
 
 
 def _evaluation(profile: Profile, method: MethodEntry, data: Dataset, seed: int, trained: Mapping[str, Cell]) -> Cell:
+    has_truth = data.card.has_truth("test")
+    protocols = {name: get_protocol(name).version for name in profile.protocols}
     settings = EvaluationSettings(
-        protocols={name: get_protocol(name).version for name in profile.protocols},
+        protocols=protocols if has_truth else {NO_REFERENCE: 1},
         metrics={
             metric.name: {"target": metric.target, **metric.options, "weights": _digests(metric.weights)}
             for metric in map(get_metric, profile.metrics)
+            if has_truth or metric.no_reference
         },
         threads=profile.threads,
         tile=profile.tile,

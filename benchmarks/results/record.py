@@ -17,6 +17,7 @@ Column = Annotated[dict[Name, float], Meta(min_length=1)]  # a number for each i
 Parameter = bool | int | float | Text | list[int | float]
 
 COMPLETE, DIVERGED = "complete", "diverged"
+NO_REFERENCE = "no-reference"  # in place of a protocol: scores of SR images that have no ground truth
 LARGEST_STEP = 1e12
 
 
@@ -88,6 +89,8 @@ class DataRecord:
         degradation: names of the operators that made LR images.
         parameters: settings of the operators; None if nothing was degraded.
         directory: folder of a user's own images.
+        x_dir: folder of X, if a user gave it apart.
+        z_dir: folder of Z, if a user gave it apart.
         trained_on: data set that an evaluated method was trained on, if it is another one.
     """
 
@@ -97,6 +100,8 @@ class DataRecord:
     degradation: Text = ""
     parameters: dict[Name, Parameter] | None = None
     directory: Text = ""
+    x_dir: Text = ""
+    z_dir: Text = ""
     trained_on: Text = ""
 
 
@@ -198,10 +203,11 @@ class EvaluationResult(Result):
 
     Attributes:
         settings: settings of the evaluation.
-        scores: a number for each protocol, metric and image.
+        scores: a number for each protocol, metric and image; without ground truth under ``no-reference`` only.
         shifts: ``(dy, dx)`` for each image, under protocols that align.
         summary: mean and interval over images, for each protocol and metric.
         missing: reason for each metric that could not be computed.
+        pictures: names of all images, if there is no ground truth; their SR images are stored, each of them.
     """
 
     settings: EvaluationSettings
@@ -209,16 +215,18 @@ class EvaluationResult(Result):
     shifts: dict[Name, dict[Name, tuple[int, int]]] = field(default_factory=dict)
     summary: dict[Name, dict[Name, Interval]] = field(default_factory=dict)
     missing: dict[Name, Text] = field(default_factory=dict)
+    pictures: tuple[Name, ...] = ()
 
     @property
     def images(self) -> list[str]:
-        """Names of the images, in the order of the scores; none if nothing was scored."""
+        """Names of the images, in the order of the data set; none if the training diverged."""
         columns = (column for metrics in self.scores.values() for column in metrics.values())
-        return list(next(columns, ()))
+        return list(self.pictures) or list(next(columns, ()))
 
     def texts(self) -> Iterator[str | None]:
         """Names and texts that tables show, names of metrics and images included."""
         yield from super().texts()
+        yield from self.pictures
         for protocol, metrics in self.scores.items():
             yield protocol
             for metric, column in metrics.items():
@@ -237,6 +245,8 @@ def refuse_contradictions(result: Result) -> None:
         _refuse_different_images(result.scores.values())
         if not result.settings.protocols:
             raise ValueError("an evaluation without settings.protocols")
+        if result.pictures and result.scores.keys() - {NO_REFERENCE}:
+            raise ValueError("scores under a protocol, which needs ground truth, beside pictures, which have none")
     if isinstance(result, TrainingResult) and any(not _has_step(point) for point in result.history):
         raise ValueError(f"an entry of history without a step from 0 to {LARGEST_STEP:.0e}")
 

@@ -75,6 +75,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.scoring.metrics": EVALUATIONS,
     "benchmarks.scoring.network_method": evaluate(*ONE_NETWORK, "bm3d-edsr"),
     "benchmarks.scoring.pairs": EVALUATIONS,
+    "benchmarks.scoring.pictures": set(),  # of test images without ground truth
     "benchmarks.scoring.protocol": EVALUATIONS,
     "benchmarks.scoring.protocols.aligned_rgb": EVALUATIONS,
     "benchmarks.scoring.protocols.ntire2018": EVALUATIONS,

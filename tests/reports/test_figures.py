@@ -29,7 +29,7 @@ from reports.figures.distributions import draw_ablation, draw_distribution
 from reports.figures.drawing import DARK
 from reports.figures.plane import draw_plane
 from reports.figures.training import draw_training
-from reports.samples import LARGEST, Sample, cut, most_different, scored_pairs, shrunk, view_box, write_webp
+from reports.samples import LARGEST, Sample, cut, input_images, most_different, shrunk, view_box, write_webp
 from reports.studies import Evidence, Study
 from reports.tables import Table, make_table
 from reports.viewer import slug
@@ -283,8 +283,8 @@ def test_lr_and_hr_are_the_scored_images() -> None:
     dataset = demo_photos()
     data = DataRecord(digest=dataset.digest("test"), scale=4, **dataset.describe(("test",)))  # type: ignore[arg-type]
     evaluation = replace(result("bicubic", psnr=[20.0]), data=data)
-    (pair,) = scored_pairs(evaluation, ["rocket-21-32"]).values()
+    (pair,) = input_images(evaluation, ["rocket-21-32"]).values()
     scored = demo_pairs()["rocket-21-32"]
-    assert np.array_equal(pair.lr, scored.lr) and np.array_equal(pair.hr, scored.hr)
+    assert np.array_equal(pair["LR"], scored.lr) and np.array_equal(pair["HR"], scored.hr)
     with pytest.raises(UsageError, match="have another digest than the scored ones"):
-        scored_pairs(replace(evaluation, data=replace(data, digest="0" * 64)), [])
+        input_images(replace(evaluation, data=replace(data, digest="0" * 64)), [])

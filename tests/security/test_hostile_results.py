@@ -19,6 +19,7 @@ from rich.console import Console
 
 from benchmarks.core.errors import UsageError
 from benchmarks.core.text import csv_text, markdown
+from benchmarks.data.kinds.user_folder import UserFolder
 from reports.build import build, main
 from reports.formats import escape, to_html, to_latex, to_markdown, to_terminal
 from reports.grid import Entry, Grid, Section
@@ -173,8 +174,8 @@ def test_a_folder_that_a_result_names_is_not_looked_into(runs: Path, tmp_path: P
         path.write_text(json.dumps(result))
     read: list[Path] = []
 
-    def record(folder: Path, role: str) -> NoReturn:
-        read.append(folder)
+    def record(card: UserFolder, role: str) -> NoReturn:
+        read.append(Path(card.directory))
         raise UsageError("read")
 
     monkeypatch.setattr("benchmarks.data.kinds.user_folder._sources", record)

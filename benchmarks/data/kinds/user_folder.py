@@ -1,93 +1,109 @@
-"""A user's own images: the folder that ``--data-dir`` names.
+"""A user's own images: the folder that ``--data-dir`` names, and folders of X and Z that may be given apart from it.
 
-Images lie in the folder itself, or in its subfolders ``train``, ``validation`` and ``test``; there, pairs of one name in
-subfolders ``HR`` and ``LR``, pairs whose names end in ``_HR`` and ``_LR``, or HR images alone.
+Images lie in the folder itself, or in its subfolders ``train``, ``validation`` and ``test``: pairs, HR images alone, for training
+X and Z without pairs, for testing LR images alone. ``benchmarks.data.layouts`` has the names.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
-from typing import Literal
 
 from benchmarks.api.entries import Split
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import hash_file
 from benchmarks.data.acquisition.items import Item
-from benchmarks.data.cards import DatasetCard
-from benchmarks.data.matching import images, match
+from benchmarks.data.cards import NOTHING_APART, Apart, DatasetCard
+from benchmarks.data.layouts import ROLES, Found, Paths, Place, Role, find, given_apart, place, places
 from benchmarks.data.sources import EMPTY, ImageFile, ImageSet, ImageSource, SplitSources
 
 MEND = "replace the file, or take it out of the folder"
-LAYOUT = "images, or folders train, validation and test with images, or in these HR and LR with pairs"
 LONG = 1_000_000_000  # bytes; hashing more takes seconds, and a line tells so
 THREADS = 4
 
-Role = Literal["train", "validation", "test"]
-ROLES: tuple[Role, ...] = ("train", "validation", "test")
 Sources = tuple[ImageSource, ...]
 
 
 @dataclass(frozen=True)
 class UserFolder(DatasetCard):
-    """A folder of a user's images, in one of the layouts in this module's docstring.
+    """A folder of a user's images, in one of the layouts of ``benchmarks.data.layouts``.
 
     Attributes:
-        directory: the folder; empty if it is not given yet.
+        directory: the folder; empty if it is not given.
+        x_dir: folder of X; empty if it is in the folder ``train``.
+        z_dir: folder of Z; empty if it is in the folder ``train``.
+        lr_suffix: end of the LR images' names beside the names of their HR images; empty to recognise it.
     """
 
     directory: str = ""
+    x_dir: str = ""
+    z_dir: str = ""
+    lr_suffix: str = ""
 
     def has(self, split: Split) -> bool:
-        """Whether the folder has images of the split. A folder without subfolders is for testing only."""
-        return split == "test" or (split if split == "validation" else "train") in _roles(Path(self.directory))
+        """Whether there are images of the split. A folder without subfolders is for testing only."""
+        if split == "test":
+            return True
+        if split == "validation":
+            return "validation" in self._places
+        is_there = bool(self.x_dir or self.z_dir) or "train" in self._places
+        return is_there and (split != "pairs" or not self.is_unpaired)
+
+    @property
+    def is_unpaired(self) -> bool:
+        """Whether X and Z are given apart, or are no pairs in the folder ``train``."""
+        return not _sources(self, "train").paired
+
+    def has_truth(self, split: Split) -> bool:
+        """Whether there are HR images of the split; LR images may be alone."""
+        return bool(self.sources(split).hr.images)
 
     @property
     def is_located(self) -> bool:
-        """Whether the folder is known."""
-        return bool(self.directory)
+        """Whether the folders are known."""
+        return bool(self.location)
 
-    def located_in(self, directory: Path | None) -> DatasetCard:
-        """The card with a folder. Raises UsageError if ``directory`` is None."""
-        if directory is None:
+    def located_in(self, folder: Path | None, apart: Apart = NOTHING_APART) -> DatasetCard:
+        """The card with its folders. Raises UsageError if none is given."""
+        if folder is None and not (apart.x and apart.z):
             raise UsageError(f"data set '{self.name}': give the folder that holds your images: --data-dir DIR")
-        return replace(self, directory=str(directory.absolute()))
+        directory, x, z = ("" if path is None else str(path.absolute()) for path in (folder, apart.x, apart.z))
+        return replace(self, directory=directory, x_dir=x, z_dir=z, lr_suffix=apart.lr_suffix)
 
     @property
     def location(self) -> dict[str, str]:
-        """The folder, for result files."""
-        return {"directory": self.directory}
+        """The folders, for result files."""
+        return {name: value for name in ("directory", "x_dir", "z_dir") if (value := getattr(self, name))}
+
+    @property
+    def _places(self) -> dict[Role, Place]:
+        return places(Path(self.directory), self.scale) if self.directory else {}
 
     def sources(self, split: Split) -> SplitSources:
-        """Images of a split. The first half of the training images is X, the second half Z.
+        """Images of a split. Where training images are pairs or HR images alone, the first half is X, the second half Z.
 
         Raises:
-            UsageError: the folder cannot be read, has no images or too few, names do not pair up, or an image is in both X and Z,
+            UsageError: a folder cannot be read, has no images or too few, names do not pair up, or an image is in both X and Z,
                 or in two of training, validation and test.
         """
-        root = Path(self.directory)
         try:
-            hr, lr = _sources(root, split if split in ("validation", "test") else "train")
-            _refuse_shared_folders(root)
+            images = _sources(self, split if split in ("validation", "test") else "train")
+            _refuse_shared_folders(self)
         except OSError as error:
-            reason = f"{error.filename or root}: cannot be read ({error.strerror})"
+            reason = f"{error.filename or self.directory}: cannot be read ({error.strerror})"
             raise UsageError(f"--data-dir {self.directory}: {reason}: check names and permissions") from error
+        if split == "validation" and not images.hr:
+            raise UsageError(f"--data-dir {self.directory}: validation has LR images alone: add HR images, or remove the folder")
         if split in ("pairs", "validation", "test"):
-            return SplitSources(_set(hr, hr), _set(lr, lr) if lr else None)
-        half = len(hr) // 2
-        if not half:
-            raise UsageError(
-                f"--data-dir {self.directory}: found 1 training image: X and Z must not share images, so at least 2 are needed"
-            )
-        _refuse_shared(hr[:half], hr[half:], "X and Z share an image")
-        if split == "z":
-            return SplitSources(_set(hr[half:], hr))
-        return SplitSources(EMPTY, _set(lr[:half], lr)) if lr else SplitSources(_set(hr[:half], hr))
+            if split == "pairs" and not images.paired:
+                raise UsageError(f"data set '{self.name}' has no pairs: its LR and HR training images are of different scenes")
+            return SplitSources(_set(images.hr, images.hr), _set(images.lr, images.lr) if images.lr else None)
+        return _halves(self.directory, split, images) if images.paired else _unpaired(self.directory, split, images)
 
     def verify(self, splits: Iterable[Split]) -> None:
         """Raise UsageError as ``sources`` does."""
@@ -99,28 +115,55 @@ class UserFolder(DatasetCard):
         return ()
 
 
+@dataclass(frozen=True)
+class _Images:
+    """Images of a folder with their hashes; ``lr`` is None if a degradation makes them."""
+
+    hr: Sources
+    lr: Sources | None
+    paired: bool
+
+
+def _halves(directory: str, split: Split, images: _Images) -> SplitSources:
+    """X or Z out of pairs or HR images: the first or the second half."""
+    hr, lr = images.hr, images.lr
+    half = len(hr) // 2
+    if not half:
+        raise UsageError(
+            f"--data-dir {directory}: found 1 training image: X and Z must not share images, so at least 2 are needed"
+        )
+    _refuse_shared(hr[:half], hr[half:], "X and Z share an image")
+    if split == "z":
+        return SplitSources(_set(hr[half:], hr))
+    return SplitSources(EMPTY, _set(lr[:half], lr)) if lr else SplitSources(_set(hr[:half], hr))
+
+
+def _unpaired(directory: str, split: Split, images: _Images) -> SplitSources:
+    """X or Z that are given as they are. Raises UsageError if one of them is lacking, or if they share an image."""
+    where = f"--data-dir {directory}: " if directory else ""
+    if not images.lr:
+        raise UsageError(f"{where}there is Z but no X, LR images to learn from: add them as train/X, or give --x-dir DIR")
+    if not images.hr:
+        raise UsageError(f"{where}there is X but no Z, HR images to learn from: add them as train/Z, or give --z-dir DIR")
+    _refuse_shared(images.lr, images.hr, "X and Z share an image")
+    return SplitSources(_set(images.hr, images.hr)) if split == "z" else SplitSources(EMPTY, _set(images.lr, images.lr))
+
+
 def _set(images: Sources, stack: Sources) -> ImageSet:
     return ImageSet(images, tuple(image.file for image in stack))
 
 
-def _roles(root: Path) -> list[Role]:
-    """Subfolders of a user's folder. An empty validation folder counts as none."""
-    return [role for role in ROLES if (root / role).is_dir() and not (role == "validation" and _is_empty(root / role))]
+def _refuse_shared_folders(card: UserFolder) -> None:
+    """Raise UsageError if two of training, validation and test share an image.
 
-
-def _is_empty(folder: Path) -> bool:
-    """Whether a folder has no entries; False if it cannot be read."""
-    try:
-        return not any(folder.iterdir())
-    except OSError:
-        return False
-
-
-def _refuse_shared_folders(root: Path) -> None:
-    """Raise UsageError if two of the subfolders share an image."""
-    for first, second in combinations(_roles(root), 2):
+    LR images for testing may be among those of X, which have no ground truth to learn from.
+    """
+    roles: list[Role] = [role for role in ROLES if role in card._places or (role == "train" and (card.x_dir or card.z_dir))]
+    if card.directory and "test" not in roles and not card._places:
+        roles.append("test")
+    for first, second in combinations(roles, 2):
         names = f"{'training' if first == 'train' else first} and {second}"
-        _refuse_shared(_sources(root, first)[0], _sources(root, second)[0], f"{names} share an image")
+        _refuse_shared(_sources(card, first).hr, _sources(card, second).hr, f"{names} share an image")
 
 
 def _refuse_shared(first: Iterable[ImageSource], second: Iterable[ImageSource], problem: str) -> None:
@@ -131,43 +174,47 @@ def _refuse_shared(first: Iterable[ImageSource], second: Iterable[ImageSource], 
             raise UsageError(f"{problem}: {known[image.file.sha256]} and {image.file.path} are the same: remove one of them")
 
 
-@lru_cache(maxsize=6)
-def _sources(root: Path, role: Role) -> tuple[Sources, Sources | None]:
-    """HR and LR images of a subfolder; LR is None without pairs. Hashed once per process."""
+@lru_cache(maxsize=12)
+def _sources(card: UserFolder, role: Role) -> _Images:
+    """Images of a role. Hashed once per process."""
+    files = _training(card) if role == "train" and (card.x_dir or card.z_dir) else _in_folder(card, role)
+    return _Images(_hashed(files.hr), None if files.lr is None else _hashed(files.lr), files.paired)
+
+
+def _training(card: UserFolder) -> Found:
+    """X and Z, of which at least one is given apart."""
+    train = _in_folder(card, "train") if "train" in card._places else Found()
+    lr = given_apart(card.x_dir, card.scale) if card.x_dir else train.lr
+    return Found(given_apart(card.z_dir, card.scale) if card.z_dir else train.hr, lr, paired=False)
+
+
+def _in_folder(card: UserFolder, role: Role) -> Found:
+    """Image files of a role in the user's folder."""
+    root = Path(card.directory)
+    if not card.directory:
+        raise UsageError(
+            "--x-dir and --z-dir are for training: give --data-dir DIR too, with images for testing, or --datasets NAME"
+        )
     if not root.is_dir():
         raise UsageError(f"--data-dir {root}: no such folder: give the folder that holds your images")
-    folder = root / role
-    if not folder.is_dir():
+    split_places = places(root, card.scale)
+    if role not in split_places:
         if role == "validation":
-            raise UsageError(f"--data-dir {root}: there is no folder validation: add it, or name another data set")
-        if others := _roles(root):
-            raise UsageError(f"--data-dir {root}: there is {others[0]} but no {role}: add it, or name another data set")
-        folder = root
-    pairs = _pairs(folder)
-    if pairs:
-        lr, hr = ({name: both[side] for name, both in pairs.items()} for side in (0, 1))
-        return _hashed(hr), _hashed(lr)
-    return _hashed(_images(folder)), None
+            raise UsageError(f"--data-dir {root}: there is no folder validation with images: add it, or name another data set")
+        if split_places:
+            raise UsageError(
+                f"--data-dir {root}: there is {next(iter(split_places))} but no {role}: add it, or name another data set"
+            )
+    folders = split_places.get(role) or place(root, card.scale)
+    files = find(folders if role == "train" else replace(folders, unpaired=False), card.lr_suffix, card.scale)
+    if role == "train" and not files.hr:
+        return replace(files, paired=False)
+    if role != "train" and not files.paired:
+        raise UsageError(f"--data-dir {root}: {role}: no LR image has a HR image of its name: name pairs alike, or take HR out")
+    return files
 
 
-def _pairs(folder: Path) -> Mapping[str, tuple[Path, Path]] | None:
-    """LR and HR file by common name; None without LR files."""
-    if (folder / "HR").is_dir() and (folder / "LR").is_dir():
-        return match(folder / "LR", folder / "HR", hint="a pair has one name in both folders")
-    paths = _images(folder)
-    if not any(name.endswith("_LR") for name in paths):
-        return None
-    strays = [path.name for name, path in paths.items() if not name.endswith(("_HR", "_LR"))]
-    if strays:
-        raise UsageError(f"{folder}: {strays[0]} ends neither in _HR nor in _LR, as others do: rename it or take it out")
-    return match(folder, folder, "_LR", "_HR", hint="the names of a pair agree but for _HR and _LR")
-
-
-def _images(folder: Path) -> dict[str, Path]:
-    return images(folder, hint=f"it may have {LAYOUT}")
-
-
-def _hashed(paths: Mapping[str, Path]) -> Sources:
+def _hashed(paths: Paths) -> Sources:
     """Image sources of files by name, hashed in threads."""
     size = sum(path.stat().st_size for path in paths.values())
     if size > LONG:
