@@ -169,13 +169,13 @@ def _check(options: argparse.Namespace, path: Path, kept: list[Path]) -> Report:
         raise UsageError(f"not comparable with {path}: {'; '.join(reasons)}: undo that, or make a new reference with --update")
     compare_with_reference(reference, {})  # refuses a reference that nothing could fail, before minutes are spent
     measured = _measure(options, cells, kept)
-    origin = f"{path}, {reference.date}, {(reference.commit or 'no commit')[:12]}: {reference.reason}"
+    origin = f"{path}, {reference.date}, {(reference.commit or 'commit unknown')[:12]}: {reference.reason}"
     return Report(
         options.profile,
         origin,
         compare_with_reference(reference, measured),
         find_identity_holes(reference, measured),
-        notes=[*_unreferenced(reference, measured), *_other_environment(reference, measured)],
+        notes=[*_unreferenced(reference, measured), *_other_environment(reference, measured), *_unknown_commits(measured)],
     )
 
 
@@ -250,6 +250,12 @@ def _other_environment(reference: Reference, measured: Measured) -> list[str]:
     return [f"another environment than the reference's: {', '.join(texts)}"] if texts else []
 
 
+def _unknown_commits(measured: Measured) -> list[str]:
+    """A line for each reason why the commit of the measured code is unknown."""
+    reasons = {result.git.unknown for result in measured.values() if not isinstance(result, str)} - {""}
+    return [f"the measured commit, or whether files differ from it, is unknown: {reason}" for reason in sorted(reasons)]
+
+
 def _print(report: Report, *, everything: bool) -> None:
     from rich.console import Console
 
@@ -299,7 +305,7 @@ def _update(options: argparse.Namespace, kept: list[Path]) -> int:
     new = make_reference(options.profile, options.reason.strip(), _today(), results)
     new = measure_tolerances(new, options.variation) if options.variation else keep_tolerances(new, old) if old else new
     compare_with_reference(new, {})  # refuses a reference that nothing could fail
-    return _write(path, old, new, _holes(old, measured))
+    return _write(path, old, new, [*_holes(old, measured), *_unknown_commits(measured)])
 
 
 def _widen(options: argparse.Namespace, path: Path) -> int:
@@ -322,13 +328,13 @@ def _holes(old: Reference | None, measured: Measured) -> list[str]:
     return [f"{VERDICT}: {hole.method}: {hole.sentence()}" for hole in find_identity_holes(old, measured)] if old else []
 
 
-def _write(path: Path, old: Reference | None, new: Reference, holes: Sequence[str] = ()) -> int:
-    """Write a reference and print its changes."""
+def _write(path: Path, old: Reference | None, new: Reference, notes: Sequence[str] = ()) -> int:
+    """Write a reference and print notes and its changes."""
     from benchmarks.regression.reference import write_reference
     from benchmarks.regression.update import changes
 
     write_reference(path, new)
-    for line in (*holes, *(changes(old, new) if old else ())):
+    for line in (*notes, *(changes(old, new) if old else ())):
         print(line)
     print(f"written: {path}")
     return 0

@@ -65,10 +65,11 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
 
 
 def commit(git: Git) -> str:
-    """The commit, and a remark if the work tree had changes."""
+    """The commit, and a remark if the work tree had changes, or if either is unknown."""
     if not git.commit:
-        return "unknown: no checkout"
-    return f"{git.commit}{' with uncommitted changes' if git.dirty else ''}"
+        return f"unknown: {git.unknown or 'no checkout'}"
+    unknown = f", uncommitted changes unknown: {git.unknown}" if git.unknown else ""
+    return f"{git.commit}{' with uncommitted changes' if git.dirty else unknown}"
 
 
 def _computed(result: Result) -> str:

@@ -161,15 +161,17 @@ def _facts(chapter: Chapter) -> list[tuple[str, str]]:
     table = chapter.tables[0]
     evidence = [each for cells in chapter.study.methods.values() for each in cells]
     seeds = sorted({each.seed for each in evidence if each.seed is not None})
-    commits = sorted({commit(each.result.git)[:10] for each in evidence})
-    changed = any(each.result.git.dirty for each in evidence)
+    records = [each.result.git for each in evidence]
+    commits = sorted({git.commit[:10] if git.commit else commit(git) for git in records})
+    changed = ", with uncommitted changes" if any(git.dirty for git in records) else ""
+    unknown = sorted({f", uncommitted changes unknown: {git.unknown}" for git in records if git.commit and git.unknown})
     days = sorted({each.result.finished_at[:10] for each in evidence})
     return [
         ("test images", str(table.images)),
         ("methods", str(len(chapter.methods))),
         ("training seeds", ", ".join(map(str, seeds)) or "none"),
         ("protocols", ", ".join(table.protocols) if table.has_truth else "none: no ground truth"),
-        ("code", f"{', '.join(commits)}{', with uncommitted changes' if changed else ''}"),
+        ("code", "".join((", ".join(commits), changed, *unknown))),
         ("computed", days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"),
     ]
 

@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 import os
+import sys
+from functools import cache
+from pathlib import Path
 
 import torch
+
+from benchmarks.core.errors import one_line
+
+DEVICES = Path("/dev")
 
 
 def device() -> torch.device:
     """GPU of this process, or the CPU if there is no GPU. Random numbers are always drawn on the CPU."""
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if torch.cuda.is_available() else torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())  # processes that train together have chosen theirs
+    _say_unusable_gpu()
+    return torch.device("cpu")
+
+
+@cache
+def _say_unusable_gpu() -> None:
+    """Print a line, once, if this machine has an NVIDIA GPU that torch cannot use, unless all are hidden from this process."""
+    if not any(DEVICES.glob("nvidia[0-9]*")) or os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
+        return
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        reason = "no reason is given"
+    except (RuntimeError, AssertionError) as error:
+        reason = one_line(str(error).partition("\n")[0])
+    print(f"the GPU of this machine cannot be used, so the CPU computes: {reason}", file=sys.stderr)

@@ -22,7 +22,7 @@ from benchmarks.execution.executors.executor import Ended
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
 from benchmarks.results.layout import ERROR
-from benchmarks.results.provenance import differences, environment
+from benchmarks.results.provenance import differences, environment, git
 from benchmarks.results.record import COMPLETE, EvaluationResult, Result
 
 
@@ -66,6 +66,8 @@ class Outcome:
                 if result.status == COMPLETE:  # a run killed between writing it and removing the checkpoint left that
                     self.workspace.discard_checkpoint(cells[cell_id])
         self._say_other_environments()
+        if self.waiting() and (why := git().unknown):
+            say(f"the commit of this code, or whether files differ from it, is unknown ({why}): results will say so")
         for cell in self.cells:
             result = self.results.get(cell.id)
             if result is not None and result.has_diverged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from benchmarks.core.errors import one_line
 from benchmarks.core.paths import ROOT
 from benchmarks.results.record import Environment, Git
 
@@ -16,6 +18,8 @@ DISTRIBUTIONS = (
     *("torch", "torchvision", "numpy", "scipy", "basicsr", "pyiqa", "scikit-image", "scikit-learn", "pillow"),
     *("bm3d", "bm4d", "pywavelets"),
 )
+UNKNOWN = "unknown"  # version of a package that is installed with damaged metadata
+_GIT_SETTINGS = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH")
 
 
 @lru_cache(maxsize=1)
@@ -33,36 +37,59 @@ def environment() -> Environment:
 def differences(old: Environment, new: Environment) -> list[str]:
     """Differences that can move a number, as texts: Python, processor, and versions of the packages of the old environment."""
     pairs = {name: (getattr(old, name) or None, getattr(new, name) or None) for name in ("python", "processor")}
-    pairs |= {name: (version, new.versions.get(name)) for name, version in old.versions.items()}
-    return [f"{name} {now} (was: {then})" for name, (then, now) in pairs.items() if then != now]
+    pairs |= {name: (version, new.versions.get(name, "not installed")) for name, version in old.versions.items()}
+    return [f"{name} {now or UNKNOWN} (was: {then or UNKNOWN})" for name, (then, now) in pairs.items() if then != now]
 
 
 @lru_cache(maxsize=1)
 def git() -> Git:
-    """Commit of the code, and whether the work tree differs from it.
+    """Commit of the code, and whether the work tree differs from it; with git's own reason where it does not tell.
 
-    Both are None outside of a checkout of this project; the commit of another repository around the package does not count.
+    The commit of another repository around the package does not count.
     """
-    top = _git("rev-parse", "--show-toplevel")
-    if top is None or Path(top).resolve() != ROOT:
-        return Git()
-    commit = _git("rev-parse", "HEAD")
-    return Git(commit, bool(_git("status", "--porcelain", "--untracked-files=no")) if commit else None)
-
-
-def _git(*arguments: str) -> str | None:
     try:
-        process = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return process.stdout.strip()
+        top, commit = _git("rev-parse", "--show-toplevel"), _git("rev-parse", "HEAD")
+    except _NoAnswer as error:
+        return Git(unknown=str(error))
+    if Path(top).resolve() != ROOT:
+        return Git(unknown=f"the code is no checkout of its own: the repository is {top}")
+    try:
+        return Git(commit, bool(_git("status", "--porcelain", "--untracked-files=no")))
+    except _NoAnswer as error:
+        return Git(commit, unknown=str(error))
+
+
+class _NoAnswer(Exception):
+    """Git could not be asked; the message is its reason."""
+
+
+def _git(*arguments: str) -> str:
+    """Output of a git command about the folder of this project. Raises _NoAnswer."""
+    # A hook of another repository sets GIT_DIR and the like, and git would answer for that repository
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _GIT_SETTINGS}
+    environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+    line = ["git", "-C", str(ROOT), *arguments]
+    try:
+        done = subprocess.run(line, capture_output=True, text=True, errors="replace", timeout=10, check=False, env=environment)
+    except FileNotFoundError:
+        raise _NoAnswer("git is not installed") from None
+    except subprocess.TimeoutExpired as error:
+        raise _NoAnswer(f"git {arguments[0]} gave no answer in {error.timeout:.0f} s") from None
+    except OSError as error:
+        raise _NoAnswer(f"git cannot be run ({error.strerror})") from None
+    if done.returncode:
+        raise _NoAnswer(one_line(done.stderr.removeprefix("fatal: ")) or f"git {arguments[0]} ended with {done.returncode}")
+    return done.stdout.strip()
 
 
 def _version(distribution: str) -> str | None:
+    """Version of an installed package; None if it is not installed."""
     try:
-        return version(distribution)
+        return version(distribution) or UNKNOWN
     except PackageNotFoundError:
         return None
+    except (OSError, ValueError, KeyError):  # metadata that cannot be read, or have no version
+        return UNKNOWN
 
 
 def _processor() -> str:

@@ -118,10 +118,17 @@ class Environment:
 
 @dataclass(frozen=True)
 class Git:
-    """Commit of the code, and whether the work tree differed from it; None if unknown."""
+    """Commit of the code, and whether the work tree differed from it; None if unknown.
+
+    Attributes:
+        commit: hash of the commit.
+        dirty: True if the work tree differed.
+        unknown: why the commit or the difference is unknown, in git's own words; empty in old results.
+    """
 
     commit: Text | None = None
     dirty: bool | None = None
+    unknown: Text = ""
 
 
 @dataclass(frozen=True)
@@ -173,7 +180,7 @@ class Result:
     def texts(self) -> Iterator[str | None]:
         """Names and texts that tables show."""
         yield from (self.cell.id, self.cell.label, self.cell.dataset, self.cell.code)
-        yield from (self.profile, self.diagnosis, self.data.dataset, *self.changes)
+        yield from (self.profile, self.diagnosis, self.data.dataset, self.git.unknown, *self.changes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -128,6 +128,7 @@ def cell_tags(result: Result) -> dict[str, str]:
     tags |= {"finished_at": result.finished_at, "status": result.status, "diagnosis": result.diagnosis}
     tags |= {"weights_digest": result.weights_digest if isinstance(result, TrainingResult) else ""}
     tags |= {"data_digest": result.data.digest, "mlflow.source.git.commit": result.git.commit, "git_dirty": result.git.dirty}
+    tags |= {"git_unknown": result.git.unknown}
     return flatten({key: value for key, value in tags.items() if value not in (None, "")})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 
@@ -72,3 +73,15 @@ def test_the_limit_on_sizes_holds_for_every_member(tmp_path: Path, monkeypatch: 
 def test_an_archive_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(NotObtained, match="cannot be read"):
         read_member(tmp_path / "absent.whl", MEMBER)
+
+
+def test_a_pip_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    lost = subprocess.CompletedProcess([], 1, stdout="", stderr="/usr/bin/python: No module named pip\n")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: lost)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://index.invalid")
+    assert package_index.pip_settings()["index-url"] == "http://index.invalid"
+    reason = "/usr/bin/python: No module named pip"
+    assert (
+        capsys.readouterr().err
+        == f"pip's configuration files are not heeded, for pip cannot be asked ({reason}): PIP_INDEX_URL is\n"
+    )

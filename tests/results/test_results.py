@@ -70,7 +70,9 @@ def assert_contains(plain: Any, expected: Any, where: str = "") -> None:
 @pytest.mark.parametrize("path", PRESENT, ids=lambda path: path.stem)
 def test_a_file_of_this_version_is_written_as_it_was_read(path: Path, tmp_path: Path) -> None:
     write_result(tmp_path / "result.json", read_result(path))
-    assert stored(tmp_path / "result.json") == stored(path)
+    content = stored(path)
+    content["git"].setdefault("unknown", "")  # a younger field than these files
+    assert stored(tmp_path / "result.json") == content
 
 
 def test_schema_1_had_complete_cells_only() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from baselines.srgan import stage as srgan
 from benchmarks.api.method import Descriptor
 from benchmarks.api.settings import TrainingSettings
 from benchmarks.catalog.methods import get_method, stages
+from benchmarks.core import device as core_device
 from benchmarks.core.device import device
 from benchmarks.core.lazy import resolve
 from benchmarks.scoring.evaluation import super_resolve
@@ -73,12 +75,40 @@ def test_a_gpu_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> No
     assert device() == torch.device("cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
-    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
     assert device() == torch.device("cuda", 1)
     assert effective_precision(settings("bfloat16")) == "bfloat16"
     assert effective_precision(settings("float32")) == "float32"
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     assert effective_precision(settings("bfloat16")) == "float32"
+
+
+@pytest.mark.parametrize("value", ["1", "7", "-1", "text", ""])
+def test_a_left_over_local_rank_chooses_no_gpu(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setenv("LOCAL_RANK", value)
+    assert device() == torch.device("cuda", 0)
+
+
+@pytest.mark.parametrize("hidden", [None, "", "-1"])
+def test_a_gpu_that_torch_cannot_use_is_not_told_as_none(
+    hidden: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise RuntimeError("The NVIDIA driver is too old.\nPlease update")
+
+    (tmp_path / "nvidia0").touch()
+    monkeypatch.setattr(core_device, "DEVICES", tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", fails)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if hidden is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+    core_device._say_unusable_gpu.cache_clear()
+    assert device() == device() == torch.device("cpu")
+    line = "the GPU of this machine cannot be used, so the CPU computes: The NVIDIA driver is too old.\n"
+    assert capsys.readouterr().err == ("" if hidden is not None else line), "once, and only where GPUs are not hidden on purpose"
 
 
 def settings(precision: str) -> TrainingSettings:

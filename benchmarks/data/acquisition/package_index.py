@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from benchmarks.core.errors import UsageError
+from benchmarks.core.errors import UsageError, one_line
 from benchmarks.core.secrets import address_without_secrets, without_secrets
 from benchmarks.data.acquisition.inspection import ArchiveRefused, Inspection, Limits
 from benchmarks.data.acquisition.members import open_archive, wanted_files
@@ -87,12 +87,18 @@ def _reason(source: _Source, text: str) -> str:
 
 
 def pip_settings() -> dict[str, str]:
-    """Options of ``pip download`` by name: pip's configuration files, overridden by the environment's ``PIP_*``."""
+    """Options of ``pip download`` by name: pip's configuration files, overridden by the environment's ``PIP_*``.
+
+    Prints a line if pip cannot be asked, for the user's files may name another index.
+    """
     import ast
     import subprocess
 
     command = [sys.executable, "-m", "pip", "config", "list"]
     listing = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if listing.returncode:
+        reason = one_line(listing.stderr.strip().rpartition("\n")[2])
+        print(f"pip's configuration files are not heeded, for pip cannot be asked ({reason}): PIP_INDEX_URL is", file=sys.stderr)
     sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, "download": {}}
     for line in listing.stdout.splitlines():
         key, _, value = line.partition("=")

@@ -166,9 +166,13 @@ class Slurm(Queue):
         return {row[0]: Job(row[0], row[2], row[1]) for row in rows if row[3:] == [str(self._root)]}
 
     def cancel(self, numbers: Iterable[str]) -> None:
-        """Cancel by scancel."""
-        with suppress(subprocess.SubprocessError, OSError):
-            subprocess.run(["scancel", *numbers], check=False, capture_output=True, timeout=ANSWER)
+        """Cancel by scancel; print a line if it fails, for the jobs may go on."""
+        numbers = sorted(numbers)
+        try:
+            subprocess.run(["scancel", "--quiet", *numbers], check=True, capture_output=True, text=True, timeout=ANSWER)
+        except (subprocess.SubprocessError, OSError) as error:
+            reason = one_line(getattr(error, "stderr", None) or str(error))
+            print(f"jobs {', '.join(numbers)} may go on, for scancel failed ({reason}): cancel them by hand", file=sys.stderr)
 
 
 class Local(Queue):
