@@ -35,9 +35,11 @@ examples:
   python -m benchmarks.check --update --reason "new machine" --results runs --variation runs-float32 --variation runs-threads1
   python -m benchmarks.check --update --reason "an AMD EPYC" --keep-scores --variation runs-from-there
 
+A cell is one training of a stage, or one evaluation of a method on a data set.
+
 exit codes: 0 no regression (better is reported), 1 regression (a number is worse, or has moved where nothing is trained) or
-identity hole (other scores under the same cell id), 2 nothing measured is worse, but something could not be measured or compared,
-or wrong use, 130 interrupted
+changed scores under an unchanged cell id, 2 nothing measured is worse, but something could not be measured or compared, or wrong
+use, 130 or 143 stopped by Ctrl-C or SIGTERM
 """
 
 
@@ -52,7 +54,7 @@ def make_parser() -> Parser:
         "--reference", type=named_path, metavar="FILE", help="default: benchmarks/regression/reference_scores/<profile>.json"
     )
     show = parser.add_argument_group("show")
-    show.add_argument("--verbose", action="store_true", help="show every column, not only those that are not as before")
+    show.add_argument("--verbose", action="store_true", help="show all columns, also those within the threshold")
     show.add_argument(
         "--junit", type=named_path, metavar="FILE", help="write JUnit XML: one test case per method, protocol and metric"
     )
@@ -66,7 +68,8 @@ def make_parser() -> Parser:
         type=named_path,
         default=[],
         metavar="DIR",
-        help="results folder of a run under other conditions, which tolerances are measured by; repeatable (default: keep them)",
+        help="results folder of the same profile on another machine or with other settings; tolerances are widened to cover it; "
+        "repeatable",
     )
     update.add_argument("--keep-scores", action="store_true", help="measure no scores: only widen tolerances by --variation")
     return parser
@@ -133,9 +136,11 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
     if options.update and (options.junit or options.summary):
         raise UsageError("--update compares nothing: leave --junit and --summary out")
     if not options.update and (options.reason is not None or options.variation or options.keep_scores):
-        raise UsageError("--reason, --variation and --keep-scores are for --update: add it, or leave them out")
-    if options.keep_scores and (options.results is not None or not options.variation):
-        raise UsageError("--keep-scores: takes tolerances from --variation DIR and no scores: add that, leave --results out")
+        raise UsageError("--reason, --variation and --keep-scores need --update")
+    if options.keep_scores and not options.variation:
+        raise UsageError("--keep-scores needs --variation DIR")
+    if options.keep_scores and options.results is not None:
+        raise UsageError("--keep-scores measures no scores: leave --results out")
     if options.results is not None and not (options.results / CELLS).is_dir():
         raise UsageError(f"--results {options.results}: no results there: give the folder that python -m benchmarks.run wrote")
 
@@ -158,15 +163,16 @@ def _reference_path(options: argparse.Namespace) -> Path:
 
 
 def _check(options: argparse.Namespace, path: Path, kept: list[Path]) -> Report:
-    from benchmarks.regression.identity_holes import find_identity_holes
     from benchmarks.regression.reference import mismatches, read_reference
     from benchmarks.regression.report import Report
+    from benchmarks.regression.uncovered_changes import find_uncovered_changes
     from benchmarks.regression.verdicts import compare_with_reference
 
     cells = _evaluations(options.profile)
     reference = read_reference(path, options.profile)
     if reasons := mismatches(reference, cells):
-        raise UsageError(f"not comparable with {path}: {'; '.join(reasons)}: undo that, or make a new reference with --update")
+        mend = "restore the reference's protocols, metrics and data, or make a new reference with --update"
+        raise UsageError(f"not comparable with {path}: {'; '.join(reasons)}: {mend}")
     compare_with_reference(reference, {})  # refuses a reference that nothing could fail, before minutes are spent
     measured = _measure(options, cells, kept)
     origin = f"{path}, {reference.date}, {(reference.commit or 'commit unknown')[:12]}: {reference.reason}"
@@ -174,7 +180,7 @@ def _check(options: argparse.Namespace, path: Path, kept: list[Path]) -> Report:
         options.profile,
         origin,
         compare_with_reference(reference, measured),
-        find_identity_holes(reference, measured),
+        find_uncovered_changes(reference, measured),
         notes=[*_unreferenced(reference, measured), *_other_environment(reference, measured), *_unknown_commits(measured)],
     )
 
@@ -259,13 +265,13 @@ def _unknown_commits(measured: Measured) -> list[str]:
 def _print(report: Report, *, everything: bool) -> None:
     from rich.console import Console
 
-    from benchmarks.regression.report import advice, identity_holes, to_rich, unmeasured
+    from benchmarks.regression.report import advice, to_rich, uncovered_changes, unmeasured
 
     console = Console(width=max(Console().width, 150), highlight=False, markup=False, emoji=False)
     table = to_rich(report, everything=everything)
     if table is not None:
         console.print(table)
-    lines = (*identity_holes(report), *unmeasured(report), *report.notes, *advice(report))
+    lines = (*uncovered_changes(report), *unmeasured(report), *report.notes, *advice(report))
     for line in (*lines, f"reference {report.reference}", report.outcome()):
         console.print(line, soft_wrap=True)
 
@@ -299,13 +305,13 @@ def _update(options: argparse.Namespace, kept: list[Path]) -> int:
         old = read_reference(path, options.profile)
     except UsageError as error:
         old = None
-        print(f"starting anew: {' '.join(str(error).split())}")
+        print(f"the old reference cannot be read and is replaced, without its tolerances: {' '.join(str(error).split())}")
     measured = _measure(options, cells, kept)
     results = [(cell, _complete(cell, measured[cell.label, cell.dataset, cell.seed])) for cell in cells]
     new = make_reference(options.profile, options.reason.strip(), _today(), results)
     new = measure_tolerances(new, options.variation) if options.variation else keep_tolerances(new, old) if old else new
     compare_with_reference(new, {})  # refuses a reference that nothing could fail
-    return _write(path, old, new, [*_holes(old, measured), *_unknown_commits(measured)])
+    return _write(path, old, new, [*_uncovered(old, measured), *_unknown_commits(measured)])
 
 
 def _widen(options: argparse.Namespace, path: Path) -> int:
@@ -321,11 +327,11 @@ def _today() -> str:
     return f"{datetime.now(timezone.utc):%Y-%m-%d}"
 
 
-def _holes(old: Reference | None, measured: Measured) -> list[str]:
+def _uncovered(old: Reference | None, measured: Measured) -> list[str]:
     """A line about each cell that has other scores under the same id: an update would hide it."""
-    from benchmarks.regression.identity_holes import VERDICT, find_identity_holes
+    from benchmarks.regression.uncovered_changes import VERDICT, find_uncovered_changes
 
-    return [f"{VERDICT}: {hole.method}: {hole.sentence()}" for hole in find_identity_holes(old, measured)] if old else []
+    return [f"{VERDICT}: {change.method}: {change.sentence()}" for change in find_uncovered_changes(old, measured)] if old else []
 
 
 def _write(path: Path, old: Reference | None, new: Reference, notes: Sequence[str] = ()) -> int:

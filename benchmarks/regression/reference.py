@@ -29,7 +29,7 @@ Measured = Mapping[EntryKey, EvaluationResult | str]  # a result, or the reason 
 
 
 @dataclass(frozen=True)
-class ImageSet:
+class ReferenceImages:
     """The digest of a data set's test split, and the names of its images in the order of all scores."""
 
     digest: Text
@@ -37,7 +37,7 @@ class ImageSet:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ReferenceScores:
     """Scores of one evaluation cell.
 
     Attributes:
@@ -106,8 +106,8 @@ class Reference:
     environment: Environment
     protocols: dict[str, int]
     metrics: dict[str, dict[str, Any]]
-    data: dict[str, ImageSet]
-    entries: Annotated[tuple[Entry, ...], Meta(min_length=1)]
+    data: dict[str, ReferenceImages]
+    entries: Annotated[tuple[ReferenceScores, ...], Meta(min_length=1)]
 
 
 def default_path(profile: str) -> Path:

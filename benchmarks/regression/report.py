@@ -10,8 +10,8 @@ from xml.etree import ElementTree as Xml
 
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.text import markdown, number
-from benchmarks.regression.identity_holes import VERDICT as HOLE
-from benchmarks.regression.identity_holes import IdentityHole
+from benchmarks.regression.uncovered_changes import VERDICT as UNCOVERED
+from benchmarks.regression.uncovered_changes import UncoveredChange
 from benchmarks.regression.verdicts import FAILURES, Finding, of_verdict
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _NAMES = {
     "unmeasured": "not measured",
     "unclear": "unclear",
     "improvement": "better",
-    "same": "as before",
+    "within threshold": "within threshold",
 }  # in the order of the last line
 
 
@@ -37,7 +37,7 @@ class Report:
         profile: name of the checked profile.
         reference: path of the reference, and when and why it was made.
         findings: one per method, protocol and metric; none if the check could not begin.
-        holes: cells with the reference's id and other scores.
+        uncovered: cells with the reference's id and other scores.
         notes: facts that a reader needs beside the numbers, one line each.
         problem: why the check could not begin; empty if it did.
     """
@@ -45,22 +45,22 @@ class Report:
     profile: str
     reference: str
     findings: Sequence[Finding] = ()
-    holes: Sequence[IdentityHole] = ()
+    uncovered: Sequence[UncoveredChange] = ()
     notes: Sequence[str] = ()
     problem: str = ""
 
     @property
     def exit_code(self) -> int:
-        """1 for a regression or an identity hole, 2 if something could not be measured or compared, otherwise 0."""
+        """1 for a regression or an uncovered change, 2 if something could not be measured or compared, otherwise 0."""
         verdicts = {finding.verdict for finding in self.findings}
-        if self.holes or verdicts & set(FAILURES):
+        if self.uncovered or verdicts & set(FAILURES):
             return 1
         return 2 if self.problem or "unmeasured" in verdicts else 0
 
     def outcome(self) -> str:
         """The outcome and the number of columns by verdict, in one line."""
         counts = {verdict: sum(finding.verdict == verdict for finding in self.findings) for verdict in _NAMES}
-        parts = [f"{len(self.holes)} cells with other scores under the same id"] * bool(self.holes)
+        parts = [f"{len(self.uncovered)} cells with other scores under the same id"] * bool(self.uncovered)
         parts += [f"{count} {_NAMES[verdict]}" for verdict, count in counts.items() if count]
         return f"{self._headline()}: {', '.join(parts) or self.problem}"
 
@@ -68,7 +68,7 @@ class Report:
         if self.exit_code != 1:
             return "could not measure" if self.exit_code else "no regression"
         has_regression = any(of_verdict(self.findings, *FAILURES))
-        return " and ".join(["regression"] * has_regression + [HOLE] * bool(self.holes))
+        return " and ".join(["regression"] * has_regression + [UNCOVERED] * bool(self.uncovered))
 
 
 def unmeasured(report: Report) -> list[str]:
@@ -81,18 +81,18 @@ def unmeasured(report: Report) -> list[str]:
     return [f"not measured: {method}{partial[method, reason]}: {reason}" for method, reason in columns]
 
 
-def identity_holes(report: Report) -> list[str]:
+def uncovered_changes(report: Report) -> list[str]:
     """Cells with other scores under the reference's id, one line each."""
-    return [f"{HOLE}: {hole.method}: {hole.sentence()}" for hole in report.holes]
+    return [f"{UNCOVERED}: {change.method}: {change.sentence()}" for change in report.uncovered]
 
 
 def advice(report: Report) -> list[str]:
     """The next steps, one line each."""
     lines = []
-    if report.holes:
+    if report.uncovered:
         lines.append(
-            f"{HOLE}: code that decides scores was changed without a change of cell ids, so python -m benchmarks.run would go on "
-            "to show results of the old code. Move that code to a room that cell ids cover (docs/architecture.md, Cells and "
+            f"{UNCOVERED}: code that decides scores was changed without a change of cell ids, so python -m benchmarks.run would go "
+            "on to show results of the old code. Move that code to a package that cell ids cover (docs/architecture.md, Cells and "
             "identity). If no code was changed, the files of these cells were: compute them again with --force"
         )
     if any(of_verdict(report.findings, *FAILURES)):
@@ -111,12 +111,16 @@ def to_rich(report: Report, *, everything: bool) -> RichTable | None:
 
     Args:
         report: the outcome of a check.
-        everything: show columns that are as before, too.
+        everything: show columns within the threshold, too.
     """
     from rich import box
     from rich.table import Table as RichTable
 
-    shown = [finding for finding in report.findings if finding.new is not None and (everything or finding.verdict != "same")]
+    shown = [
+        finding
+        for finding in report.findings
+        if finding.new is not None and (everything or finding.verdict != "within threshold")
+    ]
     if not shown:
         return None
     table = RichTable(box=box.SIMPLE_HEAD)
@@ -138,26 +142,26 @@ def _row(finding: Finding) -> list[str]:
 
 
 def to_markdown(report: Report) -> str:
-    """The summary for a pull request: the outcome first, then the columns that are not as before."""
+    """The summary for a pull request: the outcome first, then the columns beyond the threshold."""
     lines = [f"## Benchmark, profile {report.profile}: {report.outcome()}", ""]
-    changed = [finding for finding in report.findings if finding.new is not None and finding.verdict != "same"]
+    changed = [finding for finding in report.findings if finding.new is not None and finding.verdict != "within threshold"]
     if changed:
         lines += [f"| {' | '.join(HEADERS)} |", f"|{'---|' * len(HEADERS)}"]
         lines += [f"| {' | '.join(markdown(text) for text in _row(finding))} |" for finding in changed]
         lines.append("")
-    texts = (*identity_holes(report), *unmeasured(report), *report.notes, *advice(report))
+    texts = (*uncovered_changes(report), *unmeasured(report), *report.notes, *advice(report))
     lines += [f"- {markdown(text)}" for text in texts]
     lines.append(f"- reference: {markdown(report.reference)}")
     return "\n".join(lines) + "\n"
 
 
 def to_junit(report: Report) -> str:
-    """JUnit XML: a test case per method, protocol and metric, and one per identity hole.
+    """JUnit XML: a test case per method, protocol and metric, and one per uncovered change.
 
-    ``failure`` is worse or moved; ``error`` is a column without scores, an identity hole, or a check that could not begin.
+    ``failure`` is worse or moved; ``error`` is a column without scores, an uncovered change, or a check that could not begin.
     """
     failures, errors = list(of_verdict(report.findings, *FAILURES)), list(of_verdict(report.findings, "unmeasured"))
-    others = len(report.holes) + bool(report.problem)
+    others = len(report.uncovered) + bool(report.problem)
     counts = {
         "tests": str(len(report.findings) + others),
         "failures": str(len(failures)),
@@ -167,8 +171,8 @@ def to_junit(report: Report) -> str:
     suite = Xml.SubElement(suites, "testsuite", {"name": f"benchmarks.check {report.profile}", **counts, "skipped": "0"})
     if report.problem:
         _case(suite, "benchmarks.check", "comparison", "error", "unmeasured", report.problem)
-    for hole in report.holes:
-        _case(suite, f"{report.profile}.{hole.method}", "identity", "error", HOLE, f"{HOLE}: {hole.sentence()}")
+    for change in report.uncovered:
+        _case(suite, f"{report.profile}.{change.method}", "identity", "error", UNCOVERED, f"{UNCOVERED}: {change.sentence()}")
     for finding in report.findings:
         kind = "failure" if finding in failures else "error" if finding in errors else "system-out"
         name, column = f"{report.profile}.{finding.method}", f"{finding.protocol} {finding.metric}"

@@ -11,11 +11,11 @@ from benchmarks.core.errors import UsageError
 from benchmarks.planning.cells import Cell
 from benchmarks.regression.reference import (
     SCHEMA,
-    Entry,
     EntryKey,
-    ImageSet,
     Number,
     Reference,
+    ReferenceImages,
+    ReferenceScores,
     mean_of,
     rounded,
 )
@@ -35,7 +35,7 @@ def make_reference(profile: str, reason: str, date: str, measured: Sequence[tupl
     """
     latest = max((result for _, result in measured), key=lambda result: result.finished_at)
     settings = measured[0][1].settings
-    data = {cell.dataset: ImageSet(cell.data_digest, tuple(result.images)) for cell, result in measured}
+    data = {cell.dataset: ReferenceImages(cell.data_digest, tuple(result.images)) for cell, result in measured}
     return Reference(
         schema=SCHEMA,
         profile=profile,
@@ -51,12 +51,14 @@ def make_reference(profile: str, reason: str, date: str, measured: Sequence[tupl
     )
 
 
-def _entry(cell: Cell, result: EvaluationResult, images: Sequence[str]) -> Entry:
+def _entry(cell: Cell, result: EvaluationResult, images: Sequence[str]) -> ReferenceScores:
     scores: dict[str, dict[str, tuple[Number, ...]]] = {
         protocol: {metric: tuple(rounded(values[image]) for image in images) for metric, values in metrics.items()}
         for protocol, metrics in result.scores.items()
     }
-    return Entry(cell.label, cell.dataset, cell.seed, scores, tolerance={}, cell=cell.id if result.device == "cpu" else "")
+    return ReferenceScores(
+        cell.label, cell.dataset, cell.seed, scores, tolerance={}, cell=cell.id if result.device == "cpu" else ""
+    )
 
 
 def keep_tolerances(reference: Reference, old: Reference) -> Reference:
@@ -103,7 +105,7 @@ def _is_comparable(reference: Reference, result: EvaluationResult) -> bool:
     )
 
 
-def _with_tolerance(entry: Entry, results: Sequence[EvaluationResult]) -> Entry:
+def _with_tolerance(entry: ReferenceScores, results: Sequence[EvaluationResult]) -> ReferenceScores:
     if not results:
         return entry
     tolerance: dict[str, dict[str, float]] = {}
@@ -132,7 +134,7 @@ def changes(old: Reference, new: Reference) -> list[str]:
     return lines + [line for key, entry in after.items() if key in before for line in _changed_tolerances(before[key], entry)]
 
 
-def _changed_means(old: Entry, new: Entry) -> list[str]:
+def _changed_means(old: ReferenceScores, new: ReferenceScores) -> list[str]:
     before = dict(old.columns())
     lines = []
     for column, values in new.columns():
@@ -144,7 +146,7 @@ def _changed_means(old: Entry, new: Entry) -> list[str]:
     return lines
 
 
-def _changed_tolerances(old: Entry, new: Entry) -> list[str]:
+def _changed_tolerances(old: ReferenceScores, new: ReferenceScores) -> list[str]:
     return [
         f"{new.title}: {' '.join(column)} tolerance {old.allowed(column):.2g} -> {new.allowed(column):.2g}"
         for column, _ in new.columns()

@@ -9,11 +9,11 @@ from typing import Literal
 
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.errors import UsageError
-from benchmarks.regression.reference import Column, Entry, Measured, Reference, mean_of, rounded
+from benchmarks.regression.reference import Column, Measured, Reference, ReferenceScores, mean_of, rounded
 from benchmarks.results.record import EvaluationResult
 from benchmarks.scoring.statistics import CONFIDENCE, Estimate, compare, holm
 
-Verdict = Literal["same", "regression", "moved", "improvement", "unclear", "unmeasured"]
+Verdict = Literal["within threshold", "regression", "moved", "improvement", "unclear", "unmeasured"]
 
 FAILURES: tuple[Verdict, ...] = ("regression", "moved")
 
@@ -46,7 +46,7 @@ class Finding:
         metric: of the scores.
         verdict: ``regression``: worse. ``moved``: better, but of a method that is not trained, so the measurement itself has
             changed. ``improvement``: better, of a trained method. ``unclear``: beyond the threshold, but not supported over
-            images. ``unmeasured``: there are no scores. ``same``: all others.
+            images. ``unmeasured``: there are no scores. ``within threshold``: all others.
         old: the reference's mean.
         threshold: the least difference of means that counts.
         new: the mean now; None if it was not measured.
@@ -111,7 +111,7 @@ def _refuse_few_images(reference: Reference, columns: int) -> None:
         )
 
 
-def new_scores(reference: Reference, entry: Entry, column: Column, result: EvaluationResult | str) -> list[float] | str:
+def new_scores(reference: Reference, entry: ReferenceScores, column: Column, result: EvaluationResult | str) -> list[float] | str:
     """The result's scores of a column, rounded and in the order of the reference's images, or the reason why there are none."""
     if isinstance(result, str):
         return result
@@ -121,15 +121,15 @@ def new_scores(reference: Reference, entry: Entry, column: Column, result: Evalu
         return result.missing.get(metric, f"the result has no {protocol} {metric}")
     images = reference.data[entry.dataset].images
     if set(scores) != set(images):
-        return f"the result has {len(scores)} images, not the reference's {len(images)}"
+        return f"the result's images differ from the reference's, for example '{min(set(scores) ^ set(images))}'"
     values = [scores[image] for image in images]
     if any(math.isnan(value) for value in values):
         return "the result has scores that are no numbers"
     return [rounded(value) for value in values]
 
 
-def _compare(entry: Entry, column: Column, old: Sequence[float], new: list[float] | str) -> Finding:
-    """Means, difference and uncorrected p of a column; the verdict is still ``same`` or ``unmeasured``."""
+def _compare(entry: ReferenceScores, column: Column, old: Sequence[float], new: list[float] | str) -> Finding:
+    """Means, difference and uncorrected p of a column; the verdict is still ``within threshold`` or ``unmeasured``."""
     mean = mean_of(old)
     known = THRESHOLDS.get(column[1]) or Threshold(abs(mean) * SHARE.trained, abs(mean) * SHARE.untrained)
     least = known.untrained if entry.seed is None else known.trained
@@ -137,10 +137,10 @@ def _compare(entry: Entry, column: Column, old: Sequence[float], new: list[float
     if isinstance(new, str):
         return Finding(entry.title, *column, "unmeasured", mean, threshold, reason=new)
     (comparison,) = compare({"new": new, "old": old})
-    return Finding(entry.title, *column, "same", mean, threshold, mean_of(new), comparison.difference, comparison.p)
+    return Finding(entry.title, *column, "within threshold", mean, threshold, mean_of(new), comparison.difference, comparison.p)
 
 
-def _with_verdict(finding: Finding, entry: Entry) -> Finding:
+def _with_verdict(finding: Finding, entry: ReferenceScores) -> Finding:
     difference = finding.difference
     if difference is None or abs(difference.mean) <= finding.threshold:
         return finding

@@ -162,7 +162,7 @@ OTHERS: list[tuple[tuple[str, ...], str]] = [
     (("check", "--results", "run", "--summary", LONG), "is no path"),
     (("check", "--results", "run", "--update"), "say why"),
     (("check", "--results", "run", "--update", "--reason", "  "), "say why"),
-    (("check", "--results", "run", "--reason", "x"), "are for --update"),
+    (("check", "--results", "run", "--reason", "x"), "need --update"),
     (("build", "--results", "nowhere"), "no results here"),
     (("build", "--results", ""), "is empty"),
     (("build", "--results", "a\x00"), "is no path"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.regression.reference import Entry, EntryKey, ImageSet, Reference
+from benchmarks.regression.reference import EntryKey, Reference, ReferenceImages, ReferenceScores
 from benchmarks.results.files import SCHEMA, to_result
 from benchmarks.results.record import Environment, EvaluationResult
 
@@ -18,9 +18,9 @@ CELL = "0123456789abcdef"
 ENVIRONMENT = Environment("3.11", "Linux", "processor", versions={"torch": "2"})
 
 
-def entry(key: EntryKey, **tolerance: float) -> Entry:
+def entry(key: EntryKey, **tolerance: float) -> ReferenceScores:
     scores: dict[str, Any] = {"rgb": {"psnr": tuple(BASE), "ssim": tuple(BASE / 50), "lpips": tuple(BASE / 40)}}
-    return Entry(*key, scores, {"rgb": tolerance})
+    return ReferenceScores(*key, scores, {"rgb": tolerance})
 
 
 def make_reference(**tolerance: float) -> Reference:
@@ -34,7 +34,7 @@ def make_reference(**tolerance: float) -> Reference:
         environment=ENVIRONMENT,
         protocols={"rgb": 1},
         metrics={name: {"target": ""} for name in ("psnr", "ssim", "lpips")},
-        data={"photos": ImageSet("digest", IMAGES)},
+        data={"photos": ReferenceImages("digest", IMAGES)},
         entries=tuple(entry(key, **tolerance) for key in KEYS.values()),
     )
 

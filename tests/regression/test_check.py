@@ -49,9 +49,9 @@ def test_without_results_the_profile_is_run(project: Project, tmp_path: Path) ->
     summary.write_text("from the step before\n", encoding="utf-8")
     done = project.python("benchmarks.check", "--junit", tmp_path / "gate.xml", GITHUB_STEP_SUMMARY=str(summary))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == f"no regression: {COLUMNS} as before"
+    assert done.stdout.splitlines()[-1] == f"no regression: {COLUMNS} within threshold"
     assert "train fsrcnn on demo-photos, seed 0: done" in done.stderr, "no progress"
-    assert set(verdicts_in(tmp_path / "gate.xml").values()) == {"same"}
+    assert set(verdicts_in(tmp_path / "gate.xml").values()) == {"within threshold"}
     assert len(verdicts_in(tmp_path / "gate.xml")) == COLUMNS
     text = summary.read_text(encoding="utf-8")
     assert text.startswith("from the step before\n## Benchmark") and "no regression" in text
@@ -64,11 +64,13 @@ def test_perturbed_weights_are_a_regression(project: Project, tmp_path: Path) ->
     assert done.returncode == 1, done.stdout
     verdicts = verdicts_in(tmp_path / "gate.xml")
     assert verdicts["fsrcnn", "rgb psnr"] == "regression"
-    assert {verdict for (method, _), verdict in verdicts.items() if method == "bicubic"} == {"same"}
-    assert verdicts["fsrcnn", "identity"] == "identity hole", "the weights were changed behind the project's back"
+    assert {verdict for (method, _), verdict in verdicts.items() if method == "bicubic"} == {"within threshold"}
+    assert verdicts["fsrcnn", "identity"] == "cell id does not cover a change", (
+        "the weights were changed behind the project's back"
+    )
     (row,) = (line for line in done.stdout.splitlines() if " rgb " in line and "PSNR" in line)
     assert "regression" in row and float(re.findall(r"-0\.\d+", row)[0]) == pytest.approx(-0.2, abs=0.02)
-    assert "bicubic" not in done.stdout, "columns that are as before are not shown"
+    assert "bicubic" not in done.stdout, "columns within the threshold are not shown"
     assert "| fsrcnn on demo-photos, seed 0 | rgb | PSNR |" in (tmp_path / "gate.md").read_text(encoding="utf-8")
     assert "bicubic" in project.check("--verbose").stdout
 
@@ -97,8 +99,8 @@ def test_another_ssim_window_is_a_regression(project: Project, tmp_path: Path) -
         "regression",
         "moved",
     }
-    assert "identity hole" not in done.stdout, "the change has given the cells other ids"
-    assert {verdict for (_, column), verdict in verdicts.items() if "ssim" not in column} == {"same"}
+    assert "cell id does not cover a change" not in done.stdout, "the change has given the cells other ids"
+    assert {verdict for (_, column), verdict in verdicts.items() if "ssim" not in column} == {"within threshold"}
 
 
 def change_scores_outside_of_ids(project: Project, change: str) -> None:
@@ -111,7 +113,7 @@ def change_scores_outside_of_ids(project: Project, change: str) -> None:
 SLIGHTLY = "{p: {m: {i: v + 1e-4 for i, v in c.items()} for m, c in ms.items()} for p, ms in scored.scores.items()}"
 
 
-def test_other_scores_under_the_same_ids_are_an_identity_hole(project: Project, tmp_path: Path) -> None:
+def test_other_scores_under_the_same_ids_are_an_uncovered_change(project: Project, tmp_path: Path) -> None:
     """The change is far below all thresholds."""
     before = {path.parent.name for path in result_files(project.runs)}
     change_scores_outside_of_ids(project, SLIGHTLY)
@@ -119,27 +121,30 @@ def test_other_scores_under_the_same_ids_are_an_identity_hole(project: Project, 
     done = project.check("--junit", tmp_path / "gate.xml", "--summary", tmp_path / "gate.md")
     assert done.returncode == 1, done.stdout
     verdicts = verdicts_in(tmp_path / "gate.xml")
-    assert verdicts["bicubic", "identity"] == verdicts["fsrcnn", "identity"] == "identity hole"
-    assert {verdict for (_, column), verdict in verdicts.items() if column != "identity"} == {"same"}
-    assert done.stdout.splitlines()[-1] == (f"identity hole: 2 cells with other scores under the same id, {COLUMNS} as before")
+    assert verdicts["bicubic", "identity"] == verdicts["fsrcnn", "identity"] == "cell id does not cover a change"
+    assert {verdict for (_, column), verdict in verdicts.items() if column != "identity"} == {"within threshold"}
+    assert done.stdout.splitlines()[-1] == (
+        f"cell id does not cover a change: 2 cells with other scores under the same id, {COLUMNS} within threshold"
+    )
     for text in (done.stdout, (tmp_path / "gate.md").read_text(encoding="utf-8")):
         assert re.search(
-            r"identity hole: bicubic on demo-photos: cell \w{16} has other scores than the reference \(rgb psnr", text
+            r"cell id does not cover a change: bicubic on demo-photos: cell \w{16} has other scores than the reference \(rgb psnr",
+            text,
         )
-        assert "Move that code to a room that cell ids cover" in text
+        assert "Move that code to a package that cell ids cover" in text
     updated = project.check("--update", "--reason", "hidden")
     assert updated.returncode == 0 and updated.stdout.count("under the same id") == 2
 
 
-def test_other_scores_on_another_environment_are_no_identity_hole(project: Project, tmp_path: Path) -> None:
+def test_other_scores_on_another_environment_are_no_uncovered_change(project: Project, tmp_path: Path) -> None:
     change_scores_outside_of_ids(project, SLIGHTLY)
     reference = json.loads(project.reference.read_text(encoding="utf-8"))
     reference["environment"]["processor"] = "another"
     project.reference.write_text(json.dumps(reference), encoding="utf-8")
     done = project.check("--junit", tmp_path / "gate.xml")
     assert done.returncode == 0, done.stdout
-    assert set(verdicts_in(tmp_path / "gate.xml").values()) == {"same"}
-    assert "identity hole" not in done.stdout and "another environment than the reference's" in done.stdout
+    assert set(verdicts_in(tmp_path / "gate.xml").values()) == {"within threshold"}
+    assert "cell id does not cover a change" not in done.stdout and "another environment than the reference's" in done.stdout
 
 
 def test_swapped_lpips_weights_are_a_regression(project: Project, tmp_path: Path) -> None:
@@ -150,7 +155,7 @@ def test_swapped_lpips_weights_are_a_regression(project: Project, tmp_path: Path
     assert done.returncode == 1, done.stdout
     verdicts = verdicts_in(tmp_path / "gate.xml")
     assert {verdicts["bicubic", f"{protocol} lpips"] for protocol in ("rgb", "aligned-rgb")} <= {"regression", "moved"}
-    assert {verdict for (_, column), verdict in verdicts.items() if "lpips" not in column} == {"same"}
+    assert {verdict for (_, column), verdict in verdicts.items() if "lpips" not in column} == {"within threshold"}
 
 
 def test_lpips_weights_of_another_identity_are_no_measurement(project: Project) -> None:
@@ -199,7 +204,7 @@ def test_failed_methods_and_missing_weights_are_named(project: Project, tmp_path
     assert done.returncode == 2, done.stderr
     verdicts = verdicts_in(tmp_path / "gate.xml")
     assert {verdict for (method, _), verdict in verdicts.items() if method == "fsrcnn"} == {"unmeasured"}
-    assert verdicts["bicubic", "rgb psnr"] == "same" and verdicts["bicubic", "rgb lpips"] == "unmeasured"
+    assert verdicts["bicubic", "rgb psnr"] == "within threshold" and verdicts["bicubic", "rgb lpips"] == "unmeasured"
     assert re.search(r"not measured: fsrcnn on demo-photos, seed 0: failed unexpectedly \(AttributeError", done.stdout)
     assert re.search(r"not measured: bicubic on demo-photos \(rgb lpips, aligned-rgb lpips\): weights 'lpips-alex'", done.stdout)
     (kept,) = re.findall(r"^results are kept in (.*)$", done.stderr, flags=re.M)

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.check import main
 from benchmarks.planning.plan import make_plan
-from benchmarks.regression.reference import ImageSet, mismatches, read_reference, write_reference
+from benchmarks.regression.reference import ReferenceImages, mismatches, read_reference, write_reference
 from benchmarks.results.record import EvaluationSettings
 from tests.helpers.gate_reference import BASE, CELL, IMAGES, make_reference
 
@@ -92,11 +92,14 @@ def test_a_broken_reference_is_one_line_and_exit_2(name: str, tmp_path: Path, ca
         (("--profile", "smok"), "unknown profile 'smok': did you mean 'smoke'"),
         (("--update",), "say why with --reason TEXT"),
         (("--update", "--reason", " "), "say why with --reason TEXT"),
-        (("--reason", "x"), "--reason, --variation and --keep-scores are for --update"),
-        (("--variation", "x"), "--reason, --variation and --keep-scores are for --update"),
-        (("--keep-scores",), "--reason, --variation and --keep-scores are for --update"),
-        (("--update", "--reason", "x", "--keep-scores"), "takes tolerances from --variation DIR and no scores"),
-        (("--update", "--reason", "x", "--keep-scores", "--variation", "x", "--results", "x"), "leave --results out"),
+        (("--reason", "x"), "--reason, --variation and --keep-scores need --update"),
+        (("--variation", "x"), "--reason, --variation and --keep-scores need --update"),
+        (("--keep-scores",), "--reason, --variation and --keep-scores need --update"),
+        (("--update", "--reason", "x", "--keep-scores"), "--keep-scores needs --variation DIR"),
+        (
+            ("--update", "--reason", "x", "--keep-scores", "--variation", "x", "--results", "x"),
+            "--keep-scores measures no scores: leave --results out",
+        ),
         (("--update", "--reason", "x", "--keep-scores", "--variation", "x"), "--variation x: no finished evaluation of profile"),
         (("--update", "--reason", "x", "--junit", "x.xml"), "leave --junit and --summary out"),
         (("--junit", "."), "is a folder: name a file"),
@@ -121,7 +124,7 @@ def test_wrong_use_is_one_line_and_exit_2(
 
 def test_protocols_metrics_and_data_must_be_the_same() -> None:
     (cell,) = make_plan(load_profile("smoke"), ["bicubic"])
-    test = ImageSet(cell.data_digest, IMAGES)
+    test = ReferenceImages(cell.data_digest, IMAGES)
     settings = cell.settings
     assert isinstance(settings, EvaluationSettings)
     same = replace(make_reference(), protocols=settings.protocols, metrics=settings.metrics, data={cell.dataset: test})

@@ -1,4 +1,4 @@
-"""Verdicts of the regression gate, identity holes and reports."""
+"""Verdicts of the regression gate, uncovered changes and reports."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import yaml
 from benchmarks import check, run
 from benchmarks.check import main
 from benchmarks.core.errors import BenchmarkError, UsageError
-from benchmarks.regression.identity_holes import IdentityHole, find_identity_holes
-from benchmarks.regression.reference import ImageSet, Reference
+from benchmarks.regression.reference import Reference, ReferenceImages
 from benchmarks.regression.report import Report, to_junit, to_markdown
+from benchmarks.regression.uncovered_changes import UncoveredChange, find_uncovered_changes
 from benchmarks.regression.verdicts import Finding, compare_with_reference
 from benchmarks.results.record import EvaluationResult
 from tests.conftest import ROOT
@@ -34,9 +34,9 @@ def verdict(method: str, metric: str, change: Any, **tolerance: float) -> str:
     measured: dict[Any, Any] = {key: result() for key in KEYS.values()} | {KEYS[method]: result(**{metric: change})}
     findings = compare_with_reference(make_reference(**tolerance), measured)
     assert len(findings) == 6
-    changed = [finding for finding in findings if finding.verdict != "same"]
+    changed = [finding for finding in findings if finding.verdict != "within threshold"]
     assert all((finding.method.partition(" ")[0], finding.metric) == (KEYS[method][0], metric) for finding in changed)
-    return changed[0].verdict if changed else "same"
+    return changed[0].verdict if changed else "within threshold"
 
 
 NOISE = np.random.default_rng(1).normal(0, 0.01, 24)
@@ -47,14 +47,14 @@ NOISE = np.random.default_rng(1).normal(0, 0.01, 24)
     [
         ("trained", "psnr", -0.06, "regression"),
         ("trained", "psnr", -0.06 + NOISE, "regression"),
-        ("trained", "psnr", -0.04, "same"),
+        ("trained", "psnr", -0.04, "within threshold"),
         ("trained", "psnr", +0.06, "improvement"),
         ("trained", "ssim", -0.0021, "regression"),
         ("trained", "lpips", +0.006, "regression"),
         ("trained", "lpips", -0.006, "improvement"),
         ("untrained", "psnr", -0.006, "regression"),
         ("untrained", "psnr", +0.006, "moved"),
-        ("untrained", "psnr", -0.004, "same"),
+        ("untrained", "psnr", -0.004, "within threshold"),
         ("untrained", "ssim", -0.0003, "regression"),
         ("untrained", "lpips", -0.0006, "moved"),
     ],
@@ -72,7 +72,7 @@ def test_a_difference_that_images_do_not_agree_on_is_unclear() -> None:
 
 
 def test_measured_tolerances_widen_the_threshold_twofold() -> None:
-    assert verdict("trained", "psnr", -0.19, psnr=0.1) == "same"
+    assert verdict("trained", "psnr", -0.19, psnr=0.1) == "within threshold"
     assert verdict("trained", "psnr", -0.21, psnr=0.1) == "regression"
     assert verdict("untrained", "psnr", -0.006, psnr=0.001) == "regression"
 
@@ -81,7 +81,7 @@ def test_noise_alone_is_never_a_regression() -> None:
     """24 images that scatter by 0.1 dB around no change, many times over."""
     generator = np.random.default_rng(3)
     for _ in range(50):
-        assert verdict("trained", "psnr", generator.normal(0, 0.1, 24)) in ("same", "unclear")
+        assert verdict("trained", "psnr", generator.normal(0, 0.1, 24)) in ("within threshold", "unclear")
 
 
 def test_a_missing_result_is_unmeasured_and_hides_no_regression() -> None:
@@ -106,7 +106,10 @@ def test_a_metric_without_weights_and_other_images_are_unmeasured() -> None:
     fewer = scored({name: dict(list(column.items())[1:]) for name, column in columns().items()})
     findings = compare_with_reference(make_reference(), {KEYS["untrained"]: lacking, KEYS["trained"]: fewer})
     reasons = [finding.reason for finding in findings if finding.verdict == "unmeasured"]
-    assert reasons == ["weights 'lpips-alex': no network", *["the result has 23 images, not the reference's 24"] * 3]
+    assert reasons == [
+        "weights 'lpips-alex': no network",
+        *[f"the result's images differ from the reference's, for example '{IMAGES[0]}'"] * 3,
+    ]
     broken = result()
     broken.scores["rgb"]["ssim"][IMAGES[0]] = math.nan
     findings = compare_with_reference(make_reference(), dict.fromkeys(KEYS.values(), broken))
@@ -122,13 +125,17 @@ def test_results_identical_to_the_ground_truth() -> None:
     mixed = [math.inf, -math.inf] * 12
     same, worse, both = (scored({"psnr": dict(zip(IMAGES, values, strict=True))}) for values in (ideal, BASE.tolist(), mixed))
     finite = replace(infinite, entries=(replace(perfect, scores={"rgb": {"psnr": tuple(BASE)}}),))
-    for reference, now, expected in ((infinite, same, "same"), (infinite, worse, "regression"), (finite, both, "unclear")):
+    for reference, now, expected in (
+        (infinite, same, "within threshold"),
+        (infinite, worse, "regression"),
+        (finite, both, "unclear"),
+    ):
         (finding,) = compare_with_reference(reference, {KEYS["trained"]: now})
         assert finding.verdict == expected
 
 
 def test_a_handful_of_images_cannot_support_a_verdict() -> None:
-    few = replace(make_reference(), data={"photos": ImageSet("digest", IMAGES[:5])})
+    few = replace(make_reference(), data={"photos": ReferenceImages("digest", IMAGES[:5])})
     few = replace(few, entries=tuple(replace(entry, scores={"rgb": {"psnr": tuple(BASE[:5])}}) for entry in few.entries))
     with pytest.raises(UsageError, match="5 test images cannot support a verdict on 2 columns: choose a profile with 8"):
         compare_with_reference(few, {})
@@ -138,31 +145,31 @@ def with_cell(reference: Reference, cell: str = CELL) -> Reference:
     return replace(reference, entries=tuple(replace(entry, cell=cell) for entry in reference.entries))
 
 
-def holes(reference: Reference, **changes: Any) -> list[IdentityHole]:
-    """Holes where the trained method's result is changed, and the untrained one's is not."""
-    return find_identity_holes(reference, {KEYS["untrained"]: result(), KEYS["trained"]: result(**changes)})
+def uncovered(reference: Reference, **changes: Any) -> list[UncoveredChange]:
+    """Uncovered changes where the trained method's result is changed, and the untrained one's is not."""
+    return find_uncovered_changes(reference, {KEYS["untrained"]: result(), KEYS["trained"]: result(**changes)})
 
 
-def test_other_scores_under_the_same_id_are_an_identity_hole() -> None:
+def test_other_scores_under_the_same_id_are_an_uncovered_change() -> None:
     one = np.zeros(24)
     one[3] = 0.001
-    (hole,) = holes(with_cell(make_reference()), psnr=one)
-    assert hole == IdentityHole("edsr on photos, seed 0", CELL, ("rgb psnr",))
-    (hole,) = holes(with_cell(make_reference()), psnr=one, lpips=-0.1)
-    assert hole.columns == ("rgb psnr", "rgb lpips")
+    (change,) = uncovered(with_cell(make_reference()), psnr=one)
+    assert change == UncoveredChange("edsr on photos, seed 0", CELL, ("rgb psnr",))
+    (change,) = uncovered(with_cell(make_reference()), psnr=one, lpips=-0.1)
+    assert change.columns == ("rgb psnr", "rgb lpips")
 
 
-def test_differences_below_the_digits_of_the_reference_are_no_hole() -> None:
-    assert holes(with_cell(make_reference()), psnr=1e-9) == []
+def test_differences_below_the_digits_of_the_reference_are_no_uncovered_change() -> None:
+    assert uncovered(with_cell(make_reference()), psnr=1e-9) == []
 
 
-def test_the_same_scores_are_no_hole() -> None:
-    assert holes(with_cell(make_reference())) == []
+def test_the_same_scores_are_no_uncovered_change() -> None:
+    assert uncovered(with_cell(make_reference())) == []
 
 
-def test_other_scores_under_another_id_are_no_hole() -> None:
-    assert holes(with_cell(make_reference(), "fedcba9876543210"), psnr=-1) == []
-    assert holes(make_reference(), psnr=-1) == [], "a reference of an earlier version, without ids"
+def test_other_scores_under_another_id_are_no_uncovered_change() -> None:
+    assert uncovered(with_cell(make_reference(), "fedcba9876543210"), psnr=-1) == []
+    assert uncovered(make_reference(), psnr=-1) == [], "a reference of an earlier version, without ids"
 
 
 @pytest.mark.parametrize(
@@ -174,32 +181,39 @@ def test_other_scores_under_another_id_are_no_hole() -> None:
         {"device": "cuda"},
     ],
 )
-def test_other_scores_elsewhere_are_no_hole(changes: dict[str, Any]) -> None:
-    assert holes(with_cell(make_reference()), psnr=-1, **changes) == []
+def test_other_scores_elsewhere_are_no_uncovered_change(changes: dict[str, Any]) -> None:
+    assert uncovered(with_cell(make_reference()), psnr=-1, **changes) == []
     elsewhere = {"environment": asdict(replace(ENVIRONMENT, platform="another", host="another"))}
-    assert len(holes(with_cell(make_reference()), psnr=-1, **elsewhere)) == 1, "which moves no number"
+    assert len(uncovered(with_cell(make_reference()), psnr=-1, **elsewhere)) == 1, "which moves no number"
 
 
-def test_a_result_without_scores_is_no_hole() -> None:
+def test_a_result_without_scores_is_no_uncovered_change() -> None:
     reference = with_cell(make_reference())
     lacking = scored({"psnr": columns()["psnr"]}, missing={"lpips": "no weights"})
-    assert find_identity_holes(reference, {KEYS["untrained"]: "failed", KEYS["trained"]: lacking}) == []
+    assert find_uncovered_changes(reference, {KEYS["untrained"]: "failed", KEYS["trained"]: lacking}) == []
 
 
-def test_reports_say_what_an_identity_hole_is_and_how_to_mend_it() -> None:
-    hole = IdentityHole("edsr on photos, seed 0", CELL, ("rgb psnr",))
+def test_reports_say_what_an_uncovered_change_is_and_how_to_mend_it() -> None:
+    change = UncoveredChange("edsr on photos, seed 0", CELL, ("rgb psnr",))
     findings = compare_with_reference(make_reference(), dict.fromkeys(KEYS.values(), result()))
-    report = Report("smoke", "file", findings, [hole])
+    report = Report("smoke", "file", findings, [change])
     assert report.exit_code == 1
-    assert report.outcome() == "identity hole: 1 cells with other scores under the same id, 6 as before"
+    assert report.outcome() == "cell id does not cover a change: 1 cells with other scores under the same id, 6 within threshold"
     (error,) = ElementTree.fromstring(to_junit(report)).iter("error")  # noqa: S314 (our own)
     sentence = f"cell {CELL} has other scores than the reference (rgb psnr), under the same id"
-    assert (error.attrib["type"], error.attrib["message"]) == ("identity hole", f"identity hole: {sentence}")
+    assert (error.attrib["type"], error.attrib["message"]) == (
+        "cell id does not cover a change",
+        f"cell id does not cover a change: {sentence}",
+    )
     text = to_markdown(report)
-    assert f"- identity hole: edsr on photos, seed 0: {sentence}" in text
-    assert "would go on to show results of the old code. Move that code to a room that cell ids cover" in text
+    assert f"- cell id does not cover a change: edsr on photos, seed 0: {sentence}" in text
+    assert "would go on to show results of the old code. Move that code to a package that cell ids cover" in text
     worse = compare_with_reference(make_reference(), dict.fromkeys(KEYS.values(), result(psnr=-1)))
-    assert Report("smoke", "file", worse, [hole]).outcome().startswith("regression and identity hole: 1 cells with other ")
+    assert (
+        Report("smoke", "file", worse, [change])
+        .outcome()
+        .startswith("regression and cell id does not cover a change: 1 cells with other ")
+    )
 
 
 def test_reports_hold_whatever_a_message_holds() -> None:

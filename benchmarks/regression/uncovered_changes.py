@@ -1,4 +1,4 @@
-"""Identity holes: cells that have the reference's id, and other scores.
+"""Changes of scores that cell ids do not cover: a cell has the reference's id, and other scores.
 
 A cell's id stands for everything that decides its scores, so that a result can be reused where the id is the same. If a cell is
 computed again on the same environment and has other scores under the same id, code that decides scores is not covered by ids.
@@ -14,11 +14,11 @@ from benchmarks.regression.verdicts import new_scores
 from benchmarks.results.provenance import differences
 from benchmarks.results.record import EvaluationResult
 
-VERDICT = "identity hole"
+VERDICT = "cell id does not cover a change"
 
 
 @dataclass(frozen=True)
-class IdentityHole:
+class UncoveredChange:
     """A cell with the reference's id and other scores, computed on the reference's environment.
 
     Attributes:
@@ -36,7 +36,7 @@ class IdentityHole:
         return f"cell {self.cell} has other scores than the reference ({', '.join(self.columns)}), under the same id"
 
 
-def find_identity_holes(reference: Reference, measured: Measured) -> list[IdentityHole]:
+def find_uncovered_changes(reference: Reference, measured: Measured) -> list[UncoveredChange]:
     """Compare the scores of cells that have the id of their entry in the reference, image by image.
 
     Only cells are compared that were computed on a CPU and on the reference's Python, processor and versions of packages: there
@@ -50,7 +50,7 @@ def find_identity_holes(reference: Reference, measured: Measured) -> list[Identi
         The cells with other scores, in the reference's order.
     """
     comparable = _comparable_results(reference, measured)
-    holes = []
+    changes = []
     for entry in reference.entries:
         result = comparable.get(entry.key)
         if result is None or result.cell.id != entry.cell:
@@ -60,8 +60,8 @@ def find_identity_holes(reference: Reference, measured: Measured) -> list[Identi
         old = {column: list(map(rounded, scores)) for column, scores in entry.columns()}
         different = tuple(" ".join(column) for column, scores in measured_columns.items() if scores != old[column])
         if different:
-            holes.append(IdentityHole(entry.title, entry.cell, different))
-    return holes
+            changes.append(UncoveredChange(entry.title, entry.cell, different))
+    return changes
 
 
 def _comparable_results(reference: Reference, measured: Measured) -> Mapping[EntryKey, EvaluationResult]:

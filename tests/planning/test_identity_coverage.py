@@ -1,4 +1,4 @@
-"""No hole in identities: every module whose code runs while a cell is computed is hashed, or lies where nothing is decided."""
+"""Identities cover the code: every module whose code runs while a cell is computed is hashed, or decides nothing."""
 
 from __future__ import annotations
 
