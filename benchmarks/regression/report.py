@@ -91,9 +91,9 @@ def advice(report: Report) -> list[str]:
     lines = []
     if report.uncovered:
         lines.append(
-            f"{UNCOVERED}: code that decides scores was changed without a change of cell ids, so python -m benchmarks.run would go "
-            "on to show results of the old code. Move that code to a package that cell ids cover (docs/architecture.md, Cells and "
-            "identity). If no code was changed, the files of these cells were: compute them again with --force"
+            f"{UNCOVERED}: code that decides scores was changed without a change of cell ids, so python -m benchmarks.run "
+            "would go on to show results of the old code. Move that code to a package that cell ids cover (docs/architecture.md, "
+            "Cells and identity). If no code was changed, the files of these cells were: compute them again with --force"
         )
     if any(of_verdict(report.findings, *FAILURES)):
         lines.append(

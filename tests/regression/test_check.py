@@ -128,7 +128,7 @@ def test_other_scores_under_the_same_ids_are_an_uncovered_change(project: Projec
     )
     for text in (done.stdout, (tmp_path / "gate.md").read_text(encoding="utf-8")):
         assert re.search(
-            r"cell id does not cover a change: bicubic on demo-photos: cell \w{16} has other scores than the reference \(rgb psnr",
+            r"id does not cover a change: bicubic on demo-photos: cell \w{16} has other scores than the reference \(rgb psnr",
             text,
         )
         assert "Move that code to a package that cell ids cover" in text
