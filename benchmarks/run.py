@@ -16,6 +16,7 @@ from benchmarks.core.command import Parser, go_offline_if_asked, named_path, run
 from benchmarks.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from benchmarks.api.entries import ScoredSplit
     from benchmarks.catalog.profiles import Profile
     from benchmarks.data.cards import Apart
     from benchmarks.execution.executors.executor import Executor, ExecutorOptions
@@ -35,6 +36,7 @@ examples:
   python -m benchmarks.run --ablation                     CinCGAN with each of its parts removed in turn
   python -m benchmarks.run --methods cincgan/no-d1        one variant, beside the full model
   python -m benchmarks.run --all --dry-run                cells to compute, finished cells, time and disk
+  python -m benchmarks.run --methods edsr --split validation --set stages.edsr.training.steps=900      choices, away from test
   python -m benchmarks.run --all --set stages.edsr.training.steps=100
   python -m benchmarks.run --methods bicubic edsr --set degradation=bicubic       another degradation
   python -m benchmarks.run --all --profile paper --dry-run
@@ -71,6 +73,12 @@ def make_parser() -> Parser:
     methods.add_argument("--z-dir", type=named_path, metavar="DIR", help="your HR images of other scenes (else: train/Z)")
     methods.add_argument("--lr-suffix", metavar="TEXT", help="end of LR names beside HR names, such as x4m (default: as DIV2K's)")
     methods.add_argument("--train-on", metavar="NAME", help="data set that methods are trained on (default: each its own)")
+    methods.add_argument(
+        "--split",
+        choices=("test", "validation"),
+        default="test",
+        help="images to score (default: test); choose settings on validation",
+    )
     methods.add_argument("--seeds", nargs="+", metavar="N", help="seeds in place of the profile's")
     methods.add_argument("--cell", metavar="ID", help="compute this cell only; --dry-run lists ids, a unique prefix is enough")
     methods.add_argument("--force", action="store_true", help="compute finished cells again")
@@ -138,11 +146,11 @@ def _dispatch(options: argparse.Namespace) -> int:
     profile = load_profile(options.profile, options.changes)
     where = _where(options)
     methods = _methods(options, profile)
-    cells = make_plan(profile, methods, *where)
+    cells = make_plan(profile, methods, *where, split=options.split)
     left_out = [] if options.cell else unsuited(profile, methods, where[0], *where[2:])
     if not cells:
         raise UsageError("; ".join(left_out))
-    related = cells if methods == list(profile.methods) else _related(profile, where)
+    related = cells if methods == list(profile.methods) else _related(profile, where, options.split)
     workspace = Workspace(options.output)
     if options.cell:
         cells = [find_cell(cells, options.cell)]
@@ -295,12 +303,12 @@ def _where(options: argparse.Namespace) -> Where:
     )
 
 
-def _related(profile: Profile, where: Where) -> list[Cell]:
+def _related(profile: Profile, where: Where, split: ScoredSplit) -> list[Cell]:
     """Cells that tables show besides those that are asked for; none where the data lack what other methods need."""
     from benchmarks.planning.plan import make_plan
 
     try:
-        return make_plan(profile, None, *where)
+        return make_plan(profile, None, *where, split=split)
     except UsageError:
         return []
 

@@ -23,7 +23,7 @@ def calibration(paper: Paper, result: EvaluationResult) -> str | None:
     """
     method = result.cell.label
     target = paper.of(method)
-    if target is None or (paper.dataset, paper.calibration) != (result.cell.dataset, method):
+    if result.settings.split != "test" or target is None or (paper.dataset, paper.calibration) != (result.cell.dataset, method):
         return None
     means = {
         protocol: {metric: metrics[metric].mean for metric in target.metrics}

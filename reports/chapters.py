@@ -69,6 +69,8 @@ class Chapter:
         """A line for each paper with the verdicts on its claims."""
         if not self.tables[0].has_truth:
             return [f"{self.study.name}: no ground truth, so nothing to hold a paper's numbers against"]
+        if self.study.split == "validation":
+            return [f"{self.study.name}: validation images, for choices of settings: no results"]
         if not self.papers:
             return [f"{self.study.name}: no paper is about its methods"]
         return [f"{self.study.name}, {part.paper.name}: {part.summary()}" for part in self.papers]
@@ -84,13 +86,17 @@ def _chapter(study: Study, papers: Sequence[Paper]) -> Chapter:
     tables = study_tables(study)
     several = len(tables) > 2
     kinds = [f"ablation-{table.reference}" if several and table.kind == "ablation" else table.kind for table in tables]
-    names = study.methods.keys() | study.diverged.keys()
     return Chapter(
         study,
         tables,
         {kind: table_grid(f"{study.name}-{kind}", table) for kind, table in zip(kinds, tables, strict=True)},
-        [_paper_part(paper, study, tables) for paper in papers if paper.is_about(names) and tables[0].has_truth],
+        [_paper_part(paper, study, tables) for paper in papers if _is_held_against(paper, study, tables)],
     )
+
+
+def _is_held_against(paper: Paper, study: Study, tables: Sequence[Table]) -> bool:
+    """Whether a paper is about a study's methods, and the study's scores are results: of test images with a ground truth."""
+    return study.split == "test" and tables[0].has_truth and paper.is_about(study.methods.keys() | study.diverged.keys())
 
 
 def _paper_part(paper: Paper, study: Study, tables: Sequence[Table]) -> PaperPart:

@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(
         "python -m reports.comparison",
         "Draw one sample image from every method of a finished run, side by side, with its scores.",
-        "example: python -m reports.comparison --image coffee-8-12 --figure comparison.png",
+        "example: python -m reports.comparison --image coffee-104-108 --figure comparison.png",
     )
     parser.add_argument(
         "--output", type=named_path, default=Path("runs"), metavar="DIR", help="folder of the run (default: runs)"

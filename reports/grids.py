@@ -35,7 +35,8 @@ def _marks(rivals: Sequence[Row], column: Column) -> dict[str, Mark]:
 
 
 def _table_row(table: Table, row: Row, marked: dict[Column, dict[str, Mark]]) -> Iterator[Entry]:
-    yield Entry(row.method, row.note)
+    alone = f"exploratory: {row.exploratory}" if row.exploratory and not _shared_reason(table) else ""
+    yield Entry(row.method, "; ".join(filter(None, (row.note, alone))))
     for column in table.columns:
         mark = marked[column].get(row.method, "")
         yield estimate_entry(row.scores.get(column), get_metric(column[1]).digits, row.cells, mark=mark)
@@ -48,11 +49,32 @@ def _caption(table: Table) -> str:
     seeds = sorted({seed for row in table.rows for seed in row.seeds})
     seed_text = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else "no trained method yet"
     trained = f", trained on {table.trained_on}" if table.trained_on else ""
-    about = f"{table.dataset}{trained}, profile {table.profile}: {table.images} test images, {seed_text}"
+    about = f"{_state(table)}{table.dataset}{trained}, profile {table.profile}: {table.images} {table.split} images, {seed_text}"
     if not table.has_truth:
         return f"{about}. {UNSCORED if table.columns else f'{UNSCORED} {HOW_TO_SCORE}'}"
     interval = "mean and 95 % bootstrap interval over images"
-    return f"{about}; {interval}. ΔPSNR: paired difference to {table.reference} in dB."
+    return f"{about}; {interval}. ΔPSNR: paired difference to {table.reference} in dB.{_flat(table)}"
+
+
+def _flat(table: Table) -> str:
+    """Sentence on images whose central window, which the scorer of ntire2018 compares, has no contrast."""
+    if not table.without_contrast:
+        return ""
+    return f" Without contrast in the central window, where a score measures noise: {', '.join(table.without_contrast)}."
+
+
+def _state(table: Table) -> str:
+    """Sentence on a table that shows no results of a frozen profile; empty for others, and where only some rows are none."""
+    if table.split == "validation":
+        return "Validation images, for choices of settings: no results. "
+    reason = _shared_reason(table)
+    return f"Exploratory, no results: {reason}. " if reason else ""
+
+
+def _shared_reason(table: Table) -> str:
+    """Reason why all rows that have scores are exploratory; empty where they differ."""
+    reasons = {row.exploratory for row in table.rows if row.scores}
+    return reasons.pop() if len(reasons) == 1 else ""
 
 
 def reported_grid(name: str, paper: Paper, study: Study, tables: Sequence[Table]) -> Grid:

@@ -154,7 +154,8 @@ def _paper(identity: str, part: PaperPart, study: Study) -> dict[str, Any]:
 
 def _heading(study: Study) -> str:
     trained = f", trained on {study.trained_on}" if study.trained_on != study.dataset else ""
-    return f"{study.dataset}{trained}, profile {study.profile}"
+    validation = ", validation images" if study.split == "validation" else ""
+    return f"{study.dataset}{trained}{validation}, profile {study.profile}"
 
 
 def _facts(chapter: Chapter) -> list[tuple[str, str]]:
@@ -167,7 +168,7 @@ def _facts(chapter: Chapter) -> list[tuple[str, str]]:
     unknown = sorted({f", uncommitted changes unknown: {git.unknown}" for git in records if git.commit and git.unknown})
     days = sorted({each.result.finished_at[:10] for each in evidence})
     return [
-        ("test images", str(table.images)),
+        (f"{table.split} images", str(table.images)),
         ("methods", str(len(chapter.methods))),
         ("training seeds", ", ".join(map(str, seeds)) or "none"),
         ("protocols", ", ".join(table.protocols) if table.has_truth else "none: no ground truth"),

@@ -135,8 +135,9 @@ class Presentation:
 
 
 def _by_file(tables: Sequence[Table]) -> dict[str, list[Table]]:
-    """Tables by the stem of their file: ``table-<profile>`` or ``ablation-<profile>``."""
+    """Tables by the stem of their file: ``table-<profile>`` or ``ablation-<profile>``, ``-validation`` for that split."""
     files: dict[str, list[Table]] = {}
     for table in tables:
-        files.setdefault(f"{'table' if table.kind == 'methods' else 'ablation'}-{table.profile}", []).append(table)
+        split = "-validation" if table.split == "validation" else ""
+        files.setdefault(f"{'table' if table.kind == 'methods' else 'ablation'}-{table.profile}{split}", []).append(table)
     return files

@@ -108,12 +108,14 @@ def input_images(result: EvaluationResult, wanted: Collection[str]) -> dict[str,
         if not data.directory:
             raise UsageError("give the folder of its images with --data-dir")
         card = card.located_in(Path(data.directory))
+    split = result.settings.split
     dataset = Dataset.recorded(card, data.degradation, data.parameters)
-    if dataset.digest("test") != data.digest:
-        raise UsageError(f"the test images of '{card.name}' here have another digest than the scored ones: other files or code")
-    if not card.has_truth("test"):
-        return {name: {LR: lr} for name, lr in dataset.lr("test").items()}
-    return {pair.name: {LR: pair.lr, HR: pair.hr} for pair in dataset.images.pairs("test", only=wanted)}
+    if dataset.digest(split) != data.digest:
+        images = f"the {split} images of '{card.name}' here"
+        raise UsageError(f"{images} have another digest than the scored ones: other files or code")
+    if not card.has_truth(split):
+        return {name: {LR: lr} for name, lr in dataset.lr(split).items()}
+    return {pair.name: {LR: pair.lr, HR: pair.hr} for pair in dataset.images.pairs(split, only=wanted)}
 
 
 def _sample(

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from benchmarks.api.entries import ScoredSplit
 from benchmarks.core.errors import UsageError
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import MIRROR_NOTE, result_files
@@ -63,15 +64,16 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Study:
-    """Evaluations of one data set's test images, under one profile, of methods trained on one data set.
+    """Evaluations of one split of a data set, under one profile, of methods trained on one data set.
 
     Attributes:
         profile: name of the profile.
-        dataset: data set of the test images.
+        dataset: data set of the scored images.
         trained_on: data set that methods were trained on.
         methods: for each method, in the order of tables, one complete evaluation a seed.
         left_out: evaluations that a later one, or one without changed settings, replaces.
         diverged: for each method, evaluations whose training came to nothing.
+        split: images that are scored.
         distinct: a suffix that tells studies of the same names apart, which differ in images or protocols.
     """
 
@@ -81,6 +83,7 @@ class Study:
     methods: Mapping[str, tuple[Evidence, ...]]
     left_out: tuple[Evidence, ...]
     diverged: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
+    split: ScoredSplit = "test"
     distinct: str = ""
 
     @property
@@ -92,8 +95,9 @@ class Study:
     def name(self) -> str:
         """Name for files."""
         trained = f"-trained-on-{self.trained_on}" if self.trained_on != self.dataset else ""
+        validation = "-validation" if self.split == "validation" else ""
         distinct = f"-{self.distinct}" if self.distinct else ""
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{self.profile}-{self.dataset}{trained}{distinct}")
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{self.profile}-{self.dataset}{validation}{trained}{distinct}")
 
 
 def load_evidence(root: Path, directories: Collection[str] = ()) -> list[Evidence]:
@@ -142,13 +146,14 @@ def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
         _refuse_other_images(group)
     studies = []
     for (profile, dataset, *_), group in groups.items():
+        split = group[0].evaluation.settings.split
         untrained = [each for each in group if not each.result.cell.needs]
         trained: dict[str, list[Evidence]] = {}
         for each in group:
             if each not in untrained:
                 trained.setdefault(each.result.data.trained_on or dataset, []).append(each)
         for trained_on, methods in (trained or {dataset: []}).items():
-            studies.append(_study(profile, dataset, trained_on, [*untrained, *methods]))
+            studies.append(replace(_study(profile, dataset, trained_on, [*untrained, *methods]), split=split))
     return _distinct([study for study in studies if study.methods])
 
 
@@ -169,7 +174,7 @@ def _distinct(studies: Sequence[Study]) -> list[Study]:
     """Studies in order; studies of one name get the first digits of a hash of their images and protocols as a suffix."""
     names = Counter(study.name for study in studies)
     named = [replace(study, distinct=_digest(study)) if names[study.name] > 1 else study for study in studies]
-    return sorted(named, key=lambda study: (study.profile, study.dataset, study.trained_on, study.distinct))
+    return sorted(named, key=lambda study: (study.profile, study.dataset, study.split, study.trained_on, study.distinct))
 
 
 def _digest(study: Study) -> str:
@@ -180,7 +185,7 @@ def _digest(study: Study) -> str:
 def _images_of(result: EvaluationResult) -> tuple[str, ...]:
     """Pixels and protocols of an evaluation, which must be equal for a comparison image by image."""
     protocols = json.dumps(result.settings.protocols, sort_keys=True)
-    return (result.profile or UNKNOWN, result.cell.dataset, result.data.digest, protocols)
+    return (result.profile or UNKNOWN, result.cell.dataset, result.settings.split, result.data.digest, protocols)
 
 
 def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[Evidence]) -> Study:

@@ -9,8 +9,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.api.entries import ScoredSplit
 from benchmarks.catalog.methods import every_method, get_method, methods
 from benchmarks.core.text import csv_text
+from benchmarks.planning.frozen import why_seeds_are_exploratory
 from benchmarks.results.record import NO_REFERENCE, EvaluationResult
 from benchmarks.scoring.statistics import Estimate, bootstrap_mean
 
@@ -22,7 +24,7 @@ GROUPS = {
     "released": "released weights, trained on other data",
 }
 CSV_COLUMNS = (
-    *("profile", "dataset", "trained_on", "table", "reference", "group", "method", "note"),
+    *("profile", "dataset", "split", "trained_on", "table", "reference", "group", "method", "note", "exploratory"),
     *("protocol", "metric", "mean", "low", "high", "images", "seeds", "cells", "mlflow_runs"),
 )
 
@@ -39,6 +41,7 @@ class Row:
         gains: by protocol, the paired PSNR difference to the table's reference, in dB.
         note: reason for missing scores, or changed settings.
         has_truth: whether the images have a ground truth.
+        exploratory: why the scores are no results of a frozen profile; empty for results.
     """
 
     method: str
@@ -49,6 +52,7 @@ class Row:
     cells: tuple[str, ...] = ()
     note: str = ""
     has_truth: bool = True
+    exploratory: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Table:
         columns: protocols and metrics that are shown; CSV and JSON have all.
         reference: the method that differences are to.
         trained_on: the data set that methods were trained on, if it is another one.
+        without_contrast: images whose central HR window is flat.
+        split: images that were scored. Scores of validation images are for choices and never stand beside those of test images.
     """
 
     dataset: str
@@ -67,6 +73,8 @@ class Table:
     rows: tuple[Row, ...]
     reference: str = REFERENCE
     trained_on: str = ""
+    split: ScoredSplit = "test"
+    without_contrast: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -91,7 +99,7 @@ class Table:
 
     @property
     def images(self) -> int:
-        """Number of test images."""
+        """Number of scored images."""
         return max((row.images for row in self.rows), default=0)
 
     def gain_cells(self, row: Row) -> tuple[str, ...]:
@@ -150,13 +158,18 @@ def make_table(
     """One table, with a row for each method of ``results`` in their order; other arguments as for ``make_tables``."""
     base = image_means(results.get(reference, ()))
     rows = tuple(
-        _row(method, evaluations, {} if method == reference else base, notes.get(method, "" if evaluations else "not run"))
+        _row(profile, method, evaluations, {} if method == reference else base, notes.get(method))
         for method, evaluations in results.items()
     )
     columns = dict.fromkeys(column for row in rows for column in row.scores)
     trained_on = {result.data.trained_on for evaluations in results.values() for result in evaluations} - {""}
     shown_columns = tuple(column for column in columns if shown is None or column[0] in (*shown, NO_REFERENCE))
-    return Table(dataset, profile, shown_columns, rows, reference, ", ".join(sorted(trained_on)))
+    splits: set[ScoredSplit] = {result.settings.split for evaluations in results.values() for result in evaluations}
+    if len(splits) > 1:
+        raise ValueError("scores of test and validation images in one table")
+    (split,) = splits or {"test"}
+    flat = dict.fromkeys(name for evaluations in results.values() for result in evaluations for name in result.without_contrast)
+    return Table(dataset, profile, shown_columns, rows, reference, ", ".join(sorted(trained_on)), split, tuple(flat))
 
 
 def image_means(results: Sequence[EvaluationResult]) -> dict[Column, dict[str, float]]:
@@ -179,7 +192,13 @@ def paired_difference(values: Mapping[str, float], reference: Mapping[str, float
     return bootstrap_mean([value - reference[image] for image, value in values.items()])
 
 
-def _row(method: str, results: Sequence[EvaluationResult], reference: Mapping[Column, Mapping[str, float]], note: str) -> Row:
+def _row(
+    profile: str,
+    method: str,
+    results: Sequence[EvaluationResult],
+    reference: Mapping[Column, Mapping[str, float]],
+    note: str | None,
+) -> Row:
     means = image_means(results)
     gains = {
         column[0]: paired_difference(values, reference[column])
@@ -187,16 +206,27 @@ def _row(method: str, results: Sequence[EvaluationResult], reference: Mapping[Co
         if column[1] == "psnr" and column in reference
     }
     has_truth = not any(result.pictures for result in results)
+    note = note if note is not None else "" if results else "not run"
+    seeds = tuple(result.cell.seed for result in results if result.cell.seed is not None)
     return Row(
         method=method,
-        seeds=tuple(result.cell.seed for result in results if result.cell.seed is not None),
+        seeds=seeds,
         images=len(results[0].images) if results else 0,
         scores={column: bootstrap_mean(list(values.values())) for column, values in means.items()},
         gains=gains,
         cells=tuple(result.cell.id for result in results),
         note=note if has_truth else "; ".join(filter(None, (NO_TRUTH, note))),
         has_truth=has_truth,
+        exploratory=_why_exploratory(profile, results, seeds),
     )
+
+
+def _why_exploratory(profile: str, results: Sequence[EvaluationResult], seeds: Sequence[int]) -> str:
+    """Reasons why a row is no result of a frozen profile; empty for results, and for validation images, which never are."""
+    reasons = dict.fromkeys(result.exploratory for result in results)
+    if any(result.settings.split == "test" for result in results) and not any(reasons):
+        return why_seeds_are_exploratory(profile, seeds)
+    return "; ".join(filter(None, reasons))
 
 
 def to_csv(tables: Sequence[Table], mlflow_runs: Mapping[str, str] | None = None) -> str:
@@ -211,8 +241,8 @@ def to_csv(tables: Sequence[Table], mlflow_runs: Mapping[str, str] | None = None
     writer.writerow(CSV_COLUMNS)
     for table in tables:
         for row in table.rows:
-            about = (table.profile, table.dataset, table.trained_on or table.dataset, table.kind, table.reference)
-            names = [csv_text(name) for name in (*about, get_method(row.method).group, row.method, row.note)]
+            about = (table.profile, table.dataset, table.split, table.trained_on or table.dataset, table.kind, table.reference)
+            names = [csv_text(name) for name in (*about, get_method(row.method).group, row.method, row.note, row.exploratory)]
             writer.writerows([*names, *numbers] for numbers in _csv_numbers(table, row, mlflow_runs or {}))
     return text.getvalue()
 
@@ -238,6 +268,8 @@ def to_json(table: Table) -> dict[str, Any]:
 
     return {
         "dataset": table.dataset,
+        "split": table.split,
+        "without_contrast": table.without_contrast,
         "profile": table.profile,
         "reference": table.reference,
         "trained_on": table.trained_on or table.dataset,
@@ -248,6 +280,7 @@ def to_json(table: Table) -> dict[str, Any]:
                 "seeds": row.seeds,
                 "images": row.images,
                 "note": row.note,
+                "exploratory": row.exploratory,
                 "cells": row.cells,
                 "scores": [{"protocol": p, "metric": m, **plain(e)} for (p, m), e in row.scores.items()],
                 "psnr_gain": {p: plain(e) for p, e in row.gains.items()},

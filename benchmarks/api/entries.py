@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Split = Literal["x", "z", "pairs", "validation", "test"]
+ScoredSplit = Literal["validation", "test"]
 Group = Literal["rival", "supervised", "released"]
 
 

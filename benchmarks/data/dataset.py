@@ -93,10 +93,11 @@ class Dataset:
         return {"dataset": self.card.name, **self.card.location, **degradation}
 
     def verify(self, splits: Sequence[Split]) -> None:
-        """Raise UsageError if an image of the splits is missing or has changed, or if LR and HR test images do not form pairs."""
+        """Raise UsageError if an image of the splits is missing or has changed, or if LR and HR images to score form no pairs."""
         self.card.verify(splits)
-        if "test" in splits:  # decoded before any training, which would end in vain
-            self.images.pairs("test") if self.card.has_truth("test") else self.lr("test")
+        for split in splits:
+            if split in ("validation", "test"):  # decoded before any training, which would end in vain
+                self.images.pairs(split) if self.card.has_truth(split) else self.lr(split)
 
     def lr(self, split: Split) -> dict[str, Image]:
         """LR images of a split without ground truth, ``(h, w, 3)`` uint8 RGB by name. Raises UsageError as ``verify`` does."""

@@ -154,7 +154,7 @@ def _diverged(cell: Cell, error: TrainingCollapsed) -> Result:
     fields = {**_common(cell), "status": DIVERGED, "diagnosis": " ".join(str(error).split())}
     if cell.kind == "train":
         return TrainingResult(**fields, history=tuple(error.history))
-    return EvaluationResult(**fields, scores={})
+    return EvaluationResult(**fields, scores={}, exploratory=cell.exploratory)
 
 
 def _train(cell: Cell, workspace: Workspace, report: Report) -> Computed:
@@ -216,7 +216,7 @@ def _needed_stages(cell: Cell, workspace: Workspace) -> Mapping[str, TrainedStag
 def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Computed:
     from benchmarks.core.device import device
 
-    has_truth = cell.data.card.has_truth("test")
+    has_truth = cell.data.card.has_truth(_evaluation_settings(cell).split)
     _load_code(cell)
     evaluation = (_scored if has_truth else _enlarged)(cell, workspace, lambda done, of: report(done, of, {}))
     pictures = () if has_truth else tuple(evaluation.images)
@@ -234,6 +234,8 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Computed:
         summary=summary,
         missing=scored.missing,
         pictures=pictures,
+        exploratory=cell.exploratory,
+        without_contrast=evaluation.without_contrast,
     )
     return result, {f"{SAMPLES}/{name}.png": _png(evaluation.images[name]) for name in samples}
 
@@ -245,7 +247,7 @@ def _evaluation_settings(cell: Cell) -> EvaluationSettings:
 
 
 def _scored(cell: Cell, workspace: Workspace, report: Callable[[int, int], None]) -> Evaluation:
-    """SR images of the test split, scored against its HR images."""
+    """SR images of a split, scored against its HR images."""
     from benchmarks.scoring.cell import evaluate_method
 
     settings = _evaluation_settings(cell)
@@ -255,6 +257,7 @@ def _scored(cell: Cell, workspace: Workspace, report: Callable[[int, int], None]
         cell.data.images,
         [get_protocol(name) for name in settings.protocols],
         [get_metric(name) for name in settings.metrics],
+        split=settings.split,
         tile=settings.tile,
         threads=settings.threads,
         report=report,
@@ -262,14 +265,14 @@ def _scored(cell: Cell, workspace: Workspace, report: Callable[[int, int], None]
 
 
 def _enlarged(cell: Cell, workspace: Workspace, report: Callable[[int, int], None]) -> Evaluation:
-    """SR images of a test split without ground truth, scored by no-reference metrics."""
+    """SR images of a split without ground truth, scored by no-reference metrics."""
     from benchmarks.scoring.pictures import enlarge_images
 
     settings = _evaluation_settings(cell)
     return enlarge_images(
         method_class(cell.label),
         _needed_stages(cell, workspace),
-        cell.data.lr("test"),
+        cell.data.lr(settings.split),
         cell.data.card.scale,
         {NO_REFERENCE: [get_metric(name) for name in settings.metrics]},
         tile=settings.tile,

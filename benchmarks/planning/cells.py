@@ -63,6 +63,7 @@ class Cell:
         variant: the variant that the cell was first needed for, where it is not the full model's; no part of the identity.
         profile: the profile that the cell was planned for; no part of the identity.
         changes: made to the profile's values on the command line; no part of the identity.
+        exploratory: why scores are no results of a frozen profile; empty for results and trainings; no part of the identity.
     """
 
     kind: Kind
@@ -79,6 +80,7 @@ class Cell:
     variant: str = ""
     profile: str = ""
     changes: tuple[str, ...] = ()
+    exploratory: str = ""
 
     @property
     def identity(self) -> dict[str, Any]:

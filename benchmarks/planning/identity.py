@@ -52,7 +52,7 @@ def evaluation_code(method: str, settings: EvaluationSettings, data: Dataset) ->
     if NO_REFERENCE in settings.protocols:
         return _code(get_method(method).target, PICTURES, *metrics)
     protocols = [module_of(PROTOCOLS.look_up(name).target) for name in settings.protocols]
-    return _code(get_method(method).target, EVALUATION, *protocols, *metrics, *data.modules(("test",)))
+    return _code(get_method(method).target, EVALUATION, *protocols, *metrics, *data.modules((settings.split,)))
 
 
 def code_here(cell: Cell) -> Code:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.api.entries import MethodEntry
+from benchmarks.api.entries import MethodEntry, ScoredSplit
 from benchmarks.catalog.methods import get_method, get_stage
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.profiles import Profile, changed
@@ -19,6 +19,7 @@ from benchmarks.data.acquisition.weights import card_digest
 from benchmarks.data.cards import NOTHING_APART, Apart, DatasetCard, load_dataset_card
 from benchmarks.data.dataset import Dataset
 from benchmarks.planning.cells import Cell, StageSettings
+from benchmarks.planning.frozen import why_exploratory
 from benchmarks.planning.identity import evaluation_code, training_code
 from benchmarks.results.record import NO_REFERENCE, EvaluationSettings
 
@@ -31,6 +32,7 @@ def make_plan(
     train_on: str | None = None,
     data_dir: Path | None = None,
     apart: Apart = NOTHING_APART,
+    split: ScoredSplit = "test",
 ) -> list[Cell]:
     """All cells of a run, each after the cells that it needs, method by method, so that cheap rows appear early.
 
@@ -45,6 +47,7 @@ def make_plan(
             its own, and the others are scored with the methods that the profile's first data set trains.
         data_dir: the folder of the data set ``folder``.
         apart: parts of the data set ``folder`` that lie elsewhere.
+        split: images that are scored.
 
     Raises:
         UsageError: an unknown name, a data set without the splits that it is asked for, or a stage without settings in the
@@ -53,6 +56,9 @@ def make_plan(
     cells: dict[str, Cell] = {}
     shared: dict[Dataset, Dataset] = {}  # one object of each, which remembers its digests
     cards = [_cards(profile, name, train_on, data_dir, apart) for name in datasets or profile.datasets]
+    for card, _ in cards:
+        if not card.has(split):
+            raise UsageError(f"data set '{card.name}' has no {split} images: name another with --datasets")
     for method in [get_method(name) for name in methods or profile.methods]:
         varied = changed(profile, method.changes)
         for test_card, training_card in cards:
@@ -61,9 +67,12 @@ def make_plan(
             data = [Dataset(card, varied.degradation) for card in (test_card, training_card)]
             test, training = (shared.setdefault(dataset, dataset) for dataset in data)
             for seed in seeds if seeds is not None else profile.seeds:
-                for cell in _method_cells(varied, method, test, training, seed):
+                for cell in _method_cells(varied, method, test, training, seed, split):
                     variant = method.name.partition("/")[2] if cell.kind == "train" else ""
-                    cells.setdefault(cell.id, replace(cell, variant=variant, profile=profile.name, changes=profile.changes))
+                    cell = replace(cell, variant=variant, profile=profile.name, changes=profile.changes)
+                    if cell.kind == "evaluate" and split == "test":
+                        cell = replace(cell, exploratory=why_exploratory(profile, method, cell.seed))
+                    cells.setdefault(cell.id, cell)
     return list(cells.values())
 
 
@@ -105,11 +114,13 @@ def _cards(
     return card, training
 
 
-def _method_cells(profile: Profile, method: MethodEntry, test: Dataset, training: Dataset, seed: int) -> list[Cell]:
+def _method_cells(
+    profile: Profile, method: MethodEntry, scored: Dataset, training: Dataset, seed: int, split: ScoredSplit
+) -> list[Cell]:
     trained: dict[str, Cell] = {}
     for stage in method.stages:
         _add_stage(profile, stage, training, seed, trained, method.without)
-    return [*trained.values(), _evaluation(profile, method, test, seed, trained)]
+    return [*trained.values(), _evaluation(profile, method, scored, seed, trained, split)]
 
 
 def _add_stage(profile: Profile, name: str, data: Dataset, seed: int, trained: dict[str, Cell], without: Sequence[str]) -> None:
@@ -137,8 +148,10 @@ def _add_stage(profile: Profile, name: str, data: Dataset, seed: int, trained: d
     )
 
 
-def _evaluation(profile: Profile, method: MethodEntry, data: Dataset, seed: int, trained: Mapping[str, Cell]) -> Cell:
-    has_truth = data.card.has_truth("test")
+def _evaluation(
+    profile: Profile, method: MethodEntry, data: Dataset, seed: int, trained: Mapping[str, Cell], split: ScoredSplit
+) -> Cell:
+    has_truth = data.card.has_truth(split)
     protocols = {name: get_protocol(name).version for name in profile.protocols}
     settings = EvaluationSettings(
         protocols=protocols if has_truth else {NO_REFERENCE: 1},
@@ -150,6 +163,7 @@ def _evaluation(profile: Profile, method: MethodEntry, data: Dataset, seed: int,
         threads=profile.threads,
         tile=profile.tile,
         weights=_digests(method.weights),
+        split=split,
     )
     code = evaluation_code(method.name, settings, data)
     return Cell(
@@ -159,10 +173,10 @@ def _evaluation(profile: Profile, method: MethodEntry, data: Dataset, seed: int,
         seed=seed if method.stages else None,
         data=data,
         settings=settings,
-        data_digest=data.digest("test"),
+        data_digest=data.digest(split),
         code=code.name,
         needs={stage: trained[stage] for stage in method.stages},
-        splits=("test",),
+        splits=(split,),
         sources=code.sources,
     )
 

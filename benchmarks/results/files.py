@@ -16,9 +16,10 @@ from benchmarks.core.files import write_text
 from benchmarks.core.strict import parse_json
 from benchmarks.results.record import COMPLETE, EvaluationResult, Result, TrainingResult, refuse_contradictions
 
-SCHEMA = 3
+SCHEMA = 4
 LARGEST = 1 << 26  # bytes of a file; with the paper profile files have less than one million
 KINDS: dict[str, type[TrainingResult] | type[EvaluationResult]] = {"train": TrainingResult, "evaluate": EvaluationResult}
+UNFROZEN = "of a version without frozen profiles"
 INFINITE = ("inf", "-inf")  # texts for numbers that JSON lacks
 NUMBERS = frozenset(("scores", "summary", "history"))  # fields that can hold infinite numbers
 REQUIRED = ("schema", "status", "cell", "settings", "data", "seconds", "finished_at", "environment", "git")
@@ -108,7 +109,14 @@ def _from_2(result: dict[str, Any]) -> dict[str, Any]:
     return upgraded
 
 
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
+def _from_3(result: dict[str, Any]) -> dict[str, Any]:
+    """Schema 3 to 4: until then no profile was frozen, so no evaluation is known to be of settings that test did not decide."""
+    cell = result.get("cell")
+    is_evaluation = isinstance(cell, Mapping) and cell.get("kind") == "evaluate"
+    return {**result, "schema": 4, **({"exploratory": UNFROZEN} if is_evaluation else {})}
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2, 3: _from_3}
 
 
 def _upgraded(result: Any, path: Path) -> Any:

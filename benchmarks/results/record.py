@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from benchmarks.api.entries import ScoredSplit
+
 Text = Annotated[str, Meta(max_length=10_000)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -69,6 +71,7 @@ class EvaluationSettings:
         threads: of torch on a CPU.
         tile: LR pixels a side of a tile; 0 for whole images.
         weights: digests of published weights that the method consists of, by card.
+        split: images that are scored: ``test``, or ``validation`` for choices.
     """
 
     protocols: dict[Name, int]
@@ -76,6 +79,7 @@ class EvaluationSettings:
     threads: int = 1
     tile: int = 0
     weights: dict[Name, Text] = field(default_factory=dict)
+    split: ScoredSplit = "test"
 
 
 @dataclass(frozen=True)
@@ -159,7 +163,7 @@ class Result:
         device: ``cpu`` or ``cuda``.
     """
 
-    schema: Literal[3]
+    schema: Literal[4]
     status: Literal["complete", "diverged"]
     cell: CellRecord
     data: DataRecord
@@ -215,6 +219,8 @@ class EvaluationResult(Result):
         summary: mean and interval over images, for each protocol and metric.
         missing: reason for each metric that could not be computed.
         pictures: names of all images, if there is no ground truth; their SR images are stored, each of them.
+        exploratory: why the scores are no results of a frozen profile; empty for results.
+        without_contrast: images whose central window in the HR image is flat: a score measures noise there.
     """
 
     settings: EvaluationSettings
@@ -223,6 +229,8 @@ class EvaluationResult(Result):
     summary: dict[Name, dict[Name, Interval]] = field(default_factory=dict)
     missing: dict[Name, Text] = field(default_factory=dict)
     pictures: tuple[Name, ...] = ()
+    exploratory: Text = ""
+    without_contrast: tuple[Name, ...] = ()
 
     @property
     def images(self) -> list[str]:
@@ -234,6 +242,8 @@ class EvaluationResult(Result):
         """Names and texts that tables show, names of metrics and images included."""
         yield from super().texts()
         yield from self.pictures
+        yield self.exploratory
+        yield from self.without_contrast
         for protocol, metrics in self.scores.items():
             yield protocol
             for metric, column in metrics.items():

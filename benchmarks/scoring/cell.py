@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from benchmarks.api.entries import MetricEntry
+from benchmarks.api.entries import MetricEntry, ScoredSplit
 from benchmarks.api.method import Method, TrainedStage
 from benchmarks.core.device import device
 from benchmarks.data.pixels.images import DatasetImages
@@ -21,11 +21,12 @@ def evaluate_method(
     protocols: Sequence[Protocol],
     metrics: Sequence[MetricEntry],
     *,
+    split: ScoredSplit,
     tile: int,
     threads: int,
     report: Callable[[int, int], None] = lambda done, of: None,
 ) -> Evaluation:
-    """Build a method from its trained stages and score it on the test split.
+    """Build a method from its trained stages and score it on a split.
 
     Args:
         cls: class of the method.
@@ -33,6 +34,7 @@ def evaluate_method(
         data: images of the data set.
         protocols: protocols of comparison.
         metrics: metrics to compute.
+        split: images that are scored.
         tile: side of a tile in LR pixels; 0 for whole images.
         threads: torch's threads on a CPU, and pairs that are scored at a time.
         report: called after every enlarged image with the number done and the number of all.
@@ -44,5 +46,5 @@ def evaluate_method(
     torch.set_num_threads(threads)
     with device():  # networks are made on the device
         method = cls.from_stages(stages, data.scale)
-    pairs = data.pairs("test")
+    pairs = data.pairs(split)
     return evaluate(method, pairs, protocols, metrics, tile=tile, threads=threads, report=report, device=device())

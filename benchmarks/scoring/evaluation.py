@@ -15,6 +15,7 @@ from benchmarks.api.method import Method
 from benchmarks.core.errors import TrainingCollapsed
 from benchmarks.data.cache import release
 from benchmarks.degradations.rounding import to_uint8
+from benchmarks.scoring.contrast import without_contrast
 from benchmarks.scoring.pairs import Scored, Scorer, is_full
 from benchmarks.scoring.protocol import Protocol
 from benchmarks.scoring.statistics import Estimate, bootstrap_mean
@@ -32,10 +33,12 @@ class Evaluation:
     Attributes:
         scored: scores of every image.
         images: SR images ``(H, W, 3)`` uint8 RGB by name, a few spread over the split.
+        without_contrast: names of the images whose HR window is flat.
     """
 
     scored: Scored
     images: dict[str, Image]
+    without_contrast: tuple[str, ...] = ()
 
     @property
     def summary(self) -> dict[str, dict[str, Estimate]]:
@@ -77,7 +80,7 @@ def evaluate(
         UsageError: an image does not suit a protocol.
     """
     scorer = Scorer(protocols, metrics, threads=threads)
-    scored, kept, done = scorer.empty(), dict[str, Image](), 0
+    scored, kept, flat, done = scorer.empty(), dict[str, Image](), list[str](), 0
     samples = {pair.name for pair in pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]}
     for chunk in _chunks(pairs, threads):
         images = {}
@@ -86,9 +89,10 @@ def evaluate(
             done += 1
             report(done, len(pairs))
         scorer.add(scored, {pair.name: partial(_loaded, images[pair.name], pair.hr) for pair in chunk})
+        flat += without_contrast(chunk)
         kept |= {name: image for name, image in images.items() if name in samples}
         release(image for pair in chunk for image in (pair.lr, pair.hr))
-    return Evaluation(scored, kept)
+    return Evaluation(scored, kept, tuple(flat))
 
 
 def _chunks(pairs: Sequence[Pair], threads: int) -> Iterator[list[Pair]]:

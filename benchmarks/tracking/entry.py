@@ -127,6 +127,8 @@ def cell_tags(result: Result) -> dict[str, str]:
     tags: dict[str, Any] = {("cell_id" if key == "id" else key): value for key, value in asdict(result.cell).items()}
     tags |= {"finished_at": result.finished_at, "status": result.status, "diagnosis": result.diagnosis}
     tags |= {"weights_digest": result.weights_digest if isinstance(result, TrainingResult) else ""}
+    if isinstance(result, EvaluationResult):
+        tags |= {"split": result.settings.split, "exploratory": result.exploratory}
     tags |= {"data_digest": result.data.digest, "mlflow.source.git.commit": result.git.commit, "git_dirty": result.git.dirty}
     tags |= {"git_unknown": result.git.unknown}
     return flatten({key: value for key, value in tags.items() if value not in (None, "")})

@@ -62,7 +62,7 @@ WRONG: dict[tuple[str, ...], tuple[Any, ...]] = {
     ("profile",): (1, "", "a\tb", "x" * 300),
     ("changes",): ("x", [1], {}),
     ("scores",): (None, [], {"rgb": []}, {"rgb": {"psnr": []}}, {"rgb": {"psnr": {}}}, {"rgb": {"psnr": {"a": "x"}}}),
-    ("scores", "rgb", "psnr"): ({"other": 1.0}, {"coffee-8-12": None}, {"coffee-8-12": True}),
+    ("scores", "rgb", "psnr"): ({"other": 1.0}, {"coffee-104-108": None}, {"coffee-104-108": True}),
     ("missing",): ([], {"lpips": 1}),
     ("summary",): ([], {"rgb": 1}),
     ("shifts",): ([], {"rgb": {"a": [1]}}),

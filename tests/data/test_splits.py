@@ -21,6 +21,7 @@ from benchmarks.data.dataset import Dataset
 from benchmarks.data.kinds import user_folder
 from benchmarks.data.kinds.image_folders import FileSet, ImageFolders
 from benchmarks.data.kinds.packaged_photos import PackagedPhotos, Photo
+from benchmarks.data.pixels.images import read_file
 from benchmarks.degradations.bicubic import Bicubic
 from tests.helpers.stand_ins import photograph, save
 
@@ -42,6 +43,13 @@ def digests(card: DatasetCard) -> dict[Split, str]:
     return {split: data.digest(split) for split in SPLITS if card.has(split)}
 
 
+def test_every_card_that_trains_has_validation_images() -> None:
+    """A user's folder trains only once it is known: it has images of its own for validation, or none."""
+    cards = [load_dataset_card(name) for name in dataset_names()]
+    assert {card.name for card in cards if card.is_located and card.trains} >= {"demo-photos", "div2k-track2"}
+    assert [card.name for card in cards if card.is_located and card.trains and not card.has("validation")] == []
+
+
 def test_every_card_works_whether_it_has_validation_images_or_not() -> None:
     for name in dataset_names():
         card = load_dataset_card(name)
@@ -51,6 +59,36 @@ def test_every_card_works_whether_it_has_validation_images_or_not() -> None:
 
 
 # Photographs
+
+
+def test_natural_photographs_alone_are_scored() -> None:
+    card = load_dataset_card("demo-photos")
+    assert isinstance(card, PackagedPhotos)
+    subjects = {photo.name: photo.subject for photo in card.photos}
+    assert {name for name, subject in subjects.items() if subject != "natural"} == {"hubble", "retina", "ihc"}
+    fields = {
+        "name": "cell",
+        "package": "p",
+        "module": "p",
+        "file": "p.png",
+        "sha256": "0",
+        "licence": "none",
+        "subject": "medical",
+    }
+    with pytest.raises(UsageError, match="cell: a medical image in validation or test: natural photographs alone are scored"):
+        build(Photo, {**fields, "test": [[0, 0, 8, 8]]}, "card")
+    assert build(Photo, {**fields, "x": [[0, 0, 8, 8]]}, "card").subject == "medical"
+
+
+def test_test_photographs_are_many_and_have_two_regions_each() -> None:
+    card = load_dataset_card("demo-photos")
+    assert isinstance(card, PackagedPhotos)
+    tested = [photo for photo in card.photos if photo.test]
+    assert len(tested) == 9 and {len(photo.test) for photo in tested} == {2}
+    for photo in tested:
+        height, width = read_file(photo.locate()).shape[:2]
+        top = (height - 192) // 2
+        assert photo.test == ((top, width // 2 - 192, 192, 192), (top, width // 2, 192, 192)), "by rule, not by choice"
 
 
 def astronaut(**boxes: Any) -> PackagedPhotos:
@@ -114,7 +152,7 @@ def test_digests_of_photographs_follow_the_validation_regions() -> None:
 def folders(**sets: FileSet) -> ImageFolders:
     card = load_dataset_card("div2k-track2")
     assert isinstance(card, ImageFolders)
-    return replace(card, **sets)  # type: ignore[arg-type]
+    return replace(card, **{"validation_hr": None, "validation_lr": None, **sets})  # type: ignore[arg-type]
 
 
 TRAIN_HR, TRAIN_LR = "DIV2K_train_HR", "DIV2K_train_LR_mild"
@@ -134,7 +172,7 @@ def test_validation_files_are_among_those_to_prepare() -> None:
 
 
 def test_a_data_set_without_validation_files_says_so() -> None:
-    with pytest.raises(UsageError, match="data set 'div2k-track2' has no validation images: name another with --train-on"):
+    with pytest.raises(UsageError, match="data set 'div2k-track2' has no validation images: name another data set"):
         folders().sources("validation")
 
 

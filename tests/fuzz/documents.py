@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-IMAGES = ("coffee-8-12", "rocket-21-32", "chelsea-54-33")
+IMAGES = ("coffee-104-108", "rocket-117-128", "chelsea-54-33")
 GRAPH = "7767517\n2 2\nInput in 0 1 a\nConvolution c 1 1 a b 0=1 1=1 5=1 6=3\n"
 
 

@@ -27,7 +27,7 @@ def cell_result(cell: Cell, *, seconds: float = 1.0, status: str = COMPLETE, dia
     }
     if isinstance(cell.settings, StageSettings):
         return TrainingResult(**common, settings=cell.settings.record)
-    return EvaluationResult(**common, settings=cell.settings, scores={})
+    return EvaluationResult(**common, settings=cell.settings, scores={}, exploratory=cell.exploratory)
 
 
 def diverged_result(cell: Cell) -> Result:

@@ -22,7 +22,7 @@ from benchmarks.results.record import COMPLETE
 from reports.build import build
 from reports.studies import load_evidence
 
-IMAGES = ("coffee-8-12", "rocket-21-32")
+IMAGES = ("coffee-104-108", "rocket-117-128")
 HOSTILE = "<img src=x onerror=document.title='broken'>"
 METHODS = {
     "bicubic": (21.0, ()),
@@ -68,7 +68,7 @@ def make_results(root: Path, profile: str = "smoke", images: tuple[str, ...] = I
         _write(root, stage, "train", 0, parts, {})
     for place, (method, (level, needs)) in enumerate(METHODS.items()):
         scores = dict(_scores(level, images, place))
-        parts = {"data": data, "profile": profile, "scores": scores, **changes}
+        parts = {"data": data, "profile": profile, "scores": scores, "exploratory": "", **changes}
         seed = 0 if needs else None
         folder = _write(root, method, "evaluate", seed, parts, {stage: identity(f"train {stage}") for stage in needs})
         (folder / SAMPLES).mkdir()

@@ -199,13 +199,13 @@ def test_the_trained_method_is_reachable_from_python(smoke: tuple[Path, str]) ->
 def test_a_figure_shows_a_sample_of_every_method(smoke: tuple[Path, str], tmp_path: Path) -> None:
     figure = tmp_path / "figure.png"
     line = [sys.executable, "-m", "reports.comparison", "--output", str(smoke[0]), "--profile", "smoke", "--figure", str(figure)]
-    done = subprocess.run([*line, "--image", "coffee-8-12"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*line, "--image", "coffee-104-108"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     with Image.open(figure) as drawn:
         assert drawn.width > 2 * drawn.height
-    wrong = subprocess.run([*line, "--image", "coffee-8-21"], cwd=ROOT, capture_output=True, text=True)
+    wrong = subprocess.run([*line, "--image", "coffee-104-180"], cwd=ROOT, capture_output=True, text=True)
     assert wrong.returncode == 2
-    assert "unknown sample 'coffee-8-21': did you mean 'coffee-8-12'" in wrong.stderr
+    assert "unknown sample 'coffee-104-180': did you mean 'coffee-104-108'" in wrong.stderr
 
 
 def test_swapped_weights_are_refused(smoke: tuple[Path, str], tmp_path: Path) -> None:

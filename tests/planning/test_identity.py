@@ -70,6 +70,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.scoring.alignment": EVALUATIONS,
     "benchmarks.scoring.cell": EVALUATIONS,
     "benchmarks.scoring.comparisons": EVALUATIONS,
+    "benchmarks.scoring.contrast": EVALUATIONS,
     "benchmarks.scoring.evaluation": EVALUATIONS,
     "benchmarks.scoring.lpips": EVALUATIONS,
     "benchmarks.scoring.metrics": EVALUATIONS,

@@ -20,6 +20,7 @@ from benchmarks.results.files import SCHEMA, to_result, write_result
 from benchmarks.results.record import COMPLETE, Result
 from benchmarks.tracking.tracker import Tracker
 from reports.build import build
+from reports.chapters import make_chapters
 from reports.claims import ClaimVerdict, claim_verdicts
 from reports.formats import escape, to_html, to_latex, to_markdown
 from reports.grid import Entry, Grid, Section, marks
@@ -147,8 +148,22 @@ def test_studies_hold_only_what_can_be_compared() -> None:
     other_pixels = result("edsr", 20.0, data={"digest": "e" * 64, "scale": 4, "dataset": "demo-photos"})
     elsewhere = result("edsr", 20.0, data={"digest": "d" * 64, "scale": 4, "dataset": "demo-photos", "trained_on": "bsds"})
     studies = make_studies([*everything(), *evidence(other_pixels, elsewhere)])
-    assert [(study.trained_on, len(study.methods)) for study in studies] == [("bsds", 2), ("demo-photos", 7), ("demo-photos", 1)]
+    assert sorted((study.trained_on, len(study.methods)) for study in studies) == [
+        ("bsds", 2),
+        ("demo-photos", 1),
+        ("demo-photos", 7),
+    ]
     assert list(studies[0].methods) == ["bicubic", "edsr"], "what needs no training stands in both"
+
+
+def test_validation_images_are_a_study_of_their_own_that_no_paper_is_held_against() -> None:
+    settings = {"protocols": {"ntire2018": 1}, "metrics": {"psnr": {}, "ssim": {}}, "split": "validation"}
+    scored = [result(name, value, settings=settings, data={"digest": "e" * 64, "scale": 4}) for name, value in ORDER.items()]
+    test, validation = make_chapters([*everything(), *evidence(*scored)], [PAPER])
+    assert (test.study.split, validation.study.split) == ("test", "validation")
+    assert (test.study.name, validation.study.name) == ("demo-demo-photos", "demo-demo-photos-validation")
+    assert test.papers and not validation.papers
+    assert validation.summaries() == ["demo-demo-photos-validation: validation images, for choices of settings: no results"]
 
 
 def test_the_latest_unchanged_evaluation_stands_for_its_method_and_seed() -> None:

@@ -283,8 +283,8 @@ def test_lr_and_hr_are_the_scored_images() -> None:
     dataset = demo_photos()
     data = DataRecord(digest=dataset.digest("test"), scale=4, **dataset.describe(("test",)))  # type: ignore[arg-type]
     evaluation = replace(result("bicubic", psnr=[20.0]), data=data)
-    (pair,) = input_images(evaluation, ["rocket-21-32"]).values()
-    scored = demo_pairs()["rocket-21-32"]
+    (pair,) = input_images(evaluation, ["rocket-117-128"]).values()
+    scored = demo_pairs()["rocket-117-128"]
     assert np.array_equal(pair["LR"], scored.lr) and np.array_equal(pair["HR"], scored.hr)
     with pytest.raises(UsageError, match="have another digest than the scored ones"):
         input_images(replace(evaluation, data=replace(data, digest="0" * 64)), [])

@@ -160,11 +160,11 @@ def test_results_without_folders_have_a_page_without_images(results: Path, tmp_p
 
 def test_a_broken_sample_is_left_out_and_named(tmp_path: Path) -> None:
     make_results(tmp_path / "runs")
-    (broken,) = (tmp_path / "runs").glob("cells/evaluate-edsr-demo-photos-*/samples/coffee-8-12.png")
+    (broken,) = (tmp_path / "runs").glob("cells/evaluate-edsr-demo-photos-*/samples/coffee-104-108.png")
     broken.write_bytes(broken.read_bytes()[:1000])
     build(load_evidence(tmp_path / "runs"), tmp_path / "report")
     text = (tmp_path / "report" / "index.html").read_text()
-    assert "sample &#39;coffee-8-12&#39; of edsr cannot be decoded" in text
+    assert "sample &#39;coffee-104-108&#39; of edsr cannot be decoded" in text
     first, second = data_of(text)["viewers"]
     assert len(first["versions"]) == 6 and len(second["versions"]) == 7
 
@@ -173,8 +173,8 @@ def test_one_image_can_be_drawn_alone(results: Path, tmp_path: Path, capsys: pyt
     line = ["--output", str(results), "--profile", "smoke", "--figure", str(tmp_path / "figure.svg"), "--image"]
     assert comparison.main([*line, IMAGES[0]]) == 0
     assert (tmp_path / "figure.svg").read_text().count("<image ") == 7  # the whole, LR, four methods, HR; no variant
-    assert comparison.main([*line, "coffee-8-21"]) == 2
-    assert "unknown sample 'coffee-8-21': did you mean 'coffee-8-12'" in capsys.readouterr().err
+    assert comparison.main([*line, "coffee-104-180"]) == 2
+    assert "unknown sample 'coffee-104-180': did you mean 'coffee-104-108'" in capsys.readouterr().err
     assert comparison.main(["--profile", "demo", *line[:2], *line[4:], IMAGES[0]]) == 2
     assert "no finished evaluation of profile 'demo'" in capsys.readouterr().err
 

@@ -175,3 +175,35 @@ def test_corrupt_results_are_one_clear_line(text: str, tmp_path: Path) -> None:
         read_result(path)
     assert "\n" not in str(caught.value)
     assert path.read_text() == text
+
+
+def test_rows_of_no_frozen_profile_are_exploratory_in_every_format() -> None:
+    bicubic, edsr = result("bicubic", None, psnr=[20.0, 21.0]), result("edsr", 0, psnr=[22.0, 23.0])
+    changed = replace(edsr, exploratory="changed by --set stages.edsr.training.steps=7")
+    table = make_table("photos", "demo", {"bicubic": [bicubic], "edsr": [changed]}, {})
+    markdown = to_markdown(table_grid("table", table))
+    assert "exploratory: changed by --set stages.edsr.training.steps=7" in markdown and "no results" not in markdown
+    rows = list(csv.DictReader(io.StringIO(to_csv([table]))))
+    assert {row["method"]: row["exploratory"] for row in rows} == {"bicubic": "", "edsr": changed.exploratory}
+    assert [row["exploratory"] for row in to_json(table)["rows"]] == ["", changed.exploratory]
+    both = [replace(each, exploratory="profile demo is not frozen") for each in (bicubic, edsr)]
+    table = make_table("photos", "demo", {"bicubic": both[:1], "edsr": both[1:]}, {})
+    assert "Exploratory, no results: profile demo is not frozen. photos, profile demo" in to_markdown(table_grid("table", table))
+
+
+def test_validation_images_have_tables_of_their_own() -> None:
+    test = result("bicubic", None, psnr=[20.0, 21.0])
+    validation = replace(test, settings=replace(test.settings, split="validation"))
+    with pytest.raises(ValueError, match="test and validation images in one table"):
+        make_table("photos", "demo", {"bicubic": [validation], "edsr": [test]}, {})
+    table = make_table("photos", "demo", {"bicubic": [validation]}, {})
+    markdown = to_markdown(table_grid("table", table))
+    assert "Validation images, for choices of settings: no results. photos, profile demo: 2 validation images" in markdown
+    assert {row["split"] for row in csv.DictReader(io.StringIO(to_csv([table])))} == {"validation"}
+
+
+def test_images_without_contrast_are_named_below_the_table() -> None:
+    flat = replace(result("bicubic", None, psnr=[20.0, 21.0]), without_contrast=("image1",))
+    table = make_table("photos", "demo", {"bicubic": [flat]}, {})
+    assert "Without contrast in the central window, where a score measures noise: image1." in to_markdown(table_grid("t", table))
+    assert to_json(table)["without_contrast"] == ("image1",)

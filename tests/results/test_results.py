@@ -43,6 +43,8 @@ def in_present_schema(content: dict[str, Any]) -> dict[str, Any]:
     if content["cell"]["kind"] == "train" and content["schema"] < 3:
         own = {"threads": settings["threads"], **({"weights": settings["weights"]} if "weights" in settings else {})}
         upgraded["settings"] = {"stage": {k: v for k, v in settings.items() if k not in ("threads", "weights")}, **own}
+    if content["cell"]["kind"] == "evaluate" and content["schema"] < 4:
+        upgraded["exploratory"] = "of a version without frozen profiles"
     return upgraded
 
 
@@ -64,7 +66,7 @@ def assert_contains(plain: Any, expected: Any, where: str = "") -> None:
     for key, value in expected.items():
         assert_contains(plain[key], value, f"{where}.{key}")
     unknown = {key: value for key, value in plain.items() if key not in expected}
-    assert all(value in ("", None, 0, 1, [], {}) for value in unknown.values()), (where, unknown)
+    assert all(value in ("", None, 0, 1, [], {}, "test") for value in unknown.values()), (where, unknown)
 
 
 @pytest.mark.parametrize("path", PRESENT, ids=lambda path: path.stem)
@@ -95,7 +97,7 @@ def test_schema_2_had_parameters_of_another_degradation_beside_bicubic() -> None
     assert UPGRADES[2]({"schema": 2, "data": other})["data"] == other
 
 
-@pytest.mark.parametrize("schema", [1, 2])
+@pytest.mark.parametrize("schema", [1, 2, 3])
 @pytest.mark.parametrize("part", ["cell", "settings", "data"])
 @pytest.mark.parametrize("value", [None, [], "text", 3])
 def test_upgrades_leave_wrong_types_for_the_reader_to_refuse(schema: int, part: str, value: object, tmp_path: Path) -> None:
@@ -106,12 +108,12 @@ def test_upgrades_leave_wrong_types_for_the_reader_to_refuse(schema: int, part: 
 
 def test_numbers_of_parameters_keep_their_type() -> None:
     """Degradations are made from recorded parameters, strictly: a seed is whole."""
-    parameters = read_result(OLD / "schema-3-evaluate.json").data.parameters
+    parameters = read_result(OLD / "schema-4-evaluate.json").data.parameters
     assert parameters is not None
     assert type(parameters["seed"]) is int and type(parameters["blur_sigma_min"]) is float
 
 
-@pytest.mark.parametrize("name", ["schema-1-evaluate", "schema-3-evaluate"])
+@pytest.mark.parametrize("name", ["schema-1-evaluate", "schema-4-evaluate"])
 def test_the_report_is_built_from_results_of_any_schema(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "cells" / "evaluate-bicubic"
     folder.mkdir(parents=True)
@@ -147,7 +149,7 @@ def test_a_file_that_no_version_wrote_is_refused(changes: dict[str, Any], messag
 
 
 def with_infinity() -> EvaluationResult:
-    result = read_result(OLD / "schema-3-evaluate.json")
+    result = read_result(OLD / "schema-4-evaluate.json")
     assert isinstance(result, EvaluationResult)
     scores = {"rgb": {"psnr": {"a": math.inf, "b": 20.0}}}
     interval = replace(next(iter(result.summary["rgb"].values())), mean=math.inf, high=math.inf)
@@ -184,13 +186,13 @@ def test_result_files_of_this_version_suit_the_published_schema() -> None:
     for path in PRESENT:
         assert violations(stored(path)) == []
     assert violations(json.loads(to_json(asdict(with_infinity())))) == []
-    content = stored(OLD / "schema-3-evaluate.json")
+    content = stored(OLD / "schema-4-evaluate.json")
     assert violations({**content, "schema": SCHEMA + 1}) and violations({k: v for k, v in content.items() if k != "scores"})
 
 
 def test_records_are_of_the_kind_that_their_cell_says() -> None:
-    assert isinstance(read_result(OLD / "schema-3-train.json"), TrainingResult)
-    content = stored(OLD / "schema-3-train.json")
+    assert isinstance(read_result(OLD / "schema-4-train.json"), TrainingResult)
+    content = stored(OLD / "schema-4-train.json")
     for kind in (None, 3, ["train"], "test"):
         with pytest.raises(ValueError, match=r"cell\.kind is .*, neither of train, evaluate"):
             to_result({**content, "cell": {**content["cell"], "kind": kind}})

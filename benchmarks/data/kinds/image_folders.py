@@ -152,8 +152,9 @@ class ImageFolders(DatasetCard):
         """Files of a split, with hashes of the archives' manifests. Raises UsageError if they are not prepared."""
         hr, lr = self._sets[split]
         if hr is None and lr is None:
-            has_none = "has no validation images" if split == "validation" else "has no training images"
-            raise UsageError(f"data set '{self.name}' {has_none}: name another with --train-on")
+            if split == "validation":
+                raise UsageError(f"data set '{self.name}' has no validation images: name another data set")
+            raise UsageError(f"data set '{self.name}' has no training images: name another with --train-on")
         return SplitSources(self._prepared(hr) if hr else EMPTY, self._prepared(lr) if lr else None)
 
     def content(self, splits: Sequence[Split]) -> object:

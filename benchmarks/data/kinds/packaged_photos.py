@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -33,6 +33,7 @@ class Photo:
         file: path under that folder.
         sha256: of the decoded pixels, ``(H, W, 3)`` uint8 RGB in C order.
         licence: terms of the photograph.
+        subject: of the image. Only natural photographs are scored: a result counts photographs.
         x: regions that are degraded, for training without pairs.
         z: regions that serve as HR images in training.
         validation: regions for choices that must not see the test images.
@@ -52,10 +53,13 @@ class Photo:
     z: tuple[Box, ...] = ()
     validation: tuple[Box, ...] = ()
     test: tuple[Box, ...] = ()
+    subject: Literal["natural", "medical", "astronomical"] = "natural"
 
     def __post_init__(self) -> None:
         if PurePosixPath(self.file).is_absolute() or ".." in PurePosixPath(self.file).parts:
             raise ValueError(f"file {self.file}: it leads out of the package's folder")
+        if self.subject != "natural" and (self.validation or self.test):
+            raise ValueError(f"{self.name}: a {self.subject} image in validation or test: natural photographs alone are scored")
         for first, second in combinations(SPLITS, 2):
             for box, other in product(self.boxes(first), self.boxes(second)):
                 if _overlap(box, other):

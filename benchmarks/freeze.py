@@ -1,0 +1,89 @@
+"""``python -m benchmarks.freeze``: fix the settings of a profile, so that its test scores count as results."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from benchmarks.core.command import Parser, run_command
+from benchmarks.core.errors import BenchmarkError, UsageError
+
+if TYPE_CHECKING:
+    from benchmarks.planning.frozen import Frozen
+
+EXAMPLES = """\
+examples:
+  python -m benchmarks.freeze demo                     settings as they are now; then commit benchmarks/catalog/frozen.toml
+  python -m benchmarks.freeze demo --seeds 0 1 2       test scores of these seeds will count, in this order
+  python -m benchmarks.freeze --check                  whether the settings of frozen profiles are still the frozen ones
+
+Choose settings on validation images first (python -m benchmarks.run --split validation). Test scores under settings or seeds
+that are not frozen are labelled exploratory in results, tables, CSV and report.
+
+exit codes: 0 written or unchanged, 1 --check found other settings, 2 wrong use
+"""
+HEADER = """\
+# Settings that were fixed before test images were scored with them: a hash of the settings of each method, seeds and code aside.
+# Written by python -m benchmarks.freeze; test scores under other settings or seeds are exploratory.
+"""
+
+
+def make_parser() -> Parser:
+    """The command line."""
+    parser = Parser(
+        "python -m benchmarks.freeze", "Fix the settings of profiles, so that test scores count as results.", EXAMPLES
+    )
+    parser.add_argument("profiles", nargs="*", metavar="PROFILE", help="profiles to freeze as they are now")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="seeds whose scores count (default: the profile's)")
+    parser.add_argument("--check", action="store_true", help="compare present settings with the frozen ones; write nothing")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run_command(make_parser(), arguments, _dispatch)
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    from benchmarks.catalog.profiles import load_profile
+    from benchmarks.core.files import write_text
+    from benchmarks.planning.frozen import PATH, freeze, frozen_profiles
+
+    if options.check == bool(options.profiles):
+        raise UsageError("give profiles to freeze, or --check (--help shows examples)")
+    if options.check:
+        return _check()
+    if options.seeds and (min(options.seeds) < 0 or len(set(options.seeds)) < len(options.seeds)):
+        raise UsageError("--seeds: different whole numbers from 0 on")
+    frozen = {**frozen_profiles(), **{name: freeze(load_profile(name), options.seeds) for name in options.profiles}}
+    write_text(PATH, HEADER + "".join(f"\n{_table(name, frozen[name])}" for name in sorted(frozen)))
+    print(f"frozen: {', '.join(options.profiles)}; commit {PATH}")
+    return 0
+
+
+def _check() -> int:
+    """Compare every frozen profile with its present settings. Raises BenchmarkError where they differ."""
+    from benchmarks.catalog.profiles import load_profile
+    from benchmarks.planning.frozen import frozen_profiles, stale_methods
+
+    for name in frozen_profiles():
+        if stale := stale_methods(load_profile(name)):
+            mend = f"choose on validation images, then python -m benchmarks.freeze {name}"
+            raise BenchmarkError(f"profile '{name}': other settings than the frozen ones ({', '.join(stale)}): {mend}")
+        print(f"{name}: as frozen")
+    return 0
+
+
+def _table(name: str, frozen: Frozen) -> str:
+    seeds = ", ".join(map(str, frozen.seeds))
+    return f"[{name}]\nseeds = [{seeds}]\n\n[{name}.methods]\n{_lines(frozen.methods)}"
+
+
+def _lines(methods: Mapping[str, str]) -> str:
+    return "".join(f'"{method}" = "{value}"\n' for method, value in methods.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

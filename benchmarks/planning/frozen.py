@@ -1,0 +1,133 @@
+"""Frozen profiles: hashes of settings that were fixed before test images were scored with them.
+
+Settings are chosen on validation images. Then ``python -m benchmarks.freeze PROFILE`` writes a hash for every method to
+``benchmarks/catalog/frozen.toml``, which is committed. Test scores under other settings, or of other seeds, are exploratory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from benchmarks.api.entries import MethodEntry
+from benchmarks.catalog import profiles
+from benchmarks.catalog.methods import every_method, get_stage
+from benchmarks.catalog.metrics import get_metric
+from benchmarks.catalog.profiles import Profile, changed
+from benchmarks.catalog.protocols import get_protocol
+from benchmarks.core.paths import CARDS
+from benchmarks.core.strict import build, read_toml
+from benchmarks.core.values import set_values
+from benchmarks.data.sources import digest
+
+PATH = Path(profiles.__file__).with_name("frozen.toml")
+DIGITS = 16
+TEXTS = ("title", "licence", "citation", "notes")  # of cards; they decide no pixel
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A frozen profile.
+
+    Attributes:
+        seeds: whose scores count, in order; a table that counts has the first of them.
+        methods: hash of the settings of each method and variant, by name.
+    """
+
+    seeds: Annotated[tuple[int, ...], Meta(min_length=1)]
+    methods: Mapping[str, str] = field(default_factory=dict)
+
+
+@cache
+def frozen_profiles() -> Mapping[str, Frozen]:
+    """All frozen profiles by name, from the committed file. Raises UsageError if it is invalid."""
+    return {name: build(Frozen, table, f"{PATH}: {name}") for name, table in read_toml(PATH).items()}
+
+
+def why_exploratory(profile: Profile, method: MethodEntry, seed: int | None) -> str:
+    """Reason why test scores are no results of a frozen profile; empty where they are.
+
+    Args:
+        profile: of the run, perhaps with changes.
+        method: a method or variant.
+        seed: of the training; None for a method without.
+    """
+    frozen = frozen_profiles().get(profile.name)
+    if frozen is None:
+        return f"profile {profile.name} is not frozen"
+    if method.name not in frozen.methods:
+        return f"{method.name} is not frozen in profile {profile.name}"
+    if frozen.methods[method.name] != settings_digest(profile, method):
+        changes = " ".join(f"--set {change}" for change in profile.changes)
+        return f"changed by {changes}" if changes else f"other settings than those that profile {profile.name} was frozen with"
+    if seed is not None and seed not in frozen.seeds:
+        return f"seed {seed} is none of the frozen seeds {_listed(frozen.seeds)}"
+    return ""
+
+
+def why_seeds_are_exploratory(profile: str, seeds: Sequence[int]) -> str:
+    """Reason why a row of these seeds may be a selection; empty for the first seeds of the frozen list."""
+    frozen = frozen_profiles().get(profile)
+    if frozen is None or sorted(seeds) == sorted(frozen.seeds[: len(seeds)]):
+        return ""
+    return f"seeds {_listed(sorted(seeds))}, where the frozen list begins {_listed(frozen.seeds[: len(seeds)])}"
+
+
+def freeze(profile: Profile, seeds: Sequence[int] | None = None) -> Frozen:
+    """Hashes of a profile's settings, for the committed file.
+
+    Args:
+        profile: without changes.
+        seeds: whose scores count; the profile's where None.
+    """
+    names = {entry.name: entry for entry in every_method() if entry.name.partition("/")[0] in profile.methods}
+    return Frozen(tuple(seeds or profile.seeds), {name: settings_digest(profile, entry) for name, entry in names.items()})
+
+
+def stale_methods(profile: Profile) -> list[str]:
+    """Methods whose settings in the profile differ from the frozen ones, or that only one of the two has."""
+    frozen, present = frozen_profiles()[profile.name].methods, freeze(profile).methods
+    return sorted(name for name in frozen.keys() | present.keys() if frozen.get(name) != present.get(name))
+
+
+def settings_digest(profile: Profile, method: MethodEntry) -> str:
+    """Hash of everything in a profile that decides the scores of a method, seeds and code aside."""
+    varied = changed(profile, method.changes)
+    content = {
+        "degradation": varied.degradation.identity,
+        "datasets": [_deciding(read_toml(CARDS / f"{name}.toml")) for name in varied.datasets],
+        "protocols": {name: get_protocol(name).version for name in varied.protocols},
+        "metrics": {metric.name: dict(metric.options) for metric in map(get_metric, varied.metrics)},
+        "threads": varied.threads,
+        "tile": varied.tile,
+        "stages": {name: set_values(varied.stage(name)) for name in _stages(method)},
+    }
+    return digest(content)[:DIGITS]
+
+
+def _stages(method: MethodEntry) -> list[str]:
+    """Stages that are trained for a method, those that its stages start from included."""
+    names: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        for needed in get_stage(name).needs:
+            if needed not in method.without:
+                add(needed)
+        names.setdefault(name)
+
+    for name in method.stages:
+        add(name)
+    return list(names)
+
+
+def _deciding(card: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in card.items() if key not in TEXTS}
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))
