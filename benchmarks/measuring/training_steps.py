@@ -125,8 +125,11 @@ class _OurLoop:
     def advance(self) -> object:
         from benchmarks.training.checkpoints import Progress
         from benchmarks.training.loop import advance
+        from benchmarks.training.watch import Watch
 
-        return advance(self.stage, self.averages, Progress(step=self.index))
+        watch = Watch(self.stage, Progress(step=self.index))
+        advance(self.stage, self.averages, watch)
+        return watch.latest
 
 
 def _seconds(run: Callable[[], object]) -> float:

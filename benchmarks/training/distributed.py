@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from importlib import import_module
 
@@ -25,6 +25,7 @@ from torch import distributed as dist
 from torch.optim import Optimizer
 
 from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.data.pixels.patches import to_device
 
 TIMEOUT = timedelta(days=7)  # longest wait for another process: the others wait while the first evaluates
 
@@ -95,18 +96,17 @@ def noise_like(images: Tensor, parts: int = 1) -> Tensor:
     """
     count, channels, height, width = images.shape
     noise = torch.randn(parts, size(), count // parts, height, width, channels)
-    return noise[:, rank()].reshape(count, height, width, channels).permute(0, 3, 1, 2).to(images)
+    own = noise[:, rank()].reshape(count, height, width, channels)
+    return to_device(own, images.device).permute(0, 3, 1, 2).to(images.dtype)
 
 
-def mean_values(values: Mapping[str, Tensor]) -> dict[str, float]:
-    """Means of scalar tensors over all processes, as numbers; a single transfer from the device."""
-    if not values:
-        return {}
-    stacked = torch.stack([value.float() for value in values.values()])
+def mean_values(values: Sequence[Tensor]) -> Tensor:
+    """Means of scalar tensors over all processes, ``(N,)`` float32 on the device."""
+    stacked = torch.stack([value.float() for value in values])
     if size() > 1:
         dist.all_reduce(stacked)
         stacked /= size()
-    return dict(zip(values, stacked.tolist(), strict=True))
+    return stacked
 
 
 def joined(images: Tensor) -> Tensor:

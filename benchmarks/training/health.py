@@ -7,6 +7,8 @@
 | a gradient ``EXPLOSION`` times the largest of a network's first ``SETTLED`` steps | ``IN_A_ROW`` such steps in a row |
 | a discriminator that has won, or only guesses | ``WINDOW`` steps in a row, a third of a short training |
 | an output that is constant where the input is not | the next point of the history, at most a 200th of the training |
+
+On a GPU up to ``watch.GPU_INTERVAL`` steps are checked together; a message names the very step.
 """
 
 from __future__ import annotations
@@ -35,16 +37,16 @@ def check_losses(step: int, losses: Mapping[str, float]) -> None:
             raise TrainingCollapsed(f"step {step}: loss '{name}' is {loss}: {SLOWER}")
 
 
-def check_gradients(step: int, networks: Mapping[str, nn.Module], records: dict[str, list[float]]) -> None:
+def check_gradients(step: int, norms: Mapping[str, float], records: dict[str, list[float]]) -> None:
     """Raise TrainingCollapsed if a network's gradient is NaN or infinite, or has exploded.
 
     Args:
         step: number of steps done.
-        networks: by name, with the gradients of the last update.
+        norms: gradient norms of the step, by network.
         records: by network three numbers: steps with a gradient, largest norm of the first ``SETTLED`` steps, and exploded steps
             in a row. Updated in place; part of the checkpoint.
     """
-    for name, norm in _norms(networks).items():
+    for name, norm in norms.items():
         if not math.isfinite(norm):
             raise TrainingCollapsed(f"step {step}: the gradient of '{name}' is {norm}: {SLOWER}")
         steps, largest, exploded = records.get(name, [0, 0.0, 0])
@@ -59,16 +61,12 @@ def check_gradients(step: int, networks: Mapping[str, nn.Module], records: dict[
             )
 
 
-def _norms(networks: Mapping[str, nn.Module]) -> dict[str, float]:
-    """Norm of all gradients of each network that has any; a single transfer from the device."""
+def gradient_norms(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """Norm of all gradients of each network that has any, by network; scalars on the device."""
     import torch
 
     gradients = {name: [p.grad for p in network.parameters() if p.grad is not None] for name, network in networks.items()}
-    names = [name for name, tensors in gradients.items() if tensors]
-    if not names:
-        return {}
-    norms = [torch.stack(torch._foreach_norm(gradients[name])).norm() for name in names]
-    return dict(zip(names, torch.stack(norms).tolist(), strict=True))
+    return {name: torch.stack(torch._foreach_norm(tensors)).norm() for name, tensors in gradients.items() if tensors}
 
 
 def check_discriminator(step: int, name: str, loss: float, guessing_loss: float, window: int, recent: list[float]) -> None:

@@ -18,15 +18,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.checkpoint import checkpoint as recomputed
 
 from benchmarks.core.device import device
-from benchmarks.core.errors import TrainingCollapsed
 from benchmarks.core.interruption import Interrupted, unhurried, whole
 from benchmarks.training import distributed
-from benchmarks.training.checkpoints import Progress, restore, save
-from benchmarks.training.health import WINDOW, check_discriminator, check_gradients, check_losses, check_output
+from benchmarks.training.checkpoints import restore, save
 from benchmarks.training.stage import Stage
+from benchmarks.training.watch import Watch
 
 CHECKPOINT_SECONDS = 60.0
-HISTORY_POINTS = 200
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def train(
         generator: random state of the stage's samplers.
         checkpoint: file that is written every minute, and when a signal stops the training. A resumed training gives the same
             bits as an uninterrupted one. After a collapse the file is not written any more.
-        report: called after every step with the step's number and losses.
+        report: called after every step with its number and the latest checked losses.
 
     Raises:
         TrainingCollapsed: a check of ``benchmarks.training.health`` has failed.
@@ -66,22 +64,22 @@ def train(
     settings = stage.training
     averages = prepare(stage)
     progress = restore(checkpoint, stage, averages, generator)
+    watch = Watch(stage, progress)
     started, saved = time.monotonic() - progress.seconds, time.monotonic()
     try:
         while progress.step < settings.steps:
             with whole():
-                losses = advance(stage, averages, progress)
+                advance(stage, averages, watch)
                 progress.seconds = time.monotonic() - started
-                report(progress.step, losses)
+                report(progress.step, watch.latest)
             if time.monotonic() - saved > CHECKPOINT_SECONDS and progress.step < settings.steps:
+                watch.check()
                 save(checkpoint, stage, averages, generator, progress)
                 saved = time.monotonic()
     except Interrupted:
         with unhurried():
+            watch.check()
             save(checkpoint, stage, averages, generator, progress)
-        raise
-    except TrainingCollapsed as error:
-        error.history = progress.history
         raise
     weights = {name: _tensors(averages.get(name, network)) for name, network in stage.networks.items()}
     return Training(weights, progress.history, progress.seconds)
@@ -99,35 +97,17 @@ def prepare(stage: Stage) -> dict[str, AveragedModel]:
     return {name: AveragedModel(stage.networks[name], multi_avg_fn=average) for name in stage.averaged if decay}
 
 
-def advance(stage: Stage, averages: Mapping[str, AveragedModel], progress: Progress) -> dict[str, float]:
-    """Do a step with its learning rates, moving averages, checks and history. Returns the losses of the step."""
-    settings = stage.training
-    decay = 0.5 ** (progress.step // settings.halve_every)
+def advance(stage: Stage, averages: Mapping[str, AveragedModel], watch: Watch) -> None:
+    """Do a step with its learning rates, moving averages, checks and history."""
+    step = watch.progress.step
+    decay = 0.5 ** (step // stage.training.halve_every)
     for name, optimizer in stage.optimizers.items():
         for group in optimizer.param_groups:
             group["lr"] = stage.learning_rates[name] * decay
-    losses = distributed.mean_values(stage.step(progress.step))
-    for name, average in averages.items() if progress.step >= stage.average_from else ():
+    losses = stage.step(step)
+    for name, average in averages.items() if step >= stage.average_from else ():
         average.update_parameters(stage.networks[name])
-    progress.step += 1
-    _check(stage, losses, progress)
-    progress.pending.append(losses)
-    if progress.step % max(1, settings.steps // HISTORY_POINTS) == 0 or progress.step == settings.steps:
-        progress.history.append({"step": progress.step, **_mean(progress.pending)})
-        progress.pending.clear()
-        check_output(progress.step, *map(distributed.joined, stage.probe()))
-        distributed.check_equal(stage.networks)
-    return losses
-
-
-def _check(stage: Stage, losses: Mapping[str, float], progress: Progress) -> None:
-    """Raise TrainingCollapsed if losses, gradients or a discriminator show a collapse."""
-    check_losses(progress.step, losses)
-    check_gradients(progress.step, stage.networks, progress.gradients)
-    window = min(WINDOW, max(20, stage.training.steps // 3))
-    for name in (name for name in stage.discriminators if name in losses):
-        recent = progress.recent.setdefault(name, [])
-        check_discriminator(progress.step, name, losses[name], stage.guessing_loss, window, recent)
+    watch.step_done(losses)
 
 
 def residual_blocks(network: nn.Module) -> list[nn.Module]:
@@ -145,12 +125,3 @@ def residual_blocks(network: nn.Module) -> list[nn.Module]:
 def _tensors(network: nn.Module) -> dict[str, Tensor]:
     inner = network.module if isinstance(network, AveragedModel) else network
     return {key: tensor.cpu().contiguous() for key, tensor in inner.state_dict().items()}
-
-
-def _mean(records: list[dict[str, float]]) -> dict[str, float]:
-    """Mean of each loss over the steps that have it; steps of a warm-up lack some losses."""
-    columns: dict[str, list[float]] = {}
-    for record in records:
-        for name, value in record.items():
-            columns.setdefault(name, []).append(value)
-    return {name: sum(values) / len(values) for name, values in columns.items()}

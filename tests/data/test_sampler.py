@@ -13,6 +13,7 @@ from torch import Tensor
 from benchmarks.api.image import Image
 from benchmarks.core.errors import UsageError
 from benchmarks.data.cache import stack
+from benchmarks.data.pixels.patches import HostImages, Place, ResidentImages
 from benchmarks.data.pixels.sampler import PatchSampler
 
 
@@ -97,6 +98,22 @@ def test_every_draw_is_that_of_the_direct_sampler_to_the_bit(seed: int) -> None:
             assert_same(actual, expected)
         assert_same(ours.draw(), direct.draw())
         assert torch.equal(states[0].get_state(), states[1].get_state())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_patches_from_a_devices_memory_have_the_bits_of_the_hosts(seed: int) -> None:
+    """The path of GPUs, on a CPU: all flips and turns, images of any size and layout."""
+    generator = np.random.default_rng(seed)
+    side = int(generator.integers(1, 12))
+    sizes = generator.integers(side, side + 14, (4, 2)).tolist()
+    images = [noise(generator, height, width, layout) for layout, (height, width) in enumerate(sizes)]
+    places = [
+        Place(index, int(generator.integers(height - side + 1)), int(generator.integers(width - side + 1)), turn)
+        for index, (height, width) in enumerate(sizes)
+        for turn in range(8)
+    ]
+    cpu = torch.device("cpu")
+    assert_same(ResidentImages(images, cpu).cut(places, side), HostImages(images, cpu).cut(places, side))
 
 
 def test_patches_as_they_are_trained_on_are_those_of_the_direct_sampler() -> None:

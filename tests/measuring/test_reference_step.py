@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from benchmarks.api.entries import StageEntry
 from benchmarks.catalog.methods import get_stage, stages
 from benchmarks.core.lazy import resolve
-from benchmarks.data.pixels.sampler import PatchSampler
+from benchmarks.data.pixels.patches import HostImages
 from benchmarks.measuring.reference_step import ReferenceStep
 from benchmarks.training.loop import prepare
 from tests.helpers.stages import with_all_terms
@@ -51,8 +51,8 @@ def relative_difference(ours: Tensor, reference: Tensor) -> float:
 @pytest.fixture
 def double_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     """Images, noise and all tensors that a step casts to float32 are float64."""
-    cut = PatchSampler._cut
-    monkeypatch.setattr(PatchSampler, "_cut", lambda *args: cut(*args).double())
+    cut = HostImages.cut
+    monkeypatch.setattr(HostImages, "cut", lambda *args: cut(*args).double())
     monkeypatch.setattr(Tensor, "float", Tensor.double)
 
 

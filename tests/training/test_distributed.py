@@ -36,7 +36,8 @@ def gradients(name: str) -> dict[str, torch.Tensor]:
     set_rates(stage, 0.0)
     recorded = record_gradients(stage.optimizers, stage.networks, lambda: None)
     torch.manual_seed(11)
-    losses = distributed.mean_values(stage.step(0))
+    losses = stage.step(0)
+    means = distributed.mean_values([*losses.values()])
     by_update = {
         f"{number} {update} {net}": value for number, (update, nets) in enumerate(recorded) for net, value in nets.items()
     }
@@ -46,7 +47,7 @@ def gradients(name: str) -> dict[str, torch.Tensor]:
     set_rates(stage, 1e-3)
     stage.step(1)
     distributed.check_equal(stage.networks)
-    return {**by_update, **statistics, **{loss: torch.tensor(value) for loss, value in losses.items()}}
+    return {**by_update, **statistics, **dict(zip(losses, means, strict=True))}
 
 
 def set_rates(stage: Stage, rate: float) -> None:

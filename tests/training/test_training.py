@@ -17,6 +17,7 @@ from benchmarks.training import loop
 from benchmarks.training.checkpoints import Progress
 from benchmarks.training.loop import advance, prepare, residual_blocks, train
 from benchmarks.training.stage import Stage, descend
+from benchmarks.training.watch import Watch
 from tests.helpers.stages import PROFILE, STEPS, fresh, seeded
 
 
@@ -189,7 +190,10 @@ def test_residual_blocks_computed_twice_give_the_same_bits(name: str) -> None:
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            losses = [advance(stage, {}, Progress(step=step)) for step in range(2)]
+            watches = [Watch(stage, Progress(step=step)) for step in range(2)]
+            for watch in watches:
+                advance(stage, {}, watch)
+        losses = [watch.latest for watch in watches]
         runs.append((losses, {key: network.state_dict() for key, network in stage.networks.items()}, sum(kept)))
     (losses, weights, most), (same_losses, same_weights, less) = runs
     assert losses == same_losses
@@ -198,6 +202,31 @@ def test_residual_blocks_computed_twice_give_the_same_bits(name: str) -> None:
             assert torch.equal(tensor, same_weights[network][key]), f"{network}: {key}"
     assert any(residual_blocks(network) for network in stage.networks.values()) == (name != "fsrcnn")
     assert less < most or name == "fsrcnn"
+
+
+def test_steps_that_are_checked_together_leave_the_same_records_and_name_the_same_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU checks wait for several steps."""
+
+    def outcome(interval: int, loss: Callable[[int], float]) -> tuple[str, list[dict[str, float]]]:
+        class Patient(Watch):
+            def __init__(self, stage: Stage, progress: Progress) -> None:
+                super().__init__(stage, progress)
+                self._interval = interval
+
+        monkeypatch.setattr("benchmarks.training.loop.Watch", Patient)
+        toy = Toy(loss, steps=2000)
+        try:
+            return "", train(toy, torch.Generator(), tmp_path / f"{interval}").history
+        except TrainingCollapsed as error:
+            return str(error), error.history
+
+    healthy, broken = (lambda step: 0.2 + 0.2 * (step % 2)), (lambda step: 0.3 if step != 1234 else math.nan)
+    assert outcome(1, healthy) == outcome(7, healthy) == outcome(10, healthy)
+    assert outcome(1, broken) == outcome(7, broken)
+    message, history = outcome(10, broken)
+    assert "step 1235: loss" in message and history[-1]["step"] == 1230
 
 
 def test_moving_averages_are_what_is_saved(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Random training patches, cut from decoded images in memory or in memory-mapped files."""
+"""Random training patches of decoded images."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.core.errors import UsageError
+from benchmarks.data.pixels.patches import Place, make_store
 
 
 class PatchSampler:
     """Draws batches of augmented patches: image, place, and one of the 8 flips and turns, each uniformly.
 
-    Images are not copied. Views of a memory-mapped file (``benchmarks.data.cache``) may be larger than memory: a patch reads only
-    its own rows.
+    On a CPU images are not copied: views of a memory-mapped file (``benchmarks.data.cache``) may be larger than memory.
+    Places are drawn on the CPU whatever the device: the same random state gives the same patches.
 
     Args:
         images: LR images of pairs, or images of one domain, ``(h, w, 3)`` uint8.
@@ -48,19 +49,22 @@ class PatchSampler:
         self._images, self._paired = list(images), list(paired) if paired is not None else None
         self._scale = self._paired[0].shape[0] // self._images[0].shape[0] if self._paired else 1
         self._patch_size, self._batch_size, self._generator = patch_size, batch_size, generator
-        self._share, self._device = share, device or torch.device("cpu")
+        self._share = share
         self._check_pairs()
+        self._store = make_store(self._images, device or torch.device("cpu"))
+        self._paired_store = make_store(self._paired, device or torch.device("cpu")) if self._paired else None
 
     def draw(self) -> Tensor:
         """A batch ``(N, 3, P, P)`` float32 in [0, 1], channels last."""
-        return self._cut(self._places(), self._images, 1)
+        return self._store.cut(self._places(), self._patch_size)
 
     def draw_pairs(self) -> tuple[Tensor, Tensor]:
         """Matching batches ``(N, 3, P, P)`` and ``(N, 3, scale * P, scale * P)``, augmented alike."""
-        if self._paired is None:
+        if self._paired_store is None:
             raise ValueError("this sampler holds no pairs")
-        places = self._places()
-        return self._cut(places, self._images, 1), self._cut(places, self._paired, self._scale)
+        places, scale = self._places(), self._scale
+        larger = [place._replace(top=scale * place.top, left=scale * place.left) for place in places]
+        return self._store.cut(places, self._patch_size), self._paired_store.cut(larger, scale * self._patch_size)
 
     def _check_pairs(self) -> None:
         for index, (image, larger) in enumerate(zip(self._images, self._paired or self._images, strict=True)):
@@ -70,41 +74,13 @@ class PatchSampler:
                     f"LR {image.shape[1]}x{image.shape[0]}: check that both folders hold the same images"
                 )
 
-    def _places(self) -> list[tuple[int, int, int, int]]:
-        """Draw index of the image, top, left, and number of the flip and turn of every patch of this process."""
+    def _places(self) -> list[Place]:
+        """Draw the places of the patches of this process."""
         draws = torch.rand((self._batch_size, 4), generator=self._generator, dtype=torch.float64).tolist()
         places = []
         for image, top, left, turn in draws[self._share]:
             index = int(image * len(self._images))
             height, width = self._images[index].shape[:2]
             span_y, span_x = height - self._patch_size + 1, width - self._patch_size + 1
-            places.append((index, int(top * span_y), int(left * span_x), int(turn * 8)))
+            places.append(Place(index, int(top * span_y), int(left * span_x), int(turn * 8)))
         return places
-
-    def _cut(self, places: list[tuple[int, int, int, int]], images: list[NDArray[np.uint8]], scale: int) -> Tensor:
-        side = self._patch_size * scale
-        batch = np.empty((len(places), side, side, 3), np.uint8)
-        for target, (index, top, left, turn) in zip(batch, places, strict=True):
-            patch = images[index][top * scale : top * scale + side, left * scale : left * scale + side]
-            # Cut first, then turned: reading columns of an image 2,048 pixels wide would thrash the processor's cache.
-            _copy(target, _turned(np.ascontiguousarray(patch), turn))
-        values = np.divide(batch, np.float32(255), dtype=np.float32)
-        return torch.from_numpy(values).permute(0, 3, 1, 2).to(self._device)
-
-
-def _turned(patch: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
-    """A view of the patch: from 4 on mirrored left to right, then turned counter-clockwise by ``turn % 4`` quarters."""
-    mirrored, quarters = divmod(turn, 4)
-    if mirrored:
-        patch = patch[:, ::-1]
-    if quarters % 2:
-        patch = patch.transpose(1, 0, 2)
-    return patch[:: -1 if quarters in (1, 2) else 1, :: -1 if quarters in (2, 3) else 1]
-
-
-def _copy(target: NDArray[np.uint8], patch: NDArray[np.uint8]) -> None:
-    if patch.strides[1:] == target.strides[1:]:
-        target[...] = patch
-    else:  # channel by channel: NumPy's innermost loop would run over three bytes, which takes four times as long
-        for channel in range(3):
-            target[..., channel] = patch[..., channel]
