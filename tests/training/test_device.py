@@ -25,11 +25,16 @@ from tests.helpers.stages import PROFILE, trained, with_all_terms
 META = torch.device("meta")  # computes shapes only, and refuses to meet tensors of the CPU
 
 
+@pytest.fixture(autouse=True)
+def no_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Meta tensors have none."""
+    monkeypatch.setattr(torch, "autocast", lambda *args, **options: nullcontext())
+
+
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (stage, loop, srgan):
         monkeypatch.setattr(module, "device", lambda: META)
-    monkeypatch.setattr(stage.Stage, "mixed_precision", lambda stage: nullcontext())  # meta has no autocast
 
 
 @pytest.mark.train
