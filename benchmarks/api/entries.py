@@ -11,7 +11,7 @@ from typing import Literal
 
 Split = Literal["x", "z", "pairs", "validation", "test"]
 ScoredSplit = Literal["validation", "test"]
-Group = Literal["rival", "supervised", "released"]
+Group = Literal["rival", "classical", "supervised", "released"]
 
 
 @dataclass(frozen=True)

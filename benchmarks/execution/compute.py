@@ -236,6 +236,7 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Computed:
         pictures=pictures,
         exploratory=cell.exploratory,
         without_contrast=evaluation.without_contrast,
+        sanity=evaluation.sanity,
     )
     return result, {f"{SAMPLES}/{name}.png": _png(evaluation.images[name]) for name in samples}
 
@@ -257,6 +258,7 @@ def _scored(cell: Cell, workspace: Workspace, report: Callable[[int, int], None]
         cell.data.images,
         [get_protocol(name) for name in settings.protocols],
         [get_metric(name) for name in settings.metrics],
+        dict.fromkeys(settings.sanity, cell.training_data.images) if cell.training_data else {},
         split=settings.split,
         tile=settings.tile,
         threads=settings.threads,

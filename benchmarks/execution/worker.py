@@ -68,15 +68,16 @@ def _check_machine(cell: Cell) -> None:
         differing = f" ({', '.join(files)})" if files else ""
         mend = "install the driver's version of the project there, or run again if the driver's was edited since"
         raise UsageError(f"{host}: the code there differs from the code that planned this run{differing}: {mend}")
-    try:
-        digest = _data_digest(cell.data, cell.splits)
-    except UsageError as error:
-        raise UsageError(f"on {host}: {error}") from None
-    if digest != cell.data_digest:
-        raise UsageError(
-            f"{host}: its images of data set '{cell.dataset}' differ from the driver's: "
-            f"run python -m benchmarks.prepare {cell.dataset} there, or copy the driver's images"
-        )
+    for data, splits, planned in cell.inputs:
+        try:
+            digest = _data_digest(data, splits)
+        except UsageError as error:
+            raise UsageError(f"on {host}: {error}") from None
+        if digest != planned:
+            raise UsageError(
+                f"{host}: its images of data set '{data.card.name}' differ from the driver's: "
+                f"run python -m benchmarks.prepare {data.card.name} there, or copy the driver's images"
+            )
 
 
 @cache

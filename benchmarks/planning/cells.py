@@ -108,6 +108,19 @@ class Cell:
         return CellRecord(self.id, self.kind, self.label, self.dataset, self.seed, needs, self.code)
 
     @property
+    def training_data(self) -> Dataset | None:
+        """The data set that the needed stages were trained on; None if there are none."""
+        return next((cell.data for cell in self.needs.values()), None)
+
+    @property
+    def inputs(self) -> list[tuple[Dataset, tuple[Split, ...], str]]:
+        """Data sets whose images the cell reads: each with the splits, and their digest."""
+        inputs = [(self.data, self.splits, self.data_digest)]
+        if isinstance(self.settings, EvaluationSettings) and self.training_data:
+            inputs += [(self.training_data, (check.split,), check.digest) for check in self.settings.sanity]
+        return inputs
+
+    @property
     def stage_settings(self) -> Any:
         """The stage's settings of a training cell, an instance of its dataclass."""
         if not isinstance(self.settings, StageSettings):

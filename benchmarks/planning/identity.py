@@ -42,8 +42,15 @@ def training_code(stage: str, data: Dataset, splits: Sequence[Split]) -> Code:
     return _code(entry.target, TRAINING, *data.modules(splits))
 
 
-def evaluation_code(method: str, settings: EvaluationSettings, data: Dataset) -> Code:
-    """The target of a method, and the source that scores it: its own, protocols', metrics', degradations'."""
+def evaluation_code(method: str, settings: EvaluationSettings, data: Dataset, training: Dataset | None) -> Code:
+    """The target of a method, and the source that scores it: its own, protocols', metrics', degradations'.
+
+    Args:
+        method: name of the method.
+        settings: of the evaluation.
+        data: test images.
+        training: data set with the images of sanity checks; None for an untrained method.
+    """
     check(get_method(method).target, f"method '{method}'")
     for name in settings.metrics:
         if target := get_metric(name).target:
@@ -52,13 +59,14 @@ def evaluation_code(method: str, settings: EvaluationSettings, data: Dataset) ->
     if NO_REFERENCE in settings.protocols:
         return _code(get_method(method).target, PICTURES, *metrics)
     protocols = [module_of(PROTOCOLS.look_up(name).target) for name in settings.protocols]
-    return _code(get_method(method).target, EVALUATION, *protocols, *metrics, *data.modules((settings.split,)))
+    held_out = training.modules(("z", *(check.split for check in settings.sanity))) if training else ()
+    return _code(get_method(method).target, EVALUATION, *protocols, *metrics, *data.modules((settings.split,)), *held_out)
 
 
 def code_here(cell: Cell) -> Code:
     """The code of a cell as this process found it, which need not be the code that the cell was planned with."""
     if isinstance(cell.settings, EvaluationSettings):
-        return evaluation_code(cell.label, cell.settings, cell.data)
+        return evaluation_code(cell.label, cell.settings, cell.data, cell.training_data)
     return training_code(cell.label, cell.data, cell.splits)
 
 

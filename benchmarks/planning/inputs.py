@@ -22,7 +22,7 @@ def check_inputs(cells: Sequence[Cell]) -> None:
     """
     if is_offline():
         _refuse_missing(cells)
-    for data, splits in {(cell.data, cell.splits) for cell in cells}:
+    for data, splits in {(data, splits) for cell in cells for data, splits, _ in cell.inputs}:
         data.verify(splits)
 
 
@@ -44,7 +44,8 @@ def names_of_profile(name: str) -> list[str]:
 
 def missing_archives(cells: Iterable[Cell]) -> dict[str, list[str]]:
     """By data set that the cells use, the archives that are not here; where all are, it is left out."""
-    missing = {cell.data.card.name: cell.data.card.missing() for cell in cells}
+    cards = [data.card for cell in cells for data, *_ in cell.inputs]
+    missing = {card.name: card.missing() for card in cards}
     return {name: archives for name, archives in missing.items() if archives}
 
 

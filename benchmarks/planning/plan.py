@@ -21,6 +21,7 @@ from benchmarks.data.dataset import Dataset
 from benchmarks.planning.cells import Cell, StageSettings
 from benchmarks.planning.frozen import why_exploratory
 from benchmarks.planning.identity import evaluation_code, training_code
+from benchmarks.planning.sanity import sanity_settings
 from benchmarks.results.record import NO_REFERENCE, EvaluationSettings
 
 
@@ -153,6 +154,7 @@ def _evaluation(
 ) -> Cell:
     has_truth = data.card.has_truth(split)
     protocols = {name: get_protocol(name).version for name in profile.protocols}
+    training = next((cell.data for cell in trained.values()), None)
     settings = EvaluationSettings(
         protocols=protocols if has_truth else {NO_REFERENCE: 1},
         metrics={
@@ -164,8 +166,9 @@ def _evaluation(
         tile=profile.tile,
         weights=_digests(method.weights),
         split=split,
+        sanity=sanity_settings(method, training) if training and has_truth else (),
     )
-    code = evaluation_code(method.name, settings, data)
+    code = evaluation_code(method.name, settings, data, training)
     return Cell(
         kind="evaluate",
         label=method.name,

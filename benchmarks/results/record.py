@@ -62,6 +62,61 @@ class TrainingSettingsRecord:
 
 
 @dataclass(frozen=True)
+class SanitySettings:
+    """A sanity check of a trained method on held-out images.
+
+    Attributes:
+        inputs: LR images: ``clean`` ones are bicubic downscales.
+        split: of the data set that the method was trained on: ``validation``, or, where it has none, a split that training has
+            seen.
+        margin: PSNR that the method must gain over bicubic interpolation, in dB; None where it need not gain any.
+        digest: of the images of the split.
+    """
+
+    inputs: Literal["clean", "degraded"]
+    split: Literal["validation", "z", "pairs"]
+    margin: float | None
+    digest: Text
+
+
+@dataclass(frozen=True)
+class SanityCheck:
+    """Outcome of a sanity check.
+
+    Attributes:
+        inputs: LR images of the check.
+        split: of its images; other than ``validation``, training has seen them.
+        images: number of crops.
+        psnr: of the method, in dB: mean over crops, RGB, borders of 4 pixels shaved.
+        bicubic: PSNR of bicubic interpolation.
+        margin: gain that is needed, in dB; None if none is.
+        verdict: ``none`` if no gain is needed.
+    """
+
+    inputs: Literal["clean", "degraded"]
+    split: Literal["validation", "z", "pairs"]
+    images: Count
+    psnr: float
+    bicubic: float
+    margin: float | None
+    verdict: Literal["passed", "undertrained", "none"]
+
+    @classmethod
+    def judged(cls, settings: SanitySettings, images: int, psnr: float, bicubic: float) -> SanityCheck:
+        """The outcome of a check with these PSNR."""
+        margin = settings.margin
+        verdict: Literal["passed", "undertrained", "none"] = "none"
+        if margin is not None:
+            verdict = "passed" if psnr - bicubic >= margin else "undertrained"
+        return cls(settings.inputs, settings.split, images, psnr, bicubic, margin, verdict)
+
+    @property
+    def gain(self) -> float:
+        """PSNR of the method less that of bicubic interpolation, in dB."""
+        return self.psnr - self.bicubic
+
+
+@dataclass(frozen=True)
 class EvaluationSettings:
     """Settings of an evaluation cell.
 
@@ -72,6 +127,7 @@ class EvaluationSettings:
         tile: LR pixels a side of a tile; 0 for whole images.
         weights: digests of published weights that the method consists of, by card.
         split: images that are scored: ``test``, or ``validation`` for choices.
+        sanity: sanity checks of a trained method.
     """
 
     protocols: dict[Name, int]
@@ -80,6 +136,7 @@ class EvaluationSettings:
     tile: int = 0
     weights: dict[Name, Text] = field(default_factory=dict)
     split: ScoredSplit = "test"
+    sanity: tuple[SanitySettings, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -221,6 +278,7 @@ class EvaluationResult(Result):
         pictures: names of all images, if there is no ground truth; their SR images are stored, each of them.
         exploratory: why the scores are no results of a frozen profile; empty for results.
         without_contrast: images whose central window in the HR image is flat: a score measures noise there.
+        sanity: outcomes of sanity checks; none for an untrained method, and in old files.
     """
 
     settings: EvaluationSettings
@@ -231,6 +289,12 @@ class EvaluationResult(Result):
     pictures: tuple[Name, ...] = ()
     exploratory: Text = ""
     without_contrast: tuple[Name, ...] = ()
+    sanity: tuple[SanityCheck, ...] = ()
+
+    @property
+    def undertrained(self) -> bool:
+        """Whether the method fails a sanity check: no claim may rest on its scores."""
+        return any(check.verdict == "undertrained" for check in self.sanity)
 
     @property
     def images(self) -> list[str]:

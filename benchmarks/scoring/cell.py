@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -10,8 +11,10 @@ from benchmarks.api.entries import MetricEntry, ScoredSplit
 from benchmarks.api.method import Method, TrainedStage
 from benchmarks.core.device import device
 from benchmarks.data.pixels.images import DatasetImages
+from benchmarks.results.record import SanitySettings
 from benchmarks.scoring.evaluation import Evaluation, evaluate
 from benchmarks.scoring.protocol import Protocol
+from benchmarks.scoring.sanity import check_sanity
 
 
 def evaluate_method(
@@ -20,6 +23,7 @@ def evaluate_method(
     data: DatasetImages,
     protocols: Sequence[Protocol],
     metrics: Sequence[MetricEntry],
+    sanity: Mapping[SanitySettings, DatasetImages],
     *,
     split: ScoredSplit,
     tile: int,
@@ -35,6 +39,7 @@ def evaluate_method(
         protocols: protocols of comparison.
         metrics: metrics to compute.
         split: images that are scored.
+        sanity: sanity checks, each with the images of the data set that the method was trained on.
         tile: side of a tile in LR pixels; 0 for whole images.
         threads: torch's threads on a CPU, and pairs that are scored at a time.
         report: called after every enlarged image with the number done and the number of all.
@@ -47,4 +52,6 @@ def evaluate_method(
     with device():  # networks are made on the device
         method = cls.from_stages(stages, data.scale)
     pairs = data.pairs(split)
-    return evaluate(method, pairs, protocols, metrics, tile=tile, threads=threads, report=report, device=device())
+    evaluation = evaluate(method, pairs, protocols, metrics, tile=tile, threads=threads, report=report, device=device())
+    checks = [check_sanity(method, training, settings, device()) for settings, training in sanity.items()]
+    return replace(evaluation, sanity=tuple(checks))

@@ -15,6 +15,7 @@ from benchmarks.api.method import Method
 from benchmarks.core.errors import TrainingCollapsed
 from benchmarks.data.cache import release
 from benchmarks.degradations.rounding import to_uint8
+from benchmarks.results.record import SanityCheck
 from benchmarks.scoring.contrast import without_contrast
 from benchmarks.scoring.pairs import Scored, Scorer, is_full
 from benchmarks.scoring.protocol import Protocol
@@ -34,11 +35,13 @@ class Evaluation:
         scored: scores of every image.
         images: SR images ``(H, W, 3)`` uint8 RGB by name, a few spread over the split.
         without_contrast: names of the images whose HR window is flat.
+        sanity: outcomes of sanity checks.
     """
 
     scored: Scored
     images: dict[str, Image]
     without_contrast: tuple[str, ...] = ()
+    sanity: tuple[SanityCheck, ...] = ()
 
     @property
     def summary(self) -> dict[str, dict[str, Estimate]]:

@@ -54,6 +54,7 @@ WITH_GAN = ("pseudo-supervision", "cincgan-inner", "cincgan-joint")
 ON_CLEAN_PAIRS = ("fsrcnn", "edsr", "srgan", "pseudo-supervision", "cincgan-joint")
 WITH_PAIR_STAGE = ("fsrcnn", "edsr", "edsr-paired", "srgan", "srgan-paired")
 ONE_NETWORK = (*WITH_PAIR_STAGE, "pseudo-supervision", "realsr", "realesrgan")
+TRAINED = [method for method in METHODS if method not in ("bicubic", "realsr", "realesrgan")]
 READS_Z = train(*ON_CLEAN_PAIRS, "cincgan-inner")
 
 # The cells whose numbers each module of the deciding rooms decides by itself; cells that need these follow from the plan.
@@ -65,7 +66,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.degradations.operator": TRAININGS | EVALUATIONS,
     "benchmarks.degradations.rounding": TRAININGS | EVALUATIONS,
     "benchmarks.degradations.imresize": TRAININGS | EVALUATIONS,
-    "benchmarks.degradations.bicubic": READS_Z,  # makes Y of Z
+    "benchmarks.degradations.bicubic": READS_Z | evaluate(*TRAINED),  # makes Y of Z, and clean LR images of sanity checks
     "benchmarks.degradations.track2_like": (TRAININGS - train("fsrcnn", "edsr", "srgan")) | EVALUATIONS,
     "benchmarks.scoring.alignment": EVALUATIONS,
     "benchmarks.scoring.cell": EVALUATIONS,
@@ -86,6 +87,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.scoring.protocols.y_shave4": EVALUATIONS,
     "benchmarks.scoring.pyiqa_metrics": set(),  # no profile asks for them
     "benchmarks.scoring.receptive_field": evaluate(*ONE_NETWORK, "bm3d-edsr", "cincgan"),
+    "benchmarks.scoring.sanity": EVALUATIONS,
     "benchmarks.scoring.statistics": EVALUATIONS,
     "benchmarks.scoring.tensors": EVALUATIONS,
     "benchmarks.scoring.tiling": EVALUATIONS,
@@ -100,6 +102,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.training.networks.basicsr": train(*WITH_EDSR, "srgan", "srgan-paired")
     | evaluate(*ENLARGED_BY_EDSR, "srgan", "srgan-paired", "realsr", "realesrgan"),
     "benchmarks.training.networks.edsr": train(*WITH_EDSR) | evaluate(*ENLARGED_BY_EDSR),
+    "benchmarks.training.networks.resampling": TRAININGS | evaluate(*TRAINED),
     "benchmarks.training.networks.vgg": train("srgan", "srgan-paired"),
     "benchmarks.training.networks.vgg_layers": train("srgan", "srgan-paired"),
     "benchmarks.training.pairs": train(*WITH_PAIR_STAGE, "pseudo-supervision", "cincgan-joint"),

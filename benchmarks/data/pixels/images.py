@@ -51,6 +51,15 @@ class DatasetImages:
         """Domain Y: the bicubic downscale of every image of Z, in the same order."""
         return self._degraded(self._sources("z").hr, self._clean)
 
+    def names(self, split: Split) -> list[str]:
+        """Names of the HR images of a split, in order."""
+        return self._sources(split).hr.names
+
+    def clean_pairs(self, split: Split, only: Collection[str]) -> list[Pair]:
+        """HR images of these names in a split, and their bicubic downscales as LR images, like those of Y."""
+        hr = self._sources(split).hr.only(only)
+        return [Pair(*image) for image in zip(hr.names, self._degraded(hr, self._clean), self._hr(hr), strict=True)]
+
     def pairs(self, split: Split, only: Collection[str] | None = None) -> list[Pair]:
         """LR and HR images of a split.
 

@@ -1,0 +1,45 @@
+"""Marks of rows: methods that fail a sanity check, and learned methods that are below a floor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from benchmarks.catalog.methods import get_method
+from benchmarks.results.record import EvaluationResult, SanityCheck
+
+SEEN = {"validation": "validation images", "z": "images that training has seen", "pairs": "images that training has seen"}
+
+
+def undertrained(results: Sequence[EvaluationResult]) -> str:
+    """Text of the failed sanity check with the least gain, over seeds; empty if none failed."""
+    failed = [check for result in results for check in result.sanity if check.verdict == "undertrained"]
+    return _text(min(failed, key=lambda check: check.gain)) if failed else ""
+
+
+def _text(check: SanityCheck) -> str:
+    gained, needed = f"{check.gain:+.2f} dB over bicubic", f"{check.margin:+.2f} needed"
+    return f"undertrained: {gained} on {check.inputs} LR of {SEEN[check.split]}, {needed}"
+
+
+def below_floor(psnr: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """Texts for learned methods whose PSNR is below that of the best floor: of bicubic, or of a classical method.
+
+    Args:
+        psnr: mean PSNR by protocol and method.
+
+    Returns:
+        Texts by method, without the methods that are below no floor.
+    """
+    texts: dict[str, list[str]] = {}
+    for protocol, means in psnr.items():
+        floors = {method: mean for method, mean in means.items() if not _is_learned(method)}
+        best = max(floors, key=floors.__getitem__, default="")
+        for method, mean in means.items():
+            if best and _is_learned(method) and mean < floors[best]:
+                texts.setdefault(method, []).append(f"{best} ({protocol})")
+    return {method: f"PSNR below {', '.join(floors)}" for method, floors in texts.items()}
+
+
+def _is_learned(method: str) -> bool:
+    entry = get_method(method)
+    return entry.group != "classical" and bool(entry.stages or entry.weights)
