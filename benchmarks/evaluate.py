@@ -5,20 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.core.command import Parser, named_path, run_command
-from benchmarks.core.errors import UsageError, WeightsMissing
+from benchmarks.core.command import Names, Parser, named_path, run_command
+from benchmarks.core.errors import BenchmarkError, UsageError, WeightsMissing, one_line
 
 if TYPE_CHECKING:
     from benchmarks.api.entries import MetricEntry
-    from benchmarks.api.image import Image
+    from benchmarks.data.file_pairs import Crop, FilePairs
+    from benchmarks.scoring.pairs import Scored, Scorer
     from benchmarks.scoring.protocol import Protocol
-    from reports.scores import MethodScores
 
 EXAMPLES = """\
 examples:
@@ -28,12 +26,19 @@ examples:
   python -m benchmarks.evaluate --sr mine --hr Set14 --hr-suffix _HR --sr-suffix _SR --protocol y-shave4
                                             Set14/img_001_HR.png goes with mine/img_001_SR.png
   python -m benchmarks.evaluate --sr mine --hr HR --protocol rgb --metrics psnr,lpips,lpips-vgg,dists --csv scores.csv
+  python -m benchmarks.evaluate --sr mine --hr BSD100 --protocol y-shave4 --crop 4         HR of 481x321, results of 480x320
+  python -m benchmarks.evaluate --sr mine --hr HR --protocol rgb --crop smaller            the same without knowing the scale
   python -m benchmarks.evaluate --list      protocols and metrics
 
-Images are PNG, BMP, TIFF, JPEG or WebP of 8 bits. Grey images get three equal channels; images of 16 bits, transparent pixels and
-pairs of different sizes are errors: nothing is converted, cropped or resized silently. docs/protocols.md defines the protocols.
+Images are PNG, BMP, TIFF, JPEG or WebP of 8 bits. They lie in the folders themselves: subfolders are not searched. Grey images
+get three equal channels, and images are turned upright by their EXIF orientation. Images of 16 bits, transparent pixels and,
+without --crop, pairs of different sizes are errors. docs/protocols.md defines the protocols. Lines below the table name files
+that are left out, results that are equal to their ground truths, images without contrast and the like.
 
-exit codes: 0 all scored, 1 something failed, 2 wrong use or something missing (what could be scored is printed), 130 interrupted
+An image that cannot be scored does not stop the others: it is named at the end. If no image can be scored, nothing is printed.
+
+exit codes: 0 all scored, 1 images failed (the others are printed and written), 2 wrong use or something missing (what could be
+scored is printed), 130 interrupted
 """
 
 
@@ -49,7 +54,20 @@ def make_parser() -> Parser:
     images.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of the HR images' names, before the extension")
     scoring = parser.add_argument_group("scoring")
     scoring.add_argument("--protocol", metavar="NAME", help="protocol of comparison; there is no default")
-    scoring.add_argument("--metrics", default="psnr,ssim", metavar="NAMES", help="comma-separated (default: psnr,ssim)")
+    scoring.add_argument(
+        "--metrics",
+        nargs="+",
+        action=Names,
+        default=["psnr", "ssim"],
+        metavar="NAME",
+        help="separated by commas or blanks (default: psnr ssim)",
+    )
+    scoring.add_argument(
+        "--crop",
+        metavar="RULE",
+        help="smaller: cut pairs of different sizes to the smaller height and width, by 16 pixels at most; a number, such as the "
+        "scale: cut all images to multiples of it; both at the lower right (default: different sizes are errors)",
+    )
     scoring.add_argument(
         "--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="images scored at a time (default: all cores)"
     )
@@ -76,98 +94,121 @@ def _dispatch(options: argparse.Namespace) -> int:
         raise UsageError(f"--threads {options.threads}: give 1 or more")
 
     from benchmarks.catalog.protocols import get_protocol
+    from benchmarks.data.file_pairs import FilePairs, names_of, refuse_own_truths
     from benchmarks.data.matching import match
 
     protocol = get_protocol(options.protocol)
-    metrics = _metrics(options.metrics, protocol)
-    pairs = {name: match(folder, options.hr, options.sr_suffix, options.hr_suffix) for name, folder in _names(options.sr).items()}
-    if options.dry_run:
-        return _dry_run(pairs, protocol, metrics)
+    metrics, crop = _metrics(options.metrics, protocol), _crop(options.crop)
     if options.csv is not None and not (options.csv.name and options.csv.absolute().parent.is_dir() and not options.csv.is_dir()):
         raise UsageError(f"--csv {options.csv}: not a file in a folder that exists: create the folder, or name another file")
-    return _score(options, pairs, protocol, metrics)
+    methods = dict[str, FilePairs]()
+    for name, folder in names_of(options.sr).items():
+        methods[name] = FilePairs(match(folder, options.hr, options.sr_suffix, options.hr_suffix), crop)
+        refuse_own_truths(methods[name].paths, folder)
+    notes = _left_out(options)
+    if options.dry_run:
+        return _dry_run(methods, protocol, metrics, notes)
+    return _score(options, methods, protocol, metrics, notes)
 
 
-def _metrics(text: str, protocol: Protocol) -> list[MetricEntry]:
+def _metrics(names: Sequence[str], protocol: Protocol) -> list[MetricEntry]:
     """Entries of the metrics of ``--metrics``. Raises UsageError if a name is unknown, or a metric does not suit the protocol."""
     from benchmarks.catalog.metrics import get_metric
 
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if not names:
-        raise UsageError("--metrics is empty: give names such as psnr,ssim,lpips (--list shows them)")
-    metrics = [get_metric(name) for name in names]
+    metrics = [get_metric(name) for name in dict.fromkeys(names)]
     unsuitable = [metric.name for metric in metrics if metric.target and not protocol.view]
     if unsuitable:
         raise UsageError(f"protocol {protocol.name} has PSNR and SSIM only: for {', '.join(unsuitable)} use rgb or aligned-rgb")
     return metrics
 
 
-def _names(folders: Sequence[Path]) -> dict[str, Path]:
-    """Folders by their names in tables: the last part of each path, or the whole path if last parts are equal."""
-    short = [folder.resolve().name for folder in folders]
-    names = short if len(set(short)) == len(short) else [str(folder) for folder in folders]
-    if len(set(names)) < len(names):
-        raise UsageError("--sr: the same folder is given twice: give it once")
-    return dict(zip(names, folders, strict=True))
+def _crop(text: str | None) -> Crop | None:
+    from benchmarks.data.file_pairs import crop_rule
+
+    if text is None:
+        return None
+    try:
+        return crop_rule(text.lower())
+    except ValueError:
+        raise UsageError(f"--crop {text}: give smaller, or a number from 2 to 1000 such as the scale, 4") from None
 
 
-Paths = dict[str, tuple[Path, Path]]
+def _left_out(options: argparse.Namespace) -> list[str]:
+    """Lines about files and subfolders that are left out, once for each folder."""
+    from benchmarks.data.matching import left_out
+
+    if options.hr.resolve() in [folder.resolve() for folder in options.sr]:  # names tell results and ground truths apart
+        return [line for line in left_out(options.hr) if "subfolders" in line or "format" in line]
+    folders = [(folder, options.sr_suffix) for folder in options.sr]
+    return [line for folder, suffix in (*folders, (options.hr, options.hr_suffix)) for line in left_out(folder, suffix)]
 
 
-def _dry_run(pairs: dict[str, Paths], protocol: Protocol, metrics: Sequence[MetricEntry]) -> int:
-    for name, paths in pairs.items():
-        print(f"{name}: {len(paths)} images under {protocol.name} v{protocol.version}: {', '.join(m.name for m in metrics)}")
-        for sr, hr in paths.values():
+def _dry_run(methods: Mapping[str, FilePairs], protocol: Protocol, metrics: Sequence[MetricEntry], notes: Sequence[str]) -> int:
+    for name, pairs in methods.items():
+        print(
+            f"{name}: {len(pairs.paths)} images under {protocol.name} v{protocol.version}: {', '.join(m.name for m in metrics)}"
+        )
+        for sr, hr in pairs.paths.values():
             print(f"  {sr}  {hr}")
+    for note in notes:
+        print(one_line(note))
     return 0
 
 
-def _score(options: argparse.Namespace, pairs: dict[str, Paths], protocol: Protocol, metrics: Sequence[MetricEntry]) -> int:
+def _score(
+    options: argparse.Namespace,
+    methods: Mapping[str, FilePairs],
+    protocol: Protocol,
+    metrics: Sequence[MetricEntry],
+    notes: Sequence[str],
+) -> int:
     from benchmarks.core.files import write_text
-    from reports.scores import ScoreSheet, print_sheet, to_csv, to_json
+    from benchmarks.data.file_pairs import same_results
+    from benchmarks.scoring.pairs import Scorer
+    from reports.scores import MethodScores, ScoreSheet, print_sheet, to_csv, to_json
 
-    missing: dict[str, str] = {}
-    methods = [_score_folder(name, paths, protocol, metrics, options.threads, missing) for name, paths in pairs.items()]
-    scored = [metric.name for metric in metrics if metric.name not in missing]
-    if not scored:
-        raise WeightsMissing("; ".join(missing.values()))
-    complete = [replace(method, scores={name: method.scores[name] for name in scored}) for method in methods]
-    sheet = ScoreSheet(protocol, tuple(complete), missing)
-    if options.json:
-        print(to_json(sheet))
-    else:
-        print_sheet(sheet)
+    scorer = Scorer([protocol], metrics, threads=options.threads, keep_going=True)
+    if not scorer.empty().scores[protocol.name]:
+        raise WeightsMissing("; ".join(scorer.empty().missing.values()))
+    scored = {name: _score_folder(name, pairs, scorer) for name, pairs in methods.items()}
+    failures = {name: one.failures for name, one in scored.items() if one.failures}
+    columns = {name: one.scores[protocol.name] for name, one in scored.items() if any(one.scores[protocol.name].values())}
+    if not columns:
+        raise _nothing_scored(failures)
+    missing = scorer.empty().missing
+    found = [f"{name}: {line}" for name, pairs in methods.items() for line in pairs.lines()] + same_results(methods)
+    sheet = ScoreSheet(
+        protocol,
+        tuple(MethodScores(name, column, scored[name].shifts.get(protocol.name, {})) for name, column in columns.items()),
+        missing,
+        tuple(one_line(note) for note in (*notes, *found)),
+        failures,
+        crop=next(iter(methods.values())).crop,
+    )
+    print(to_json(sheet)) if options.json else print_sheet(sheet)
     if options.csv:
         write_text(options.csv, to_csv(sheet))
+    for name, reasons in failures.items():
+        for image, reason in reasons.items():
+            print(f"error: {one_line(f'{name}, {image}: {reason}')}", file=sys.stderr)
     for reason in missing.values():
         print(reason, file=sys.stderr)
-    return WeightsMissing.exit_code if missing else 0
+    return BenchmarkError.exit_code if failures else WeightsMissing.exit_code if missing else 0
 
 
-def _score_folder(
-    name: str, paths: Paths, protocol: Protocol, metrics: Sequence[MetricEntry], threads: int, missing: dict[str, str]
-) -> MethodScores:
+def _score_folder(name: str, pairs: FilePairs, scorer: Scorer) -> Scored:
     from benchmarks.core.step_progress import StepProgress
-    from benchmarks.scoring.pairs import score_pairs
-    from reports.scores import MethodScores
 
-    wanted = [metric for metric in metrics if metric.name not in missing]
     with StepProgress(f"score {name}") as progress:
-        scored = score_pairs(
-            [protocol],
-            wanted,
-            {image: partial(_load, *pair) for image, pair in paths.items()},
-            threads=threads,
-            report=lambda done, of: progress.update(done, of, {}),
-        )
-    missing |= scored.missing
-    return MethodScores(name, scored.scores[protocol.name], scored.shifts.get(protocol.name, {}))
+        loads = {image: partial(pairs.load, image) for image in pairs.paths}
+        return scorer.score(loads, lambda done, of: progress.update(done, of, {}))
 
 
-def _load(sr: Path, hr: Path) -> tuple[Image, Image]:
-    from benchmarks.data.pixels.decode import decode
-
-    return decode(sr, "result", "write it again"), decode(hr, "ground truth", "get it again")
+def _nothing_scored(failures: Mapping[str, Mapping[str, str]]) -> UsageError:
+    """Error where every image of every folder failed: the first reason, and how many others there are."""
+    reasons = [f"{image}: {reason}" for images in failures.values() for image, reason in images.items()]
+    others = f" (and {len(reasons) - 1} other images failed, so nothing is scored)" if len(reasons) > 1 else ""
+    return UsageError(f"{reasons[0]}{others}")
 
 
 def _list() -> int:

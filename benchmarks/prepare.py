@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.core.command import Parser, go_offline_if_asked, named_path, run_command
+from benchmarks.core.command import Names, Parser, go_offline_if_asked, named_path, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError, one_line
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def make_parser() -> Parser:
     """The command line."""
     parser = Parser("python -m benchmarks.prepare", "Download data sets and weights, and verify them.", EXAMPLES)
     selection = parser.add_argument_group("selection")
-    selection.add_argument("names", nargs="*", metavar="NAME", help="data sets and weights")
+    selection.add_argument("names", nargs="*", action=Names, metavar="NAME", help="data sets and weights")
     selection.add_argument("--all", action="store_true", help="all data sets and weights that have a card")
     selection.add_argument("--profile", metavar="NAME", help="data sets and weights of every method of this profile")
     source = parser.add_argument_group("source")

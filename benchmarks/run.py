@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.catalog.executors import EXECUTORS
-from benchmarks.core.command import Parser, go_offline_if_asked, named_path, run_command
+from benchmarks.core.command import Names, Parser, go_offline_if_asked, named_path, run_command
 from benchmarks.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def make_parser() -> Parser:
     methods = parser.add_argument_group("methods and data")
     methods.add_argument("--all", action="store_true", help="every method of the profile")
     methods.add_argument("--ablation", action="store_true", help="every variant of CinCGAN, beside the full model")
-    methods.add_argument("--methods", nargs="+", metavar="NAME", help="these methods only")
-    methods.add_argument("--datasets", nargs="+", metavar="NAME", help="data sets in place of the profile's")
+    methods.add_argument("--methods", nargs="+", action=Names, metavar="NAME", help="these methods only")
+    methods.add_argument("--datasets", nargs="+", action=Names, metavar="NAME", help="data sets in place of the profile's")
     methods.add_argument("--data-dir", type=named_path, metavar="DIR", help="your own images, as the data set 'folder'")
     methods.add_argument("--x-dir", type=named_path, metavar="DIR", help="your LR images without ground truth (else: train/X)")
     methods.add_argument("--z-dir", type=named_path, metavar="DIR", help="your HR images of other scenes (else: train/Z)")
@@ -79,7 +79,7 @@ def make_parser() -> Parser:
         default="test",
         help="images to score (default: test); choose settings on validation",
     )
-    methods.add_argument("--seeds", nargs="+", metavar="N", help="seeds in place of the profile's")
+    methods.add_argument("--seeds", nargs="+", action=Names, metavar="N", help="seeds in place of the profile's")
     methods.add_argument("--cell", metavar="ID", help="compute this cell only; --dry-run lists ids, a unique prefix is enough")
     methods.add_argument("--force", action="store_true", help="compute finished cells again")
     settings = parser.add_argument_group("settings")

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.command import Names, Parser, named_path, run_command
 from benchmarks.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def make_parser() -> Parser:
         "--tile", type=int, default=0, metavar="N", help="side of a tile in LR pixels, margins included (default: 0, no tiles)"
     )
     training = parser.add_argument_group("training")
-    training.add_argument("--stages", nargs="+", metavar="NAME", help="training stages (default: all of the profile)")
+    training.add_argument("--stages", nargs="+", action=Names, metavar="NAME", help="training stages (default: the profile's)")
     training.add_argument(
         "--precision",
         nargs="+",

@@ -6,14 +6,15 @@ import csv
 import io
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.text import csv_text, number
+from benchmarks.data.file_pairs import Crop, describe
 from benchmarks.results.files import to_json as as_json
 from benchmarks.scoring.protocol import Protocol
-from benchmarks.scoring.statistics import Comparison, bootstrap_mean, compare
+from benchmarks.scoring.statistics import Comparison, Estimate, bootstrap_mean, compare
 from reports.grid import interval, metric_heading, p_value
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class MethodScores:
 
     @property
     def images(self) -> list[str]:
-        """Names of the images."""
-        return list(next(iter(self.scores.values()), {}))
+        """Names of the images that have any score."""
+        return list(dict.fromkeys(image for values in self.scores.values() for image in values))
 
 
 @dataclass(frozen=True)
@@ -48,23 +49,39 @@ class ScoreSheet:
         protocol: of all scores.
         methods: at least one.
         missing: reason for each metric that lacks its weights.
+        notes: lines about files that were left out, and images whose scores mean little.
+        failures: reason for each image that could not be scored, or lacks a metric, by method.
+        crop: rule by which images were cropped; None for none.
     """
 
     protocol: Protocol
     methods: tuple[MethodScores, ...]
     missing: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    failures: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    crop: Crop | None = None
 
     @property
     def metrics(self) -> list[str]:
         """Names of the computed metrics."""
         return list(self.methods[0].scores)
 
+    def images(self, metric: str) -> list[str]:
+        """Images that have the metric in every method: means and comparisons are over them."""
+        columns = [method.scores[metric] for method in self.methods]
+        return [image for image in columns[0] if all(image in column for column in columns[1:])]
+
+    def estimate(self, method: MethodScores, metric: str) -> Estimate | None:
+        """Mean of a method and its interval, over the images of ``images``; None if there are none."""
+        values = [method.scores[metric][image] for image in self.images(metric)]
+        return bootstrap_mean(values) if values else None
+
     def comparisons(self) -> dict[str, list[Comparison]]:
-        """Comparisons of every pair of methods, image by image, for each metric."""
-        images = self.methods[0].images
+        """Comparisons of every pair of methods, image by image, for each metric that all methods have for an image."""
         return {
             metric: compare({method.name: [method.scores[metric][image] for image in images] for method in self.methods})
             for metric in self.metrics
+            if (images := self.images(metric))
         }
 
 
@@ -78,20 +95,29 @@ def print_sheet(sheet: ScoreSheet) -> None:
     if several:
         console.print(_comparison_table(sheet))
     console.print(_caption(sheet), soft_wrap=True)
-    for metric in sheet.missing:
-        console.print(f"{get_metric(metric).label}: weights missing", soft_wrap=True)
+    for line in (*(f"{get_metric(metric).label}: weights missing" for metric in sheet.missing), *sheet.notes):
+        console.print(line, soft_wrap=True)
 
 
 def _caption(sheet: ScoreSheet) -> str:
     """Protocol, images, intervals and tests."""
     lines = [
         f"protocol {sheet.protocol.name} v{sheet.protocol.version}: {sheet.protocol.title}",
-        f"{len(sheet.methods[0].images)} images; mean and its 95 % bootstrap interval",
+        f"{_counted(sheet)}; mean and its 95 % bootstrap interval",
     ]
+    if sheet.crop is not None:
+        lines.append(describe(sheet.crop))
     if len(sheet.methods) > 1:
         lines.append("differences are paired by image; p: Wilcoxon signed-rank, Holm-corrected over all pairs of methods")
         lines.append("distinguishable: p < 0.05 and the interval excludes 0")
     return "\n".join(lines)
+
+
+def _counted(sheet: ScoreSheet) -> str:
+    """Number of images behind the means, and of those that failed."""
+    counts = sorted({len(sheet.images(metric)) for metric in sheet.metrics})
+    failed = sum(len(reasons) for reasons in sheet.failures.values())
+    return " to ".join(map(str, counts[:: max(1, len(counts) - 1)])) + " images" + (f", {failed} failed" if failed else "")
 
 
 def _table(title: str) -> RichTable:
@@ -111,10 +137,10 @@ def _images_table(sheet: ScoreSheet) -> RichTable:
     if method.shifts:
         table.add_column("shift", justify="right")
     for image in method.images:
-        numbers = [number(method.scores[metric][image], get_metric(metric).digits + 1) for metric in sheet.metrics]
-        table.add_row(image, *numbers, *([_shift(method.shifts[image])] if method.shifts else []))
+        values = [(method.scores[metric].get(image, math.nan), get_metric(metric).digits + 1) for metric in sheet.metrics]
+        table.add_row(image, *(number(*value) for value in values), *([_shift(method.shifts[image])] if method.shifts else []))
     table.add_section()
-    means, intervals = zip(*(_mean(method, metric) for metric in sheet.metrics), strict=True)
+    means, intervals = zip(*(_mean(sheet, method, metric) for metric in sheet.metrics), strict=True)
     table.add_row("mean", *means)
     table.add_row("", *intervals)
     return table
@@ -124,8 +150,9 @@ def _shift(shift: tuple[int, int]) -> str:
     return f"{shift[0]:+d}, {shift[1]:+d}"
 
 
-def _mean(method: MethodScores, metric: str) -> tuple[str, str]:
-    return interval(bootstrap_mean(list(method.scores[metric].values())), get_metric(metric).digits + 1)
+def _mean(sheet: ScoreSheet, method: MethodScores, metric: str) -> tuple[str, str]:
+    estimate = sheet.estimate(method, metric)
+    return interval(estimate, get_metric(metric).digits + 1) if estimate else ("–", "")
 
 
 def _methods_table(sheet: ScoreSheet) -> RichTable:
@@ -133,7 +160,7 @@ def _methods_table(sheet: ScoreSheet) -> RichTable:
     for metric in sheet.metrics:
         table.add_column(metric_heading(metric), justify="right")
     for method in sheet.methods:
-        table.add_row(method.name, *("\n".join(_mean(method, metric)) for metric in sheet.metrics))
+        table.add_row(method.name, *("\n".join(_mean(sheet, method, metric)) for metric in sheet.metrics))
     return table
 
 
@@ -174,19 +201,23 @@ def to_json(sheet: ScoreSheet) -> str:
     return as_json(
         {
             "protocol": {"name": sheet.protocol.name, "version": sheet.protocol.version},
-            "methods": [_plain_method(method) for method in sheet.methods],
+            "methods": [_plain_method(sheet, method) for method in sheet.methods],
             "comparisons": [
                 {"metric": metric, **_plain(asdict(pair)), "verdict": _verdict(metric, pair)}
                 for metric, comparisons in sheet.comparisons().items()
                 for pair in comparisons
             ],
             "missing": sheet.missing,
+            "crop": sheet.crop,
+            "notes": sheet.notes,
+            "failures": sheet.failures,
         }
     )
 
 
-def _plain_method(method: MethodScores) -> dict[str, Any]:
-    summary = {metric: asdict(bootstrap_mean(list(values.values()))) for metric, values in method.scores.items()}
+def _plain_method(sheet: ScoreSheet, method: MethodScores) -> dict[str, Any]:
+    estimates = {metric: sheet.estimate(method, metric) for metric in method.scores}
+    summary = {metric: asdict(estimate) for metric, estimate in estimates.items() if estimate}
     return {"name": method.name, "summary": summary, "scores": method.scores, "shifts": method.shifts}
 
 

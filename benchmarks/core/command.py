@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from benchmarks.core.errors import BenchmarkError, UsageError, not_installed, one_line
 from benchmarks.core.interruption import Interrupted, interruptible
@@ -27,6 +27,19 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise a UsageError in place of printing the usage."""
         raise UsageError(f"{message} (--help shows examples)")
+
+
+class Names(argparse.Action):
+    """Names of an option that are separated by blanks, by commas, or by both. Options without a name are refused."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        """Store the list of names."""
+        names = [name for value in values for name in value.replace(",", " ").split()]
+        if values and not names:
+            parser.error(f"{option_string or self.metavar} is empty: give names")
+        setattr(namespace, self.dest, names)
 
 
 def named_path(text: str) -> Path:

@@ -91,6 +91,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
 
 
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """Question after the nearest known name, shown with a prefix; empty if none is near."""
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"did you mean '{prefix}{near[0]}'? " if near else ""
+    """Question after the nearest known name, shown with a prefix; empty if none is near. Case does not count."""
+    by_lower = {choice.lower(): choice for choice in sorted(known, reverse=True)}
+    lower, choices = name.lower(), sorted(by_lower)
+    near = difflib.get_close_matches(lower, choices, n=1) or [choice for choice in choices if lower and choice.startswith(lower)]
+    return f"did you mean '{prefix}{by_lower[near[0]]}'? " if near else ""

@@ -33,9 +33,14 @@ def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "", hint: st
     results = images(sr, sr_suffix, "check the path" + option.format("--sr-suffix"))
     truths = images(hr, hr_suffix, "check the path" + option.format("--hr-suffix"))
     without_truth, without_result = sorted(results.keys() - truths.keys()), sorted(truths.keys() - results.keys())
-    for names, folder, other in ((without_truth, sr, hr), (without_result, hr, sr)):
-        if names:
-            raise UsageError(f"{len(names)} of {folder} have no counterpart in {other} ({_some(names)}): {hint}")
+    sides = ((without_truth, results, sr, hr), (without_result, truths, hr, sr))
+    lacking = [
+        f"{len(names)} of {len(all_names)} images of {folder} have no counterpart in {other} ({some(names)})"
+        for names, all_names, folder, other in sides
+        if names
+    ]
+    if lacking:
+        raise UsageError(f"{', and '.join(lacking)}: {hint}")
     return {name: (results[name], truths[name]) for name in sorted(truths)}
 
 
@@ -66,8 +71,28 @@ def images(folder: Path, suffix: str = "", hint: str = "check the path") -> dict
             paths[name] = path
     if not paths:
         kind = f"images whose names end in '{suffix}'" if suffix else "images"
-        raise UsageError(f"{folder}: no {kind} here ({', '.join(sorted(SUFFIXES))}): {hint}")
+        below = "".join(f"; {line}" for line in _subfolders(files))
+        raise UsageError(f"{folder}: no {kind} here ({', '.join(sorted(SUFFIXES))}){below}: {hint}")
     return paths
+
+
+def left_out(folder: Path, suffix: str = "") -> list[str]:
+    """Lines about what ``images`` leaves out: files of other formats, images of other names, subfolders. Hidden ones apart."""
+    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    files = [path for path in entries if not path.is_dir()]
+    others = [path.name for path in files if path.suffix.lower() not in SUFFIXES]
+    unnamed = [path.name for path in files if path.suffix.lower() in SUFFIXES and not path.stem.endswith(suffix)]
+    lines = {
+        f"left out for their format, which is none of {', '.join(sorted(SUFFIXES))}": others,
+        f"left out for their names, which do not end in '{suffix}'": unnamed,
+    }
+    found = [f"{line}: {len(names)} ({some(names)})" for line, names in lines.items() if names]
+    return [f"{folder}: {line}" for line in (*found, *_subfolders(entries))]
+
+
+def _subfolders(entries: Sequence[Path]) -> list[str]:
+    names = [path.name for path in entries if path.is_dir() and not path.name.startswith(".")]
+    return [f"subfolders are not searched: {len(names)} ({some(names)})"] if names else []
 
 
 def _refuse_unfit(path: Path) -> None:
@@ -84,5 +109,6 @@ def _refuse_unfit(path: Path) -> None:
         raise UsageError(f"{path}: its name has {length} bytes, more than {LONGEST}: shorten it")
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first few names, for a line."""
     return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -99,7 +100,8 @@ def test_several_folders_are_told_apart_only_where_they_differ(evaluate: Evaluat
 
 
 def test_identical_images_are_infinite_and_json_stays_json(evaluate: Evaluate, folders: Path) -> None:
-    line = ("--sr", folders / "hr", "--sr", folders / "far", "--hr", folders / "hr", "--protocol", "rgb")
+    shutil.copytree(folders / "hr", folders / "copy")
+    line = ("--sr", folders / "copy", "--sr", folders / "far", "--hr", folders / "hr", "--protocol", "rgb")
     assert "∞" in evaluate(*line).stdout
     report = json.loads(evaluate(*line, "--json").stdout)
     assert report["methods"][0]["summary"]["psnr"]["mean"] == "inf"

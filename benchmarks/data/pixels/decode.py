@@ -7,6 +7,7 @@ import io
 import re
 import stat
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,15 @@ LARGEST = 80_000_000  # pixels; Pillow's own limit is a little higher, and a war
 TIFF_BITS = 258  # the tag BitsPerSample
 LARGEST_FILE = 1_000_000_000  # bytes
 TRANSPARENT = frozenset({"LA", "PA", "RGBA"})
+ORIENTATION = 274  # the EXIF tag
+TURNED = range(2, 9)  # orientations of images that are not stored upright
 
 
 def decode(path: Path, title: str, mend: str, sha256: str | None = None) -> Image:
     """Decode an image file.
 
-    Grey images get three equal channels; palettes are resolved; an alpha channel is dropped if it is opaque everywhere. Pixels
-    stay as stored: EXIF orientations and colour profiles are not applied.
+    Grey images get three equal channels; palettes are resolved; an alpha channel is dropped if it is opaque everywhere. Images
+    are turned upright by their EXIF orientation, as viewers show them. Colour profiles are not applied.
 
     Args:
         path: the file.
@@ -58,7 +61,7 @@ def decode(path: Path, title: str, mend: str, sha256: str | None = None) -> Imag
             raise UsageError(f"{title} has changed ({path}): {mend}")
         with PillowImage.open(io.BytesIO(content), formats=FORMATS) as file:
             _refuse_unfit(file, f"{title} ({path})")
-            pixels = np.array(file.convert("RGB"))
+            pixels = _upright(file)
     except UnidentifiedImageError as error:
         raise UsageError(f"{title} cannot be decoded ({path}: none of {', '.join(FORMATS)}): {mend}") from error
     except FileNotFoundError as error:
@@ -69,6 +72,41 @@ def decode(path: Path, title: str, mend: str, sha256: str | None = None) -> Imag
         raise UsageError(f"{title} cannot be decoded ({path}: {error}): {mend}") from error
     pixels.setflags(write=False)
     return pixels
+
+
+def is_turned(path: Path) -> bool:
+    """Whether the header of an image file has an EXIF orientation by which ``decode`` turns the image. False for broken files."""
+    from PIL import Image as PillowImage
+
+    with suppress(Exception), PillowImage.open(path, formats=FORMATS) as file:
+        return _orientation(file) in TURNED
+    return False
+
+
+def _orientation(file: Any) -> int:
+    """EXIF orientation of an open image of Pillow; 1, upright, if there is none or if the metadata are damaged."""
+    with suppress(Exception):
+        orientation: int = file.getexif().get(ORIENTATION, 1)
+        return orientation
+    return 1
+
+
+def _upright(file: Any) -> Image:
+    """Pixels of an open image of Pillow, turned by its EXIF orientation. Pillow itself turns TIFF files as it reads them."""
+    from PIL.Image import Transpose
+
+    file.load()
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    turn, picture = turns.get(_orientation(file)), file.convert("RGB")
+    return np.array(picture if turn is None else picture.transpose(turn))
 
 
 def _refuse_unfit(file: Any, title: str) -> None:

@@ -1,0 +1,167 @@
+"""Pairs of image files for scoring: decoded, cropped by a named rule, and inspected for content that makes scores meaningless."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from benchmarks.api.image import Image
+from benchmarks.core.errors import UsageError
+from benchmarks.data.matching import some
+from benchmarks.data.pixels.decode import decode, is_turned
+
+Crop = Literal["smaller"] | int  # both images to the smaller height and width, or each to multiples of a number
+
+LARGEST_CROP = 16  # pixels cut from a side, at most: images that differ by more are no pair
+LEVELS = 2  # a channel with a smaller range of values, or one as small, has no contrast
+STEP = 4  # rows and columns between the pixels that are compared with red and blue exchanged
+
+FINDINGS = {
+    "same": "results have the very pixels of their ground truths",
+    "flat result": f"results have no contrast (at most {LEVELS} of 255 levels)",
+    "flat truth": f"ground truths have no contrast (at most {LEVELS} of 255 levels)",
+    "grey result": "results are grey, and their ground truths in colour",
+    "grey truth": "ground truths are grey, and their results in colour",
+    "exchanged": "results fit better with red and blue exchanged: they may have been written as BGR",
+    "turned": "pairs have an image that was turned upright by its EXIF orientation",
+    "cropped": "pairs were cropped",
+}
+
+
+@dataclass
+class FilePairs:
+    """Results and ground truths of a method by common name, and what was found in those that are loaded.
+
+    Attributes:
+        paths: of result and ground truth.
+        crop: rule by which images are cropped; None for none.
+        found: names of images by finding, in the order of ``FINDINGS``.
+        digests: of the loaded results' pixels, by name.
+    """
+
+    paths: Mapping[str, tuple[Path, Path]]
+    crop: Crop | None = None
+    found: dict[str, list[str]] = field(default_factory=lambda: {finding: [] for finding in FINDINGS})
+    digests: dict[str, bytes] = field(default_factory=dict)
+
+    def load(self, name: str) -> tuple[Image, Image]:
+        """Result and ground truth of a name, cropped. Safe to call in threads.
+
+        Raises:
+            UsageError: a file cannot be decoded, or sizes differ.
+        """
+        files = self.paths[name]
+        sr, hr = decode(files[0], "result", "write it again"), decode(files[1], "ground truth", "get it again")
+        sizes = sr.shape, hr.shape
+        sr, hr = _cropped(sr, hr, self.crop)
+        if sr.shape != hr.shape:
+            raise UsageError(f"the result is {_size(sr)}, the ground truth {_size(hr)}: sizes must be equal{_mend(sr, hr)}")
+        checks = {
+            "same": np.array_equal(sr, hr),
+            "flat result": _is_flat(sr),
+            "flat truth": _is_flat(hr),
+            "grey result": _is_grey(sr) and not _is_grey(hr),
+            "grey truth": _is_grey(hr) and not _is_grey(sr),
+            "exchanged": _fits_exchanged(sr, hr),
+            "turned": any(map(is_turned, files)),
+            "cropped": sizes != (sr.shape, hr.shape),
+        }
+        for finding in (finding for finding, is_so in checks.items() if is_so):
+            self.found[finding].append(name)
+        self.digests[name] = hashlib.blake2b(repr(sr.shape).encode() + sr.tobytes(), digest_size=16).digest()
+        return sr, hr
+
+    def lines(self) -> list[str]:
+        """A line for each finding: how many images of how many, and which."""
+        return [
+            f"{len(names)} of {len(self.digests)} {FINDINGS[finding]} ({some(sorted(names))})"
+            for finding, names in self.found.items()
+            if names
+        ]
+
+
+def same_results(methods: Mapping[str, FilePairs]) -> list[str]:
+    """A line for each pair of methods that have equal results."""
+    lines = []
+    for (first, ours), (second, theirs) in combinations(methods.items(), 2):
+        equal = sorted(name for name, digest in ours.digests.items() if theirs.digests.get(name) == digest)
+        if equal:
+            lines.append(f"{first} and {second}: {len(equal)} of {len(ours.digests)} results are the same images ({some(equal)})")
+    return lines
+
+
+def refuse_own_truths(paths: Mapping[str, tuple[Path, Path]], folder: Path) -> None:
+    """Raise UsageError if results are their own ground truths: one file under one name, or by links under two."""
+    same = [name for name, (sr, hr) in paths.items() if sr.samefile(hr)]
+    if same:
+        raise UsageError(
+            f"--sr {folder}: {len(same)} of {len(paths)} results are the same files as their ground truths ({some(same)}): "
+            "give the folder of the results, or --sr-suffix and --hr-suffix where both are in one folder"
+        )
+
+
+def describe(crop: Crop) -> str:
+    """A rule of cropping in words."""
+    rule = "to the smaller height and width" if crop == "smaller" else f"to multiples of {crop}"
+    return f"images are cropped {rule}, at the lower right"
+
+
+def _cropped(sr: Image, hr: Image, crop: Crop | None) -> tuple[Image, Image]:
+    if crop is None:
+        return sr, hr
+    if crop == "smaller":
+        height, width = (min(sides) for sides in zip(sr.shape[:2], hr.shape[:2], strict=True))
+        cut = max(side - least for image in (sr, hr) for side, least in zip(image.shape[:2], (height, width), strict=True))
+        return (sr[:height, :width], hr[:height, :width]) if cut <= LARGEST_CROP else (sr, hr)
+    sr, hr = (image[: image.shape[0] // crop * crop, : image.shape[1] // crop * crop] for image in (sr, hr))
+    if not sr.size or not hr.size:
+        raise UsageError(f"--crop {crop} leaves nothing of it: give a smaller number")
+    return sr, hr
+
+
+def _mend(sr: Image, hr: Image) -> str:
+    if max(abs(a - b) for a, b in zip(sr.shape, hr.shape, strict=True)) > LARGEST_CROP:
+        return f", and they differ by more than the {LARGEST_CROP} pixels that --crop would cut: enlarge or replace one of them"
+    return ": --crop smaller cuts both to the smaller height and width, --crop 4 to multiples of 4"
+
+
+def _size(image: Image) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"
+
+
+def _is_flat(image: Image) -> bool:
+    return all(int(image[..., channel].max()) - int(image[..., channel].min()) <= LEVELS for channel in range(3))
+
+
+def _is_grey(image: Image) -> bool:
+    return np.array_equal(image[..., 0], image[..., 1]) and np.array_equal(image[..., 1], image[..., 2])
+
+
+def _fits_exchanged(sr: Image, hr: Image) -> bool:
+    """Whether exchanging red and blue would halve the squared error, at a part of the pixels."""
+    result, truth = (image[::STEP, ::STEP].astype(np.int32) for image in (sr, hr))
+    return bool(2 * ((result[..., ::-1] - truth) ** 2).sum() < ((result - truth) ** 2).sum())
+
+
+def crop_rule(text: str) -> Crop:
+    """Rule of cropping from the command line. Raises ValueError if it is none."""
+    if text == "smaller":
+        return "smaller"
+    if text.isascii() and text.isdigit() and 2 <= int(text[:6]) <= 1000:
+        return int(text[:6])
+    raise ValueError(text)
+
+
+def names_of(methods: Sequence[Path]) -> dict[str, Path]:
+    """Folders by their names in tables: the last part of each path, or the whole path if last parts are equal."""
+    if len({folder.resolve() for folder in methods}) < len(methods):
+        raise UsageError("--sr: the same folder is given twice: give it once")
+    short = [folder.resolve().name for folder in methods]
+    names = short if len(set(short)) == len(short) else [str(folder) for folder in methods]
+    return dict(zip(names, methods, strict=True))
