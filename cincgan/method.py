@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from benchmarks.api.contract import check_input
 from benchmarks.api.method import Descriptor, TrainedStage
 from benchmarks.results.trained import stages_of_run
 from benchmarks.scoring.receptive_field import receptive_field
@@ -52,7 +53,12 @@ class CinCGAN:
 
     @torch.inference_mode()
     def __call__(self, lr: Tensor) -> Tensor:
-        """Enlarge ``(N, 3, h, w)`` float32 RGB in [0, 1] to ``(N, 3, scale * h, scale * w)``, not clipped."""
+        """Enlarge ``(N, 3, h, w)`` float32 RGB in [0, 1] to ``(N, 3, scale * h, scale * w)``, not clipped.
+
+        Raises:
+            UsageError: the images are not of that shape and range.
+        """
+        check_input(lr)
         sr: Tensor = self.sr(self.g1(lr))
         return sr
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from benchmarks.api.contract import check_input
 from benchmarks.api.method import Descriptor, TrainedStage
 from benchmarks.degradations.imresize import imresize
 
@@ -27,6 +28,7 @@ class Bicubic:
         """Enlarge ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, scale * h, scale * w)``, not clipped."""
         import torch
 
+        check_input(lr)
         images = [imresize(image.permute(1, 2, 0).cpu().double().numpy(), self.scale) for image in lr]
         return torch.stack([torch.from_numpy(image).permute(2, 0, 1) for image in images]).float()
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from baselines.edsr.method import EDSR
+from benchmarks.api.contract import check_input
 from benchmarks.api.method import Descriptor, TrainedStage
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import cache_root, write_atomically
@@ -61,6 +62,7 @@ class BM3DEDSR:
         Raises:
             UsageError: BM3D does not run on this machine, or an image is too small for it.
         """
+        check_input(lr)
         images = [denoise(image.permute(1, 2, 0).float().cpu().numpy()) for image in lr]
         denoised = torch.stack([torch.from_numpy(image).permute(2, 0, 1) for image in images])
         return self.sr(denoised.to(lr.device).contiguous())

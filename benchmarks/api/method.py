@@ -42,7 +42,11 @@ class Descriptor:
 
 
 class Method(Protocol):
-    """An operator that turns LR images into HR images."""
+    """An operator that turns LR images into HR images. ``benchmarks.api.contract`` checks what it returns.
+
+    Random numbers come from the global generators of torch, NumPy and Python, which the harness seeds for every image: with a
+    generator of its own a method would draw other numbers for an image in another order of images.
+    """
 
     @property
     def descriptor(self) -> Descriptor:
@@ -50,7 +54,7 @@ class Method(Protocol):
         ...
 
     def __call__(self, lr: Tensor) -> Tensor:
-        """Enlarge ``(N, 3, h, w)`` float32 RGB in [0, 1] to ``(N, 3, scale * h, scale * w)``, not clipped."""
+        """Enlarge ``(N, 3, h, w)`` float32 RGB in [0, 1] to ``(N, 3, scale * h, scale * w)`` float32, not clipped."""
         ...
 
     @classmethod

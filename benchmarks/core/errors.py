@@ -61,10 +61,10 @@ class Unexpected(BenchmarkError):
 
 
 def as_ours(error: Exception) -> BenchmarkError:
-    """Any exception as an error of this module. A missing module of the project is a bug: its error is raised again."""
+    """Any exception as an error of this module. A missing package is wrong use; a missing module of the project is a bug."""
     if isinstance(error, BenchmarkError):
         return error
-    if isinstance(error, ModuleNotFoundError):
+    if isinstance(error, ModuleNotFoundError) and _package(error):
         return not_installed(error)
     text, trace = f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))
     return Unexpected(without_secrets(text), without_secrets(trace))
@@ -72,10 +72,16 @@ def as_ours(error: Exception) -> BenchmarkError:
 
 def not_installed(error: ModuleNotFoundError) -> UsageError:
     """Error for a dependency that is not installed. A missing module of the project is a bug: its error is raised again."""
-    package = (error.name or "").partition(".")[0]
-    if not package or package in PROJECT:
+    package = _package(error)
+    if not package:
         raise error
     return UsageError(f"the Python package '{package}' is not installed: run pip install -e . in the project's folder")
+
+
+def _package(error: ModuleNotFoundError) -> str:
+    """Name of the missing package; empty for a missing module of the project."""
+    package = (error.name or "").partition(".")[0]
+    return "" if package in PROJECT else package
 
 
 def one_line(text: str) -> str:

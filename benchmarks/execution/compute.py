@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,7 +18,7 @@ from benchmarks.api.method import TrainedStage
 from benchmarks.catalog.methods import method_class, stage_class
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import get_protocol
-from benchmarks.core.errors import BenchmarkError, CodeChanged, TrainingCollapsed, UsageError
+from benchmarks.core.errors import BenchmarkError, CodeChanged, TrainingCollapsed, Unexpected, UsageError
 from benchmarks.core.files import write_atomically
 from benchmarks.core.interruption import is_foreign_exit
 from benchmarks.core.lazy import load_module
@@ -67,7 +68,7 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
     Raises:
         UsageError: a needed cell is not finished, or files are missing or corrupt.
         CodeChanged: the code was edited while it ran; earlier files of the cell stay as they are.
-        BenchmarkError: the code was edited before it ran, or tried to end the process.
+        BenchmarkError: the code was edited before it ran, breaks its contract, or tried to end the process.
     """
     started = time.monotonic()
     files: dict[str, bytes] = {}
@@ -78,7 +79,8 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
         result = _diverged(cell, error)
     except BaseException as error:
         if is_foreign_exit(error):
-            raise BenchmarkError(f"its code has raised {error!r}, which would end the run: raise an error instead") from error
+            trace = "".join(traceback.format_exception(error))
+            raise Unexpected(f"its code tried to end the process: {error!r}", trace) from error
         raise
     if changed := changed_inputs(cell):
         raise CodeChanged(f"{_names(changed)} while it was computed: its result is not kept: run again")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from benchmarks.api.contract import check_method
 from benchmarks.api.entries import MetricEntry, ScoredSplit
 from benchmarks.api.method import Method, TrainedStage
 from benchmarks.core.device import device
@@ -15,6 +16,7 @@ from benchmarks.results.record import SanitySettings
 from benchmarks.scoring.evaluation import Evaluation, evaluate
 from benchmarks.scoring.protocol import Protocol
 from benchmarks.scoring.sanity import check_sanity
+from benchmarks.scoring.seeding import seeded
 
 
 def evaluate_method(
@@ -47,10 +49,12 @@ def evaluate_method(
     Raises:
         TrainingCollapsed: an output is not finite.
         UsageError: weights are missing, or an image does not suit a protocol or the method.
+        BenchmarkError: the method, an output or a score breaks the contract of ``api.contract``.
     """
     torch.set_num_threads(threads)
-    with device():  # networks are made on the device
+    with device(), seeded(device=device()):  # networks are made on the device
         method = cls.from_stages(stages, data.scale)
+    check_method(method, data.scale)
     pairs = data.pairs(split)
     evaluation = evaluate(method, pairs, protocols, metrics, tile=tile, threads=threads, report=report, device=device())
     checks = [check_sanity(method, training, settings, device()) for settings, training in sanity.items()]

@@ -12,13 +12,14 @@ import torch
 from benchmarks.api.entries import MetricEntry
 from benchmarks.api.image import Image, Pair
 from benchmarks.api.method import Method
-from benchmarks.core.errors import TrainingCollapsed
+from benchmarks.core.errors import BenchmarkError, TrainingCollapsed
 from benchmarks.data.cache import release
 from benchmarks.degradations.rounding import to_uint8
 from benchmarks.results.record import SanityCheck
 from benchmarks.scoring.contrast import without_contrast
 from benchmarks.scoring.pairs import Scored, Scorer, is_full
 from benchmarks.scoring.protocol import Protocol
+from benchmarks.scoring.seeding import seeded
 from benchmarks.scoring.statistics import Estimate, bootstrap_mean
 from benchmarks.scoring.tiling import enlarge
 
@@ -81,6 +82,7 @@ def evaluate(
     Raises:
         TrainingCollapsed: an output is not finite.
         UsageError: an image does not suit a protocol.
+        BenchmarkError: an output is no SR image of its LR image.
     """
     scorer = Scorer(protocols, metrics, threads=threads)
     scored, kept, flat, done = scorer.empty(), dict[str, Image](), list[str](), 0
@@ -88,7 +90,10 @@ def evaluate(
     for chunk in _chunks(pairs, threads):
         images = {}
         for pair in chunk:
-            images[pair.name] = super_resolve(method, pair.lr, tile, device)
+            try:
+                images[pair.name] = super_resolve(method, pair.lr, tile, device)
+            except BenchmarkError as error:
+                raise type(error)(f"image {pair.name}: {error}") from error
             done += 1
             report(done, len(pairs))
         scorer.add(scored, {pair.name: partial(_loaded, images[pair.name], pair.hr) for pair in chunk})
@@ -111,7 +116,7 @@ def _chunks(pairs: Sequence[Pair], threads: int) -> Iterator[list[Pair]]:
 
 
 def super_resolve(method: Method, lr: Image, tile: int = 0, device: torch.device = CPU) -> Image:
-    """Enlarge an image.
+    """Enlarge an image. Random numbers that the method draws from global generators follow from the LR image.
 
     Args:
         method: ``(N, 3, h, w)`` in [0, 1] -> ``(N, 3, scale * h, scale * w)``.
@@ -125,9 +130,11 @@ def super_resolve(method: Method, lr: Image, tile: int = 0, device: torch.device
     Raises:
         TrainingCollapsed: the output is not finite.
         UsageError: the tile is too small for the method.
+        BenchmarkError: the output is no SR image of the LR image.
     """
     batch = torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1))).unsqueeze(0).to(device).float() / 255
-    sr = enlarge(method, batch, tile)[0].permute(1, 2, 0).cpu()
+    with seeded(lr, device=device):
+        sr = enlarge(method, batch, tile)[0].permute(1, 2, 0).cpu()
     if not torch.isfinite(sr).all():
         raise TrainingCollapsed("the method's output is not finite: its training has diverged")
     image = np.empty(sr.shape, np.uint8)

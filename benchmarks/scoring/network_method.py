@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from benchmarks.api.contract import check_input
 from benchmarks.api.method import Descriptor
 from benchmarks.scoring.receptive_field import receptive_field
 
@@ -29,5 +30,6 @@ class NetworkMethod:
     @torch.inference_mode()
     def __call__(self, lr: Tensor) -> Tensor:
         """Enlarge ``(N, 3, h, w)`` in [0, 1] to ``(N, 3, scale * h, scale * w)``, not clipped."""
+        check_input(lr)
         sr: Tensor = self.network(lr)
         return sr

@@ -10,13 +10,15 @@ from itertools import islice
 
 from threadpoolctl import threadpool_limits
 
+from benchmarks.api.contract import check_view, checked_score, checked_scores, named_errors
 from benchmarks.api.entries import MetricEntry
 from benchmarks.api.image import Image
 from benchmarks.api.metric import Metric
 from benchmarks.core.errors import BenchmarkError, UsageError, WeightsMissing
 from benchmarks.core.lazy import resolve
 from benchmarks.scoring.alignment import Shift
-from benchmarks.scoring.protocol import Protocol
+from benchmarks.scoring.protocol import Protocol, Score
+from benchmarks.scoring.seeding import seeded
 
 CHUNK = 16  # pairs whose images are in memory at a time, at most
 CHUNK_PIXELS = 1 << 22  # HR pixels in memory at a time, if so many pairs are not needed to keep all threads busy
@@ -146,18 +148,20 @@ class Scorer:
                 raise
             return _Compared(name, failure=str(error))
         try:
-            scores = {protocol.name: protocol.score(sr, hr, with_ssim="ssim" in self._basic) for protocol in self._protocols}
-        except UsageError as error:
-            if not self._keep_going:
-                raise UsageError(f"{name}: {error}") from error
+            scores, numbers = dict[str, Score](), dict[str, dict[str, float]]()
+            for protocol in self._protocols:
+                scores[protocol.name], numbers[protocol.name] = _score(protocol, sr, hr, self._basic)
+        except BenchmarkError as error:
+            if not self._keep_going or not isinstance(error, UsageError):
+                raise type(error)(f"{name}: {error}") from error
             return _Compared(name, failure=str(error))
         viewed = [protocol for protocol in self._protocols if protocol.view and self._loaded]
         return _Compared(
             name,
             hr.shape[0] * hr.shape[1],
-            {protocol: {metric: getattr(score, metric) for metric in self._basic} for protocol, score in scores.items()},
+            numbers,
             {protocol: score.shift for protocol, score in scores.items() if score.shift is not None},
-            {protocol.name: protocol.view(sr, hr, scores[protocol.name]) for protocol in viewed if protocol.view},
+            {protocol.name: _view(protocol, name, sr, hr, scores[protocol.name]) for protocol in viewed},
         )
 
     def _collect(self, scored: Scored, compared: Sequence[_Compared]) -> None:
@@ -175,7 +179,8 @@ class Scorer:
 
     def _score_views(self, metric: str, views: Sequence[View], failures: dict[str, str]) -> dict[str, float]:
         try:
-            return score_views(self._loaded[metric], views)
+            with named_errors(f"metric '{metric}'"):
+                return score_views(self._loaded[metric], views)
         except UsageError:
             if not self._keep_going:
                 raise
@@ -188,9 +193,28 @@ class Scorer:
         return numbers
 
 
+def _score(protocol: Protocol, sr: Image, hr: Image, wanted: Sequence[str]) -> tuple[Score, dict[str, float]]:
+    """Score of a pair, and those of PSNR and SSIM that are wanted. Raises BenchmarkError if a protocol returns no numbers."""
+    with named_errors(f"protocol {protocol.name}"):
+        score = protocol.score(sr, hr, with_ssim="ssim" in wanted)
+        return score, {name: checked_score(getattr(score, name), f"{name} of {protocol.name}") for name in wanted}
+
+
+def _view(protocol: Protocol, name: str, sr: Image, hr: Image, score: Score) -> tuple[Image, Image]:
+    """Parts of both images for metrics beside PSNR and SSIM, under a protocol that has a view."""
+    if protocol.view is None:
+        raise TypeError(f"protocol {protocol.name} has no view")
+    with named_errors(f"{name}: view of protocol {protocol.name}"):
+        views = protocol.view(sr, hr, score)
+    check_view(views, protocol.name)
+    return views
+
+
 def load_metric(metric: MetricEntry) -> Metric:
     """Make a metric, ready to score. Raises WeightsMissing if its weights cannot be had."""
-    loaded: Metric = resolve(metric.target)(**metric.options)
+    make = resolve(metric.target, f"metric '{metric.name}'", ("score_batch",))
+    with named_errors(f"metric '{metric.name}'"):
+        loaded: Metric = make(**metric.options)
     return loaded
 
 
@@ -228,9 +252,12 @@ def score_views(metric: Metric, views: Sequence[View]) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for names, sr, hr in _batches(views):
         try:
-            numbers.update(zip(names, map(float, metric.score_batch(sr, hr)), strict=True))
-        except (UsageError, ValueError) as error:
-            raise UsageError(f"{', '.join(names)}: {error}") from error
+            with seeded(*sr, *hr):
+                scores = metric.score_batch(sr, hr)
+            numbers.update(zip(names, checked_scores(scores, len(names), type(metric).__name__), strict=True))
+        except (BenchmarkError, ValueError) as error:
+            cls = type(error) if isinstance(error, BenchmarkError) else UsageError
+            raise cls(f"{', '.join(names)}: {error}") from error
     for name, value in numbers.items():
         if math.isnan(value):
             raise UsageError(f"{name}: the metric is not a number for this image: leave the metric or the image out")

@@ -55,11 +55,12 @@ class PyiqaMetric:
     def _score(self, sr: Image, hr: Image) -> float:
         import torch
 
+        from benchmarks.scoring.seeding import seeded
         from benchmarks.scoring.tensors import to_tensor
 
         images = [to_tensor([sr])] if self.metric.metric_mode == "NR" else [to_tensor([sr]), to_tensor([hr])]
         try:
-            with torch.inference_mode():
+            with seeded(sr, hr), torch.inference_mode():  # some draw patches
                 return float(self.metric(*images))
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from benchmarks.api.contract import check_output
 from benchmarks.api.method import Descriptor, Method
 from benchmarks.core.errors import UsageError
 
@@ -33,26 +33,45 @@ def enlarge(method: Method, lr: Tensor, tile: int = 0) -> Tensor:
 
     Raises:
         UsageError: the tile is too small for the method.
+        BenchmarkError: an output does not fit its input.
     """
     descriptor = method.descriptor
+
+    def run(part: Tensor) -> Tensor:
+        sr = method(part)
+        check_output(sr, part, descriptor.scale)
+        return sr
+
     height, width = lr.shape[-2:]
     padded = _pad(lr, descriptor.multiple)
     fits = not tile or max(padded.shape[-2:]) <= tile
-    sr = method(padded) if fits else _from_tiles(method, padded, tile, descriptor)
+    sr = run(padded) if fits else _from_tiles(run, padded, tile, descriptor)
     return sr[..., : height * descriptor.scale, : width * descriptor.scale]
 
 
 def _pad(lr: Tensor, multiple: int) -> Tensor:
-    right, below = -lr.shape[-1] % multiple, -lr.shape[-2] % multiple
-    return functional.pad(lr, (0, right, 0, below), mode="reflect") if right or below else lr
+    """Continue images to the right and below by reflection, as often as needed, to multiples of ``multiple``."""
+    height, width = lr.shape[-2:]
+    right, below = -width % multiple, -height % multiple
+    if not right and not below:
+        return lr
+    rows, columns = _reflected(height, below), _reflected(width, right)
+    return lr[..., rows[:, None].to(lr.device), columns.to(lr.device)]
 
 
-def _from_tiles(method: Method, lr: Tensor, tile: int, descriptor: Descriptor) -> Tensor:
+def _reflected(length: int, more: int) -> Tensor:
+    """Indices of pixels along an axis, with ``more`` reflected ones after the last."""
+    period = max(1, 2 * (length - 1))
+    indices = torch.arange(length + more) % period
+    return torch.minimum(indices, period - indices)
+
+
+def _from_tiles(run: Callable[[Tensor], Tensor], lr: Tensor, tile: int, descriptor: Descriptor) -> Tensor:
     scale, (count, _, height, width) = descriptor.scale, lr.shape
     out = torch.empty((count, 3, height * scale, width * scale))
     for top, below, rows in _spans(height, tile, descriptor):
         for left, right, columns in _spans(width, tile, descriptor):
-            sr = method(lr[..., top:below, left:right])
+            sr = run(lr[..., top:below, left:right])
             inner = sr[..., _scaled(rows, -top, scale), _scaled(columns, -left, scale)]
             out[..., _scaled(rows, 0, scale), _scaled(columns, 0, scale)] = inner
     return out

@@ -99,6 +99,8 @@ def check_output(step: int, inputs: Tensor, outputs: Tensor) -> None:
         outputs: ``(N, 3, H, W)`` in [0, 1].
     """
     before, after = (images.detach().float().std(dim=(2, 3)).mean().item() for images in (inputs, outputs))
+    if not math.isfinite(after):
+        raise TrainingCollapsed(f"step {step}: the output is not finite: {SLOWER}")
     if after < FLAT < before:
         raise TrainingCollapsed(
             f"step {step}: the output is constant (standard deviation {after:.1e}): "

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.checkpoint import checkpoint as recomputed
 
+from benchmarks.api import contract
 from benchmarks.core.device import device
 from benchmarks.core.interruption import Interrupted, unhurried, whole
 from benchmarks.training import distributed
@@ -59,9 +60,11 @@ def train(
 
     Raises:
         TrainingCollapsed: a check of ``benchmarks.training.health`` has failed.
+        BenchmarkError: the stage breaks the contract of ``benchmarks.api.contract``.
         Interrupted: a signal asked to stop.
     """
     settings = stage.training
+    contract.check_stage(stage)
     averages = prepare(stage)
     progress = restore(checkpoint, stage, averages, generator)
     watch = Watch(stage, progress)
@@ -105,6 +108,7 @@ def advance(stage: Stage, averages: Mapping[str, AveragedModel], watch: Watch) -
         for group in optimizer.param_groups:
             group["lr"] = stage.learning_rates[name] * decay
     losses = stage.step(step)
+    contract.check_losses(losses)
     for name, average in averages.items() if step >= stage.average_from else ():
         average.update_parameters(stage.networks[name])
     watch.step_done(losses)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from benchmarks.api import contract
 from benchmarks.core.device import device
 from benchmarks.core.errors import TrainingCollapsed
 from benchmarks.training import distributed
@@ -104,7 +105,9 @@ class Watch:
             return
         self.progress.history.append({"step": step, **_mean(self.progress.pending)})
         self.progress.pending.clear()
-        check_output(step, *map(distributed.joined, self._stage.probe()))
+        probe = self._stage.probe()
+        contract.check_probe(probe)
+        check_output(step, *map(distributed.joined, probe))
         distributed.check_equal(self._stage.networks)
 
 

@@ -208,7 +208,13 @@ class Broken:
     descriptor = Descriptor(4, receptive_field=None)
 
     def __call__(self, lr: Tensor) -> Tensor:
-        return nn.Conv2d(3, 3, 1).requires_grad_(False).apply(lambda part: nn.init.constant_(part.weight, math.nan))(lr)
+        return (
+            nn.Conv2d(3, 3, 1)
+            .requires_grad_(False)
+            .apply(lambda part: nn.init.constant_(part.weight, math.nan))(lr)
+            .repeat_interleave(4, 2)
+            .repeat_interleave(4, 3)
+        )
 
 
 def test_weights_that_are_no_numbers_give_no_score() -> None:

@@ -88,6 +88,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.scoring.pyiqa_metrics": set(),  # no profile asks for them
     "benchmarks.scoring.receptive_field": evaluate(*ONE_NETWORK, "bm3d-edsr", "cincgan"),
     "benchmarks.scoring.sanity": EVALUATIONS,
+    "benchmarks.scoring.seeding": EVALUATIONS,
     "benchmarks.scoring.statistics": EVALUATIONS,
     "benchmarks.scoring.tensors": EVALUATIONS,
     "benchmarks.scoring.tiling": EVALUATIONS,

@@ -1,0 +1,76 @@
+"""The contract of training stages: networks, losses and probes that do not fit are described before steps are spent on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmarks.api.settings import TrainingSettings
+from benchmarks.core.errors import BenchmarkError, TrainingCollapsed
+from benchmarks.training.loop import train
+from benchmarks.training.stage import Stage
+
+SETTINGS = TrainingSettings(2, 1, 8, 1e-3, 100, 0.9, 0.999, 0.0, "float32")
+IMAGES = torch.rand(1, 3, 8, 8)
+
+
+class Plain(Stage):
+    """A stage that keeps the contract, but for attributes that a test replaces."""
+
+    averaged = ("sr",)
+
+    def __init__(self, **changes: Any) -> None:
+        super().__init__(SETTINGS)
+        self.networks = {"sr": nn.Conv2d(3, 3, 1)}
+        self.optimizers = {"sr": self.adam("sr", learning_rate=1e-3)}
+        self.learning_rates = {"sr": 1e-3}
+        self.losses: Any = {"l1": torch.tensor(0.5)}
+        self.images: Any = (IMAGES, IMAGES)
+        vars(self).update(changes)
+
+    def step(self, index: int) -> dict[str, Tensor]:
+        return self.losses  # type: ignore[no-any-return]
+
+    def probe(self) -> tuple[Tensor, Tensor]:
+        return self.images  # type: ignore[no-any-return]
+
+
+LOSSES = "step: expected loss terms, scalar tensors by name, got "
+BROKEN = [
+    ({"networks": {}}, "stage: expected networks, modules by name, got none"),
+    ({"networks": {"sr": torch.zeros(1)}}, "stage: expected networks, modules by name, got sr: Tensor"),
+    ({"learning_rates": {"rs": 1e-3}}, "stage: expected a learning rate for each of sr, got rs"),
+    ({"averaged": ("sr", "g")}, "stage: averaged: expected names among sr, got g"),
+    ({"losses": None}, f"{LOSSES}NoneType"),
+    ({"losses": torch.tensor(0.5)}, f"{LOSSES}Tensor"),
+    ({"losses": {"l1": 0.5}}, f"{LOSSES}'l1': float 0.5"),
+    ({"losses": {"l1": torch.zeros(4)}}, f"{LOSSES}'l1': float32 tensor (4,) with values from 0 to 0"),
+    ({"losses": {1: torch.tensor(0.5)}}, f"{LOSSES}1: float32 tensor ()"),
+    ({"images": IMAGES}, "probe: expected two float tensors, (N, 3, h, w) and (N, 3, H, W), got float32 tensor (1, 3, 8, 8)"),
+    ({"images": (IMAGES, None)}, "probe: expected two float tensors"),
+    ({"images": (IMAGES, IMAGES[0])}, "probe: expected two float tensors"),
+]
+
+
+@pytest.mark.parametrize(("changes", "text"), BROKEN)
+def test_a_stage_that_does_not_fit_is_described(changes: dict[str, Any], text: str, tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError) as caught:
+        train(Plain(**changes), torch.Generator(), tmp_path / "checkpoint.pt")
+    assert str(caught.value).startswith(text) and not isinstance(caught.value, TrainingCollapsed)
+
+
+def test_a_stage_that_fits_is_trained(tmp_path: Path) -> None:
+    assert train(Plain(), torch.Generator(), tmp_path / "checkpoint.pt").history == [
+        {"step": 1, "l1": 0.5},
+        {"step": 2, "l1": 0.5},
+    ]
+
+
+def test_an_output_that_is_not_finite_is_a_collapse(tmp_path: Path) -> None:
+    stage = Plain(images=(IMAGES, IMAGES / 0))
+    with pytest.raises(TrainingCollapsed, match=r"^step 1: the output is not finite: lower the learning rate"):
+        train(stage, torch.Generator(), tmp_path / "checkpoint.pt")
