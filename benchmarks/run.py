@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from benchmarks.catalog.executors import EXECUTORS
 from benchmarks.core.command import Names, Parser, go_offline_if_asked, named_path, run_command
 from benchmarks.core.errors import UsageError
+from benchmarks.core.launch import is_helper, is_one_of_several, meet, place
 
 if TYPE_CHECKING:
     from benchmarks.api.entries import ScoredSplit
@@ -52,7 +52,8 @@ examples:
   python -m benchmarks.run --all --profile paper --executor slurm --slurm-partition gpu     a job for each cell: docs/scaling.md
   python -m benchmarks.run --list                         methods, data sets, degradations, profiles, protocols
 
-exit codes: 0 all done, 1 something failed or diverged, 2 wrong use or something missing, 130 or 143 stopped by Ctrl-C or SIGTERM
+exit codes: 0 all done, 1 something failed or diverged, 2 wrong use or something missing, 128 and the signal's number if one has
+stopped the run with its work kept: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP, 138 SIGUSR1
 """
 
 
@@ -130,7 +131,7 @@ def _command_line(arguments: Sequence[str] | None) -> str:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
-    if (options.list or options.dry_run) and os.environ.get("RANK", "0") != "0":  # the first process says it
+    if (options.list or options.dry_run) and is_helper():  # the first process says it
         return 0
     if options.list:
         return _list(as_json=options.json)
@@ -157,7 +158,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _dry_run(options, cells, workspace, profile, left_out)
     outcome = Outcome(cells, related, workspace, left_out)
-    if not _is_one_of_several():
+    if not is_one_of_several():
         return _run(options, profile, outcome)
     return _with_others(cells, workspace, lambda: _run(options, profile, outcome))
 
@@ -250,7 +251,9 @@ def _check_options(options: argparse.Namespace) -> None:
     if options.retries < 0:
         raise UsageError(f"--retries {options.retries}: 0 or more")
     check_options(options.executor, _executor_options(options))
-    if options.executor != "serial" and _is_one_of_several():
+    if options.executor == "serial" and is_one_of_several() and not options.dry_run:
+        place()
+    if options.executor != "serial" and is_one_of_several():
         raise UsageError(
             f"--executor {options.executor} under torchrun: start it without, "
             "for it starts the processes of a training itself (gpus in the profile's resources)"
@@ -263,16 +266,14 @@ def _executor_options(options: argparse.Namespace) -> ExecutorOptions:
     return ExecutorOptions(options.address, options.slurm_partition)
 
 
-def _is_one_of_several() -> bool:
-    return os.environ.get("WORLD_SIZE", "1") != "1"
-
-
 def _with_others(cells: Sequence[Cell], workspace: Workspace, run: Callable[[], int]) -> int:
     """One of several processes, started by torchrun: the first runs the plan, the others take part in its trainings."""
     from benchmarks.execution.compute import follow
     from benchmarks.training import distributed
 
+    meeting = meet(place())  # kept until all have joined the group, for it listens there
     distributed.start()
+    del meeting
     try:
         if distributed.rank():
             follow(cells, workspace)

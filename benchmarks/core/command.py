@@ -78,7 +78,7 @@ def run_command(
         interrupted: message after a signal: files that are kept, and how to go on.
 
     Returns:
-        Exit code of ``dispatch``; 1 or 2 for an error, by its class; 130 after SIGINT (Ctrl-C), 143 after SIGTERM.
+        Exit code of ``dispatch``; 1 or 2 for an error, by its class; after a signal 128 and its number, such as 130 after Ctrl-C.
     """
     sleep_at_barriers()
     for stream in (sys.stdout, sys.stderr):
@@ -99,15 +99,19 @@ def run_command(
         except ModuleNotFoundError as error:
             return _say(not_installed(error))
         except OSError as error:
+            if isinstance(error.__context__, Interrupted):  # printing on the way out, to a terminal that has hung up
+                return error.__context__.exit_code
             return _cannot_print(error)
         except KeyboardInterrupt as stop:
-            print(f"interrupted: {interrupted(options)}", file=sys.stderr)
+            with suppress(OSError):
+                print(f"interrupted: {interrupted(options)}", file=sys.stderr, flush=True)
             return stop.exit_code if isinstance(stop, Interrupted) else 130
 
 
 def _last_words(text: str) -> None:
     """Print the message of an interruption without Python's stream, whose lock the stopped thread may hold."""
-    os.write(2, f"interrupted: {text}\n".encode(errors="replace"))
+    with suppress(OSError):
+        os.write(2, f"interrupted: {text}\n".encode(errors="replace"))
 
 
 def _cannot_print(error: OSError) -> int:

@@ -1,8 +1,10 @@
-"""SIGINT and SIGTERM: stop within seconds, between two training steps, after writing the checkpoint.
+"""Signals that ask to stop: within seconds, between two training steps, after writing the checkpoint.
 
-A signal raises :class:`Interrupted` in the main thread, at once or, inside ``whole()``, at the end of that block. If Python
-cannot do so in time (one long call into a library), or at a second signal, the process prints a last message and ends as if
-killed. Files are written so that this loses only the work since the last checkpoint.
+They are SIGINT (Ctrl-C), SIGTERM, SIGHUP (the terminal or the connection is gone) and SIGUSR1 (schedulers send it before the end
+of a job's time). A signal raises :class:`Interrupted` in the main thread, at once or, inside ``whole()``, at the end of that
+block. If Python cannot do so in time (one long call into a library, such as a wait for another process), or at a second signal,
+the process prints a last message and ends as if killed. Files are written so that this loses only the work since the last
+checkpoint.
 """
 
 from __future__ import annotations
@@ -12,17 +14,19 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 PATIENCE = 4.0  # seconds from the signal to the end
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+SIGNALS = tuple(signal.Signals[name] for name in NAMES if hasattr(signal, name))  # Windows lacks two
 
 
 class Interrupted(KeyboardInterrupt):
     """A signal asked this process to stop.
 
     Attributes:
-        exit_code: 130 after SIGINT, 143 after SIGTERM.
+        exit_code: 128 and the signal's number, such as 130 after SIGINT and 143 after SIGTERM.
     """
 
     def __init__(self, number: int) -> None:
@@ -47,7 +51,7 @@ _state = _State()
 
 @contextmanager
 def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM while the block runs; does nothing outside the main thread.
+    """Handle signals that ask to stop while the block runs; does nothing outside the main thread.
 
     Args:
         last_words: prints the last message; called if the block did not end in time.
@@ -55,15 +59,61 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    wanted = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    wanted = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     before, handled = {number: signal.signal(number, _handle) for number in wanted}, _state.handles
     _state.asked, _state.last_words, _state.handles = None, last_words, True
     try:
-        yield
+        with _heard_in_long_calls():
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
         _state.asked, _state.handles = None, handled
+
+
+@contextmanager
+def _heard_in_long_calls() -> Iterator[None]:
+    """Have a thread hear of signals in the block: Python runs handlers only when a call into a library has returned."""
+    inlet, outlet = os.pipe()
+    os.set_blocking(outlet, False)
+    before = signal.set_wakeup_fd(outlet, warn_on_full_buffer=False)
+    over = threading.Event()
+    threading.Thread(target=_listen, args=(inlet, over), daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+        signal.set_wakeup_fd(before)
+        os.close(outlet)
+
+
+def _listen(inlet: int, over: threading.Event) -> None:
+    """Read numbers of signals until the other end of the pipe is closed."""
+    while numbers := os.read(inlet, 64):
+        ours = [number for number in numbers if number in SIGNALS and signal.getsignal(number) is _handle]
+        if ours:
+            _end_unless_handled(128 + ours[0], over)
+    os.close(inlet)
+
+
+def _end_unless_handled(code: int, over: threading.Event) -> None:
+    """End the process if no handler has run after ``PATIENCE`` seconds, and the block is not over."""
+    deadline = time.monotonic() + PATIENCE
+    while not over.wait(0.05) and _state.asked is None:
+        if not _state.hurried:
+            deadline = time.monotonic() + PATIENCE
+        elif time.monotonic() > deadline:
+            _end(code)
+
+
+def _stop_listening() -> None:
+    """In a forked process: its signals are none of its parent's."""
+    with suppress(ValueError):
+        signal.set_wakeup_fd(-1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_stop_listening)
 
 
 def is_foreign_exit(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.api.entries import Split
 from benchmarks.catalog.profiles import Resources
 from benchmarks.core.errors import BenchmarkError, Unexpected, UsageError, as_ours
-from benchmarks.core.interruption import PATIENCE, Interrupted, interruptible
+from benchmarks.core.interruption import NAMES, PATIENCE, SIGNALS, Interrupted, interruptible
 from benchmarks.core.offline import go_offline, is_offline
 from benchmarks.data.dataset import Dataset
 from benchmarks.execution.workspace import Workspace
@@ -30,8 +30,6 @@ from benchmarks.results.record import Result
 
 if TYPE_CHECKING:
     from benchmarks.execution.compute import Report
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def compute(cell: Cell, root: Path, resources: Resources, report: Report) -> Result:
@@ -48,7 +46,7 @@ def compute(cell: Cell, root: Path, resources: Resources, report: Report) -> Res
 
     Raises:
         BenchmarkError: the cell's error, in a form that another process can receive.
-        Interrupted: SIGINT or SIGTERM asked to stop; a training has written its checkpoint.
+        Interrupted: a signal asked to stop; a training has written its checkpoint.
     """
     with interruptible(lambda: None):
         try:
@@ -102,6 +100,7 @@ def _on_several_processes(cell: Cell, root: Path, processes: int, report: Report
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    os.environ["TORCHELASTIC_SIGNALS_TO_HANDLE"] = ",".join(NAMES)
     receiver, sender = Pipe(duplex=False)
     failures: list[BenchmarkError] = []
     listener = Thread(target=_listen, args=(receiver, report, failures))

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM in real processes: they stop within seconds, keep all results, and say how to go on."""
+"""Signals in real processes: they stop within seconds, keep all results, and say how to go on."""
 
 from __future__ import annotations
 
@@ -120,11 +120,12 @@ sys.exit(run_command(Parser("long", "", ""), [], work))
 """
 
 
-def test_a_step_that_takes_too_long_is_not_waited_for() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+def test_a_step_that_takes_too_long_is_not_waited_for(number: signal.Signals) -> None:
     with start(["-c", LONG]) as process:
         assert process.stdout is not None and process.stdout.readline() == "at work\n"
-        seconds, said = stop(process, signal.SIGTERM)
-    assert process.returncode == 143
+        seconds, said = stop(process, number)
+    assert process.returncode == 128 + number
     assert seconds < SECONDS
     assert said == "interrupted: nothing was written\n"
 
@@ -138,3 +139,78 @@ def test_a_second_signal_is_heeded_at_once() -> None:
     assert process.returncode == 143, "the first one counts"
     assert seconds < 1
     assert said == "interrupted: nothing was written\n"
+
+
+IN_A_LIBRARY = """\
+import hashlib, os, sys
+from benchmarks.core.command import Parser, run_command
+
+def work(options):
+    child = os.fork()
+    if not child:
+        os.close(2)
+        os.kill(os.getpid(), 15)  # as multiprocessing ends its workers: none of the parent's business
+    os.waitpid(child, 0)
+    print("at work", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)  # ten minutes
+
+sys.exit(run_command(Parser("long", "", ""), [], work))
+"""
+
+
+def test_a_call_into_a_library_that_does_not_return() -> None:
+    """Python runs the handler after the call, which may wait for another process for days."""
+    with start(["-c", IN_A_LIBRARY]) as process:
+        assert process.stdout is not None and process.stdout.readline() == "at work\n"
+        time.sleep(0.3)
+        seconds, said = stop(process, signal.SIGUSR1)
+    assert process.returncode == 128 + signal.SIGUSR1
+    assert 3 < seconds < SECONDS
+    assert said == "interrupted: nothing was written\n"
+
+
+def test_an_ignored_hangup_stays_ignored() -> None:
+    with start(["-c", f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n{WAITING}"]) as process:
+        assert process.stdout is not None and process.stdout.readline() == "at work\n"
+        process.send_signal(signal.SIGHUP)  # as after nohup
+        time.sleep(0.3)
+        assert process.poll() is None
+        stop(process, signal.SIGTERM)
+    assert process.returncode == 143
+
+
+WAITING = LONG.replace("with whole()", "if True")
+
+HANGUP = """\
+import sys, time
+from benchmarks.core.command import Parser, run_command
+from benchmarks.core.step_progress import StepProgress
+
+def work(options):
+    with StepProgress("training") as progress:
+        print("at work", flush=True)
+        while True:
+            progress.update(1, 2, {})
+            time.sleep(0.01)
+
+code = run_command(Parser("long", "", ""), [], work)
+open(sys.argv[1], "w").write(str(code))
+sys.exit(code)
+"""
+
+
+def test_a_terminal_that_hangs_up(tmp_path: Path) -> None:
+    import pty
+
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(ROOT)
+        os.execv(sys.executable, [sys.executable, "-c", HANGUP, str(tmp_path / "code")])  # noqa: S606
+    said = b""
+    while b"at work" not in said:
+        said += os.read(terminal, 1024)
+    os.close(terminal)  # the kernel sends SIGHUP, and writing fails from here on
+    began = time.monotonic()
+    os.waitpid(child, 0)
+    assert time.monotonic() - began < SECONDS
+    assert (tmp_path / "code").read_text(encoding="utf-8") == "129"

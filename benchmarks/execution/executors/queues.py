@@ -187,12 +187,12 @@ class Local(Queue):
         self.capacity = max(1, (os.cpu_count() or 1) // threads)
 
     def submit(self, cell: Cell, resources: Resources) -> str:
-        """Start a process that ignores a terminal's Ctrl-C: the driver receives it, and passes it on as SIGTERM."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the new process inherits the mask
+        """Start a process that ignores a terminal's Ctrl-C and hangup: the driver gets them, and passes them on as SIGTERM."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})  # the new process inherits the mask
         try:
             number = self._submit("local", cell, resources, {"timeout_min": 60 * 24 * 365})
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGHUP})
         write_text(self.folder / f"{number}{NAME_SUFFIX}", cell.folder)
         return number
 
