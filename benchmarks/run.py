@@ -203,14 +203,16 @@ def _compute(
     from benchmarks.execution.mirroring import Mirror
     from benchmarks.execution.progress.matrix import Matrix
     from benchmarks.execution.progress.one_by_one import OneByOne
+    from benchmarks.planning.costs import estimated
 
     one_by_one = 1 in (executor.capacity, options.max_parallel)
+    costs = estimated(waiting, profile)
     with Mirror(profile.name, outcome, len(waiting)) as mirror:
         mirror.add_finished()
         if options.force:
             for cell in waiting:
                 outcome.workspace.discard_checkpoint(cell)
-        with executor, OneByOne(waiting) if one_by_one else Matrix(waiting) as view:
+        with executor, OneByOne(waiting, costs) if one_by_one else Matrix(waiting) as view:
             parallel = {"max_parallel": options.max_parallel, "retries": options.retries}
             for ended in schedule.run(waiting, executor, view, **parallel):
                 outcome.take(ended)

@@ -3,9 +3,38 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping
 
 LINES = 4  # of progress, without a terminal
+WINDOW = 10.0  # seconds that a speed looks back: a machine that gets busy shows in it
+
+
+class Speed:
+    """Steps per second over the last ``WINDOW`` seconds.
+
+    Attributes:
+        value: steps per second; 0 before two reports.
+        seconds: time since the first report.
+    """
+
+    def __init__(self) -> None:
+        self.value = self.seconds = 0.0
+        self._reports: deque[tuple[float, int]] = deque()
+        self._begun = time.monotonic()
+
+    def report(self, done: int) -> float:
+        """Take a report of the steps done. Returns ``value``."""
+        now = time.monotonic()
+        if not self._reports:
+            self._begun = now
+        self._reports.append((now, done))
+        while len(self._reports) > 2 and self._reports[1][0] <= now - WINDOW:
+            self._reports.popleft()
+        earlier, before = self._reports[0]
+        self.seconds = now - self._begun
+        self.value = (done - before) / (now - earlier) if now > earlier else 0.0
+        return self.value
 
 
 class StepProgress:
@@ -28,10 +57,11 @@ class StepProgress:
             console=self.console,
             disable=not self.console.is_terminal,
             transient=True,
+            speed_estimate_period=WINDOW,
         )
         self.task = self.bar.add_task(title, total=None, speed="", losses="")
         self.printed = 0
-        self.first: tuple[float, int] | None = None
+        self.speed = Speed()
 
     def __enter__(self) -> StepProgress:
         self.bar.start()
@@ -42,9 +72,8 @@ class StepProgress:
 
     def update(self, done: int, of: int, losses: Mapping[str, float]) -> None:
         """Show that ``done`` of ``of`` steps are done, and the latest losses by name."""
-        self.first = self.first or (time.monotonic(), done)
-        elapsed, units = time.monotonic() - self.first[0], done - self.first[1]
-        speed = f"{units / elapsed:.1f}/s" if units and elapsed > 0 else ""
+        rate = self.speed.report(done)
+        speed = f"{rate:.1f}/s" if rate > 0 else ""
         text = " ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
         if self.console.is_terminal:
             self.bar.update(self.task, completed=done, total=of, losses=text, speed=speed)

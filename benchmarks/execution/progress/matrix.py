@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from benchmarks.core.errors import one_line
-from benchmarks.core.step_progress import LINES
+from benchmarks.core.step_progress import LINES, Speed
 from benchmarks.results.record import COMPLETE
 
 if TYPE_CHECKING:
@@ -38,10 +38,9 @@ class _Row:
     Attributes:
         state: one of ``STATES``; ``queued`` from the start until the first report.
         note: remark beside the state, for example an error.
-        begun: time of this attempt's first report, in seconds of the monotonic clock, and the steps or images done by then.
         done: steps (training) or images (evaluation) done.
         of: total number of steps or images.
-        speed: steps or images per second in this attempt.
+        speed: steps or images per second of this attempt, over its last seconds; None before its first report.
         losses: the latest losses, as text.
         lines: number of printed lines of progress.
         times_lost: number of times that the cell's process was lost.
@@ -49,21 +48,19 @@ class _Row:
 
     state: str = WAITING
     note: str = ""
-    begun: tuple[float, int] | None = None
     done: int = 0
     of: int = 0
-    speed: float = 0.0
+    speed: Speed | None = None
     losses: str = ""
     lines: int = 0
     times_lost: int = 0
 
     def reported(self, done: int, of: int, losses: Mapping[str, float]) -> _Row:
         """The row after a report of the running cell."""
-        now = time.monotonic()
-        begun = self.begun or (now, done)
-        speed = (done - begun[1]) / (now - begun[0]) if now > begun[0] else 0.0
+        speed = self.speed or Speed()
+        speed.report(done)
         text = " ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
-        return replace(self, state=RUNNING, begun=begun, done=done, of=of, speed=speed, losses=text)
+        return replace(self, state=RUNNING, done=done, of=of, speed=speed, losses=text)
 
     def columns(self) -> list[str]:
         """Texts of the columns: state, steps or images, speed, time left, and losses or a note."""
@@ -71,8 +68,8 @@ class _Row:
             return [self.state, "", "", "", self.note]
         again = f"lost {self.times_lost} times " if self.times_lost > 1 else "lost once " * self.times_lost
         speed, left = "", ""
-        if self.speed > 0:
-            speed, left = f"{self.speed:.1f}/s", str(timedelta(seconds=round((self.of - self.done) / self.speed)))
+        if self.speed and self.speed.value > 0:
+            speed, left = f"{self.speed.value:.1f}/s", str(timedelta(seconds=round((self.of - self.done) / self.speed.value)))
         return [self.state, f"{self.done:,}/{self.of:,}", speed, left, again + self.losses]
 
 
@@ -109,7 +106,7 @@ class Matrix:
 
     def started(self, cell: Cell) -> None:
         """Show the cell as queued."""
-        self._change(cell, state=QUEUED, note="", begun=None)
+        self._change(cell, state=QUEUED, note="", speed=None)
 
     def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
         """Show steps or images, speed and losses of the running cell."""
@@ -121,7 +118,7 @@ class Matrix:
         row = before.reported(done, of, losses)
         if losses and done * LINES // of > row.lines:
             row = replace(row, lines=done * LINES // of)
-            self._line(cell, " ".join(f"{done}/{of} {row.speed:.1f}/s {row.losses}".split()))
+            self._line(cell, " ".join(f"{done}/{of} {row.speed.value if row.speed else 0:.1f}/s {row.losses}".split()))
         self._rows[cell.id] = row
 
     def lost(self, cell: Cell, why: str) -> None:
