@@ -10,16 +10,17 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import combinations
 from pathlib import Path
 
 from benchmarks.api.entries import Split
-from benchmarks.core.errors import UsageError
+from benchmarks.core.errors import UsageError, one_line
 from benchmarks.core.files import hash_file
 from benchmarks.data.acquisition.items import Item
 from benchmarks.data.cards import NOTHING_APART, Apart, DatasetCard
 from benchmarks.data.layouts import ROLES, Found, Paths, Place, Role, find, given_apart, place, places
+from benchmarks.data.matching import left_out
 from benchmarks.data.sources import EMPTY, ImageFile, ImageSet, ImageSource, SplitSources
 
 MEND = "replace the file, or take it out of the folder"
@@ -214,8 +215,17 @@ def _in_folder(card: UserFolder, role: Role) -> Found:
     return files
 
 
+@cache
+def _tell_left_out(folder: Path) -> None:
+    """Print, once in each process, what a folder has beside the images that are read."""
+    for line in left_out(folder):
+        print(one_line(line), file=sys.stderr)
+
+
 def _hashed(paths: Paths) -> Sources:
-    """Image sources of files by name, hashed in threads."""
+    """Image sources of files by name, hashed in threads. Files and subfolders beside them are counted and named."""
+    for folder in dict.fromkeys(path.parent for path in paths.values()):
+        _tell_left_out(folder)
     size = sum(path.stat().st_size for path in paths.values())
     if size > LONG:
         print(f"hashing {len(paths)} images, {size / 1e9:.1f} GB, to see whether they have changed", file=sys.stderr)
