@@ -37,8 +37,8 @@ that are left out, results that are equal to their ground truths, images without
 
 An image that cannot be scored does not stop the others: it is named at the end. If no image can be scored, nothing is printed.
 
-exit codes: 0 all scored, 1 images failed (the others are printed and written), 2 wrong use or something missing (what could be
-scored is printed), 130 interrupted
+exit codes: 0 all scored, 1 images failed (the others are printed and written), 2 wrong use or something missing (scores of
+other metrics are printed), 130 or 143 stopped by Ctrl-C or SIGTERM
 """
 
 
@@ -73,7 +73,7 @@ def make_parser() -> Parser:
     )
     show = parser.add_argument_group("output")
     show.add_argument("--csv", type=named_path, metavar="FILE", help="also write the numbers of every image, at full precision")
-    show.add_argument("--json", action="store_true", help="print machine-readable results instead of tables")
+    show.add_argument("--json", action="store_true", help="print JSON in place of tables")
     show.add_argument("--dry-run", action="store_true", help="list the pairs of files and the protocol; score nothing")
     show.add_argument("--list", action="store_true", help="list protocols and metrics; score nothing")
     return parser

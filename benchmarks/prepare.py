@@ -27,7 +27,8 @@ examples:
 Files go to the user's cache folder, or to the folder in CINCGAN_CACHE; data sets go to the folder in CINCGAN_DATA if that is set.
 Folders that were unpacked there by hand are used as they are. A stopped download is resumed.
 
-exit codes: 0 all is ready, 1 a file is damaged, 2 wrong use, or a download failed, 130 interrupted
+exit codes: 0 everything is ready, 1 a file is damaged or has another SHA-256, 2 wrong use, a failed download or a full disk,
+130 or 143 stopped by Ctrl-C or SIGTERM
 """
 
 
@@ -83,7 +84,7 @@ def _dispatch(options: argparse.Namespace) -> int:
 def _names(options: argparse.Namespace) -> list[str] | None:
     """Names of the chosen data sets and weights; None for all."""
     if options.names and (options.all or options.profile):
-        raise UsageError("give names, --all or --profile: one of them")
+        raise UsageError("NAME, --all and --profile exclude each other: give one of them")
     if options.profile:
         from benchmarks.planning.inputs import names_of_profile
 
@@ -146,7 +147,8 @@ def _assign(files: Sequence[Path], waiting: Sequence[Item], chosen: Sequence[Ite
         if not fitting and len(files) == 1 and len(waiting) == 1:
             fitting = list(waiting)
         if not fitting:
-            raise UsageError(f"--from-archive {file}: none of {', '.join(item.file_name for item in chosen)}: rename it so")
+            names = ", ".join(item.file_name for item in chosen)
+            raise UsageError(f"--from-archive {file}: its name is not that of an archive: rename it to one of {names}")
         if not file.is_file():
             reason = "no file" if file.exists() else "No such file or directory"
             raise UsageError(f"{file}: cannot be read ({reason}): give the file {fitting[0].file_name}")

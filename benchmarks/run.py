@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   python -m benchmarks.run --all                          every method of the default profile, minutes on 2 cores
-  python -m benchmarks.run --all --profile smoke          the same in seconds, to see that everything works
+  python -m benchmarks.run --all --profile smoke          every method for a few steps, one to two minutes: does everything work?
   python -m benchmarks.run --all --seeds 0 1 2            three trainings of each method
   python -m benchmarks.run --methods bicubic edsr         some methods only
   python -m benchmarks.run --ablation                     CinCGAN with each of its parts removed in turn
@@ -51,6 +51,8 @@ examples:
   python -m benchmarks.run --all --executor ray --address 10.0.0.1:6379   on a Ray cluster: docs/scaling.md
   python -m benchmarks.run --all --profile paper --executor slurm --slurm-partition gpu     a job for each cell: docs/scaling.md
   python -m benchmarks.run --list                         methods, data sets, degradations, profiles, protocols
+
+A cell is one training of a stage, or one evaluation of a method on a data set.
 
 exit codes: 0 all done, 1 something failed or diverged, 2 wrong use or something missing, 128 and the signal's number if one has
 stopped the run with its work kept: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP, 138 SIGUSR1
@@ -73,7 +75,11 @@ def make_parser() -> Parser:
     methods.add_argument("--x-dir", type=named_path, metavar="DIR", help="your LR images without ground truth (else: train/X)")
     methods.add_argument("--z-dir", type=named_path, metavar="DIR", help="your HR images of other scenes (else: train/Z)")
     methods.add_argument("--lr-suffix", metavar="TEXT", help="end of LR names beside HR names, such as x4m (default: as DIV2K's)")
-    methods.add_argument("--train-on", metavar="NAME", help="data set that methods are trained on (default: each its own)")
+    methods.add_argument(
+        "--train-on",
+        metavar="NAME",
+        help="data set to train on (default: the test data set; the profile's first data set if that has no training images)",
+    )
     methods.add_argument(
         "--split",
         choices=("test", "validation"),
@@ -95,7 +101,13 @@ def make_parser() -> Parser:
         "--executor", choices=tuple(EXECUTORS), default="serial", help="where cells are computed (default: this process)"
     )
     executor.add_argument("--max-parallel", type=int, metavar="N", help="cells at a time (default: as many as the executor can)")
-    executor.add_argument("--retries", type=int, default=3, metavar="N", help="restarts after a lost process (default: 3)")
+    executor.add_argument(
+        "--retries",
+        type=int,
+        default=3,
+        metavar="N",
+        help="how often a cell is restarted when its process is killed or its node fails (default: 3)",
+    )
     executor.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start Ray on this machine)")
     executor.add_argument("--slurm-partition", metavar="NAME", help="SLURM partition (default: the cluster's own)")
     show = parser.add_argument_group("output")
@@ -105,13 +117,14 @@ def make_parser() -> Parser:
         action="store_true",
         help="print cells, estimated time and disk, wall time on several GPUs or machines; run nothing",
     )
-    show.add_argument("--json", action="store_true", help="print plain data in place of the table")
+    show.add_argument("--json", action="store_true", help="print JSON in place of tables")
     show.add_argument("--markdown", action="store_true", help="with --dry-run: wall times as a Markdown table")
     show.add_argument(
         "--step-times",
         type=named_path,
         metavar="FILE",
-        help="with --dry-run: estimate by this output of python -m benchmarks.speed training --json",
+        help="with --dry-run: file with step times, as python -m benchmarks.speed training --json prints them, in place of the "
+        "profile's estimates",
     )
     return parser
 
@@ -249,16 +262,16 @@ def _check_options(options: argparse.Namespace) -> None:
     if (options.markdown or options.step_times) and not options.dry_run:
         raise UsageError(f"{'--markdown' if options.markdown else '--step-times'} needs --dry-run")
     if options.max_parallel is not None and options.max_parallel < 1:
-        raise UsageError(f"--max-parallel {options.max_parallel}: cells at a time are 1 or more")
+        raise UsageError(f"--max-parallel {options.max_parallel}: give 1 or more")
     if options.retries < 0:
-        raise UsageError(f"--retries {options.retries}: 0 or more")
+        raise UsageError(f"--retries {options.retries}: give 0 or more")
     check_options(options.executor, _executor_options(options))
     if options.executor == "serial" and is_one_of_several() and not options.dry_run:
         place()
     if options.executor != "serial" and is_one_of_several():
         raise UsageError(
-            f"--executor {options.executor} under torchrun: start it without, "
-            "for it starts the processes of a training itself (gpus in the profile's resources)"
+            f"--executor {options.executor} cannot run under torchrun: start python -m benchmarks.run directly; "
+            "the executor starts a process for each GPU in [resources] of the profile"
         )
 
 
@@ -295,7 +308,7 @@ def _where(options: argparse.Namespace) -> Where:
     train_on = options.train_on or ("folder" if options.x_dir and options.z_dir and not options.data_dir else None)
     for option in ("data_dir", "x_dir", "z_dir", "lr_suffix"):
         if (value := getattr(options, option)) and "folder" not in (*(datasets or ()), train_on):
-            mend = "nothing uses it: add folder to --datasets, or give --train-on folder"
+            mend = "no data set uses it: add the name 'folder' to --datasets, or give --train-on folder"
             raise UsageError(f"--{option.replace('_', '-')} {value}: {mend}")
     return (
         datasets,
@@ -330,13 +343,13 @@ def _methods(options: argparse.Namespace, profile: Profile) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def _seeds(given: Sequence[str] | None) -> list[int] | None:
-    if given is None:
+def _seeds(texts: Sequence[str] | None) -> list[int] | None:
+    if texts is None:
         return None
-    for seed in given:
+    for seed in texts:
         if not seed.isascii() or not seed.isdigit() or len(seed) > 10 or int(seed) >= 2**31:
             raise UsageError(f"--seeds {seed}: seeds are whole numbers from 0 to {2**31 - 1}")
-    return list(dict.fromkeys(int(seed) for seed in given))
+    return list(dict.fromkeys(int(seed) for seed in texts))
 
 
 def _list(*, as_json: bool) -> int:
@@ -346,7 +359,7 @@ def _list(*, as_json: bool) -> int:
     from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
     from benchmarks.data.cards import dataset_names, load_dataset_card
 
-    found: dict[str, dict[str, str]] = {
+    titles: dict[str, dict[str, str]] = {
         "methods": {name: method.title for name, method in methods().items()},
         "variants": {variant.name: variant.title for name in methods() for variant in variants_of(name).values()},
         "datasets": {name: load_dataset_card(name).title for name in dataset_names()},
@@ -355,9 +368,9 @@ def _list(*, as_json: bool) -> int:
         "protocols": {name: get_protocol(name).title for name in PROTOCOLS},
     }
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(titles, indent=1))
         return 0
-    for kind, entries in found.items():
+    for kind, entries in titles.items():
         print(f"{kind}:")
         for name, title in entries.items():
             print(f"  {name:<{max(map(len, entries))}} {title}")

@@ -28,7 +28,8 @@ examples:
   python -m benchmarks.speed training --profile paper --repeat 0          memory and arithmetic only
   python -m benchmarks.speed training --figures docs/performance.json --markdown      the table of docs/performance.md
 
-Each time is the best of --repeat. Use an idle machine, and compare ratios, not seconds.
+Times are the best of --repeat runs; tiling, first batches and the direct loops are measured once. Use an idle machine, and
+compare ratios, not seconds.
 """
 
 LARGEST = 80_000_000 // 16  # LR pixels; HR images have 16 times as many
@@ -48,7 +49,7 @@ def make_parser() -> Parser:
         metavar="N",
         help="runs per time, of which the best counts (default: 3); training with 0: memory and arithmetic only",
     )
-    parser.add_argument("--json", action="store_true", help="print machine-readable figures")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of tables")
     images = parser.add_argument_group("evaluation and loading")
     images.add_argument("--hr", type=named_path, metavar="DIR", help="HR images; LR images are made of them by bicubic x1/4")
     images.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of the HR images' names, before the extension")

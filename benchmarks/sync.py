@@ -23,21 +23,21 @@ off or deleted are mirrored anew, lost artifacts are stored again, runs that a k
 experiment is brought back, and mlflow.json beside each result names its run. A second call changes nothing.
 
 exit codes: 0 synced (with --dry-run: nothing failed), 1 some cells could not be mirrored, 2 wrong use, no results, or an address
-that cannot be used, 130 interrupted
+that cannot be used, 130 or 143 stopped by Ctrl-C or SIGTERM
 """
 
 
 def make_parser() -> Parser:
     """The command line."""
     parser = Parser("python -m benchmarks.sync", "Synchronise MLflow with the result files.", EXAMPLES)
-    parser.add_argument("--results", type=named_path, default=Path("runs"), metavar="DIR", help="a run's folder (default: runs)")
+    parser.add_argument("--results", type=named_path, default=Path("runs"), metavar="DIR", help="results folder (default: runs)")
     parser.add_argument(
         "--to",
         metavar="URI",
         help="a tracking server or database (default: MLFLOW_TRACKING_URI, otherwise the folder's mlflow.db)",
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
-    parser.add_argument("--json", action="store_true", help="print the action for each cell as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of text: the action for each cell")
     return parser
 
 

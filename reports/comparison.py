@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "example: python -m reports.comparison --image coffee-104-108 --figure comparison.png",
     )
     parser.add_argument(
-        "--output", type=named_path, default=Path("runs"), metavar="DIR", help="folder of the run (default: runs)"
+        "--results", type=named_path, default=Path("runs"), metavar="DIR", help="results folder of the run (default: runs)"
     )
     parser.add_argument("--data-dir", type=named_path, metavar="DIR", help="folder of your own images, if results are of them")
     parser.add_argument("--profile", default="demo", metavar="NAME", help="profile of the run (default: demo)")
@@ -38,12 +38,12 @@ def _dispatch(options: argparse.Namespace) -> int:
     from reports.samples import load_samples
     from reports.studies import UNKNOWN, load_evidence
 
-    evidence = load_evidence(options.output, [str(options.data_dir.absolute())] if options.data_dir else ())
+    evidence = load_evidence(options.results, [str(options.data_dir.absolute())] if options.data_dir else ())
     chapters = make_chapters(evidence, load_papers().values())
     chapter = next((chapter for chapter in chapters if chapter.study.profile in (options.profile, UNKNOWN)), None)
     if chapter is None:
         raise UsageError(
-            f"{options.output}: no finished evaluation of profile '{options.profile}': run python -m benchmarks.run --all"
+            f"{options.results}: no finished evaluation of profile '{options.profile}': run python -m benchmarks.run --all"
         )
     samples, notes = load_samples(chapter.study)
     sample = next((sample for sample in samples if sample.name == options.image), None)

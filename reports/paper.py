@@ -105,7 +105,7 @@ class Paper:
         return claimed | {entry.method for entry in self.reported}
 
     def is_about(self, methods: Collection[str]) -> bool:
-        """Whether the paper reports or claims something of one of these methods, the reference method left aside."""
+        """True if the paper reports or claims something of one of these methods, the reference method left aside."""
         return not (self.methods - {REFERENCE}).isdisjoint(methods)
 
     def digits(self, metric: str) -> int:
@@ -159,5 +159,5 @@ def _refuse_twice(kind: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise UsageError(f"the {kind} '{name}' is there twice: leave one out")
+            raise UsageError(f"the {kind} '{name}' is repeated: leave one out")
         seen.add(name)

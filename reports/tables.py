@@ -94,7 +94,7 @@ class Table:
 
     @property
     def has_truth(self) -> bool:
-        """Whether the test images have a ground truth."""
+        """True if the test images have a ground truth."""
         return all(row.has_truth for row in self.rows)
 
     @property

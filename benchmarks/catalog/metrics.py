@@ -33,7 +33,7 @@ def get_metric(name: str) -> MetricEntry:
 
 
 def _is_no_reference(name: str) -> bool:
-    """Whether a metric of pyiqa sees SR images alone, as pyiqa declares it."""
+    """True if a metric of pyiqa sees SR images alone, as pyiqa declares it."""
     from pyiqa.default_model_configs import DEFAULT_CONFIGS
 
     return bool(DEFAULT_CONFIGS[name]["metric_mode"] == "NR")

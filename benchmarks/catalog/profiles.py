@@ -43,13 +43,13 @@ class CellEstimate:
 
 @dataclass(frozen=True)
 class Resources:
-    """What an executor sets aside for one cell; no part of the cell's identity.
+    """Cores, GPUs, memory and time reserved for one cell by an executor; they do not change its id.
 
     Attributes:
-        gpus: more than one: the cell is trained on as many processes.
-        cpus: cores; 0 for as many as the profile's threads.
-        memory_gb: of main memory.
-        hours: after which a scheduler may end the cell, which then goes on from its checkpoint.
+        gpus: number of GPUs; with more than one, a training runs on as many processes.
+        cpus: number of cores; 0 for as many as the profile's threads.
+        memory_gb: main memory in GB.
+        hours: time limit of a job; a job that reaches it is resumed from its checkpoint.
     """
 
     gpus: Annotated[int, Meta(ge=0, le=1024)]
@@ -59,20 +59,20 @@ class Resources:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fields:
-    """Fields of a profile's file, beside ``degradation``, ``degradations`` and ``stages``.
+class ProfileFile:
+    """Top-level keys of a profile's TOML file, but for ``degradation``, ``degradations`` and ``stages``.
 
     Attributes:
         name: the file's name without its ending.
         description: a line for lists.
-        methods: run by ``--all``.
-        datasets: tested on, and trained on where they have training splits.
-        seeds: of training.
-        protocols: computed.
-        shown: protocols with columns in tables.
-        metrics: computed.
+        methods: names of the methods that ``--all`` runs.
+        datasets: names of the data sets to test on; those with training images are also trained on.
+        seeds: training seeds.
+        protocols: names of the protocols to score under.
+        shown: names of the protocols that get columns in tables.
+        metrics: names of the metrics to compute.
         tile: LR pixels a side of a tile in evaluations; 0 for whole images.
-        threads: of torch on a CPU.
+        threads: number of torch threads on a CPU.
         machine: the machine of the estimates.
         estimates: cost of a training cell under its stage's name, of an evaluation cell under ``evaluate``; for ``--dry-run``.
         resources: for cells of the kinds ``train`` and ``evaluate``, or under a stage's name.
@@ -94,7 +94,7 @@ class Fields:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Profile(Fields):
+class Profile(ProfileFile):
     """A profile, parsed and checked.
 
     Attributes:
@@ -139,12 +139,12 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
     _check_tables(data, where)
     degradation = _degradation(data.pop("degradation", None), data.pop("degradations"), where)
     sections = data.pop("stages")
-    profile = build(Fields, data, where)
+    profile = build(ProfileFile, data, where)
     if profile.name != name:  # files are called by it
         raise UsageError(f"{where}: name is {profile.name!a}: it must be the file's, '{name}'")
     stages = {stage: build(settings_class(stage), section, f"{where}: stages.{stage}") for stage, section in sections.items()}
     _check_names(profile, where)
-    values = {part.name: getattr(profile, part.name) for part in fields(Fields)}
+    values = {part.name: getattr(profile, part.name) for part in fields(ProfileFile)}
     return Profile(**values, degradation=degradation, stages=stages, changes=tuple(changes))
 
 
@@ -153,7 +153,7 @@ def changed(profile: Profile, changes: Sequence[str]) -> Profile:
     return load_profile(profile.name, (*profile.changes, *changes)) if changes else profile
 
 
-def _check_names(profile: Fields, where: str) -> None:
+def _check_names(profile: ProfileFile, where: str) -> None:
     """Raise UsageError for unknown methods, protocols, metrics and stages, and for tables without columns or resources."""
     for method in profile.methods:
         get_method(method)
@@ -173,7 +173,10 @@ def _degradation(names: Any, settings: Any, where: str) -> Degradation:
     if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
         names = tuple(names)
     if not isinstance(names, str | tuple) or not isinstance(settings, dict):
-        raise UsageError(f"{where}: degradation: a name, or a list of names, each with its settings under [degradations.NAME]")
+        raise UsageError(
+            f"{where}: degradation is {names!a}: give a name or a list of names, for example --set degradation=bicubic; "
+            "settings go into [degradations.NAME]"
+        )
     for name in settings:
         DEGRADATIONS.look_up(name)
     return make_degradation(names, settings, where)
@@ -199,11 +202,13 @@ def _merged(name: str) -> dict[str, Any]:
 def _check_tables(data: Mapping[str, Any], where: str) -> None:
     """Raise UsageError if settings of degradations or stages are no tables."""
     if not all(isinstance(data.get(key), dict) for key in ("degradations", "stages")):
-        raise UsageError(f"{where}: degradations and stages: a table for each degradation and stage is needed")
+        raise UsageError(
+            f"{where}: [degradations] or [stages] is not a table: write [degradations.NAME] and [stages.NAME] with their settings"
+        )
 
 
 def _chain(name: str) -> list[str]:
-    """A profile and those that it extends, the most general first. Raises UsageError where one is unknown or extends itself."""
+    """Names of a profile and of its ancestors (``extends``), the root first. Raises UsageError for unknown names and circles."""
     chain = [name]
     while True:
         if chain[0] not in profile_names():
@@ -214,7 +219,9 @@ def _chain(name: str) -> list[str]:
         if not isinstance(base, str):
             raise UsageError(f"{FOLDER / chain[0]}.toml: extends {base}: the name of a profile is needed")
         if base in chain:
-            raise UsageError(f"profile '{name}': it extends itself, through {', '.join(chain)}: name another")
+            raise UsageError(
+                f"profile '{name}': its 'extends' lead back to '{base}' (through {', '.join(chain)}): extend another profile"
+            )
         chain.insert(0, base)
 
 

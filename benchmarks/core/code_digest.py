@@ -28,7 +28,7 @@ UNCOUNTED = ("settings.py", "__init__.py")
 
 
 def decides(module: str) -> bool:
-    """Whether the code of a module can change a number."""
+    """True if the code of a module can change a number."""
     path = source_file(module)
     if path is None or path.name in UNCOUNTED:
         return False

@@ -137,7 +137,7 @@ def _is_left(path: Path, machine: str, process: int) -> bool:
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process of that number runs on this machine; True if that cannot be determined."""
+    """True if a process of that number runs on this machine; True if that cannot be determined."""
     if os.name == "nt":  # os.kill would end the process there
         return True
     try:

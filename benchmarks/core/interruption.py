@@ -117,7 +117,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def is_foreign_exit(error: BaseException) -> bool:
-    """Whether code raised an exception that would end the process, such as ``sys.exit``, without a signal that asked to stop."""
+    """True if code raised an exception that would end the process, such as ``sys.exit``, without a signal that asked to stop."""
     if isinstance(error, KeyboardInterrupt):
         return _state.handles and not isinstance(error, Interrupted)
     return not isinstance(error, Exception)

@@ -35,7 +35,7 @@ def _refuse_from_here_on() -> None:
 
 
 def is_offline() -> bool:
-    """Whether ``--offline`` was given to this process or to the process that started it."""
+    """True if ``--offline`` was given to this process or to the process that started it."""
     return os.environ.get(VARIABLE, "") not in ("", "0")
 
 

@@ -59,7 +59,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)[:40]!a} is there twice")
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)[:40]!a} is repeated")
     return values
 
 

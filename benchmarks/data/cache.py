@@ -191,7 +191,7 @@ def _write(file: IO[bytes], images: Iterable[Image], sizes: list[tuple[int, int]
 
 
 def _is_checked(file: IO[bytes], index: _Index) -> bool:
-    """Whether the pixels of an open stack are intact; read once in each process."""
+    """True if the pixels of an open stack are intact; read once in each process."""
     status = os.fstat(file.fileno())
     version = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     if version not in _intact and _has_intact_pixels(file, index):

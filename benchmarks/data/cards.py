@@ -63,7 +63,7 @@ class DatasetCard(ABC):
 
     @abstractmethod
     def has(self, split: Split) -> bool:
-        """Whether a split has images."""
+        """True if a split has images."""
 
     @abstractmethod
     def sources(self, split: Split) -> SplitSources:
@@ -83,12 +83,12 @@ class DatasetCard(ABC):
 
     @property
     def trains(self) -> bool:
-        """Whether the data set has training splits."""
+        """True if the data set has training splits."""
         return self.has("x")
 
     @property
     def is_located(self) -> bool:
-        """Whether the folder of the images is known. False only for a user's folder that is not given yet."""
+        """True if the folder of the images is known. False only for a user's folder that is not given yet."""
         return True
 
     def missing(self) -> list[str]:
@@ -100,16 +100,16 @@ class DatasetCard(ABC):
         return {split: self.sources(split).identity for split in splits}
 
     def makes_lr(self, split: Split) -> bool:
-        """Whether LR images of the split are made by a degradation, not read."""
+        """True if LR images of the split are made by a degradation, not read."""
         return split != "z" and self.sources(split).lr is None
 
     @property
     def is_unpaired(self) -> bool:
-        """Whether the training images are LR and HR images of different scenes, without pairs."""
+        """True if the training images are LR and HR images of different scenes, without pairs."""
         return False
 
     def has_truth(self, split: Split) -> bool:
-        """Whether there are HR images of a split to score SR images against."""
+        """True if there are HR images of a split to score SR images against."""
         return True
 
     def located_in(self, directory: Path | None, apart: Apart = NOTHING_APART) -> DatasetCard:

@@ -61,8 +61,8 @@ class Dataset:
     def digest(self, *splits: Split) -> str:
         """SHA-256 over hashes and regions of the files of splits, and over the degradation. No image is decoded.
 
-        The degradation counts only if it makes images of these splits: Y is always the bicubic downscale of Z. The digest of an
-        unprepared data set is over hashes in its card.
+        The degradation counts only if it makes images of these splits: Y is always the bicubic downscale of Z. Before
+        the data set is prepared, the digest is made of hashes or names in its card, and differs from the later digest.
         """
         if splits not in self._digests:
             degradation = self.degradation.identity if self.degrades(splits) else None
@@ -75,7 +75,7 @@ class Dataset:
         return {}
 
     def degrades(self, splits: Sequence[Split]) -> bool:
-        """Whether the degradation makes LR images of any of the splits."""
+        """True if the degradation makes LR images of any of the splits."""
         return any(self.card.makes_lr(split) for split in splits)
 
     def modules(self, splits: Sequence[Split]) -> tuple[str, ...]:

@@ -198,7 +198,7 @@ def _first_image(folder: Path) -> str | None:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Whether a folder has no entries; False if it cannot be read."""
+    """True if a folder has no entries; False if it cannot be read."""
     try:
         return not any(folder.iterdir())
     except OSError:

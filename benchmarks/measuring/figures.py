@@ -74,8 +74,8 @@ def print_figures(figures: Sequence[Figure], *, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("what", "ours", "against", "theirs", "unit", "times faster", "peak MB"):
-        table.add_column(column, justify="left" if column in ("what", "against", "unit") else "right")
+    for column in ("work", "our time", "compared with", "its time", "unit", "times faster", "peak MB"):
+        table.add_column(column, justify="left" if column in ("work", "compared with", "unit") else "right")
     for figure in figures:
         table.add_row(
             figure.what,

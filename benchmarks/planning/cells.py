@@ -1,4 +1,4 @@
-"""Cells: units of work with an identity."""
+"""Cells: one training of a stage, or one evaluation of a method on a data set. Equal ids mean equal results."""
 
 from __future__ import annotations
 
@@ -147,6 +147,7 @@ def find_cell(cells: Iterable[Cell], prefix: str) -> Cell:
     """The one cell whose id starts with ``prefix``. Raises UsageError where none or several do."""
     matches = [cell for cell in cells if cell.id.startswith(prefix)]
     if len(matches) != 1:
-        number = "no cell" if not matches else f"{len(matches)} cells"
-        raise UsageError(f"--cell {prefix}: {number} of this run have such an id: --dry-run lists them")
+        if not matches:
+            raise UsageError(f"--cell {prefix}: no cell of this run has an id that begins so: --dry-run lists the ids")
+        raise UsageError(f"--cell {prefix}: the ids of {len(matches)} cells of this run begin so: give more digits")
     return matches[0]

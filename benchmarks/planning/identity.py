@@ -35,7 +35,7 @@ class Code:
 
 
 def training_code(stage: str, data: Dataset, splits: Sequence[Split]) -> Code:
-    """The target of a stage, and the source that trains it: its own, the loop's, the degradations'."""
+    """Target of a stage and digests of its modules, of the training loop and of the degradations."""
     entry = get_stage(stage)
     for target in (entry.target, entry.settings):
         check(target, f"training stage '{stage}'")
@@ -43,7 +43,7 @@ def training_code(stage: str, data: Dataset, splits: Sequence[Split]) -> Code:
 
 
 def evaluation_code(method: str, settings: EvaluationSettings, data: Dataset, training: Dataset | None) -> Code:
-    """The target of a method, and the source that scores it: its own, protocols', metrics', degradations'.
+    """Target of a method and digests of its modules and of those that score it: protocols, metrics, degradations.
 
     Args:
         method: name of the method.
@@ -64,7 +64,7 @@ def evaluation_code(method: str, settings: EvaluationSettings, data: Dataset, tr
 
 
 def code_here(cell: Cell) -> Code:
-    """The code of a cell as this process found it, which need not be the code that the cell was planned with."""
+    """Target and code digest of a cell in this process. They differ from the cell's if other code planned it."""
     if isinstance(cell.settings, EvaluationSettings):
         return evaluation_code(cell.label, cell.settings, cell.data, cell.training_data)
     return training_code(cell.label, cell.data, cell.splits)

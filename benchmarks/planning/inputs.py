@@ -43,7 +43,7 @@ def names_of_profile(name: str) -> list[str]:
 
 
 def missing_archives(cells: Iterable[Cell]) -> dict[str, list[str]]:
-    """By data set that the cells use, the archives that are not here; where all are, it is left out."""
+    """Missing archives by data set; data sets that are complete are left out."""
     cards = [data.card for cell in cells for data, *_ in cell.inputs]
     missing = {card.name: card.missing() for card in cards}
     return {name: archives for name, archives in missing.items() if archives}

@@ -96,14 +96,14 @@ def unsuited(
 
 
 def _lacks_pairs(method: MethodEntry, card: DatasetCard) -> bool:
-    """Whether a method learns from pairs, and the data set that it would be trained on has none."""
+    """True if a method learns from pairs, and the data set that it would be trained on has none."""
     return any("pairs" in get_stage(name).reads for name in method.stages) and card.is_unpaired
 
 
 def _cards(
     profile: Profile, name: str, train_on: str | None, data_dir: Path | None, apart: Apart
 ) -> tuple[DatasetCard, DatasetCard]:
-    """The card of a data set that is tested on, and of the data set that its methods are trained on."""
+    """Cards of the test data set and of the training data set."""
     card = load_dataset_card(name).located_in(data_dir, apart)
     if train_on is None and card.trains:
         return card, card
@@ -111,7 +111,8 @@ def _cards(
     if not training.trains and not training.location:
         raise UsageError(f"data set '{training.name}' has no training images: name another with --train-on")
     if training == card and not card.trains:
-        raise UsageError(f"--data-dir {data_dir}: it would be tested on what it was trained on: sort it into train and test")
+        mend = "move the images into subfolders train and test"
+        raise UsageError(f"--data-dir {data_dir}: methods would be tested on their training images: {mend}")
     return card, training
 
 

@@ -81,7 +81,7 @@ COLUMNS: dict[str, Callable[[StepFigure], str]] = {
     "GFLOP": lambda figure: _shown(figure.flop and figure.flop / 1e9, 0),
     "reference, GFLOP": lambda figure: _shown(figure.reference_flop and figure.reference_flop / 1e9, 0),
     "ceiling, GFLOP/s": lambda figure: _shown(figure.ceiling and figure.ceiling / 1e9, 0),
-    "of it": lambda figure: f"{figure.fraction:.0%}" if figure.fraction else "",
+    "% of ceiling": lambda figure: f"{figure.fraction:.0%}" if figure.fraction else "",
     "peak MB": lambda figure: _shown(figure.megabytes, 0),
 }
 

@@ -45,7 +45,7 @@ class _BlankImages(DatasetImages):
 
 
 def _fresh_stages(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Stage, TrainedStage]]:
-    """Every training cell with its stage on blank images, and with that stage as if it had been trained for no step."""
+    """Every training cell with its stage on blank images, and the stage's initial weights as a ``TrainedStage``."""
     import torch
 
     from benchmarks.training.stage import Context

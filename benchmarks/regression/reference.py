@@ -146,7 +146,7 @@ def _contradiction(reference: Reference) -> str:
     keys = [entry.key for entry in reference.entries]
     for entry in reference.entries:
         if keys.count(entry.key) > 1:
-            return f"{entry.title} is there twice"
+            return f"{entry.title} is repeated"
         if entry.dataset not in reference.data:
             return f"{entry.title}: data has no {entry.dataset}"
         if not any(entry.scores.values()):

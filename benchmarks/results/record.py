@@ -235,7 +235,7 @@ class Result:
 
     @property
     def has_diverged(self) -> bool:
-        """Whether the training, or a training that the cell needs, came to nothing."""
+        """True if the training, or a training that the cell needs, has diverged."""
         return self.status == DIVERGED
 
     def texts(self) -> Iterator[str | None]:

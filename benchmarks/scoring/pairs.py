@@ -73,7 +73,7 @@ def score_pairs(
 
 
 def is_full(pairs: int, pixels: int, threads: int) -> bool:
-    """Whether so many pairs, with so many HR pixels together, are enough in memory at a time."""
+    """True if so many pairs, with so many HR pixels together, are enough in memory at a time."""
     return pairs >= CHUNK or (pixels >= CHUNK_PIXELS and pairs >= threads)
 
 

@@ -27,8 +27,8 @@ from benchmarks.tracking.tracker import (
 )
 
 SYNCED = "synced"
-DONE = {"mirrored": "mirrored", "uploaded": "lost artifacts stored again", "noted": "noted beside the result"}
-TO_DO = {"mirrored": "to be mirrored", "uploaded": "lost artifacts to be stored again", "noted": "to be noted beside the result"}
+DONE = {"mirrored": "mirrored", "uploaded": "lost artifacts stored again", "noted": "mlflow.json rewritten"}
+TO_DO = {"mirrored": "to be mirrored", "uploaded": "lost artifacts to be stored again", "noted": "mlflow.json to be rewritten"}
 
 
 class Sync:
@@ -158,7 +158,8 @@ class Sync:
         words = TO_DO if self._dry_run else DONE
         parts = [f"{counts[action]} {text}" for action, text in words.items() if counts[action]]
         if self.closed:
-            parts.append(f"{self.closed} left open by a killed process {'to be ' if self._dry_run else ''}closed")
+            runs = f"{self.closed} unfinished MLflow run{'s' * (self.closed > 1)} of killed processes"
+            parts.append(f"{runs} {'to be ' if self._dry_run else ''}closed")
         if self.failures:
             head = f"not synced: {len(self.failures)} of {total} cells are not mirrored"
         elif self._dry_run and parts:

@@ -42,8 +42,8 @@ RUN: list[tuple[tuple[str, ...], str]] = [
     (("--all", *SMOKE, "--seeds", "²"), "whole numbers"),
     (("--all", *SMOKE, "--seeds", "99999999999"), "whole numbers"),
     (("--cell", "", *SMOKE), "nothing to run"),
-    (("--cell", "zz", *SMOKE), "have such an id"),
-    (("--cell", "../../x", *SMOKE), "have such an id"),
+    (("--cell", "zz", *SMOKE), "no cell of this run has an id that begins so"),
+    (("--cell", "../../x", *SMOKE), "no cell of this run has an id that begins so"),
     (("--all", *SMOKE, "--data-dir", "nowhere"), "no such folder"),
     (("--methods", "bicubic", *SMOKE, "--datasets", "folder", "--data-dir", "nowhere"), "no such folder"),
     (("--methods", "bicubic", *SMOKE, "--data-dir", ""), "is empty"),
@@ -59,7 +59,7 @@ RUN: list[tuple[tuple[str, ...], str]] = [
     (("--all", *SMOKE, "--address", "127.0.0.1:6379"), "only with --executor ray"),
     (("--all", *SMOKE, "--executor", "slurm", "--address", ""), "only with --executor ray"),
     (("--all", *SMOKE, "--executor", "ray", "--slurm-partition", "gpu"), "only with --executor slurm"),
-    (("--all", *SMOKE, "--max-parallel", "0"), "--max-parallel 0: cells at a time are 1 or more"),
+    (("--all", *SMOKE, "--max-parallel", "0"), "--max-parallel 0: give 1 or more"),
     (("--all", *SMOKE, "--max-parallel", "two"), "invalid int value"),
     (("--all", *SMOKE, "--retries", "-1"), "--retries -1: 0 or more"),
     (("--methods", "bicubic", "--profile", "smoke", "--output", "file"), "cannot be written"),
@@ -104,11 +104,11 @@ SET: list[tuple[str, str]] = [
     ("degradation=[]", "a name, or a list of names"),
     ("degradation=['bicubic', '../x']", "unknown degradation '../x'"),
     ("degradations.x.seed=1", "unknown key 'x'"),
-    ("*=1", "a table for each degradation and stage is needed"),
+    ("*=1", "[degradations] or [stages] is not a table: write"),
     ("degradation=1", "a name, or a list of names"),
-    ("stages=1", "a table for each degradation and stage is needed"),
+    ("stages=1", "[degradations] or [stages] is not a table: write"),
     ("stages={}", "has no settings [stages."),
-    ("degradations=1", "a table for each degradation and stage is needed"),
+    ("degradations=1", "[degradations] or [stages] is not a table: write"),
     ("stages.edsr=1", "Expected `object`"),
     ("estimates.edsr.seconds=inf", "Expected `float` <="),
     ("degradations.track2-like.seed=-5", "Expected `int` >= 0"),
@@ -124,7 +124,7 @@ OTHERS: list[tuple[tuple[str, ...], str]] = [
     (("prepare", "x"), "unknown"),
     (("prepare", "../x"), "unknown"),
     (("prepare", ""), "NAME is empty"),
-    (("prepare", "set5", "--all"), "one of them"),
+    (("prepare", "set5", "--all"), "exclude each other: give one of them"),
     (("prepare", "--profile", "x"), "unknown profile"),
     (("prepare", "set5", "--from-archive", "nowhere.zip", "--dry-run"), "No such file or directory"),
     (("prepare", "set5", "--from-archive", "images"), "cannot be read (no file)"),
@@ -182,7 +182,7 @@ OTHERS: list[tuple[tuple[str, ...], str]] = [
     (("build", "--from-mlflow", ""), "no such database"),
     (("comparison",), "are required"),
     (("comparison", "--image", "x", "--figure", ""), "is empty"),
-    (("comparison", "--image", "x", "--figure", "y.png", "--output", "nowhere"), "no results here"),
+    (("comparison", "--image", "x", "--figure", "y.png", "--results", "nowhere"), "no results here"),
     (("speed",), "are required"),
     (("speed", "x"), "invalid choice"),
     (("speed", "evaluation", "--repeat", "0"), "give 1 or more"),
@@ -217,7 +217,14 @@ def test_run(arguments: tuple[str, ...], message: str, refused: Refused) -> None
 @pytest.mark.parametrize("executor", ["ray", "slurm"])
 def test_an_executor_under_torchrun(executor: str, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     monkeypatch.setenv("WORLD_SIZE", "2")
-    refused("run", "--all", *SMOKE, "--executor", executor, message=f"--executor {executor} under torchrun: start it without")
+    refused(
+        "run",
+        "--all",
+        *SMOKE,
+        "--executor",
+        executor,
+        message=f"--executor {executor} cannot run under torchrun: start python -m",
+    )
 
 
 @pytest.mark.parametrize("address", ADDRESSES, ids=lambda value: ascii(value)[:40])
@@ -248,7 +255,7 @@ PROCESSES: list[tuple[str, tuple[str | bytes, ...], str]] = [
     ("evaluate", ("--sr", b"\xff", "--hr", "images", "--protocol", "rgb"), "no such folder"),
     ("check", ("--results", "nowhere"), "no results there"),
     ("build", ("--results", "nowhere"), "no results here"),
-    ("comparison", ("--image", "x", "--figure", "y.png", "--output", "nowhere"), "no results here"),
+    ("comparison", ("--image", "x", "--figure", "y.png", "--results", "nowhere"), "no results here"),
     ("speed", ("tiling", "--size", "0x0"), "width and height"),
 ]
 

@@ -75,7 +75,7 @@ FAILURES: dict[str, tuple[Trick, str]] = {
     "404": (answer(404, b"gone"), "answered 404 Not Found"),
     "206 without being asked": (answer(206, CONTENT), "answered 206"),
     "304": (answer(304), "answered 304"),
-    "500 for ever": (answer(500), f"answered 500 Internal Server Error ({module.FRUITLESS_TRIES} tries)"),
+    "500 for ever": (answer(500), f"answered 500 Internal Server Error ({module.TRIES_WITHOUT_PROGRESS} tries)"),
     "redirect loop": (answer(302, Location="/again"), "redirects more than 10 times"),
     "redirect to ftp": (
         answer(302, Location="ftp://127.0.0.1/file"),
@@ -176,7 +176,7 @@ def test_a_slow_drip_counts_as_stalled(server: FlakyServer, target: Path, monkey
     server.tricks = [drip(100, 0.03)]
     assert download(remote(server), target) == SHA256
     assert server.ranges()[0] is None and server.ranges()[1] is not None
-    monkeypatch.setattr(module, "FRUITLESS_TRIES", 2)
+    monkeypatch.setattr(module, "TRIES_WITHOUT_PROGRESS", 2)
     server.always = drip(100, 0.03)
     assert "stalled: " in failure(remote(server), target.with_name("other"))
     assert len(server.seen) == 4

@@ -46,9 +46,9 @@ def test_ten_dropped_connections_are_resumed_where_they_broke(server: FlakyServe
 def test_drops_without_progress_end(server: FlakyServer, target: Path) -> None:
     server.always = cut(5000)
     message = failure(remote(server), target)
-    assert "broke off" in message and f"({1 + module.FRUITLESS_TRIES} tries)" in message
+    assert "broke off" in message and f"({1 + module.TRIES_WITHOUT_PROGRESS} tries)" in message
     server.has_ranges = False  # the same bytes again and again are no progress
-    assert f"({1 + module.FRUITLESS_TRIES} tries)" in failure(remote(server), target.with_name("other"))
+    assert f"({1 + module.TRIES_WITHOUT_PROGRESS} tries)" in failure(remote(server), target.with_name("other"))
 
 
 def test_tries_are_bounded_even_with_progress(server: FlakyServer, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:

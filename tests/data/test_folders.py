@@ -302,7 +302,7 @@ def test_a_test_image_that_does_not_suit_is_found_before_the_training(tmp_path: 
 def test_a_folder_that_nothing_uses_is_an_error(tmp_path: Path, command: Run) -> None:
     line = ("--methods", "bicubic", "--profile", "smoke", "--datasets", "demo-photos")
     for arguments, message in (
-        (("--data-dir", str(tmp_path)), "nothing uses it: add folder to --datasets, or give --train-on folder"),
+        (("--data-dir", str(tmp_path)), "no data set uses it: add the name 'folder' to --datasets, or give --train-on folder"),
         (("--data-dir", ""), "argument --data-dir: is empty: name a file or folder"),
     ):
         done = command(*line, *arguments)

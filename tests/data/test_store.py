@@ -143,7 +143,7 @@ def test_corrupt_pins_are_one_line_before_anything_is_asked(server: FlakyServer,
 
 def test_an_archive_without_a_file_of_the_card_is_refused(server: FlakyServer, root: Path) -> None:
     message = refusal(tiny(server.url), ArchiveRefused, (*NAMES, "5.png", "6.png"))
-    assert "2 files of tiny are not in it, such as 5.png" in message and f"the card means the archive of {server.url}" in message
+    assert "2 files of tiny are not in it, such as 5.png" in message and f"give the archive that {server.url}" in message
     assert not (root / "tiny").exists() and pins(root) == {}
     get(tiny(server.url))
     assert len(server.seen) == 1, "the card was at fault: what has been downloaded is taken"
@@ -259,11 +259,11 @@ def test_a_folder_unpacked_by_hand_is_adopted_and_never_touched(server: FlakySer
 def test_a_file_or_a_link_to_nothing_in_the_folders_place_stays(server: FlakyServer, root: Path) -> None:
     root.mkdir(parents=True)
     (root / "tiny").symlink_to(root / "unmounted")
-    assert "is no folder, or a link to none: move it away" in refusal(tiny(server.url), UsageError)
+    assert "is a file or a broken link where the data set's folder must be: move it away" in refusal(tiny(server.url), UsageError)
     assert (root / "tiny").is_symlink()
     (root / "tiny").unlink()
     (root / "tiny").write_text("mine")
-    assert "is no folder" in refusal(tiny(server.url), UsageError)
+    assert "is a file or a broken link" in refusal(tiny(server.url), UsageError)
     assert (root / "tiny").read_text() == "mine"
 
 

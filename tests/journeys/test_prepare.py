@@ -196,7 +196,7 @@ def test_wrong_command_lines(place: Place) -> None:
     for arguments, message in (
         ((), "nothing to prepare: give NAME"),
         (("div2k-track9",), "unknown data set or weights 'div2k-track9': did you mean 'div2k-track"),
-        (("set5", "--all"), "give names, --all or --profile: one of them"),
+        (("set5", "--all"), "NAME, --all and --profile exclude each other: give one of them"),
         (("--profile", "dmeo"), "did you mean 'demo'"),
         (("folder",), "give --data-dir DIR to benchmarks.run"),
     ):

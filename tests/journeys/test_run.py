@@ -198,7 +198,7 @@ def test_the_trained_method_is_reachable_from_python(smoke: tuple[Path, str]) ->
 
 def test_a_figure_shows_a_sample_of_every_method(smoke: tuple[Path, str], tmp_path: Path) -> None:
     figure = tmp_path / "figure.png"
-    line = [sys.executable, "-m", "reports.comparison", "--output", str(smoke[0]), "--profile", "smoke", "--figure", str(figure)]
+    line = [sys.executable, "-m", "reports.comparison", "--results", str(smoke[0]), "--profile", "smoke", "--figure", str(figure)]
     done = subprocess.run([*line, "--image", "coffee-104-108"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     with Image.open(figure) as drawn:

@@ -74,7 +74,8 @@ def test_a_dry_run_names_what_is_left_out(own: Path, tmp_path: Path, capsys: pyt
 def test_an_option_for_own_images_that_nothing_uses_is_an_error(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main(["--methods", "bicubic", "--profile", "smoke", option, "some", "--dry-run"]) == 2
     assert (
-        capsys.readouterr().err == f"error: {option} some: nothing uses it: add folder to --datasets, or give --train-on folder\n"
+        capsys.readouterr().err
+        == f"error: {option} some: no data set uses it: add the name 'folder' to --datasets, or give --train-on folder\n"
     )
 
 

@@ -61,7 +61,7 @@ BROKEN = {
         "Invalid enum value 'high' at `.entries[0].scores",
     ),
     "a missing score": (spoilt(lambda data: data["entries"][1]["scores"]["rgb"]["psnr"].pop()), "has 23 scores for 24 images"),
-    "an entry twice": (spoilt(lambda data: data["entries"].append(data["entries"][0])), "bicubic on photos is there twice"),
+    "an entry twice": (spoilt(lambda data: data["entries"].append(data["entries"][0])), "bicubic on photos is repeated"),
     "no scores": (spoilt(lambda data: data["entries"][0].update(scores={})), "bicubic on photos has no scores"),
     "an unknown data set": (spoilt(lambda data: data["entries"][0].update(dataset="cats")), "data has no cats"),
     "an undeclared metric": (spoilt(lambda data: data["metrics"].pop("ssim")), "rgb ssim is not among"),

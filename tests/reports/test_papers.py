@@ -200,7 +200,7 @@ def test_a_paper_may_have_numbers_or_claims_only(results: Path, papers: Path, tm
         ('name = "perceptual"', 'name = "cincgan"', "the name 'cincgan' is also in cincgan.toml: choose another one"),
         ('name = "perceptual"', 'name = "../x"', "name"),
         ('url = "https://', 'url = "javascript:', "url"),
-        ('method = "edsr-paired"', 'method = "edsr"', r"the entry \[\[reported\]\] of 'edsr' is there twice: leave one out"),
+        ('method = "edsr-paired"', 'method = "edsr"', r"the entry \[\[reported\]\] of 'edsr' is repeated: leave one out"),
         ("{ lpips = 0.612 }", "{ lpips = nan }", "the numbers of edsr-paired are not finite"),
         ("{ lpips = 0.612 }", "{ }", "metrics"),
         ('relation = "above"', 'relation = "beyond"', "Invalid enum value 'beyond'"),
@@ -218,7 +218,7 @@ def test_a_mistake_in_a_papers_file_is_one_line_that_names_the_file(before: str,
 
 def test_a_claim_has_a_name_of_its_own(papers: Path) -> None:
     (papers / "perceptual.toml").write_text(SECOND + SECOND[SECOND.index("[[claims]]") :], encoding="utf-8")
-    with pytest.raises(UsageError, match="the claim 'A' is there twice: leave one out"):
+    with pytest.raises(UsageError, match="the claim 'A' is repeated: leave one out"):
         load_papers()
 
 

@@ -70,7 +70,7 @@ def test_only_lost_parts_are_mended(output: Path, run: Say) -> None:
     (stored[1] / "samples" / "photo.png").unlink()
     (stored[2] / "result.json").write_text("cut")
     (output / "cells" / f"evaluate-{3:016x}" / "mlflow.json").write_text("{")
-    expected = "1 {}mirrored, 2 lost artifacts {}stored again, 1 {}noted beside the result"
+    expected = "1 {}mirrored, 2 lost artifacts {}stored again, 1 mlflow.json {}rewritten"
     code, out, _ = run("--dry-run")
     assert (code, out) == (0, f"not synced: 4 of 5 cells differ ({expected.format(*['to be '] * 3)})\n")
     assert run()[:2] == (0, f"synced: 5 cells ({expected.format('', '', '')})\n")
@@ -93,7 +93,7 @@ def test_runs_that_were_cut_off_are_closed_and_mirrored_anew(output: Path, run: 
     client.set_terminated(half.info.run_id, "FAILED")
     for number in (1, 2):
         write_cell(output, make_result(f"{number:016x}"))
-    assert run()[:2] == (0, "synced: 3 cells (2 mirrored, 2 left open by a killed process closed)\n")
+    assert run()[:2] == (0, "synced: 3 cells (2 mirrored, 2 unfinished MLflow runs of killed processes closed)\n")
     assert states(output) == [
         *("child FAILED", "child FINISHED", "child FINISHED", "child FINISHED", "child KILLED"),
         *("parent FINISHED", "parent FINISHED", "parent KILLED"),
@@ -208,4 +208,4 @@ def test_another_database(output: Path, run: Say, mlflow_database: Path, monkeyp
     assert len(list((output / "other" / "mlartifacts").glob("*/artifacts/result.json"))) == 1
     assert run() == (0, "synced: 1 cells (1 mirrored)\n", f"evaluate-{'3f2a' * 4}: mirrored\n")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    assert run()[1] == "synced: 1 cells (1 noted beside the result)\n"
+    assert run()[1] == "synced: 1 cells (1 mlflow.json rewritten)\n"

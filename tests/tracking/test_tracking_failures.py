@@ -232,7 +232,7 @@ sys.stdin.read()
     monkeypatch.undo()
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     wait_for(lambda: states(output).count("child FINISHED") == 3)  # the waiting thread goes on, and mirrors its cell
-    assert sync(output, capsys) == f"synced: {CELLS} cells (3 mirrored, 1 noted beside the result)\n"
+    assert sync(output, capsys) == f"synced: {CELLS} cells (3 mirrored, 1 mlflow.json rewritten)\n"
 
 
 @pytest.mark.parametrize("place", ["mlflow.db", "mlartifacts"])

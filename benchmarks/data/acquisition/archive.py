@@ -34,5 +34,5 @@ class Archive:
 
     @property
     def by_file(self) -> bool:
-        """Whether files are downloaded one by one."""
+        """True if files are downloaded one by one."""
         return self.urls[0].endswith("/{}")

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 20.0
 READ_SECONDS = 30.0  # limit without a single byte
 STALL_BYTES, STALL_SECONDS = 16 << 10, 30.0  # a transfer of fewer bytes in that time counts as stalled
-TRIES, FRUITLESS_TRIES = 100, 6  # limits for one mirror: in all, and in a row without new bytes
+TRIES, TRIES_WITHOUT_PROGRESS = 100, 6  # limits for one mirror: in all, and in a row without new bytes
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0  # between tries: the first pause; doubled each time up to the longest
 LONGEST_RETRY_AFTER_SECONDS = 120.0  # the longest pause that a server may ask for
 REPORT_SECONDS = 0.2
@@ -209,11 +209,11 @@ class _Watch:
 
     def __init__(self, report: Report) -> None:
         self.report, self.most, self.reported_at = report, 0, -REPORT_SECONDS
-        self.since, self.mark = 0.0, 0  # start of the current stall window: time and bytes
+        self.window_start, self.window_bytes = 0.0, 0  # start of the current stall window: time and bytes
 
     def begin(self, done: int) -> None:
         """Start a stall window at ``done`` bytes."""
-        self.since, self.mark = time.monotonic(), done
+        self.window_start, self.window_bytes = time.monotonic(), done
 
     def update(self, done: int, total: int | None) -> None:
         """Report progress, at most every ``REPORT_SECONDS`` and never backwards. Raises _Retryable if the transfer stalls."""
@@ -221,14 +221,15 @@ class _Watch:
         if now - self.reported_at >= REPORT_SECONDS:
             self.reported_at = now
             self.report(self.most if total is None else min(self.most, total), total)
-        if now - self.since >= STALL_SECONDS:
-            if done - self.mark < STALL_BYTES:
-                raise _Retryable(f"stalled: {done - self.mark} bytes in {now - self.since:.1f} s", min_new_bytes=STALL_BYTES)
+        if now - self.window_start >= STALL_SECONDS:
+            if done - self.window_bytes < STALL_BYTES:
+                stalled = f"stalled: {done - self.window_bytes} bytes in {now - self.window_start:.1f} s"
+                raise _Retryable(stalled, min_new_bytes=STALL_BYTES)
             self.begin(done)
 
 
 class _Mirror:
-    """One address of the file, and the tries to download from it."""
+    """Download of the file from one server: address, partial file, and state of the latest try."""
 
     def __init__(self, client: httpx.Client, url: str, remote: Remote, target: Path, watch: _Watch) -> None:
         self.client, self.remote, self.watch, self.folder = client, remote, watch, target.parent
@@ -252,19 +253,19 @@ class _Mirror:
 
     def _persist(self) -> str:
         """Try until the file is complete. Returns its SHA-256. Raises _MirrorFailed."""
-        tries = fruitless = most = 0
+        tries = tries_without_progress = largest_size = 0
         while True:
             try:
                 return self._attempt(self.part.note(self.remote.bytes))
             except _Retryable as failure:
                 # After a start from zero, bytes up to the largest size so far are not new: a server without ranges may always
                 # stop at the same place.
-                new = self.part.size() - (self.start or most)
-                most = max(most, self.part.size())
-                tries, fruitless = tries + 1, 0 if new >= failure.min_new_bytes else fruitless + 1
-                if fruitless == FRUITLESS_TRIES or tries == TRIES:
+                new_bytes = self.part.size() - (self.start or largest_size)
+                largest_size = max(largest_size, self.part.size())
+                tries, tries_without_progress = tries + 1, 0 if new_bytes >= failure.min_new_bytes else tries_without_progress + 1
+                if tries_without_progress == TRIES_WITHOUT_PROGRESS or tries == TRIES:
                     raise _MirrorFailed(f"{failure} ({tries} tries)") from failure
-                pause = min(PAUSE_SECONDS * 2 ** max(fruitless - 1, 0), LONGEST_PAUSE_SECONDS)
+                pause = min(PAUSE_SECONDS * 2 ** max(tries_without_progress - 1, 0), LONGEST_PAUSE_SECONDS)
                 time.sleep(max(failure.wait, pause))
 
     def _attempt(self, note: Note | None) -> str:
@@ -300,7 +301,7 @@ class _Mirror:
 
     def _accept(self, response: httpx.Response, note: Note | None) -> int | None:
         """Check status and headers of a response. Returns the size of the whole file in bytes, if known."""
-        status, headers, known = response.status_code, response.headers, self.remote.bytes
+        status, headers, expected = response.status_code, response.headers, self.remote.bytes
         answered = f"answered {status} {response.reason_phrase}".strip()
         if status in (408, 429) or status // 100 == 5:
             raise _Retryable(answered, wait=_retry_after(headers.get("retry-after", "")))
@@ -313,9 +314,9 @@ class _Mirror:
         if note and status == 206:
             return note.total
         announced = whole_number(headers.get("content-length", ""))
-        if announced is not None and (announced != known if known is not None else announced > SIZE_LIMIT):
-            raise _MirrorFailed(f"announces {announced} bytes, not {f'at most {SIZE_LIMIT}' if known is None else known}")
-        return known if announced is None else announced
+        if announced is not None and (announced != expected if expected is not None else announced > SIZE_LIMIT):
+            raise _MirrorFailed(f"announces {announced} bytes, not {f'at most {SIZE_LIMIT}' if expected is None else expected}")
+        return expected if announced is None else announced
 
     def _receive(self, response: httpx.Response, total: int | None, digest: hashlib._Hash) -> str:
         """Write the body to disk behind the first ``self.start`` bytes. Returns the SHA-256 of the whole file."""
@@ -331,10 +332,10 @@ class _Mirror:
                     raise _WrongFile("sent an HTML page, not the file")
                 if size + len(chunk) > limit:
                     raise _WrongFile(f"sent more than {limit} bytes")
-                rest = memoryview(chunk)
+                unwritten = memoryview(chunk)
                 with on_disk(self.folder, None if total is None else total - size):
-                    while rest:  # an unbuffered file may write a part only
-                        rest = rest[file.write(rest) :]
+                    while unwritten:  # an unbuffered file may write a part only
+                        unwritten = unwritten[file.write(unwritten) :]
                 size += len(chunk)
                 digest.update(chunk)
                 self.watch.update(size, total)

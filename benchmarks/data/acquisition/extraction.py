@@ -50,8 +50,8 @@ def extract(
     """Extract the regular files under the folder ``inside``, their paths relative to it, into the new folder ``target``.
 
     The format is found by content: zip (stored or deflated), tar, tar.gz, tar.bz2, tar.xz. Files are written to a hidden folder
-    beside ``target``, which gets its name in one step when everything is there; then what stood there before is removed. If
-    anything fails, the hidden folder is removed and what stood there stays. Modes are 0644 and 0755 under the umask; owners,
+    beside ``target``, which is renamed to ``target`` once complete; a previous ``target`` is then removed. On failure the hidden
+    folder is removed and the previous ``target`` stays. Modes are 0644 and 0755 under the umask; owners,
     times and empty folders are not restored. ``__MACOSX`` and ``.DS_Store`` are left out. Members outside of ``inside`` are not
     extracted, but make the archive refused like all others. Two processes must not extract to one target at the same time.
 

@@ -139,7 +139,7 @@ class Inspection:
                 continue
             if before[0] != part:
                 raise self.refused("another name differs only in case or Unicode form", name)
-            raise self.refused("is there twice" if before == this else "is both a file and a folder", name)
+            raise self.refused("appears twice" if before == this else "is both a file and a folder", name)
 
     def refused_empty(self) -> ArchiveRefused:
         """Return the error for an archive without wanted files."""

@@ -40,14 +40,14 @@ class Item(ABC):
 
     @abstractmethod
     def _is_complete(self) -> bool:
-        """Whether all files are here. May raise UsageError."""
+        """True if all files are here. May raise UsageError."""
 
     @abstractmethod
     def _damaged(self) -> list[str]:
         """One line for each file that is missing or changed. May raise UsageError."""
 
     def is_complete(self) -> bool:
-        """Whether all files are here; large files are not hashed again. False if that cannot be determined."""
+        """True if all files are here; large files are not hashed again. False if that cannot be determined."""
         try:
             return self._is_complete()
         except UsageError:  # ``damaged`` and ``prepare`` report it
@@ -65,7 +65,7 @@ class Item(ABC):
         """Download the item, or take it from the user's file ``local_file``, unless it is complete. Raises BenchmarkError."""
 
     def is_begun(self) -> bool:
-        """Whether any file of the item is here."""
+        """True if any file of the item is here."""
         return self.is_complete()
 
     def room(self, *, has_file: bool) -> tuple[int, int]:
@@ -78,7 +78,7 @@ class Item(ABC):
         return self.name
 
     def is_file(self, path: Path) -> bool:
-        """Whether the name of a user's file is that of the item's file."""
+        """True if the name of a user's file is that of the item's file."""
         return path.name == self.file_name
 
     def state(self) -> str:
@@ -97,7 +97,7 @@ class ArchiveItem(Item):
         return not store.missing(self.archive, self.files)
 
     def is_begun(self) -> bool:
-        """Whether the folder has a manifest."""
+        """True if the folder has a manifest."""
         return store.has_manifest(self.archive)
 
     def _damaged(self) -> list[str]:
@@ -126,7 +126,7 @@ class ArchiveItem(Item):
         return f"{self.name}.zip"
 
     def is_file(self, path: Path) -> bool:
-        """Whether a file is named as the archive, with any ending."""
+        """True if a file is named as the archive, with any ending."""
         return path.name.partition(".")[0] == self.name
 
 
@@ -144,7 +144,7 @@ class WeightItem(Item):
         return weights.damaged(self.files)
 
     def is_begun(self) -> bool:
-        """Whether the cache has a file of the role, intact or not."""
+        """True if the cache has a file of the role, intact or not."""
         return any(weights.cached_path(file).is_file() for file in self.files)
 
     def prepare(self, local_file: Path | None, progress: TransferProgress) -> None:
@@ -160,7 +160,7 @@ class WeightItem(Item):
         return weights.cached_path(self.files[0]).name
 
     def is_file(self, path: Path) -> bool:
-        """Whether a file is named as one of the role's files."""
+        """True if a file is named as one of the role's files."""
         return path.name in {weights.cached_path(file).name for file in self.files}
 
 

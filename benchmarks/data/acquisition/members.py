@@ -75,7 +75,7 @@ def _head(file: ArchiveFile) -> bytes:
 
 
 def _is_zip(file: ArchiveFile) -> bool:
-    """Whether the file is a zip: by its first bytes, then by its last ones. A tar whose last member is a zip is none."""
+    """True if the file is a zip: by its first bytes, then by its last ones. A tar whose last member is a zip is none."""
     head = _head(file)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return True
@@ -97,7 +97,7 @@ def wanted_files(file: ArchiveFile, inspection: Inspection) -> Iterator[Member]:
 
 
 def holds_members(file: ArchiveFile, inspection: Inspection) -> bool:
-    """Whether the archive has members, by a zip's directory or a tar's first header. Raises ArchiveRefused if it is damaged."""
+    """True if the archive has members, by a zip's directory or a tar's first header. Raises ArchiveRefused if it is damaged."""
     with inspection.parsing():
         if not _is_zip(file):
             return _open_tar(_TarBytes(file, inspection)).next() is not None
@@ -122,7 +122,7 @@ def _zip_members(file: ArchiveFile, inspection: Inspection) -> Iterator[Member]:
 
 
 def _check_zip_member(info: zipfile.ZipInfo, inspection: Inspection) -> bool:
-    """Whether a member is a folder. Special files, encrypted members and unsupported compressions are refused."""
+    """True if a member is a folder. Special files, encrypted members and unsupported compressions are refused."""
     name, kind = info.orig_filename, stat.S_IFMT(info.external_attr >> 16)
     is_folder = name.endswith("/")
     if kind not in {0, stat.S_IFREG, stat.S_IFDIR} or (kind == stat.S_IFDIR and not is_folder):
@@ -254,7 +254,7 @@ def _tar_members(file: ArchiveFile, inspection: Inspection) -> Iterator[Member]:
 
 
 def _check_tar_member(info: tarfile.TarInfo, inspection: Inspection) -> bool:
-    """Whether a member is a folder. Links, devices and sparse files are refused."""
+    """True if a member is a folder. Links, devices and sparse files are refused."""
     if info.sparse is not None or any(key.startswith("GNU.sparse") for key in info.pax_headers):
         raise inspection.refused("is no regular file (sparse)", info.name)
     if info.type not in {tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE}:

@@ -132,7 +132,7 @@ def validator_of(headers: httpx.Headers) -> str | None:
 
 
 def is_continued(response: httpx.Response, note: Note, offset: int) -> bool:
-    """Whether a partial file may be kept after a response to a request for the rest: not if that is the rest of another file."""
+    """True if a response to a range request continues the same file, so that the partial file may be kept."""
     if response.status_code != 206:
         return response.status_code != 416
     span = re.fullmatch(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", response.headers.get("content-range", ""))

@@ -50,7 +50,7 @@ def read_manifest(archive: Archive) -> Manifest | None:
 
 
 def has_manifest(archive: Archive) -> bool:
-    """Whether the archive's folder has a manifest, be it intact or not."""
+    """True if the archive's folder has a manifest, be it intact or not."""
     return (folder(archive) / manifests.NAME).is_file()
 
 
@@ -207,13 +207,13 @@ def _take(archive: Archive, names: Sequence[str], path: Path, source: str, sha25
         lacking = [name for name in names if name not in entries]
         if lacking:
             missed = f"{len(lacking)} files of {archive.name} are not in it, such as {lacking[0]}"
-            raise ArchiveRefused(f"{path}: {missed}: the card means the archive of {archive.urls[0]}")
+            raise ArchiveRefused(f"{path}: {missed}: give the archive that {archive.urls[0]} offers")
         write_manifest(unpacked, source, sha256, entries)
         _pin(archive, sha256)  # before the folder gets its name: a complete folder is not pinned again
 
     target = folder(archive)
     if os.path.lexists(target) and not target.is_dir():
-        raise UsageError(f"{target}: is no folder, or a link to none: move it away to have it made")
+        raise UsageError(f"{target}: is a file or a broken link where the data set's folder must be: move it away and run again")
     extract(path, target, inside=archive.inside, finish=finish, report=partial(report, "extract"))
 
 
@@ -257,7 +257,7 @@ def _fetch_file(archive: Archive, name: str, path: Path, known: str | None, repo
 
 
 def is_by_hand(archive: Archive) -> bool:
-    """Whether the archive's folder exists and was not made by this project."""
+    """True if the archive's folder exists and was not made by this project."""
     if not folder(archive).is_dir():
         return False
     manifest = read_manifest(archive)

@@ -35,7 +35,8 @@ class WeightFile:
     """A file of weights, at a web address or inside a distribution of a package index.
 
     Attributes:
-        role: name by which code asks for the file. Files of one role hold the same values: the first available one is taken.
+        role: part of the model that the file holds, for example ``trunk`` or ``heads``. Files of one role are alternatives with
+            equal values: the first available file is taken.
         licence: of the file.
         sha256: of the file; None if it is not published: then the first download pins it.
         url: web address. Eight hexadecimal digits before the ending begin the SHA-256, as in names of torch.hub.
@@ -177,7 +178,7 @@ def place(file: WeightFile, local_file: Path) -> None:
         raise WrongHash(f"{local_file}: its sha256 is {sha256}, that of {path.name} is {known}: {mend}", sha256, known)
     if not _fits_name(sha256, path.name):
         raise WrongHash(
-            f"{local_file}: its sha256 is {sha256}, and not as the name {path.name} has it: download it again", sha256
+            f"{local_file}: its sha256 {sha256} does not begin with the digits in the name {path.name}: download it again", sha256
         )
     _write(path, content)
 
@@ -195,7 +196,7 @@ def _cached(files: Sequence[WeightFile]) -> WeightFile | None:
 
 
 def _is_intact(file: WeightFile) -> bool:
-    """Whether the cache has the file with the right hash; a file without known hash must fit the digits in its name."""
+    """True if the cache has the file with the right hash; a file without known hash must fit the digits in its name."""
     path, known = cached_path(file), _known_sha256(file)
     try:
         sha256 = hash_file(path).hexdigest()
@@ -277,10 +278,10 @@ def _check_name(path: Path, name: str) -> None:
     """Raise WrongHash if a file's SHA-256 does not begin with the digits in its name."""
     sha256 = hash_file(path).hexdigest()
     if not _fits_name(sha256, name):
-        raise WrongHash(f"its sha256 is {sha256}, and not as the name {name} has it", sha256)
+        raise WrongHash(f"its sha256 {sha256} does not begin with the digits in the name {name}", sha256)
 
 
 def _fits_name(sha256: str, name: str) -> bool:
-    """Whether a SHA-256 begins with the digits in a file's name, as in torch.hub; True if the name has none."""
+    """True if a SHA-256 begins with the digits in a file's name, as in torch.hub; True if the name has none."""
     digits = re.search(r"-([0-9a-f]{8})\.", name)
     return digits is None or sha256.startswith(digits[1])

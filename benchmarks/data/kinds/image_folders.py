@@ -140,11 +140,11 @@ class ImageFolders(DatasetCard):
         return sorted({name for file_set in self.file_sets if file_set.archive == archive for name in file_set.names})
 
     def has(self, split: Split) -> bool:
-        """Whether the card names files of the split."""
+        """True if the card names files of the split."""
         return any(self._sets[split])
 
     def makes_lr(self, split: Split) -> bool:
-        """Whether LR images of the split are made by a degradation; images of X are never."""
+        """True if LR images of the split are made by a degradation; images of X are never."""
         hr, lr = self._sets[split]
         return split != "z" and hr is not None and lr is None
 

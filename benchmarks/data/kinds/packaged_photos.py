@@ -83,7 +83,7 @@ class Photo:
 
 
 def _overlap(first: Box, second: Box) -> bool:
-    """Whether two regions share a pixel."""
+    """True if two regions share a pixel."""
     vertically = first[0] < second[0] + second[2] and second[0] < first[0] + first[2]
     return vertically and first[1] < second[1] + second[3] and second[1] < first[1] + first[3]
 
@@ -104,11 +104,11 @@ class PackagedPhotos(DatasetCard):
                     )
 
     def has(self, split: Split) -> bool:
-        """Whether a photograph has a region in the split."""
+        """True if a photograph has a region in the split."""
         return any(photo.boxes(split) for photo in self.photos)
 
     def makes_lr(self, split: Split) -> bool:
-        """Whether LR images of the split are made by a degradation: all LR images are."""
+        """True if LR images of the split are made by a degradation: all LR images are."""
         return split != "z"
 
     def sources(self, split: Split) -> SplitSources:

@@ -47,7 +47,7 @@ class UserFolder(DatasetCard):
     lr_suffix: str = ""
 
     def has(self, split: Split) -> bool:
-        """Whether there are images of the split. A folder without subfolders is for testing only."""
+        """True if there are images of the split. A folder without subfolders is for testing only."""
         if split == "test":
             return True
         if split == "validation":
@@ -57,16 +57,16 @@ class UserFolder(DatasetCard):
 
     @property
     def is_unpaired(self) -> bool:
-        """Whether X and Z are given apart, or are no pairs in the folder ``train``."""
+        """True if X and Z are given apart, or are no pairs in the folder ``train``."""
         return not _sources(self, "train").paired
 
     def has_truth(self, split: Split) -> bool:
-        """Whether there are HR images of the split; LR images may be alone."""
+        """True if there are HR images of the split; LR images may be alone."""
         return bool(self.sources(split).hr.images)
 
     @property
     def is_located(self) -> bool:
-        """Whether the folders are known."""
+        """True if the folders are known."""
         return bool(self.location)
 
     def located_in(self, folder: Path | None, apart: Apart = NOTHING_APART) -> DatasetCard:
