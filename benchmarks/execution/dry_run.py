@@ -30,7 +30,7 @@ def print_dry_run(
     step_times: Path | None = None,
     left_out: Sequence[str] = (),
 ) -> None:
-    """Print one line per cell, sums, and simulated wall times; nothing is computed or written.
+    """Print one line per cell, sums, and simulated wall times; nothing is computed, and no result is written.
 
     Args:
         cells: of the run.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.api.entries import Split
@@ -10,6 +12,8 @@ from benchmarks.api.image import Image, Pair
 from benchmarks.api.method import Method, TrainedStage
 from benchmarks.catalog.methods import get_method, method_class, stage_class
 from benchmarks.catalog.profiles import Profile
+from benchmarks.core.errors import BenchmarkError
+from benchmarks.core.files import cache_root, write_text
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.pixels.images import DatasetImages
 from benchmarks.planning.cells import Cell
@@ -62,11 +66,28 @@ def _fresh_stages(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Stage, TrainedS
 
 
 def count_parameters(cells: Sequence[Cell]) -> dict[str, int]:
-    """Parameters of all networks of every training cell, by its id."""
-    return {
-        cell.id: sum(parameter.numel() for network in stage.networks.values() for parameter in network.parameters())
-        for cell, stage, _ in _fresh_stages(cells)
-    }
+    """Parameters of all networks of every training cell, by its id.
+
+    Building networks takes seconds, most of them for imports, so counts are kept in the cache. A cell id covers all that decides
+    them.
+    """
+    folder = cache_root() / "parameters"
+    trained = [cell for cell in cells if cell.kind == "train"]
+    counts = {cell.id: count for cell in trained if (count := _kept_count(folder / cell.id)) is not None}
+    if len(counts) < len(trained):
+        for cell, stage, _ in _fresh_stages(cells):
+            networks = stage.networks.values()
+            counts[cell.id] = sum(parameter.numel() for network in networks for parameter in network.parameters())
+            with suppress(BenchmarkError):  # a cache that cannot be written
+                write_text(folder / cell.id, f"{counts[cell.id]}\n")
+    return counts
+
+
+def _kept_count(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 def untrained_method(name: str, profile: Profile) -> Method:
