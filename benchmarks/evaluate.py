@@ -138,7 +138,7 @@ def _left_out(options: argparse.Namespace) -> list[str]:
     from benchmarks.data.matching import left_out
 
     if options.hr.resolve() in [folder.resolve() for folder in options.sr]:  # names tell results and ground truths apart
-        return [line for line in left_out(options.hr) if "subfolders" in line or "format" in line]
+        return left_out(options.hr)
     folders = [(folder, options.sr_suffix) for folder in options.sr]
     return [line for folder, suffix in (*folders, (options.hr, options.hr_suffix)) for line in left_out(folder, suffix)]
 

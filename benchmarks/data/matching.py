@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.core.errors import UsageError
 from benchmarks.data.pixels.decode import SUFFIXES
 
+FORMATS = ", ".join(sorted(SUFFIXES))
 NAMED = 3  # names of files listed in an error
 LONGEST = 200  # bytes of a file name: longer ones leave no room for endings
 BY_NAME = "names must agree but for --sr-suffix and --hr-suffix"
@@ -72,7 +73,7 @@ def images(folder: Path, suffix: str = "", hint: str = "check the path") -> dict
     if not paths:
         kind = f"images whose names end in '{suffix}'" if suffix else "images"
         below = "".join(f"; {line}" for line in _subfolders(files))
-        raise UsageError(f"{folder}: no {kind} here ({', '.join(sorted(SUFFIXES))}){below}: {hint}")
+        raise UsageError(f"{folder}: no {kind} here ({FORMATS}){below}: {hint}")
     return paths
 
 
@@ -82,11 +83,16 @@ def left_out(folder: Path, suffix: str = "") -> list[str]:
     files = [path for path in entries if not path.is_dir()]
     others = [path.name for path in files if path.suffix.lower() not in SUFFIXES]
     unnamed = [path.name for path in files if path.suffix.lower() in SUFFIXES and not path.stem.endswith(suffix)]
-    lines = {
-        f"left out for their format, which is none of {', '.join(sorted(SUFFIXES))}": others,
-        f"left out for their names, which do not end in '{suffix}'": unnamed,
-    }
-    found = [f"{line}: {len(names)} ({some(names)})" for line, names in lines.items() if names]
+    images_here = len(files) - len(others)
+    found = (
+        [f"{len(others)} of {len(files)} files are left out: images are read of {FORMATS} alone ({some(others)})"]
+        if others
+        else []
+    )
+    if unnamed:
+        found.append(
+            f"{len(unnamed)} of {images_here} images are left out: their names do not end in '{suffix}' ({some(unnamed)})"
+        )
     return [f"{folder}: {line}" for line in (*found, *_subfolders(entries))]
 
 

@@ -186,8 +186,8 @@ def test_what_is_left_out_is_counted_and_named(evaluate: Evaluate) -> None:
         evaluate(*line, "--dry-run")[1],
         "\n".join(json.loads(evaluate(*line, "--json")[1])["notes"]),
     ):
-        assert "sr: left out for their format, which is none of .bmp, .jpeg" in out and ": 2 (a.ppm, b.tga)" in out
-        assert ": 3 (a.ppm, b.tga, scene.exr)" in out
+        assert "sr: 2 of 5 files are left out: images are read of .bmp, .jpeg" in out and "(a.ppm, b.tga)" in out
+        assert "hr: 3 of 6 files are left out" in out and "(a.ppm, b.tga, scene.exr)" in out
         assert "hr: subfolders are not searched: 1 (more)" in out
 
 
@@ -197,7 +197,7 @@ def test_names_without_the_suffix_are_counted_and_named(evaluate: Evaluate) -> N
     for name in ("a", "b"):
         write(f"sr/{name}.png", photo(1))
     out = evaluate("--sr", "sr", "--hr", "hr", "--hr-suffix", "_HR", *RGB)[1]
-    assert "hr: left out for their names, which do not end in '_HR': 2 (a_LR.png, b_hr2.png)" in out
+    assert "hr: 2 of 4 images are left out: their names do not end in '_HR' (a_LR.png, b_hr2.png)" in out
 
 
 def test_a_folder_of_subfolders_says_so(refused: Refused) -> None:  # noqa: F811

@@ -73,6 +73,6 @@ def test_what_is_left_out_is_named_once(tmp_path: Path, capsys: pytest.CaptureFi
         data(own).card.sources(split)  # type: ignore[arg-type]
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
-    assert lines[0].startswith(f"{own / 'train'}: left out for their format") and lines[0].endswith(": 2 (c.ppm, scan.tga)")
+    assert lines[0].startswith(f"{own / 'train'}: 2 of 4 files are left out") and lines[0].endswith("(c.ppm, scan.tga)")
     assert lines[1] == f"{own / 'train'}: subfolders are not searched: 1 (more)"
-    assert lines[2].startswith(f"{own / 'test' / 'LR'}: left out") and lines[2].endswith(": 1 (d.jp2)")
+    assert lines[2].startswith(f"{own / 'test' / 'LR'}: 1 of 2 files are left out") and lines[2].endswith("(d.jp2)")
