@@ -10,28 +10,28 @@ from reports.claims import ClaimVerdict, PairVerdict
 from reports.grid import Entry, Grid, Mark, Section, estimate_entry, marks, metric_heading, number_entry, p_value
 from reports.paper import Paper, Reported
 from reports.studies import Study
-from reports.tables import REFERENCE, Column, Row, Table, image_means, paired_difference
+from reports.tables import GROUPS, REFERENCE, Column, Row, Table, image_means, paired_difference
 
 UNSCORED = "No ground truth, so no PSNR, SSIM or LPIPS: the SR images are in the folders samples of the cells."
 HOW_TO_SCORE = "No-reference metrics of pyiqa add numbers, such as --set \"metrics=['psnr', 'piqe']\", which needs no weights."
 
 
 def table_grid(name: str, table: Table) -> Grid:
-    """Scores with intervals and differences. Best and second best of a column are marked among rivals only."""
+    """Scores with intervals and differences. Best and second best of a column are marked among rivals and floors only."""
     groups = list(table.groups())
-    rivals = [row for heading, rows in groups if not heading for row in rows]
-    marked = {column: _marks(rivals, column) for column in table.columns}
+    fair = [row for heading, rows in groups if heading in ("", GROUPS["classical"]) for row in rows]
+    marked = {column: _marks(fair, column) for column in table.columns}
     headers = [f"{metric_heading(metric)} {protocol}" for protocol, metric in table.columns]
     headers += [f"ΔPSNR {protocol}" for protocol in table.gain_protocols]
     sections = [Section(heading, tuple(tuple(_table_row(table, row, marked)) for row in rows)) for heading, rows in groups]
     return Grid(name, _caption(table), ("method", *headers), tuple(sections))
 
 
-def _marks(rivals: Sequence[Row], column: Column) -> dict[str, Mark]:
+def _marks(fair: Sequence[Row], column: Column) -> dict[str, Mark]:
     metric = get_metric(column[1])
-    means = [row.scores[column].mean if column in row.scores else None for row in rivals]
+    means = [row.scores[column].mean if column in row.scores else None for row in fair]
     places = marks(means, higher_is_better=metric.higher_is_better, digits=metric.digits)
-    return {row.method: mark for row, mark in zip(rivals, places, strict=True)}
+    return {row.method: mark for row, mark in zip(fair, places, strict=True)}
 
 
 def _table_row(table: Table, row: Row, marked: dict[Column, dict[str, Mark]]) -> Iterator[Entry]:

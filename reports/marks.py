@@ -10,13 +10,26 @@ from benchmarks.results.record import EvaluationResult, SanityCheck
 SEEN = {"validation": "validation images", "z": "images that training has seen", "pairs": "images that training has seen"}
 
 
+def row_marks(results: Mapping[str, Sequence[EvaluationResult]], psnr: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """Texts of marked rows, by method.
+
+    Args:
+        results: by method, one a seed.
+        psnr: mean PSNR by protocol and method.
+    """
+    below = below_floor(psnr)
+    texts = {method: (undertrained(evaluations), below.get(method, "")) for method, evaluations in results.items()}
+    return {method: "; ".join(filter(None, parts)) for method, parts in texts.items() if any(parts)}
+
+
 def undertrained(results: Sequence[EvaluationResult]) -> str:
     """Text of the failed sanity check with the least gain, over seeds; empty if none failed."""
     failed = [check for result in results for check in result.sanity if check.verdict == "undertrained"]
-    return _text(min(failed, key=lambda check: check.gain)) if failed else ""
+    return text_of(min(failed, key=lambda check: check.gain)) if failed else ""
 
 
-def _text(check: SanityCheck) -> str:
+def text_of(check: SanityCheck) -> str:
+    """Text of a failed check."""
     gained, needed = f"{check.gain:+.2f} dB over bicubic", f"{check.margin:+.2f} needed"
     return f"undertrained: {gained} on {check.inputs} LR of {SEEN[check.split]}, {needed}"
 

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmarks.api.entries import ScoredSplit
@@ -15,11 +15,13 @@ from benchmarks.core.text import csv_text
 from benchmarks.planning.frozen import why_seeds_are_exploratory
 from benchmarks.results.record import NO_REFERENCE, EvaluationResult
 from benchmarks.scoring.statistics import Estimate, bootstrap_mean
+from reports.marks import row_marks
 
 REFERENCE = "bicubic"  # differences are to this method
 NO_TRUTH = "no ground truth"  # note of a row
 GROUPS = {
     "rival": "",
+    "classical": "floors: classical methods, nothing is learned of noise",
     "supervised": "supervised upper references: saw degraded pairs",
     "released": "released weights, trained on other data",
 }
@@ -162,6 +164,13 @@ def make_table(
         for method, evaluations in results.items()
     )
     columns = dict.fromkeys(column for row in rows for column in row.scores)
+    psnr = {
+        protocol: {row.method: row.scores[protocol, metric].mean for row in rows if (protocol, metric) in row.scores}
+        for protocol, metric in columns
+        if metric == "psnr" and (shown is None or protocol in shown)
+    }
+    texts = row_marks(results, psnr)
+    rows = tuple(replace(row, note="; ".join(filter(None, (row.note, texts.get(row.method))))) for row in rows)
     trained_on = {result.data.trained_on for evaluations in results.values() for result in evaluations} - {""}
     shown_columns = tuple(column for column in columns if shown is None or column[0] in (*shown, NO_REFERENCE))
     splits: set[ScoredSplit] = {result.settings.split for evaluations in results.values() for result in evaluations}

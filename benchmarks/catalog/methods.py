@@ -17,6 +17,7 @@ from benchmarks.core.strict import build, read_toml
 
 FOLDERS = (  # packages with a tuple METHODS, in the order of tables
     "baselines.bicubic",
+    "baselines.classical",
     "baselines.fsrcnn",
     "baselines.edsr",
     "baselines.bm3d_edsr",

@@ -89,6 +89,7 @@ class Look:
 LOOKS = {
     "rival": Look(BLUE, "o", "", "rival"),
     "under study": Look(VERMILLION, "D", "////", "method under study"),
+    "classical": Look(SKY, "v", "...", "classical floor"),
     "supervised": Look(GREEN, "s", "....", "supervised reference"),
     "released": Look(PURPLE, "^", "xxxx", "released weights"),
 }

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch.nn.functional import interpolate
 
-from baselines.bm3d_edsr import method as bm3d_edsr
-from baselines.bm3d_edsr.method import BM3DEDSR, SMALLEST_SIDE, Pixels, cached_image, denoise, noise_level
+from baselines.bm3d_edsr.method import BM3DEDSR, BM3DEDSRCorrelated
+from baselines.classical import bm3d
+from baselines.classical.bm3d import SMALLEST_SIDE, cached_image
+from baselines.classical.noise import Pixels, noise_level, subsampled_noise_level
 from baselines.edsr.method import EDSR
 from benchmarks.catalog.methods import get_method
 from benchmarks.core.errors import UsageError
@@ -34,9 +36,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Calls of BM3D, an entry each."""
     calls: list[Any] = []
-    real = bm3d_edsr._run
-    monkeypatch.setattr(bm3d_edsr, "_run", lambda *arguments: calls.append(arguments) or real(*arguments))  # type: ignore[func-returns-value]
+    real = bm3d._run
+    monkeypatch.setattr(bm3d, "_run", lambda *arguments: calls.append(arguments) or real(*arguments))  # type: ignore[func-returns-value]
     return calls
+
+
+def denoise(image: Pixels) -> Pixels:
+    """BM3D with the usual estimate."""
+    return bm3d.denoise(image, noise_level(image))
 
 
 def scene(height: int = 40, width: int = 48) -> Pixels:
@@ -180,7 +187,7 @@ def test_whichever_byte_of_a_cached_image_is_damaged_it_is_read_right_or_not_at_
         damaged = bytearray(content)
         damaged[place] ^= bits
         (tmp_path / "damaged.npz").write_bytes(damaged)
-        read = bm3d_edsr._read(tmp_path / "damaged.npz", image.shape)
+        read = bm3d._read(tmp_path / "damaged.npz", image.shape)
         assert read is None or np.array_equal(read, image), place
 
 
@@ -190,16 +197,16 @@ def test_all_that_decides_the_result_names_the_cached_image(monkeypatch: pytest.
     other[0, 0, 0] += 1 / 255
     rows = image.reshape(20, 96, 3)
     names = [cached_image(image, 0.05), cached_image(other, 0.05), cached_image(rows, 0.05), cached_image(image, 0.051)]
-    monkeypatch.setitem(bm3d_edsr.PROFILE, "nf", 32)
+    monkeypatch.setitem(bm3d.PROFILE, "nf", 32)
     names.append(cached_image(image, 0.05))
-    monkeypatch.setattr(bm3d_edsr, "version", lambda _: "5.0")
+    monkeypatch.setattr(bm3d, "version", lambda _: "5.0")
     names.append(cached_image(image, 0.05))
     assert len(set(names)) == len(names)
 
 
 def test_a_machine_that_bm3d_has_no_binary_for_gets_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bm3d", None)
-    with pytest.raises(UsageError, match=r"bm3d does not run here .*: leave the method out with --methods"):
+    with pytest.raises(UsageError, match=r"the package bm3d does not run here .*: leave the methods bm3d-\* out with --methods"):
         denoise(noisy(scene(), 13))
 
 
@@ -221,8 +228,19 @@ def test_the_method_enlarges_what_bm3d_left() -> None:
     assert torch.equal(lr, before)
 
 
+def test_the_variant_for_correlated_noise_differs_by_its_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = gaussian_filter(np.random.default_rng(0).normal(size=(48, 48, 3)), (0.65, 0.65, 0), mode="wrap")
+    image = (scene(48, 48) + 14 / 255 * noise / noise.std()).astype(np.float32)
+    assert subsampled_noise_level(image) == pytest.approx(14 / 255, rel=0.25)
+    lr = torch.from_numpy(image.transpose(2, 0, 1))[None]
+    sr = BM3DEDSRCorrelated(Enlarge())(lr)  # type: ignore[arg-type]
+    expected = bm3d.denoise(image, subsampled_noise_level(image))
+    np.testing.assert_array_equal(sr[0].permute(1, 2, 0).numpy()[::4, ::4], expected)
+    assert psnr(expected, scene(48, 48)) > psnr(denoise(image), scene(48, 48)) + 1
+
+
 def test_it_uses_the_stage_edsr_and_trains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = get_method("bm3d-edsr")
-    assert (entry.stages, entry.trains, entry.group) == (("edsr",), (), "rival")
+    assert (entry.stages, entry.trains, entry.group) == (("edsr",), (), "classical")
     monkeypatch.setattr(EDSR, "from_stages", lambda stages, scale: (stages, scale))
     assert resolve(entry.target).from_stages({"edsr": "trained"}, 4).sr == ({"edsr": "trained"}, 4)

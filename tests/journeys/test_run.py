@@ -70,10 +70,13 @@ def test_every_method_is_trained_and_scored(smoke: tuple[Path, str]) -> None:
         assert len(result.weights_digest) == 64
     assert len({json.dumps(result.scores) for result in evaluated.values()}) == len(methods())
     table = (output / "table-smoke.md").read_text(encoding="utf-8")
-    upper, released = table.index("*supervised upper references"), table.index("*released weights")
+    headings = ("*floors", "*supervised upper references", "*released weights")
+    floors, upper, released = (table.index(heading) for heading in headings)
     for name, method in methods().items():
         place = table.index(f"| {name} ")
-        assert {"rival": place < upper, "supervised": upper < place < released, "released": released < place}[method.group]
+        spans = {"rival": (0, floors), "classical": (floors, upper), "supervised": (upper, released)}
+        first, last = spans.get(method.group, (released, len(table)))
+        assert first < place < last
     assert "mlflow ui --backend-store-uri" in printed
 
 
@@ -247,7 +250,7 @@ def test_a_stopped_run_goes_on_and_dry_run_says_what_is_left(smoke: tuple[Path, 
     done = command("--profile", "smoke", "--cell", lost.name[-16:-8], "--json")
     assert done.returncode == 0, done.stderr
     assert "[1/1] evaluate cincgan" in done.stderr
-    groups = ["rival", "supervised", "released"]
+    groups = ["rival", "classical", "supervised", "released"]
     assert [row["method"] for row in json.loads(done.stdout)["tables"][0]["rows"]] == sorted(
         methods(), key=lambda name: groups.index(get_method(name).group)
     )

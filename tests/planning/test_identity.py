@@ -24,12 +24,15 @@ STAGES = (
     "cincgan-inner",
     "cincgan-joint",
 )
+FLOORS = ("gaussian-bicubic", "tv-bicubic", "nlm-bicubic", "bm3d-bicubic")
+WITH_BM3D = ("bm3d-edsr", "bm3d-edsr-correlated")
 METHODS = (
     "bicubic",
+    *FLOORS,
     "fsrcnn",
     "edsr",
     "edsr-paired",
-    "bm3d-edsr",
+    *WITH_BM3D,
     "srgan",
     "srgan-paired",
     "pseudo-supervision",
@@ -49,12 +52,12 @@ def evaluate(*methods: str) -> set[str]:
 
 TRAININGS, EVALUATIONS = train(*STAGES), evaluate(*METHODS)
 WITH_EDSR = ("edsr", "edsr-paired", "pseudo-supervision", "cincgan-joint")
-ENLARGED_BY_EDSR = ("edsr", "edsr-paired", "bm3d-edsr", "pseudo-supervision", "cincgan")
+ENLARGED_BY_EDSR = ("edsr", "edsr-paired", *WITH_BM3D, "pseudo-supervision", "cincgan")
 WITH_GAN = ("pseudo-supervision", "cincgan-inner", "cincgan-joint")
 ON_CLEAN_PAIRS = ("fsrcnn", "edsr", "srgan", "pseudo-supervision", "cincgan-joint")
 WITH_PAIR_STAGE = ("fsrcnn", "edsr", "edsr-paired", "srgan", "srgan-paired")
 ONE_NETWORK = (*WITH_PAIR_STAGE, "pseudo-supervision", "realsr", "realesrgan")
-TRAINED = [method for method in METHODS if method not in ("bicubic", "realsr", "realesrgan")]
+TRAINED = [method for method in METHODS if method not in ("bicubic", *FLOORS, "realsr", "realesrgan")]
 READS_Z = train(*ON_CLEAN_PAIRS, "cincgan-inner")
 
 # The cells whose numbers each module of the deciding rooms decides by itself; cells that need these follow from the plan.
@@ -62,6 +65,7 @@ READS_Z = train(*ON_CLEAN_PAIRS, "cincgan-inner")
 ROOMS: dict[str, set[str]] = {
     "benchmarks.data.pixels.decode": TRAININGS | EVALUATIONS,
     "benchmarks.data.pixels.images": TRAININGS | EVALUATIONS,
+    "benchmarks.data.pixels.patches": TRAININGS,
     "benchmarks.data.pixels.sampler": TRAININGS,
     "benchmarks.degradations.operator": TRAININGS | EVALUATIONS,
     "benchmarks.degradations.rounding": TRAININGS | EVALUATIONS,
@@ -75,7 +79,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.scoring.evaluation": EVALUATIONS,
     "benchmarks.scoring.lpips": EVALUATIONS,
     "benchmarks.scoring.metrics": EVALUATIONS,
-    "benchmarks.scoring.network_method": evaluate(*ONE_NETWORK, "bm3d-edsr"),
+    "benchmarks.scoring.network_method": evaluate(*ONE_NETWORK, *WITH_BM3D),
     "benchmarks.scoring.pairs": EVALUATIONS,
     "benchmarks.scoring.pictures": set(),  # of test images without ground truth
     "benchmarks.scoring.protocol": EVALUATIONS,
@@ -86,7 +90,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.scoring.protocols.rgb_shave4": EVALUATIONS,
     "benchmarks.scoring.protocols.y_shave4": EVALUATIONS,
     "benchmarks.scoring.pyiqa_metrics": set(),  # no profile asks for them
-    "benchmarks.scoring.receptive_field": evaluate(*ONE_NETWORK, "bm3d-edsr", "cincgan"),
+    "benchmarks.scoring.receptive_field": evaluate(*ONE_NETWORK, *WITH_BM3D, "cincgan"),
     "benchmarks.scoring.sanity": EVALUATIONS,
     "benchmarks.scoring.seeding": EVALUATIONS,
     "benchmarks.scoring.statistics": EVALUATIONS,
@@ -108,12 +112,16 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.training.networks.vgg_layers": train("srgan", "srgan-paired"),
     "benchmarks.training.pairs": train(*WITH_PAIR_STAGE, "pseudo-supervision", "cincgan-joint"),
     "benchmarks.training.stage": TRAININGS,
+    "benchmarks.training.watch": TRAININGS,
 }
 NETWORKS = train(*WITH_GAN) | evaluate("pseudo-supervision", "cincgan")
 FOLDER_FILES: dict[str, set[str]] = {
-    "baselines.bicubic.method": evaluate("bicubic"),
-    "baselines.bm3d_edsr.method": evaluate("bm3d-edsr"),
-    "baselines.edsr.method": evaluate("edsr", "edsr-paired", "bm3d-edsr"),
+    "baselines.bicubic.method": evaluate("bicubic", *FLOORS),
+    "baselines.bm3d_edsr.method": evaluate(*WITH_BM3D),
+    "baselines.classical.bm3d": evaluate(*FLOORS, *WITH_BM3D),
+    "baselines.classical.method": evaluate(*FLOORS),
+    "baselines.classical.noise": evaluate(*FLOORS, *WITH_BM3D),
+    "baselines.edsr.method": evaluate("edsr", "edsr-paired", *WITH_BM3D),
     "baselines.edsr.paired_stage": train("edsr-paired"),
     "baselines.edsr.stage": train("edsr"),
     "baselines.fsrcnn.method": evaluate("fsrcnn"),

@@ -1,0 +1,17 @@
+"""Floors: classical denoising of the LR image, then bicubic interpolation. A learned method below them has learned too little."""
+
+from __future__ import annotations
+
+from benchmarks.api.entries import MethodEntry
+
+METHODS = tuple(
+    MethodEntry(
+        name, f"{title}, then bicubic interpolation, untrained", f"baselines.classical.method:{target}", group="classical"
+    )
+    for name, title, target in (
+        ("gaussian-bicubic", "Gaussian blur", "GaussianBicubic"),
+        ("tv-bicubic", "total-variation denoising", "TVBicubic"),
+        ("nlm-bicubic", "non-local means with a blind noise level", "NLMBicubic"),
+        ("bm3d-bicubic", "BM3D with a blind noise level", "BM3DBicubic"),
+    )
+)
