@@ -223,12 +223,15 @@ def _run(profile: str, root: Path) -> dict[str, str]:
 
 def _result(cell: Cell, workspace: Workspace, failures: Mapping[str, str]) -> EvaluationResult | str:
     from benchmarks.results.layout import CELLS, RESULT, cell_folder_name
-    from benchmarks.results.record import EvaluationResult
+    from benchmarks.results.record import EvaluationResult, weights_digests
 
     try:
         result = workspace.read(cell)
+        digests = weights_digests(filter(None, map(workspace.read, cell.needs.values())))
     except UsageError as error:
         return str(error)
+    if result and (stages := result.replaced_weights(digests)):
+        return f"{', '.join(stages)} has other weights now than those that were scored: run it again in {workspace.root}"
     if isinstance(result, EvaluationResult):
         return f"diverged: {result.diagnosis}" if result.has_diverged else result
     if cell.id in failures:

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
-    from reports.studies import load_evidence
+    from reports.studies import load_evidence, without_replaced_weights
 
     if options.from_mlflow is None:
         evidence = load_evidence(options.results, [str(options.data_dir.absolute())] if options.data_dir else ())
@@ -71,6 +71,9 @@ def _dispatch(options: argparse.Namespace) -> int:
         from reports.from_mlflow import load_mirrored
 
         evidence = load_mirrored(options.results, options.from_mlflow)
+    evidence, lines = without_replaced_weights(evidence)
+    for line in lines:
+        print(line, file=sys.stderr)
     output = options.output or _own_folder(options.results)
     for line in build(evidence, output):
         print(line)

@@ -18,7 +18,7 @@ from reports.calibration import calibration
 from reports.formats import to_markdown, to_terminal
 from reports.grids import table_grid
 from reports.paper import load_papers
-from reports.studies import load_evidence
+from reports.studies import load_evidence, without_replaced_weights
 from reports.tables import Table, make_tables, to_csv, to_json
 
 
@@ -61,7 +61,8 @@ class Presentation:
             return
         directories = {directory for cell in self._outcome.cells if (directory := cell.data.card.location.get("directory"))}
         try:
-            build(load_evidence(self._root, directories), self._root / "report")
+            evidence, _ = without_replaced_weights(load_evidence(self._root, directories))  # the outcome says which
+            build(evidence, self._root / "report")
         except NotWritten:
             raise
         except Exception as error:

@@ -14,7 +14,7 @@ from benchmarks.api.entries import ScoredSplit
 from benchmarks.core.errors import UsageError
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import MIRROR_NOTE, result_files
-from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result
+from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result, weights_digests
 from reports.tables import method_order
 
 UNKNOWN = "unknown profile"  # of old results, whose files lack it
@@ -118,6 +118,21 @@ def load_evidence(root: Path, directories: Collection[str] = ()) -> list[Evidenc
         for path in paths
     ]
     return sorted(evidence, key=lambda each: each.id)
+
+
+def without_replaced_weights(evidence: Sequence[Evidence]) -> tuple[list[Evidence], list[str]]:
+    """Evidence without evaluations whose trainings were computed again with other weights, and a line for each of these."""
+    digests = weights_digests(each.result for each in evidence)
+    kept, lines = list[Evidence](), list[str]()
+    for each in evidence:
+        stages = each.result.replaced_weights(digests) if isinstance(each.result, EvaluationResult) else []
+        if stages:
+            seed = "" if each.seed is None else f", seed {each.seed}"
+            why = f"{', '.join(stages)} has other weights now than those that were scored"
+            lines.append(f"evaluate {each.label} on {each.result.cell.dataset}{seed}: {why}: it is left out: run it again")
+        else:
+            kept.append(each)
+    return kept, lines
 
 
 def _without_strange_folder(result: Result, directories: Collection[str]) -> Result:

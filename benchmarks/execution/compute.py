@@ -71,9 +71,9 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
         BenchmarkError: the code was edited before it ran, breaks its contract, or tried to end the process.
     """
     started = time.monotonic()
-    files: dict[str, bytes] = {}
+    files, needed_weights = dict[str, bytes](), dict[str, str]()
     try:
-        _check_needs(cell, workspace)
+        needed_weights = _needed_weights(cell, workspace)
         result, files = _train(cell, workspace, report) if cell.kind == "train" else _evaluate(cell, workspace, report)
     except TrainingCollapsed as error:
         result = _diverged(cell, error)
@@ -87,7 +87,8 @@ def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of,
     for name, content in files.items():
         write_atomically(workspace.folder(cell) / name, partial(_write, content))
     finished_at = datetime.now(timezone.utc).isoformat(timespec="microseconds")
-    result = replace(result, seconds=round(time.monotonic() - started, 3), finished_at=finished_at)
+    seconds = round(time.monotonic() - started, 3)
+    result = replace(result, needed_weights=needed_weights, seconds=seconds, finished_at=finished_at)
     workspace.write(cell, result)
     if result.status == COMPLETE:
         workspace.discard_checkpoint(cell)
@@ -104,14 +105,23 @@ def follow(cells: Sequence[Cell], workspace: Workspace) -> None:
             _trained(by_id[cell_id], workspace, lambda done, of, losses: None)
 
 
-def _check_needs(cell: Cell, workspace: Workspace) -> None:
-    """Raise UsageError if a needed cell is not finished, TrainingCollapsed if it has diverged."""
-    for needed in cell.needs.values():
+def _needed_weights(cell: Cell, workspace: Workspace) -> dict[str, str]:
+    """Digests of the weights that the cell starts from, by stage.
+
+    Raises:
+        UsageError: a needed cell is not finished.
+        TrainingCollapsed: a needed cell has diverged.
+    """
+    digests = {}
+    for stage, needed in cell.needs.items():
         result = workspace.read(needed)
         if result is None:
             raise UsageError(f"{cell}: needs cell {needed.id} ({needed}), which is not complete: run it first")
         if result.has_diverged:
             raise TrainingCollapsed(f"{needed} has diverged: {result.diagnosis}")
+        if isinstance(result, TrainingResult):
+            digests[stage] = result.weights_digest
+    return digests
 
 
 def _load_code(cell: Cell) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from benchmarks.planning.cells import Cell
 from benchmarks.planning.costs import Costs, estimated, measured
 from benchmarks.planning.inputs import missing_archives
 from benchmarks.planning.untrained import count_parameters
+from benchmarks.results.record import Result, weights_digests
 
 Form = Literal["text", "json", "markdown"]
 
@@ -46,7 +47,9 @@ def print_dry_run(
         UsageError: ``step_times`` lacks a step of the cells, or a result is corrupt.
     """
     costs = measured(cells, profile, step_times) if step_times else estimated(cells, profile)
-    waiting = [cell for cell in cells if force or workspace.finished(cell) is None]
+    results = {cell.id: result for cell in cells if not force and (result := workspace.finished(cell))}
+    digests = weights_digests(results.values())
+    waiting = [cell for cell in cells if cell.id not in results or _is_outdated(cell, results[cell.id], digests)]
     plan = forecast(waiting, costs, max_parallel)
     if form == "markdown":
         print("\n".join(_schedule_as_markdown(plan)))
@@ -67,6 +70,11 @@ def print_dry_run(
     if not_prepared:
         names = " ".join(not_prepared)
         print(f"not prepared: {names}: run python -m benchmarks.prepare {names}; it changes the ids above, which are provisional")
+
+
+def _is_outdated(cell: Cell, result: Result, digests: Mapping[str, str]) -> bool:
+    """Whether an evaluation scored other weights than those that its trainings have now."""
+    return cell.kind == "evaluate" and bool(result.replaced_weights(digests))
 
 
 def _row(cell: Cell, profile: Profile, costs: Costs, cached: bool) -> dict[str, Any]:

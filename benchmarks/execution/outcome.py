@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 
 from benchmarks.core.errors import (
@@ -23,7 +23,7 @@ from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
 from benchmarks.results.layout import ERROR
 from benchmarks.results.provenance import differences, environment, git
-from benchmarks.results.record import COMPLETE, EvaluationResult, Result
+from benchmarks.results.record import COMPLETE, EvaluationResult, Result, weights_digests
 
 
 class Outcome:
@@ -47,6 +47,7 @@ class Outcome:
         self.results: dict[str, Result] = {}
         self.failures: dict[str, BenchmarkError] = {}
         self._missing: dict[str, str] = {}
+        self._old_starts = set[str]()
 
     def read_finished(self, *, force: bool) -> None:
         """Read each finished result once.
@@ -65,6 +66,7 @@ class Outcome:
                 self.results[cell_id] = result
                 if result.status == COMPLETE:  # a run killed between writing it and removing the checkpoint left that
                     self.workspace.discard_checkpoint(cells[cell_id])
+        self._drop_replaced([cell.id for cell in self.cells])
         self._say_other_environments()
         if self.waiting() and (why := git().unknown):
             say(f"the commit of this code, or whether files differ from it, is unknown ({why}): results will say so")
@@ -72,6 +74,28 @@ class Outcome:
             result = self.results.get(cell.id)
             if result is not None and result.has_diverged:
                 say(f"{cell}: diverged before ({result.diagnosis}): --force computes it again")
+
+    def _drop_replaced(self, scheduled: Collection[str] = ()) -> None:
+        """Drop evaluations of weights that were trained again with another outcome, and say so.
+
+        Trainings that started from such weights are kept, since they may have taken days, and said once.
+
+        Args:
+            scheduled: ids of cells that will be computed if they have no result.
+        """
+        digests = weights_digests(self.results.values())
+        for cell in {cell.id: cell for cell in (*self.related, *self.cells)}.values():
+            result = self.results.get(cell.id)
+            stages = ", ".join(result.replaced_weights(digests)) if result else ""
+            if stages and cell.kind == "evaluate":
+                del self.results[cell.id]
+                mend = "it is computed again" if cell.id in scheduled else "it is left out: run it again"
+                say(f"{cell}: {stages} has other weights now than those that were scored: {mend}")
+            elif stages and cell.id not in self._old_starts:
+                self._old_starts.add(cell.id)
+                say(
+                    f"{cell}: {stages} has other weights now than those it started from: --cell {cell.id} --force trains it again"
+                )
 
     def _say_other_environments(self) -> None:
         """Say if reused results are from another machine or other versions of packages."""
@@ -108,6 +132,8 @@ class Outcome:
             say(f"{cell}: not run, because {ended.because} failed" if ended.because else f"{cell}: {failure}")
         elif ended.result is not None:
             self.results[cell.id] = ended.result
+            if cell.kind == "train":
+                self._drop_replaced()
             if ended.result.has_diverged:
                 say(f"{cell}: diverged: {ended.result.diagnosis}")
             elif isinstance(ended.result, EvaluationResult):

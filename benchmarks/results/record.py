@@ -216,6 +216,7 @@ class Result:
         git: commit of the code.
         profile: name of the profile that the cell was planned for; None in old files.
         changes: ``KEY=VALUE`` changes to the profile, from the command line.
+        needed_weights: digests of the weights that the cell started from, by stage; empty in old files.
         diagnosis: why the training diverged.
         device: ``cpu`` or ``cuda``.
     """
@@ -230,6 +231,7 @@ class Result:
     git: Git
     profile: Name | None = None
     changes: tuple[Text, ...] = ()
+    needed_weights: dict[Name, Text] = field(default_factory=dict)
     diagnosis: Text = ""
     device: Text = ""
 
@@ -237,6 +239,15 @@ class Result:
     def has_diverged(self) -> bool:
         """True if the training, or a training that the cell needs, has diverged."""
         return self.status == DIVERGED
+
+    def replaced_weights(self, digests: Mapping[str, str]) -> list[str]:
+        """Stages that were trained again, with other weights than those that the cell started from.
+
+        Args:
+            digests: of the present weights, by id of the training cell. Weights without a digest count as the same.
+        """
+        present = {stage: digests.get(cell, "") for stage, cell in self.cell.needs.items()}
+        return [stage for stage, digest in self.needed_weights.items() if digest and present.get(stage, "") not in ("", digest)]
 
     def texts(self) -> Iterator[str | None]:
         """Names and texts that tables show."""
@@ -339,3 +350,8 @@ def _refuse_different_images(scores: Iterable[Mapping[str, Mapping[str, float]]]
 
 def _has_step(point: Mapping[str, float]) -> bool:
     return "step" in point and 0 <= point["step"] <= LARGEST_STEP
+
+
+def weights_digests(results: Iterable[Result]) -> dict[str, str]:
+    """Digests of the weights of training results, by id of the cell."""
+    return {result.cell.id: result.weights_digest for result in results if isinstance(result, TrainingResult)}
