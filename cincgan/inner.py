@@ -1,6 +1,6 @@
 """Stage 1, the inner cycle (paper, section 3.1): G1 cleans LR images, G2 degrades them again, D1 tells clean from cleaned images.
 
-The LR half of a step is a function of its own, ``lr_terms``, for the joint stage has it as well.
+``lr_terms`` computes the LR losses; the joint stage uses it, too.
 """
 
 from __future__ import annotations

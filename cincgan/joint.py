@@ -53,7 +53,7 @@ class JointStage(Stage):
         self.pairs = context.sampler(settings.training, *clean_pairs(context.data))
 
     def step(self, index: int) -> dict[str, Tensor]:
-        """D1; G1 and G2; D2; G1, SR and G3. During the warm-up only D2 and G3 learn."""
+        """Update D1, then G1 and G2, then D2, then G1, SR and G3. During the warm-up only D2 and G3 learn."""
         x, (y, z) = self.x.draw(), self.pairs.draw_pairs()
         if index < self.settings.warmup_steps:
             return self._warm_up(x, z)

@@ -21,7 +21,7 @@ class PaperPart:
 
     Attributes:
         verdicts: one on each claim.
-        grids: ``reported`` and ``claims``; without the one that the paper has nothing for.
+        grids: tables ``reported`` and ``claims``, if the paper has reported numbers or claims.
     """
 
     paper: Paper
@@ -134,7 +134,7 @@ def _note(evidence: Sequence[Evidence], diverged: Sequence[Evidence]) -> str:
 
 
 def caption_columns(chapter: Chapter) -> tuple[Column, ...]:
-    """The scores in captions of images, all under one protocol: those of the first paper that reports some the study has.
+    """Metrics in captions of images: of the first paper that reports a metric of this study, under its protocol.
 
     Without such a paper: the scores of the first protocol that the study's table shows.
     """

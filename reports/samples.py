@@ -147,7 +147,7 @@ def _sample(
 
 
 def most_different(images: Sequence[Image], grid: int) -> Box:
-    """The square where images differ most, by the interquartile range of luma, which no single image decides.
+    """The square where the interquartile range of mean luma over the images is largest; one outlier does not change it.
 
     Args:
         images: ``(H, W, 3)`` uint8 RGB of one shape.

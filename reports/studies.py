@@ -58,7 +58,7 @@ class Evidence:
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """Changes to the profile; for a method without training without changes to stages, which cannot have mattered."""
+        """Changes to the profile. For untrained methods, changes to ``stages.*`` are left out: they have no effect."""
         return tuple(change for change in self.result.changes if self.seed is not None or not change.startswith("stages."))
 
 
@@ -71,8 +71,8 @@ class Study:
         dataset: data set of the scored images.
         trained_on: data set that methods were trained on.
         methods: for each method, in the order of tables, one complete evaluation a seed.
-        left_out: evaluations that a later one, or one without changed settings, replaces.
-        diverged: for each method, evaluations whose training came to nothing.
+        left_out: evaluations replaced by a later evaluation, or by an evaluation with unchanged settings.
+        diverged: for each method, evaluations whose training has diverged.
         split: images that are scored.
         distinct: a suffix that tells studies of the same names apart, which differ in images or protocols.
     """

@@ -19,7 +19,8 @@ class PseudoSettings:
         training: the schedule.
         discriminator_learning_rate: learning rate of D_X and D_Y.
         sr_learning_rate: learning rate of SR.
-        input_noise: standard deviation, for images in [0, 1], of noise on the input of G_YX, which makes noise of it.
+        input_noise: standard deviation, for images in [0, 1], of the Gaussian noise added to the input of G_YX, its source of
+            randomness.
         generator: size of G_XY and of G_YX.
         discriminator: size of D_X and of D_Y.
         adversarial: weight of the least-squares GAN losses.

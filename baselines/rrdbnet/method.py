@@ -49,7 +49,7 @@ class ReleasedRRDBNet(NetworkMethod):
 
     @property
     def descriptor(self) -> Descriptor:
-        """Scale; no receptive field: its 352 convolutions reach 700 pixels, mostly with little effect: such tiles do not pay."""
+        """Scale, and no receptive field: 352 convolutions reach 700 pixels, so exact tiles would be larger than most images."""
         return Descriptor(SCALE, receptive_field=None)
 
     @classmethod

@@ -61,10 +61,13 @@ class Protocol:
         """
         if sr.shape != hr.shape:
             sizes = f"{sr.shape[1]}x{sr.shape[0]}, the ground truth {hr.shape[1]}x{hr.shape[0]}"
-            raise UsageError(f"the result is {sizes}: sizes must be equal, crop or enlarge the right one yourself")
+            raise UsageError(f"the result is {sizes}: sizes must be equal: crop or resize one of the two")
         side, smallest_psnr = min(hr.shape[:2]), self.smallest if self.smallest_psnr is None else self.smallest_psnr
         if side < (self.smallest if with_ssim else smallest_psnr):
             least = f"{self.smallest}x{self.smallest}" if with_ssim else f"{smallest_psnr}x{smallest_psnr}"
             mend = f" (PSNR alone {smallest_psnr}x{smallest_psnr})" if with_ssim and side >= smallest_psnr else ""
-            raise UsageError(f"protocol {self.name} needs images of {least} or more{mend}: got {hr.shape[1]}x{hr.shape[0]}")
+            size = f"{hr.shape[1]}x{hr.shape[0]}"
+            raise UsageError(
+                f"protocol {self.name} needs images of {least} or more{mend}: got {size}: use larger images or another protocol"
+            )
         return self.compare(sr, hr)

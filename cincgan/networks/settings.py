@@ -16,6 +16,8 @@ Window = Literal[0, 3, 5, 7, 9]  # side in pixels; 0 for no filter
 class GeneratorSettings:
     """Size of G1, G2 and G3 (paper, figure 3a: 64 channels, 6 blocks, no global skip).
 
+    docs/reproduction-notes.md, 'Deviations of the small profiles', says why ``global_skip`` and ``residual_window`` help.
+
     Attributes:
         channels: channels of all convolutions.
         blocks: number of residual blocks.
@@ -37,6 +39,8 @@ class GeneratorSettings:
 @dataclass(frozen=True)
 class DiscriminatorSettings:
     """Size of D1 and D2 (paper, figure 3b: 64 channels in the first layer).
+
+    docs/reproduction-notes.md, 'Deviations of the small profiles', says why ``instance_noise`` and ``highpass_window`` help.
 
     Attributes:
         channels: channels of the first layer.

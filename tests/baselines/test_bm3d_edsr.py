@@ -125,7 +125,7 @@ def test_any_size_from_the_smallest_on(shape: tuple[int, int]) -> None:
 
 
 def test_too_small_an_image_is_refused_before_the_library_crashes(runs: list[Any]) -> None:
-    with pytest.raises(UsageError, match="an LR image is 20x8, BM3D needs at least 16x16"):
+    with pytest.raises(UsageError, match="an LR image is 20x8, BM3D needs at least 16x16: leave"):
         denoise(noisy(scene(8, 20), 13))
     assert not runs
 
@@ -197,7 +197,7 @@ def test_all_that_decides_the_result_names_the_cached_image(monkeypatch: pytest.
     other[0, 0, 0] += 1 / 255
     rows = image.reshape(20, 96, 3)
     names = [cached_image(image, 0.05), cached_image(other, 0.05), cached_image(rows, 0.05), cached_image(image, 0.051)]
-    monkeypatch.setitem(bm3d.PROFILE, "nf", 32)
+    monkeypatch.setitem(bm3d.BM3D_OPTIONS, "nf", 32)
     names.append(cached_image(image, 0.05))
     monkeypatch.setattr(bm3d, "version", lambda _: "5.0")
     names.append(cached_image(image, 0.05))

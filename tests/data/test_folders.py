@@ -145,7 +145,7 @@ def test_folders_that_are_refused(tmp_path: Path) -> None:
         ("one", "x", "found 1 training image: X and Z must not share images, so at least 2 are needed"),
         ("lacking", "test", r"1 of .* have no counterpart in .* \(b\): the names of a pair agree but for _HR and _LR"),
         ("untested", "test", "there is train but no test"),
-        ("sizes", "test", "a: 24x24 and 64x64 pixels are no pair of scale 4"),
+        ("sizes", "test", "a: LR 24x24 and HR 64x64 pixels: the HR image must be 4 times larger"),
     ):
         with pytest.raises(UsageError, match=message):
             data(tmp_path / name).images.pairs("test") if split == "test" else data(tmp_path / name).images.x()
@@ -273,7 +273,7 @@ def test_methods_are_trained_where_there_are_training_images(tmp_path: Path) -> 
     assert trained_on(datasets=["folder"], data_dir=tmp_path / "split", train_on="demo-photos") == demo
     assert trained_on(train_on="folder", data_dir=tmp_path / "split") == own
     assert len(trained_on(train_on="folder", data_dir=tmp_path / "flat")) == 1
-    with pytest.raises(UsageError, match="tested on what it was trained on: sort it into train and test"):
+    with pytest.raises(UsageError, match="be tested on their training images: move the images into subfolders train and test"):
         trained_on(datasets=["folder"], train_on="folder", data_dir=tmp_path / "flat")
     with pytest.raises(UsageError, match="data set 'set5' has no training images: name another with --train-on"):
         trained_on(train_on="set5")

@@ -143,7 +143,10 @@ def test_mistakes_are_one_line_and_exit_code_2(evaluate: Evaluate, folders: Path
         ((*sr, *hr, *rgb, "--threads", "0"), "--threads 0: give 1 or more"),
         ((*sr, *hr, *rgb, "--threads", "two"), "invalid int value: 'two'"),
         ((*sr, *hr, "--protocol", "ntire2018", "--metrics", "lpips"), "for lpips use rgb or aligned-rgb"),
-        ((*sr, *hr, "--protocol", "ntire2018"), "protocol ntire2018 needs images of 160x160 or more: got 64x64"),
+        (
+            (*sr, *hr, "--protocol", "ntire2018"),
+            "protocol ntire2018 needs images of 160x160 or more: got 64x64: use larger images or another",
+        ),
         ((*sr, *sr, *hr, *rgb), "the same folder is given twice"),
         ((*sr, "--hr", folders / "nowhere", *rgb), "nowhere: no such folder"),
         ((*sr, *one, *rgb), "11 of"),

@@ -81,8 +81,9 @@ class DatasetImages:
 
     def _check(self, pair: Pair) -> None:
         if tuple(self.scale * side for side in pair.lr.shape[:2]) != pair.hr.shape[:2]:
-            sizes = " and ".join(f"{image.shape[1]}x{image.shape[0]}" for image in (pair.lr, pair.hr))
-            raise UsageError(f"data set '{self.dataset}': {pair.name}: {sizes} pixels are no pair of scale {self.scale}")
+            lr, hr = (f"{image.shape[1]}x{image.shape[0]}" for image in (pair.lr, pair.hr))
+            mend = f"the HR image must be {self.scale} times larger: check that the files belong together"
+            raise UsageError(f"data set '{self.dataset}': {pair.name}: LR {lr} and HR {hr} pixels: {mend}")
 
     def _lr(self, sources: SplitSources) -> list[Image]:
         return read(sources.lr) if sources.lr else self._degraded(sources.hr, self._degradation)

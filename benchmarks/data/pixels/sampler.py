@@ -45,7 +45,8 @@ class PatchSampler:
     ) -> None:
         smallest = min(min(image.shape[:2]) for image in images)
         if smallest < patch_size:
-            raise UsageError(f"patch_size {patch_size} is larger than the smallest training image ({smallest} pixels): lower it")
+            mend = f"lower it with --set 'stages.*.training.patch_size={smallest}', or leave small images out"
+            raise UsageError(f"patch_size {patch_size} is larger than the smallest training image ({smallest} pixels): {mend}")
         self._images, self._paired = list(images), list(paired) if paired is not None else None
         self._scale = self._paired[0].shape[0] // self._images[0].shape[0] if self._paired else 1
         self._patch_size, self._batch_size, self._generator = patch_size, batch_size, generator
