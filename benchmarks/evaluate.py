@@ -28,6 +28,7 @@ examples:
   python -m benchmarks.evaluate --sr mine --hr HR --protocol rgb --metrics psnr,lpips,lpips-vgg,dists --csv scores.csv
   python -m benchmarks.evaluate --sr mine --hr BSD100 --protocol y-shave4 --crop 4         HR of 481x321, results of 480x320
   python -m benchmarks.evaluate --sr mine --hr HR --protocol rgb --crop smaller            the same without knowing the scale
+  python -m benchmarks.evaluate --sr mine --sr edsr --hr crops --protocol rgb --photographs crops.csv     of crops
   python -m benchmarks.evaluate --list      protocols and metrics
 
 Images are PNG, BMP, TIFF, JPEG or WebP of 8 bits. They lie in the folders themselves: subfolders are not searched. Grey images
@@ -52,6 +53,12 @@ def make_parser() -> Parser:
     images.add_argument("--hr", type=named_path, metavar="DIR", help="HR images, the ground truth")
     images.add_argument("--sr-suffix", default="", metavar="TEXT", help="end of the SR images' names, before the extension")
     images.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of the HR images' names, before the extension")
+    images.add_argument(
+        "--photographs",
+        type=named_path,
+        metavar="FILE",
+        help="CSV of images that show one photograph, 'image,photograph' a line (default: each image is one)",
+    )
     scoring = parser.add_argument_group("scoring")
     scoring.add_argument("--protocol", metavar="NAME", help="protocol of comparison; there is no default")
     scoring.add_argument(
@@ -164,9 +171,12 @@ def _score(
 ) -> int:
     from benchmarks.core.files import write_text
     from benchmarks.data.file_pairs import same_results
+    from benchmarks.data.photographs import read_photographs
     from benchmarks.scoring.pairs import Scorer
     from reports.scores import MethodScores, ScoreSheet, print_sheet, to_csv, to_json
 
+    images = list(next(iter(methods.values())).paths)
+    groups = read_photographs(options.photographs, images) if options.photographs else {}
     scorer = Scorer([protocol], metrics, threads=options.threads, keep_going=True)
     if not scorer.empty().scores[protocol.name]:
         raise WeightsMissing("; ".join(scorer.empty().missing.values()))
@@ -184,6 +194,7 @@ def _score(
         tuple(one_line(note) for note in (*notes, *found)),
         failures,
         crop=next(iter(methods.values())).crop,
+        groups=groups,
     )
     print(to_json(sheet)) if options.json else print_sheet(sheet)
     if options.csv:

@@ -10,9 +10,10 @@ from benchmarks.core.errors import UsageError
 from reports.claims import ClaimVerdict, claim_verdicts, count_verdicts
 from reports.grid import Grid
 from reports.grids import claims_grid, reported_grid, table_grid
+from reports.measurements import Column
 from reports.paper import Paper
 from reports.studies import Evidence, Study, make_studies
-from reports.tables import Column, Table, make_tables
+from reports.tables import Table, make_tables
 
 
 @dataclass(frozen=True)

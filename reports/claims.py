@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from benchmarks.catalog.methods import every_method
 from benchmarks.catalog.metrics import get_metric
-from benchmarks.scoring.statistics import Comparison, Estimate, compare
+from benchmarks.core.text import counted
+from benchmarks.statistics.intervals import Estimate
+from benchmarks.statistics.significance import Difference, holm, is_significant
 from reports.paper import Claim, Paper
 from reports.studies import Study
-from reports.tables import Column, image_means
 
-Verdict = Literal["reproduced", "not reproduced", "not distinguishable", "not run"]
-PRECEDENCE: tuple[Verdict, ...] = ("not reproduced", "not run", "not distinguishable", "reproduced")
+FULL = "paper"  # the profile with the sizes and schedules of the papers
+FLOOR = "classical"  # group of the methods that learn nothing of noise
 
-Values = Mapping[str, float]  # a number for each image
+Verdict = Literal[
+    "reproduced",
+    "contradicted",
+    "same direction here",
+    "opposite here",
+    "not distinguishable",
+    "cannot be told",
+    "not run",
+]
+PRECEDENCE: tuple[Verdict, ...] = (
+    *("contradicted", "opposite here", "not run", "cannot be told", "not distinguishable"),
+    *("same direction here", "reproduced"),
+)
 
 
 @dataclass(frozen=True)
@@ -25,8 +39,10 @@ class PairVerdict:
 
     Attributes:
         difference: paired by image, positive where ``method`` is better; None if one of the methods has no scores.
-        p: of the Wilcoxon signed-rank test, Holm-corrected over the pairs of the claim; None likewise.
+        p: of the gain's distance to the claim's least effect or margin, Holm-corrected over all comparisons behind the claims of
+            the paper; None if the comparison cannot be told.
         verdict: on this pair alone.
+        reason: why the comparison cannot be told.
     """
 
     metric: str
@@ -35,60 +51,146 @@ class PairVerdict:
     difference: Estimate | None
     p: float | None
     verdict: Verdict
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class ClaimVerdict:
-    """The verdict on a claim, and the comparisons behind it."""
+    """The verdict on a claim, and the comparisons behind it.
+
+    Attributes:
+        remarks: sentences that belong beside the verdict.
+    """
 
     claim: Claim
     verdict: Verdict
     pairs: tuple[PairVerdict, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def claim_verdicts(paper: Paper, study: Study) -> list[ClaimVerdict]:
     """A verdict on every claim of a paper, under the paper's protocol.
 
-    A claim is reproduced if every comparison is, not reproduced if one is contradicted, not run if one could not be made, and
-    otherwise not distinguishable. Two methods differ if the Holm-corrected Wilcoxon test over all pairs of the claim *and* the
-    bootstrap interval of their paired difference say so (``benchmarks.scoring.statistics.compare``).
+    A comparison holds if the gain is significantly above the claim's threshold, and fails if it is significantly below the
+    opposite one (``benchmarks.statistics.significance``). Reproduced and contradicted are words for the paper's data at the
+    paper's profile, with sanity checks passed; elsewhere the direction is the same here, or the opposite. A claim has the verdict
+    of its comparisons that comes first in ``PRECEDENCE``.
     """
-    means = {method: image_means(results) for method, results in study.results.items()}
-    return [_claim_verdict(claim, paper.protocol, means) for claim in paper.claims]
+    judge = _Judge(paper, study)
+    families = [[judge.compare(claim, *names) for names in _comparisons(claim)] for claim in paper.claims]
+    told = [pair.p for pairs in families for pair in pairs if pair.p is not None]
+    corrected = iter(holm(told))
+    verdicts = []
+    for claim, pairs in zip(paper.claims, families, strict=True):
+        judged = tuple(pair if pair.p is None else judge.judged(claim, replace(pair, p=next(corrected))) for pair in pairs)
+        verdict = next(verdict for verdict in PRECEDENCE if any(pair.verdict == verdict for pair in judged))
+        verdicts.append(ClaimVerdict(claim, verdict, judged, tuple(judge.remarks(claim, judged))))
+    return verdicts
 
 
-def _claim_verdict(claim: Claim, protocol: str, means: Mapping[str, Mapping[Column, Values]]) -> ClaimVerdict:
-    pairs: list[PairVerdict] = []
+def _comparisons(claim: Claim) -> Iterator[tuple[str, str, str]]:
+    """Metric, method and other method of the comparisons that a claim needs."""
     for metric in claim.metrics:
-        values = {method: columns[protocol, metric] for method, columns in means.items() if (protocol, metric) in columns}
-        pairs += _pair_verdicts(claim, metric, values)
-    verdicts = {pair.verdict for pair in pairs}
-    return ClaimVerdict(claim, next(verdict for verdict in PRECEDENCE if verdict in verdicts), tuple(pairs))
+        for method in claim.methods:
+            yield from ((metric, method, other) for other in claim.others)
 
 
-def _pair_verdicts(claim: Claim, metric: str, values: Mapping[str, Values]) -> list[PairVerdict]:
-    """Verdicts on all pairs of a claim under one metric."""
-    scored = {name: values[name] for name in (*claim.methods, *claim.others) if name in values}
-    images = list(next(iter(scored.values()), ()))
-    comparisons = compare({name: [scores[image] for image in images] for name, scores in scored.items()})
-    by_pair = {frozenset((comparison.first, comparison.second)): comparison for comparison in comparisons}
-    return [
-        _pair_verdict(claim, metric, method, other, by_pair.get(frozenset((method, other))))
-        for method in claim.methods
-        for other in claim.others
-    ]
+@dataclass(frozen=True)
+class _Judge:
+    """Comparisons of one study under the protocol of one paper."""
+
+    paper: Paper
+    study: Study
+
+    def compare(self, claim: Claim, metric: str, method: str, other: str) -> PairVerdict:
+        """The difference and its uncorrected p-value; without a p-value if there is an obstacle."""
+        difference = self.study.measurements.difference(method, other, (self.paper.protocol, metric))
+        if difference is None:
+            return PairVerdict(metric, method, other, None, None, "not run")
+        gain = _oriented(difference, metric)
+        reason = self._obstacle(claim, difference, method, other)
+        p = None if reason else _p(claim, metric, difference, gain)
+        return PairVerdict(metric, method, other, gain, p, "cannot be told", reason)
+
+    def _obstacle(self, claim: Claim, difference: Difference, method: str, other: str) -> str:
+        """The first condition of a claim that a comparison does not meet; empty if it meets all."""
+        if difference.obstacle:
+            return difference.obstacle
+        if len(difference.photographs) < claim.photographs:
+            return f"{counted(len(difference.photographs), 'photograph')}, at least {claim.photographs} are needed"
+        for name, scores in ((method, difference.first), (other, difference.second)):
+            if scores.trained and len(scores.values) < claim.seeds:
+                return f"{counted(len(scores.values), 'training')} of {name}, at least {claim.seeds} are needed"
+            if any(result.undertrained for result in self.study.results[name]):
+                return f"{name} is undertrained"
+        steps = {name: self.study.steps.get(name) for name in (method, other)}
+        if claim.equal_budgets and (None in steps.values() or len(set(steps.values())) > 1):
+            numbers = ", ".join(f"{name} {'unknown' if own is None else own}" for name, own in steps.items())
+            return f"training steps differ: {numbers}"
+        return ""
+
+    def judged(self, claim: Claim, pair: PairVerdict) -> PairVerdict:
+        """The pair with the verdict that its corrected p-value allows."""
+        if pair.difference is None or not is_significant(pair.p):
+            return replace(pair, verdict="not distinguishable")
+        strict = not self._scope(pair)
+        if pair.difference.mean > claim.threshold(pair.metric):
+            return replace(pair, verdict="reproduced" if strict else "same direction here")
+        return replace(pair, verdict="contradicted" if strict else "opposite here")
+
+    def _scope(self, pair: PairVerdict) -> list[str]:
+        """Reasons why a verdict says nothing about the paper's own experiment; none if it does."""
+        reasons = [] if (self.study.dataset, self.study.trained_on) == (self.paper.dataset,) * 2 else ["other data"]
+        reasons += [] if self.study.profile == FULL else ["another profile"]
+        results = [result for name in (pair.method, pair.other) for result in self.study.results.get(name, ())]
+        reasons += [result.exploratory for result in results if result.exploratory]
+        return reasons + [f"the sanity of {name} was not checked" for name in self._unchecked(pair)]
+
+    def _unchecked(self, pair: PairVerdict) -> list[str]:
+        """Trained methods of a pair that have a result without a sanity check."""
+        results = {name: self.study.results.get(name, ()) for name in (pair.method, pair.other)}
+        return [name for name, own in results.items() if any(r.cell.needs and not r.sanity for r in own)]
+
+    def remarks(self, claim: Claim, pairs: Sequence[PairVerdict]) -> Iterator[str]:
+        """Sentences on obstacles, on sanity checks that were not made, and on floors that do as well."""
+        reasons = dict.fromkeys(pair.reason for pair in pairs if pair.reason)
+        if reasons:
+            yield f"Cannot be told: {'; '.join(reasons)}."
+        told = [pair for pair in pairs if pair.p is not None]
+        if unchecked := dict.fromkeys(name for pair in told for name in self._unchecked(pair)):
+            yield f"Without a sanity check: {', '.join(unchecked)}."
+        if told and (floors := [name for name in self._floors() if self._satisfies(claim, name)]):
+            yield f"A classical method satisfies it too: {', '.join(floors)}."
+
+    def _floors(self) -> list[str]:
+        """Classical methods of the study."""
+        groups = {entry.name: entry.group for entry in every_method()}
+        return [name for name in self.study.methods if groups[name] == FLOOR]
+
+    def _satisfies(self, claim: Claim, floor: str) -> bool:
+        """Whether a floor in place of the claim's methods satisfies the claim: each comparison by itself, without correction."""
+        for metric, _, other in _comparisons(claim):
+            difference = self.study.measurements.difference(floor, other, (self.paper.protocol, metric))
+            if difference is None or difference.obstacle:
+                return False
+            gain = _oriented(difference, metric)
+            if gain.mean <= claim.threshold(metric) or not is_significant(_p(claim, metric, difference, gain)):
+                return False
+        return True
 
 
-def _pair_verdict(claim: Claim, metric: str, method: str, other: str, comparison: Comparison | None) -> PairVerdict:
-    if comparison is None:
-        return PairVerdict(metric, method, other, None, None, "not run")
-    gain = comparison.difference  # first less second; better if positive, for metrics of which higher is better
-    if (comparison.first == method) != get_metric(metric).higher_is_better:
-        gain = Estimate(-gain.mean, -gain.high, -gain.low)
-    verdict: Verdict = "not distinguishable" if claim.relation == "above" else "reproduced"
-    if comparison.distinguishable:
-        verdict = "reproduced" if gain.mean > 0 else "not reproduced"
-    return PairVerdict(metric, method, other, gain, comparison.p, verdict)
+def _oriented(difference: Difference, metric: str) -> Estimate:
+    """The difference, positive where the first method is better."""
+    return difference.estimate if get_metric(metric).higher_is_better else -difference.estimate
+
+
+def _p(claim: Claim, metric: str, difference: Difference, gain: Estimate) -> float:
+    """P-value of a gain's distance to the threshold that it has passed; 1 between the thresholds."""
+    passed, failed = claim.threshold(metric), claim.opposite(metric)
+    sign = 1 if get_metric(metric).higher_is_better else -1
+    if gain.mean > passed:
+        return difference.p(sign * passed)
+    return difference.p(sign * failed) if gain.mean < failed else 1.0
 
 
 def count_verdicts(verdicts: Sequence[ClaimVerdict]) -> dict[Verdict, int]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.text import number
-from benchmarks.scoring.statistics import Estimate
+from benchmarks.statistics.intervals import Estimate
 
 Mark = Literal["", "best", "second"]
 
@@ -72,7 +72,9 @@ def estimate_entry(
 
 
 def interval(estimate: Estimate, digits: int, sign: str = "") -> tuple[str, str]:
-    """Texts of a mean and of its interval."""
+    """Texts of a mean and of its interval; the second is empty if there is no interval."""
+    if not estimate.has_interval:
+        return number(estimate.mean, digits, sign), ""
     low, high = number(estimate.low, digits, sign), number(estimate.high, digits, sign)
     return number(estimate.mean, digits, sign), f"{low}…{high}"
 

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.catalog.metrics import get_metric
+from reports.captions import shared_reason, table_caption
 from reports.claims import ClaimVerdict, PairVerdict
 from reports.grid import Entry, Grid, Mark, Section, estimate_entry, marks, metric_heading, number_entry, p_value
+from reports.measurements import Column
 from reports.paper import Paper, Reported
 from reports.studies import Study
-from reports.tables import GROUPS, REFERENCE, Column, Row, Table, image_means, paired_difference
-
-UNSCORED = "No ground truth, so no PSNR, SSIM or LPIPS: the SR images are in the folders samples of the cells."
-HOW_TO_SCORE = "No-reference metrics of pyiqa add numbers, such as --set \"metrics=['psnr', 'piqe']\", which needs no weights."
+from reports.tables import GROUPS, REFERENCE, Row, Table
 
 
 def table_grid(name: str, table: Table) -> Grid:
@@ -23,8 +22,9 @@ def table_grid(name: str, table: Table) -> Grid:
     marked = {column: _marks(fair, column) for column in table.columns}
     headers = [f"{metric_heading(metric)} {protocol}" for protocol, metric in table.columns]
     headers += [f"ΔPSNR {protocol}" for protocol in table.gain_protocols]
+    headers += [f"{title} {protocol}" for protocol in table.resolved for title in ("SD over seeds", "alike")]
     sections = [Section(heading, tuple(tuple(_table_row(table, row, marked)) for row in rows)) for heading, rows in groups]
-    return Grid(name, _caption(table), ("method", *headers), tuple(sections))
+    return Grid(name, table_caption(table), ("method", *headers), tuple(sections))
 
 
 def _marks(fair: Sequence[Row], column: Column) -> dict[str, Mark]:
@@ -35,46 +35,17 @@ def _marks(fair: Sequence[Row], column: Column) -> dict[str, Mark]:
 
 
 def _table_row(table: Table, row: Row, marked: dict[Column, dict[str, Mark]]) -> Iterator[Entry]:
-    alone = f"exploratory: {row.exploratory}" if row.exploratory and not _shared_reason(table) else ""
+    alone = f"exploratory: {row.exploratory}" if row.exploratory and not shared_reason(table) else ""
     yield Entry(row.method, "; ".join(filter(None, (row.note, alone))))
     for column in table.columns:
         mark = marked[column].get(row.method, "")
         yield estimate_entry(row.scores.get(column), get_metric(column[1]).digits, row.cells, mark=mark)
     for protocol in table.gain_protocols:
         yield estimate_entry(row.gains.get(protocol), get_metric("psnr").digits, table.gain_cells(row), sign="+")
-
-
-def _caption(table: Table) -> str:
-    """Data, profile, images, seeds and intervals of a table."""
-    seeds = sorted({seed for row in table.rows for seed in row.seeds})
-    seed_text = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else "no trained method yet"
-    trained = f", trained on {table.trained_on}" if table.trained_on else ""
-    about = f"{_state(table)}{table.dataset}{trained}, profile {table.profile}: {table.images} {table.split} images, {seed_text}"
-    if not table.has_truth:
-        return f"{about}. {UNSCORED if table.columns else f'{UNSCORED} {HOW_TO_SCORE}'}"
-    interval = "mean and 95 % bootstrap interval over images"
-    return f"{about}; {interval}. ΔPSNR: paired difference to {table.reference} in dB.{_flat(table)}"
-
-
-def _flat(table: Table) -> str:
-    """Sentence on images whose central window, which the scorer of ntire2018 compares, has no contrast."""
-    if not table.without_contrast:
-        return ""
-    return f" Without contrast in the central window, where a score measures noise: {', '.join(table.without_contrast)}."
-
-
-def _state(table: Table) -> str:
-    """Sentence on a table that shows no results of a frozen profile; empty for others, and where only some rows are none."""
-    if table.split == "validation":
-        return "Validation images, for choices of settings: no results. "
-    reason = _shared_reason(table)
-    return f"Exploratory, no results: {reason}. " if reason else ""
-
-
-def _shared_reason(table: Table) -> str:
-    """Reason why all rows that have scores are exploratory; empty where they differ."""
-    reasons = {row.exploratory for row in table.rows if row.scores}
-    return reasons.pop() if len(reasons) == 1 else ""
+    for protocol in table.resolved:
+        spread = row.seed_sd.get((protocol, "psnr"))
+        yield Entry("one training") if len(row.seeds) == 1 else number_entry(spread, get_metric("psnr").digits, cells=row.cells)
+        yield Entry(row.letters.get(protocol, "–"))
 
 
 def reported_grid(name: str, paper: Paper, study: Study, tables: Sequence[Table]) -> Grid:
@@ -151,26 +122,22 @@ class _Block:
         return self.study.dataset == self.paper.dataset
 
     def _measured_gain(self, method: str) -> Entry:
-        column = (self.paper.protocol, self.metric)
-        results = self.study.results
-        values, base = (image_means(results.get(name, ())).get(column) for name in (method, REFERENCE))
-        if values is None or base is None:
-            return Entry("–")
+        difference = self.study.measurements.difference(method, REFERENCE, (self.paper.protocol, self.metric))
         cells = _cells(self.study, method, REFERENCE)
-        return estimate_entry(paired_difference(values, base), get_metric(self.metric).digits, cells, sign="+")
+        return estimate_entry(difference.estimate if difference else None, get_metric(self.metric).digits, cells, sign="+")
 
 
 def claims_grid(name: str, paper: Paper, study: Study, verdicts: Sequence[ClaimVerdict]) -> Grid:
     """Each claim with its verdict, and the numbers behind every comparison."""
     sections = []
     for judged in verdicts:
-        note = f" {judged.claim.note}" if judged.claim.note else ""
+        note = "".join(f" {sentence}" for sentence in (judged.claim.note, *judged.remarks) if sentence)
         rows = tuple(_pair_row(study, pair) for pair in judged.pairs)
         sections.append(Section(f"{judged.claim.name}. {judged.claim.text}: {judged.verdict}.{note}", rows))
     caption = (
         f"Claims of {paper.title}, under {paper.protocol} on {study.dataset}, profile {study.profile}. Differences are paired "
-        "by image, positive where the first is better, with 95 % bootstrap intervals; p: Wilcoxon signed-rank test, "
-        "Holm-corrected over the pairs of a claim."
+        "by image, positive where the first is better, with 95 % t-intervals over photographs and trainings. p: of the distance "
+        "to the claim's least effect or margin, by sign flips of photographs and Student's t, Holm-corrected over all of them."
     )
     return Grid(name, caption, ("comparison", "metric", "difference", "p", "verdict"), tuple(sections))
 
@@ -182,7 +149,7 @@ def _pair_row(study: Study, pair: PairVerdict) -> tuple[Entry, ...]:
         Entry(metric.label),
         estimate_entry(pair.difference, metric.digits + 1, cells, sign="+"),
         Entry("–") if pair.p is None else Entry(p_value(pair.p), cells=cells, value=pair.p),
-        Entry(pair.verdict),
+        Entry(pair.verdict, pair.reason),
     )
 
 

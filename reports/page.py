@@ -16,8 +16,9 @@ from typing import Any
 
 from benchmarks.catalog.methods import methods
 from benchmarks.core.files import write_text
+from benchmarks.core.text import counted
 from reports.chapters import Chapter, PaperPart, caption_columns, viewer_columns
-from reports.claims import ClaimVerdict, Verdict, count_verdicts
+from reports.claims import FULL, ClaimVerdict, Verdict, count_verdicts
 from reports.figures.crops import draw_sample
 from reports.figures.distributions import draw_ablation, draw_distribution
 from reports.figures.drawing import Drawing
@@ -33,9 +34,16 @@ from reports.viewer import make_viewer, slug
 
 TEMPLATES = Path(__file__).parent / "templates"
 TITLE = "CinCGAN benchmark: results"
-SIGNS: dict[Verdict, str] = {"reproduced": "✓", "not reproduced": "✗", "not distinguishable": "≈", "not run": "○"}
+SIGNS: dict[Verdict, str] = {
+    "reproduced": "✓",
+    "contradicted": "✗",
+    "same direction here": "↑",
+    "opposite here": "↓",
+    "not distinguishable": "≈",
+    "cannot be told": "?",
+    "not run": "○",
+}
 PAPER_TABLES = {"reported": "Reported and measured", "claims": "Comparisons behind the claims"}
-FULL = "paper"  # the profile with the sizes and schedules of the papers
 
 
 def write_page(output: Path, chapters: Sequence[Chapter], evidence: Sequence[Evidence]) -> Path:
@@ -168,7 +176,7 @@ def _facts(chapter: Chapter) -> list[tuple[str, str]]:
     unknown = sorted({f", uncommitted changes unknown: {git.unknown}" for git in records if git.commit and git.unknown})
     days = sorted({each.result.finished_at[:10] for each in evidence})
     return [
-        (f"{table.split} images", str(table.images)),
+        (f"{table.split} images", f"{table.images} of {counted(table.photographs, 'photograph')}"),
         ("methods", str(len(chapter.methods))),
         ("training seeds", ", ".join(map(str, seeds)) or "none"),
         ("protocols", ", ".join(table.protocols) if table.has_truth else "none: no ground truth"),
@@ -209,7 +217,7 @@ def _claim(judged: ClaimVerdict) -> dict[str, Any]:
     several = f"{len(judged.pairs)} comparison{'s' if len(judged.pairs) > 1 else ''}"
     comparisons = f"{several}: {', '.join(f'{count} {verdict}' for verdict, count in counts.items())}"
     claim = judged.claim
-    about = {"name": claim.name, "text": claim.text.rstrip("."), "note": claim.note}
+    about = {"name": claim.name, "text": claim.text.rstrip("."), "note": " ".join((*filter(None, [claim.note]), *judged.remarks))}
     return {"verdict": _verdict(judged.verdict), "comparisons": comparisons, **about}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +16,7 @@ from benchmarks.catalog.protocols import PROTOCOLS
 from benchmarks.core.errors import UsageError
 from benchmarks.core.registry import Registry
 from benchmarks.core.strict import build, read_toml
+from benchmarks.statistics.significance import LEAST
 from reports.tables import REFERENCE
 
 FOLDER = Path(__file__).parent / "papers"
@@ -24,6 +25,7 @@ Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z", max_length=60)]
 Url = Annotated[str, Meta(pattern=r"^https?://")]
 Names = Annotated[tuple[str, ...], Meta(min_length=1)]
 Relation = Literal["above", "reaches"]
+Amounts = dict[str, Annotated[float, Meta(gt=0)]]  # by metric, in its unit
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,12 @@ class Claim:
     Attributes:
         name: number or letter, for tables.
         text: the statement in words.
-        relation: ``above`` is distinguishably better; ``reaches`` is not distinguishably worse.
+        relation: ``above`` is better by at least the least effect; ``reaches`` is worse by no more than the margin.
+        least_effect: for ``above``, by metric and in its unit: a smaller gain does not count.
+        margin: for ``reaches``, by metric and in its unit: a larger loss counts.
+        photographs: least number of photographs.
+        seeds: least number of trainings of each trained method.
+        equal_budgets: whether the methods must have had as many training steps in all.
         note: a remark on what the comparison covers.
     """
 
@@ -60,7 +67,20 @@ class Claim:
     methods: Names
     relation: Relation
     others: Names
+    least_effect: Amounts = field(default_factory=dict)
+    margin: Amounts = field(default_factory=dict)
+    photographs: Annotated[int, Meta(ge=LEAST)] = LEAST
+    seeds: Annotated[int, Meta(ge=2)] = 3
+    equal_budgets: bool = False
     note: str = ""
+
+    def threshold(self, metric: str) -> float:
+        """The gain that must be passed, in the metric's unit: the least effect, or minus the margin."""
+        return self.least_effect[metric] if self.relation == "above" else -self.margin[metric]
+
+    def opposite(self, metric: str) -> float:
+        """The gain below which the claim fails: as far on the other side of 0 for ``above``, minus the margin for ``reaches``."""
+        return -abs(self.threshold(metric))
 
 
 @dataclass(frozen=True)
@@ -146,6 +166,14 @@ def _check(paper: Paper) -> None:
         get_method(method)
     for metric in dict.fromkeys((*paper.metrics, *(metric for claim in paper.claims for metric in claim.metrics))):
         get_metric(metric)
+    for claim in paper.claims:
+        name, own, other = "least_effect", claim.least_effect, claim.margin
+        if claim.relation == "reaches":
+            name, own, other = "margin", claim.margin, claim.least_effect
+        if other or own.keys() != set(claim.metrics):
+            raise UsageError(
+                f"claim '{claim.name}': relation {claim.relation} needs a {name} for {', '.join(claim.metrics)} and nothing else"
+            )
     _refuse_twice("claim", (claim.name for claim in paper.claims))
     _refuse_twice("entry [[reported]] of", (f"{entry.method} {entry.image}".strip() for entry in paper.reported))
     for entry in paper.reported:

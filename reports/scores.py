@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.catalog.metrics import get_metric
-from benchmarks.core.text import csv_text, number
+from benchmarks.core.text import counted, csv_text, number
 from benchmarks.data.file_pairs import Crop, describe
 from benchmarks.results.files import to_json as as_json
 from benchmarks.scoring.protocol import Protocol
-from benchmarks.scoring.statistics import Comparison, Estimate, bootstrap_mean, compare
+from benchmarks.statistics.intervals import Estimate, ScoreMatrix, estimate
+from benchmarks.statistics.significance import Comparison, compare
 from reports.grid import interval, metric_heading, p_value
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class ScoreSheet:
         notes: lines about files that were left out, and images whose scores mean little.
         failures: reason for each image that could not be scored, or lacks a metric, by method.
         crop: rule by which images were cropped; None for none.
+        groups: the photograph of each image, by the image's name; images that are not named are photographs of their own.
     """
 
     protocol: Protocol
@@ -60,6 +62,7 @@ class ScoreSheet:
     notes: tuple[str, ...] = ()
     failures: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     crop: Crop | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def metrics(self) -> list[str]:
@@ -73,13 +76,20 @@ class ScoreSheet:
 
     def estimate(self, method: MethodScores, metric: str) -> Estimate | None:
         """Mean of a method and its interval, over the images of ``images``; None if there are none."""
-        values = [method.scores[metric][image] for image in self.images(metric)]
-        return bootstrap_mean(values) if values else None
+        images = self.images(metric)
+        return estimate(self._matrix(method, metric), self.photographs(images)) if images else None
+
+    def photographs(self, images: Sequence[str]) -> list[str]:
+        """The photograph of each image."""
+        return [self.groups.get(image, image) for image in images]
+
+    def _matrix(self, method: MethodScores, metric: str) -> ScoreMatrix:
+        return ScoreMatrix.fixed([method.scores[metric][image] for image in self.images(metric)])
 
     def comparisons(self) -> dict[str, list[Comparison]]:
         """Comparisons of every pair of methods, image by image, for each metric that all methods have for an image."""
         return {
-            metric: compare({method.name: [method.scores[metric][image] for image in images] for method in self.methods})
+            metric: compare({method.name: self._matrix(method, metric) for method in self.methods}, self.photographs(images))
             for metric in self.metrics
             if (images := self.images(metric))
         }
@@ -103,21 +113,25 @@ def _caption(sheet: ScoreSheet) -> str:
     """Protocol, images, intervals and tests."""
     lines = [
         f"protocol {sheet.protocol.name} v{sheet.protocol.version}: {sheet.protocol.title}",
-        f"{_counted(sheet)}; mean and its 95 % bootstrap interval",
+        f"{_counted(sheet)}; mean and its 95 % t-interval over photographs",
     ]
     if sheet.crop is not None:
         lines.append(describe(sheet.crop))
     if len(sheet.methods) > 1:
-        lines.append("differences are paired by image; p: Wilcoxon signed-rank, Holm-corrected over all pairs of methods")
-        lines.append("distinguishable: p < 0.05 and the interval excludes 0")
+        lines.append("differences are paired by image; p: the larger of sign flips of photographs and Student's t,")
+        lines.append(
+            "Holm-corrected over all pairs of methods. A verdict is on these folders, whatever other trainings would give"
+        )
     return "\n".join(lines)
 
 
 def _counted(sheet: ScoreSheet) -> str:
-    """Number of images behind the means, and of those that failed."""
+    """Number of images and photographs behind the means, and of images that failed."""
     counts = sorted({len(sheet.images(metric)) for metric in sheet.metrics})
     failed = sum(len(reasons) for reasons in sheet.failures.values())
-    return " to ".join(map(str, counts[:: max(1, len(counts) - 1)])) + " images" + (f", {failed} failed" if failed else "")
+    photographs = max(len(set(sheet.photographs(sheet.images(metric)))) for metric in sheet.metrics)
+    images = f"{' to '.join(map(str, counts[:: max(1, len(counts) - 1)]))} images of {counted(photographs, 'photograph')}"
+    return images + (f", {failed} failed" if failed else "")
 
 
 def _table(title: str) -> RichTable:
@@ -151,8 +165,8 @@ def _shift(shift: tuple[int, int]) -> str:
 
 
 def _mean(sheet: ScoreSheet, method: MethodScores, metric: str) -> tuple[str, str]:
-    estimate = sheet.estimate(method, metric)
-    return interval(estimate, get_metric(metric).digits + 1) if estimate else ("–", "")
+    mean = sheet.estimate(method, metric)
+    return interval(mean, get_metric(metric).digits + 1) if mean else ("–", "")
 
 
 def _methods_table(sheet: ScoreSheet) -> RichTable:
@@ -171,14 +185,14 @@ def _comparison_table(sheet: ScoreSheet) -> RichTable:
     for metric, comparisons in sheet.comparisons().items():
         digits = get_metric(metric).digits + 1
         for pair in comparisons:
-            numbers = (*interval(pair.difference, digits, "+"), p_value(pair.p))
+            numbers = (*interval(pair.difference, digits, "+"), "–" if pair.p is None else p_value(pair.p))
             table.add_row(f"{pair.first} - {pair.second}", get_metric(metric).label, *numbers, _verdict(metric, pair))
     return table
 
 
 def _verdict(metric: str, pair: Comparison) -> str:
-    if not pair.distinguishable:
-        return "not distinguishable"
+    if not pair.differs:
+        return f"{pair.verdict}: {pair.reason}" if pair.reason else pair.verdict
     is_first = (pair.difference.mean > 0) == get_metric(metric).higher_is_better
     return f"{pair.first if is_first else pair.second} is better"
 
@@ -187,11 +201,12 @@ def to_csv(sheet: ScoreSheet) -> str:
     """A line for each method, metric and image, at full precision."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["method", "image", "protocol", "version", "metric", "value", "dy", "dx"])
+    writer.writerow(["method", "image", "photograph", "protocol", "version", "metric", "value", "dy", "dx"])
     for method in sheet.methods:
         for metric, values in method.scores.items():
             for image, value in values.items():
-                about = [csv_text(method.name), csv_text(image), sheet.protocol.name, sheet.protocol.version]
+                names = [csv_text(name) for name in (method.name, image, *sheet.photographs([image]))]
+                about = [*names, sheet.protocol.name, sheet.protocol.version]
                 writer.writerow([*about, metric, repr(value), *method.shifts.get(image, ("", ""))])
     return text.getvalue()
 
@@ -207,6 +222,7 @@ def to_json(sheet: ScoreSheet) -> str:
                 for metric, comparisons in sheet.comparisons().items()
                 for pair in comparisons
             ],
+            "photographs": dict(sheet.groups),
             "missing": sheet.missing,
             "crop": sheet.crop,
             "notes": sheet.notes,
@@ -217,7 +233,7 @@ def to_json(sheet: ScoreSheet) -> str:
 
 def _plain_method(sheet: ScoreSheet, method: MethodScores) -> dict[str, Any]:
     estimates = {metric: sheet.estimate(method, metric) for metric in method.scores}
-    summary = {metric: asdict(estimate) for metric, estimate in estimates.items() if estimate}
+    summary = {metric: _plain(asdict(mean)) for metric, mean in estimates.items() if mean}
     return {"name": method.name, "summary": summary, "scores": method.scores, "shifts": method.shifts}
 
 

@@ -8,13 +8,15 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from benchmarks.api.entries import ScoredSplit
 from benchmarks.core.errors import UsageError
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import MIRROR_NOTE, result_files
-from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result, weights_digests
+from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result, TrainingResult, weights_digests
+from reports.measurements import Measurements
 from reports.tables import method_order
 
 UNKNOWN = "unknown profile"  # of old results, whose files lack it
@@ -74,6 +76,7 @@ class Study:
         left_out: evaluations replaced by a later evaluation, or by an evaluation with unchanged settings.
         diverged: for each method, evaluations whose training has diverged.
         split: images that are scored.
+        steps: training steps in all that each method had, stages of other methods included; None if they are not known.
         distinct: a suffix that tells studies of the same names apart, which differ in images or protocols.
     """
 
@@ -85,11 +88,17 @@ class Study:
     diverged: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
     split: ScoredSplit = "test"
     distinct: str = ""
+    steps: Mapping[str, int | None] = field(default_factory=dict)
 
     @property
     def results(self) -> dict[str, list[EvaluationResult]]:
         """Results of each method, one a seed."""
         return {method: [each.evaluation for each in evidence] for method, evidence in self.methods.items()}
+
+    @cached_property
+    def measurements(self) -> Measurements:
+        """Scores of all methods as arrays."""
+        return Measurements.of(self.results)
 
     @property
     def name(self) -> str:
@@ -153,6 +162,8 @@ def _mlflow_run(path: Path) -> str:
 
 def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
     """Sort evaluations into studies, ordered by name, whatever the order of the evidence."""
+    evidence = list(evidence)
+    steps = {each.id: each.result.settings.steps for each in evidence if isinstance(each.result, TrainingResult)}
     groups: dict[tuple[str, ...], list[Evidence]] = {}
     known = method_order()
     for each in (each for each in evidence if isinstance(each.result, EvaluationResult) and each.label in known):
@@ -169,7 +180,18 @@ def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
                 trained.setdefault(each.result.data.trained_on or dataset, []).append(each)
         for trained_on, methods in (trained or {dataset: []}).items():
             studies.append(replace(_study(profile, dataset, trained_on, [*untrained, *methods]), split=split))
-    return _distinct([study for study in studies if study.methods])
+    studies = [replace(study, steps=_steps(study, steps)) for study in studies if study.methods]
+    return _distinct(studies)
+
+
+def _steps(study: Study, by_cell: Mapping[str, int | None]) -> dict[str, int | None]:
+    """Training steps of each method of a study, from those of its training cells."""
+    totals: dict[str, int | None] = {}
+    for method, evidence in study.methods.items():
+        seeds = [[by_cell.get(cell) for cell in each.result.cell.needs.values()] for each in evidence]
+        known = {sum(numbers) for steps in seeds if len(numbers := [n for n in steps if n is not None]) == len(steps)}
+        totals[method] = known.pop() if len(known) == 1 and all(None not in steps for steps in seeds) else None
+    return totals
 
 
 def _refuse_other_images(group: Iterable[Evidence]) -> None:

@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any
 
 from benchmarks.api.entries import ScoredSplit
@@ -14,8 +15,10 @@ from benchmarks.catalog.methods import every_method, get_method, methods
 from benchmarks.core.text import csv_text
 from benchmarks.planning.frozen import why_seeds_are_exploratory
 from benchmarks.results.record import NO_REFERENCE, EvaluationResult
-from benchmarks.scoring.statistics import Estimate, bootstrap_mean
+from benchmarks.statistics.intervals import Estimate
+from benchmarks.statistics.significance import Difference, judge, letters, resolved
 from reports.marks import row_marks
+from reports.measurements import Column, Measurements, Results
 
 REFERENCE = "bicubic"  # differences are to this method
 NO_TRUTH = "no ground truth"  # note of a row
@@ -27,11 +30,9 @@ GROUPS = {
 }
 CSV_COLUMNS = (
     *("profile", "dataset", "split", "trained_on", "table", "reference", "group", "method", "note", "exploratory"),
-    *("protocol", "metric", "mean", "low", "high", "images", "seeds", "cells", "mlflow_runs"),
+    *("protocol", "metric", "mean", "low", "high", "degrees", "seed_sd", "alike", "images", "photographs", "seeds", "cells"),
+    "mlflow_runs",
 )
-
-Column = tuple[str, str]  # protocol, metric
-Results = Mapping[str, Sequence[EvaluationResult]]  # by method, one result a seed
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class Row:
 
     Attributes:
         scores: by column, the mean over images of each image's mean over seeds.
+        seed_sd: by column, the standard deviation of the seeds' means over images; of several seeds only.
         gains: by protocol, the paired PSNR difference to the table's reference, in dB.
+        letters: by protocol, letters of the PSNR: methods that share one cannot be told apart. Of shown protocols only.
         note: reason for missing scores, or changed settings.
         has_truth: whether the images have a ground truth.
         exploratory: why the scores are no results of a frozen profile; empty for results.
@@ -50,7 +53,9 @@ class Row:
     seeds: tuple[int, ...] = ()
     images: int = 0
     scores: Mapping[Column, Estimate] = field(default_factory=dict)
+    seed_sd: Mapping[Column, float] = field(default_factory=dict)
     gains: Mapping[str, Estimate] = field(default_factory=dict)
+    letters: Mapping[str, str] = field(default_factory=dict)
     cells: tuple[str, ...] = ()
     note: str = ""
     has_truth: bool = True
@@ -67,6 +72,9 @@ class Table:
         trained_on: the data set that methods were trained on, if it is another one.
         without_contrast: images whose central HR window is flat.
         split: images that were scored. Scores of validation images are for choices and never stand beside those of test images.
+        photographs: number of photographs that the images show.
+        resolved: by shown protocol, the smallest difference in PSNR that the comparisons behind letters resolve, in dB; None if
+            they resolve none.
     """
 
     dataset: str
@@ -77,6 +85,8 @@ class Table:
     trained_on: str = ""
     split: ScoredSplit = "test"
     without_contrast: tuple[str, ...] = ()
+    photographs: int = 0
+    resolved: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -158,62 +168,68 @@ def make_table(
     shown: Collection[str] | None = None,
 ) -> Table:
     """One table, with a row for each method of ``results`` in their order; other arguments as for ``make_tables``."""
-    base = image_means(results.get(reference, ()))
-    rows = tuple(
-        _row(profile, method, evaluations, {} if method == reference else base, notes.get(method))
-        for method, evaluations in results.items()
-    )
-    columns = dict.fromkeys(column for row in rows for column in row.scores)
-    psnr = {
-        protocol: {row.method: row.scores[protocol, metric].mean for row in rows if (protocol, metric) in row.scores}
-        for protocol, metric in columns
-        if metric == "psnr" and (shown is None or protocol in shown)
-    }
-    texts = row_marks(results, psnr)
-    rows = tuple(replace(row, note="; ".join(filter(None, (row.note, texts.get(row.method))))) for row in rows)
-    trained_on = {result.data.trained_on for evaluations in results.values() for result in evaluations} - {""}
+    measurements = Measurements.of(results)
+    columns = dict.fromkeys(column for scores in measurements.scores.values() for column in scores)
     shown_columns = tuple(column for column in columns if shown is None or column[0] in (*shown, NO_REFERENCE))
-    splits: set[ScoredSplit] = {result.settings.split for evaluations in results.values() for result in evaluations}
+    marked, least = dict[str, dict[str, str]](), dict[str, float | None]()
+    for protocol in (protocol for protocol, metric in shown_columns if metric == "psnr"):
+        differences = _all_differences(measurements, (protocol, "psnr"))
+        marked[protocol], least[protocol] = _letters(measurements, protocol, differences), resolved(differences.values())
+    texts = row_marks(results, {protocol: _psnr(measurements, protocol) for protocol in marked})
+    rows = []
+    for method, evaluations in results.items():
+        row = _row(profile, method, evaluations, measurements, "" if method == reference else reference, notes.get(method))
+        note = "; ".join(filter(None, (row.note, texts.get(method))))
+        own = {protocol: names[method] for protocol, names in marked.items() if method in names}
+        rows.append(replace(row, note=note, letters=own))
+    every = [result for evaluations in results.values() for result in evaluations]
+    splits: set[ScoredSplit] = {result.settings.split for result in every}
     if len(splits) > 1:
         raise ValueError("scores of test and validation images in one table")
-    (split,) = splits or {"test"}
-    flat = dict.fromkeys(name for evaluations in results.values() for result in evaluations for name in result.without_contrast)
-    return Table(dataset, profile, shown_columns, rows, reference, ", ".join(sorted(trained_on)), split, tuple(flat))
+    return Table(
+        dataset=dataset,
+        profile=profile,
+        columns=shown_columns,
+        rows=tuple(rows),
+        reference=reference,
+        trained_on=", ".join(sorted({result.data.trained_on for result in every} - {""})),
+        split=splits.pop() if splits else "test",
+        without_contrast=tuple(dict.fromkeys(name for result in every for name in result.without_contrast)),
+        photographs=measurements.photographs,
+        resolved=least,
+    )
 
 
-def image_means(results: Sequence[EvaluationResult]) -> dict[Column, dict[str, float]]:
-    """For each protocol and metric that all seeds have, every image's mean over seeds."""
-    if not results:
-        return {}
-    first, *others = [result.scores for result in results]
-    return {
-        (protocol, metric): {
-            image: sum(scores[protocol][metric][image] for scores in (first, *others)) / len(results) for image in values
-        }
-        for protocol, metrics in first.items()
-        for metric, values in metrics.items()
-        if all(metric in scores.get(protocol, {}) for scores in others)
-    }
+def _all_differences(measurements: Measurements, column: Column) -> dict[tuple[str, str], Difference]:
+    """Differences between all pairs of methods that have the column."""
+    pairs = {pair: measurements.difference(*pair, column) for pair in combinations(measurements.scores, 2)}
+    return {pair: difference for pair, difference in pairs.items() if difference}
 
 
-def paired_difference(values: Mapping[str, float], reference: Mapping[str, float]) -> Estimate:
-    """Mean difference of a method to a reference on the same images, with its interval."""
-    return bootstrap_mean([value - reference[image] for image, value in values.items()])
+def _letters(measurements: Measurements, protocol: str, differences: Mapping[tuple[str, str], Difference]) -> dict[str, str]:
+    """Letters of the PSNR by method, the best method first."""
+    means = _psnr(measurements, protocol)
+    return letters(sorted(means, key=means.__getitem__, reverse=True), judge(differences))
+
+
+def _psnr(measurements: Measurements, protocol: str) -> dict[str, float]:
+    """Mean PSNR by method."""
+    column = (protocol, "psnr")
+    return {name: float(m[column].by_image.mean()) for name, m in measurements.scores.items() if column in m}
 
 
 def _row(
     profile: str,
     method: str,
     results: Sequence[EvaluationResult],
-    reference: Mapping[Column, Mapping[str, float]],
+    measurements: Measurements,
+    reference: str,
     note: str | None,
 ) -> Row:
-    means = image_means(results)
-    gains = {
-        column[0]: paired_difference(values, reference[column])
-        for column, values in means.items()
-        if column[1] == "psnr" and column in reference
-    }
+    """A row without letters; without differences too if the name of the reference is empty."""
+    columns = measurements.columns(method)
+    gains = {column[0]: measurements.difference(method, reference, column) for column in columns if column[1] == "psnr"}
+    spreads = {column: matrix.seed_sd for column, matrix in columns.items()}
     has_truth = not any(result.pictures for result in results)
     note = note if note is not None else "" if results else "not run"
     seeds = tuple(result.cell.seed for result in results if result.cell.seed is not None)
@@ -221,8 +237,9 @@ def _row(
         method=method,
         seeds=seeds,
         images=len(results[0].images) if results else 0,
-        scores={column: bootstrap_mean(list(values.values())) for column, values in means.items()},
-        gains=gains,
+        scores={column: measurements.estimate(matrix) for column, matrix in columns.items()},
+        seed_sd={column: spread for column, spread in spreads.items() if spread is not None},
+        gains={protocol: gain.estimate for protocol, gain in gains.items() if gain},
         cells=tuple(result.cell.id for result in results),
         note=note if has_truth else "; ".join(filter(None, (NO_TRUTH, note))),
         has_truth=has_truth,
@@ -258,15 +275,22 @@ def to_csv(tables: Sequence[Table], mlflow_runs: Mapping[str, str] | None = None
 
 def _csv_numbers(table: Table, row: Row, mlflow_runs: Mapping[str, str]) -> Iterator[tuple[object, ...]]:
     """The columns from ``protocol`` on, for each number of a row; empty ones for a row that has only a note."""
-    numbers = [(*column, estimate, row.cells) for column, estimate in row.scores.items()]
-    numbers += [(protocol, "psnr-gain", estimate, table.gain_cells(row)) for protocol, estimate in row.gains.items()]
-    for protocol, metric, estimate, cells in numbers:
-        values = (repr(estimate.mean), repr(estimate.low), repr(estimate.high))
+    numbers = [
+        (*column, estimate, row.seed_sd.get(column), row.letters.get(column[0], "") if column[1] == "psnr" else "", row.cells)
+        for column, estimate in row.scores.items()
+    ]
+    gains = row.gains.items()
+    numbers += [(protocol, "psnr-gain", estimate, None, "", table.gain_cells(row)) for protocol, estimate in gains]
+    for protocol, metric, estimate, spread, alike, cells in numbers:
+        values = (
+            *map(repr, (estimate.mean, estimate.low, estimate.high, estimate.degrees)),
+            "" if spread is None else repr(spread),
+        )
         runs = " ".join(mlflow_runs[cell] for cell in cells if mlflow_runs.get(cell))
-        origin = (row.images, " ".join(map(str, row.seeds)), csv_text(" ".join(cells)), csv_text(runs))
-        yield (csv_text(protocol), csv_text(metric), *values, *origin)
+        counts = (alike, row.images, table.photographs, " ".join(map(str, row.seeds)))
+        yield (csv_text(protocol), csv_text(metric), *values, *counts, csv_text(" ".join(cells)), csv_text(runs))
     if row.note and not numbers:
-        yield ("",) * 9
+        yield ("",) * 13
 
 
 def to_json(table: Table) -> dict[str, Any]:
@@ -282,6 +306,8 @@ def to_json(table: Table) -> dict[str, Any]:
         "profile": table.profile,
         "reference": table.reference,
         "trained_on": table.trained_on or table.dataset,
+        "photographs": table.photographs,
+        "resolved_psnr": table.resolved,
         "rows": [
             {
                 "method": row.method,
@@ -291,8 +317,12 @@ def to_json(table: Table) -> dict[str, Any]:
                 "note": row.note,
                 "exploratory": row.exploratory,
                 "cells": row.cells,
-                "scores": [{"protocol": p, "metric": m, **plain(e)} for (p, m), e in row.scores.items()],
+                "scores": [
+                    {"protocol": p, "metric": m, **plain(e), "seed_sd": row.seed_sd.get((p, m))}
+                    for (p, m), e in row.scores.items()
+                ],
                 "psnr_gain": {p: plain(e) for p, e in row.gains.items()},
+                "alike": row.letters,
             }
             for row in table.rows
         ],

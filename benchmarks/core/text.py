@@ -1,4 +1,4 @@
-"""Escaping of texts for Markdown and CSV, and formatting of numbers for tables."""
+"""Escaping of texts for Markdown and CSV, and formatting of numbers and counts."""
 
 from __future__ import annotations
 
@@ -28,3 +28,12 @@ def number(value: float, digits: int, sign: str = "") -> str:
     ('25.13', '+0.5', '∞')
     """
     return f"{value:{sign}.{digits}f}".replace("inf", "∞").replace("nan", "–")
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> counted(1, "photograph"), counted(5, "photograph")
+    ('1 photograph', '5 photographs')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
 
 from benchmarks.api.entries import Split
 from benchmarks.catalog.dataset_kinds import KINDS
@@ -40,6 +42,14 @@ NOTHING_APART = Apart()
 
 
 @dataclass(frozen=True)
+class ImageGroup:
+    """Images that show one photograph, such as its crops."""
+
+    photograph: str
+    images: Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+@dataclass(frozen=True)
 class DatasetCard(ABC):
     """A card of a data set; each kind of data set is a subclass with fields of its own.
 
@@ -51,6 +61,7 @@ class DatasetCard(ABC):
         licence: terms of the images.
         citation: source of the data set.
         notes: for users.
+        groups: images that show one photograph. Images that are in no group are photographs of their own.
     """
 
     name: str
@@ -60,6 +71,7 @@ class DatasetCard(ABC):
     licence: str
     citation: str
     notes: str
+    groups: tuple[ImageGroup, ...] = field(default=(), kw_only=True)
 
     @abstractmethod
     def has(self, split: Split) -> bool:
@@ -80,6 +92,10 @@ class DatasetCard(ABC):
     @abstractmethod
     def items(self) -> Iterable[Item]:
         """Files and archives that ``python -m benchmarks.prepare`` downloads or verifies."""
+
+    def photograph(self, image: str) -> str:
+        """The photograph that an image shows, by the names of both: the image itself, if the card does not say otherwise."""
+        return next((group.photograph for group in self.groups if image in group.images), image)
 
     @property
     def trains(self) -> bool:

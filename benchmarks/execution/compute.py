@@ -39,6 +39,7 @@ from benchmarks.results.record import (
     Result,
     TrainingResult,
 )
+from benchmarks.statistics.intervals import ScoreMatrix, estimate
 
 if TYPE_CHECKING:
     from benchmarks.scoring.evaluation import Evaluation
@@ -233,24 +234,34 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Computed:
     evaluation = (_scored if has_truth else _enlarged)(cell, workspace, lambda done, of: report(done, of, {}))
     pictures = () if has_truth else tuple(evaluation.images)
     samples = pictures or sample_names(list(evaluation.images))
-    summary = {
-        protocol: {metric: Interval(mean.mean, mean.low, mean.high) for metric, mean in metrics.items()}
-        for protocol, metrics in evaluation.summary.items()
-    }
     scored = evaluation.scored
+    groups = {name: cell.data.card.photograph(name) for name in evaluation.images}
     result = EvaluationResult(
         **_common(cell),
         device=device().type,
         scores=scored.scores,
         shifts=scored.shifts,
-        summary=summary,
+        summary=_summary(scored.scores, list(groups.values())),
         missing=scored.missing,
         pictures=pictures,
         exploratory=cell.exploratory,
         without_contrast=evaluation.without_contrast,
         sanity=evaluation.sanity,
+        groups=groups,
     )
     return result, {f"{SAMPLES}/{name}.png": _png(evaluation.images[name]) for name in samples}
+
+
+def _summary(scores: Mapping[str, Mapping[str, Mapping[str, float]]], groups: Sequence[str]) -> dict[str, dict[str, Interval]]:
+    """Means with intervals over photographs, by protocol and metric. The interval is about this training."""
+    estimates = {
+        protocol: {metric: estimate(ScoreMatrix.fixed(list(values.values())), groups) for metric, values in metrics.items()}
+        for protocol, metrics in scores.items()
+    }
+    return {
+        protocol: {metric: Interval(mean.mean, mean.low, mean.high) for metric, mean in metrics.items()}
+        for protocol, metrics in estimates.items()
+    }
 
 
 def _evaluation_settings(cell: Cell) -> EvaluationSettings:

@@ -1,4 +1,7 @@
-"""Verdicts on scores: a difference from the reference counts if it is large enough to matter and supported over images."""
+"""Verdicts on scores: a difference from the reference counts if it is large enough to matter and supported over images.
+
+The gate asks about these images, not about other photographs, and about the same training: each image counts for itself.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.errors import UsageError
 from benchmarks.regression.reference import Column, Measured, Reference, ReferenceScores, mean_of, rounded
 from benchmarks.results.record import EvaluationResult
-from benchmarks.scoring.statistics import CONFIDENCE, Estimate, compare, holm
+from benchmarks.statistics.intervals import CONFIDENCE, Estimate, Photographs, ScoreMatrix
+from benchmarks.statistics.significance import Difference, holm, is_significant
 
 Verdict = Literal["within threshold", "regression", "moved", "improvement", "unclear", "unmeasured"]
 
@@ -50,8 +54,8 @@ class Finding:
         old: the reference's mean.
         threshold: the least difference of means that counts.
         new: the mean now; None if it was not measured.
-        difference: mean of new less old, image by image, with its bootstrap interval.
-        p: of the Wilcoxon signed-rank test, Holm-corrected over all columns of the reference.
+        difference: mean of new less old, image by image, with its interval over images.
+        p: of sign flips and of Student's t over images, Holm-corrected over all columns of the reference.
         reason: why there are no scores.
     """
 
@@ -136,15 +140,16 @@ def _compare(entry: ReferenceScores, column: Column, old: Sequence[float], new: 
     threshold = max(least, MARGIN * entry.allowed(column))
     if isinstance(new, str):
         return Finding(entry.title, *column, "unmeasured", mean, threshold, reason=new)
-    (comparison,) = compare({"new": new, "old": old})
-    return Finding(entry.title, *column, "within threshold", mean, threshold, mean_of(new), comparison.difference, comparison.p)
+    images = Photographs([str(place) for place in range(len(new))])
+    difference = Difference(ScoreMatrix.fixed(new), ScoreMatrix.fixed(old), images)
+    return Finding(entry.title, *column, "within threshold", mean, threshold, mean_of(new), difference.estimate, difference.p())
 
 
 def _with_verdict(finding: Finding, entry: ReferenceScores) -> Finding:
     difference = finding.difference
     if difference is None or abs(difference.mean) <= finding.threshold:
         return finding
-    if math.isnan(difference.mean) or finding.p >= 1 - CONFIDENCE or difference.low <= 0 <= difference.high:
+    if math.isnan(difference.mean) or not is_significant(finding.p) or difference.low <= 0 <= difference.high:
         return replace(finding, verdict="unclear")
     if (difference.mean > 0) != get_metric(finding.metric).higher_is_better:
         return replace(finding, verdict="regression")

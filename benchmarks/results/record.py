@@ -60,6 +60,13 @@ class TrainingSettingsRecord:
     threads: int = 1
     weights: dict[Name, Text] = field(default_factory=dict)
 
+    @property
+    def steps(self) -> int | None:
+        """Number of optimisation steps; None where the settings do not say."""
+        training = self.stage.get("training")
+        steps = training.get("steps") if isinstance(training, dict) else None
+        return steps if isinstance(steps, int) else None
+
 
 @dataclass(frozen=True)
 class SanitySettings:
@@ -194,7 +201,7 @@ class Git:
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over images and its 95 % interval."""
+    """A mean over images, and its 95 % interval over photographs."""
 
     mean: float
     low: float
@@ -290,6 +297,7 @@ class EvaluationResult(Result):
         exploratory: why the scores are no results of a frozen profile; empty for results.
         without_contrast: images whose central window in the HR image is flat: a score measures noise there.
         sanity: outcomes of sanity checks; none for an untrained method, and in old files.
+        groups: the photograph that each image shows; none in older files.
     """
 
     settings: EvaluationSettings
@@ -301,6 +309,7 @@ class EvaluationResult(Result):
     exploratory: Text = ""
     without_contrast: tuple[Name, ...] = ()
     sanity: tuple[SanityCheck, ...] = ()
+    groups: dict[Name, Name] = field(default_factory=dict)
 
     @property
     def undertrained(self) -> bool:
@@ -319,6 +328,7 @@ class EvaluationResult(Result):
         yield from self.pictures
         yield self.exploratory
         yield from self.without_contrast
+        yield from self.groups.values()
         for protocol, metrics in self.scores.items():
             yield protocol
             for metric, column in metrics.items():
@@ -335,6 +345,8 @@ def refuse_contradictions(result: Result) -> None:
         raise ValueError("a diverged cell has a diagnosis and no scores, a complete cell has no diagnosis")
     if isinstance(result, EvaluationResult):
         _refuse_different_images(result.scores.values())
+        if result.groups and result.scores and result.groups.keys() != set(result.images):
+            raise ValueError("groups of other images than the scored ones")
         if not result.settings.protocols:
             raise ValueError("an evaluation without settings.protocols")
         if result.pictures and result.scores.keys() - {NO_REFERENCE}:

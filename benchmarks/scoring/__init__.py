@@ -1,1 +1,1 @@
-"""Scores: metrics, protocols, alignment, statistics, and inference of the images that are scored."""
+"""Scores: metrics, protocols, alignment, and inference of the images that are scored."""

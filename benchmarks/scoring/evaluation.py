@@ -20,7 +20,6 @@ from benchmarks.scoring.contrast import without_contrast
 from benchmarks.scoring.pairs import Scored, Scorer, is_full
 from benchmarks.scoring.protocol import Protocol
 from benchmarks.scoring.seeding import seeded
-from benchmarks.scoring.statistics import Estimate, bootstrap_mean
 from benchmarks.scoring.tiling import enlarge
 
 CPU = torch.device("cpu")
@@ -43,14 +42,6 @@ class Evaluation:
     images: dict[str, Image]
     without_contrast: tuple[str, ...] = ()
     sanity: tuple[SanityCheck, ...] = ()
-
-    @property
-    def summary(self) -> dict[str, dict[str, Estimate]]:
-        """Mean over images and bootstrap interval, by protocol and metric."""
-        return {
-            protocol: {metric: bootstrap_mean(list(values.values())) for metric, values in metrics.items()}
-            for protocol, metrics in self.scored.scores.items()
-        }
 
 
 def evaluate(

@@ -10,8 +10,9 @@ import numpy as np
 
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.text import number
-from reports.figures.drawing import INK, LOOKS, MUTED, PAPER, RULE, Drawing, axis_title, look, make_figure, style, to_svg
-from reports.tables import Column, Table, image_means
+from reports.figures.drawing import INK, LOOKS, MUTED, PAPER, RULE, Drawing, arms, axis_title, look, make_figure, style, to_svg
+from reports.measurements import Column
+from reports.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,8 +26,9 @@ def draw_distribution(study: Study, methods: Sequence[str], column: Column, unde
     A method is a row: a box of quartiles and median, and a point for each image. An image has the same height in all rows.
     """
     protocol, metric = column
-    scores = {method: image_means(study.results[method]).get(column, {}) for method in methods}
-    finite = {m: np.array([value for value in images.values() if math.isfinite(value)]) for m, images in scores.items()}
+    columns = {method: study.measurements.columns(method).get(column) for method in methods}
+    scores = {method: matrix.by_image for method, matrix in columns.items() if matrix}
+    finite = {method: values[np.isfinite(values)] for method, values in scores.items()}
     shown = {method: values for method, values in finite.items() if values.size}
     if not shown:
         return None
@@ -70,7 +72,7 @@ def draw_ablation(table: Table, protocol: str, name: str) -> Drawing | None:
         axis: Axes = figure.subplots()
         for row, gain in enumerate(reversed(bars.values())):
             kind = LOOKS["under study" if gain.mean < 0 else "rival"]
-            ends = [[gain.mean - gain.low], [gain.high - gain.mean]]
+            ends = [[arm] for arm in arms(gain)]
             axis.barh(row, gain.mean, 0.62, color=PAPER, edgecolor=kind.colour, hatch=kind.hatch or "....", linewidth=0.9)
             axis.errorbar(gain.mean, row, xerr=ends, color=INK, linewidth=1.1, capsize=2.5)
         axis.axvline(0, color=INK, linewidth=0.9)

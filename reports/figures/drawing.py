@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.catalog.methods import get_method
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.errors import UsageError
+from benchmarks.statistics.intervals import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -173,3 +174,10 @@ def axis_title(metric: str, protocol: str) -> str:
     entry = get_metric(metric)
     unit = f" in {entry.unit}" if entry.unit else ""
     return f"{entry.label}{unit}, {protocol}  (better: {'right' if entry.higher_is_better else 'left'})"
+
+
+def arms(estimate: Estimate) -> tuple[float, float]:
+    """Lengths of an estimate's interval below and above its mean; 0 without an interval."""
+    if not estimate.has_interval:
+        return 0.0, 0.0
+    return estimate.mean - estimate.low, estimate.high - estimate.mean

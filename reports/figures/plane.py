@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.scoring.statistics import Estimate
-from reports.figures.drawing import LOOKS, MUTED, PAPER, Drawing, axis_title, look, make_figure, style, to_svg
+from benchmarks.statistics.intervals import Estimate
+from reports.figures.drawing import LOOKS, MUTED, PAPER, Drawing, arms, axis_title, look, make_figure, style, to_svg
 from reports.figures.labels import Span, place_labels
 from reports.tables import Table
 
@@ -27,7 +27,7 @@ def draw_plane(table: Table, protocol: str, under_study: Collection[str]) -> Dra
     points = {
         row.method: (row.scores[protocol, "psnr"], row.scores[protocol, "lpips"])
         for row in table.rows
-        if {(protocol, "psnr"), (protocol, "lpips")} <= row.scores.keys() and math.isfinite(row.scores[protocol, "psnr"].high)
+        if {(protocol, "psnr"), (protocol, "lpips")} <= row.scores.keys() and math.isfinite(row.scores[protocol, "psnr"].mean)
     }
     if len(points) < 2:
         return None
@@ -37,7 +37,7 @@ def draw_plane(table: Table, protocol: str, under_study: Collection[str]) -> Dra
         for method, (x, y) in points.items():
             kind = look(method, under_study)
             axis.errorbar(
-                x.mean, y.mean, [[y.mean - y.low], [y.high - y.mean]], [[x.mean - x.low], [x.high - x.mean]],
+                x.mean, y.mean, [[arm] for arm in arms(y)], [[arm] for arm in arms(x)],
                 fmt=kind.marker, color=kind.colour, markersize=6, elinewidth=0.8, markeredgecolor=PAPER, zorder=3,
             )  # fmt: skip
         axis.set_xlabel(axis_title("psnr", protocol))
@@ -76,8 +76,9 @@ def _label(figure: Figure, axis: Axes, points: Mapping[str, tuple[Estimate, Esti
     frame = (window.x0 * 72, window.y0 * 72, window.x1 * 72, window.y1 * 72)
     bars: list[Span] = []
     for psnr, lpips in points.values():
-        across = (place(psnr.low, lpips.mean), place(psnr.high, lpips.mean))
-        for low, high in (across, (place(psnr.mean, lpips.low), place(psnr.mean, lpips.high))):
+        (left, right), (down, up) = arms(psnr), arms(lpips)
+        across = (place(psnr.mean - left, lpips.mean), place(psnr.mean + right, lpips.mean))
+        for low, high in (across, (place(psnr.mean, lpips.mean - down), place(psnr.mean, lpips.mean + up))):
             bars.append((low[0] - 1.5, low[1] - 1.5, high[0] + 1.5, high[1] + 1.5))
     places = {name: place(psnr.mean, lpips.mean) for name, (psnr, lpips) in points.items()}
     rim = [withStroke(linewidth=2, foreground=PAPER)]

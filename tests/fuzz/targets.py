@@ -116,9 +116,8 @@ def result_mutated(data: bytes, folder: Path) -> None:
         with suppress(ValueError):  # refused as no result
             make_entry(item.result)
     origins(evidence)
-    with patch("benchmarks.scoring.statistics.RESAMPLES", 20):  # the statistics have their own tests
-        for chapter in make_chapters(evidence, load_papers().values()):
-            to_csv(chapter.tables)
+    for chapter in make_chapters(evidence, load_papers().values()):
+        to_csv(chapter.tables)
 
 
 def reference_text(data: bytes, folder: Path) -> None:
@@ -131,8 +130,7 @@ def reference_mutated(data: bytes, folder: Path) -> None:
     from benchmarks.regression.verdicts import compare_with_reference
 
     path = _file(folder, "reference.json", json.dumps(mutate(_reference(), data)).encode())
-    with patch("benchmarks.scoring.statistics.RESAMPLES", 20):
-        compare_with_reference(read_reference(path, "smoke"), {})
+    compare_with_reference(read_reference(path, "smoke"), {})
 
 
 @cache

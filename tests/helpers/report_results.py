@@ -80,7 +80,7 @@ def make_results(root: Path, profile: str = "smoke", images: tuple[str, ...] = I
 
 
 def _scores(level: float, images: tuple[str, ...], place: int) -> Iterator[tuple[str, dict[str, dict[str, float]]]]:
-    """Scores by protocol and metric, of as many images as an exact Wilcoxon test needs."""
+    """Scores by protocol and metric, of more photographs than verdicts need."""
     names = (*images, *(f"other-{number}" for number in range(14)))
     for protocol, offset in (("rgb", 0.0), ("ntire2018", 0.7)):
         psnr = {name: level + offset + 0.37 * (number % 5) for number, name in enumerate(names)}

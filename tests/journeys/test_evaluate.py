@@ -68,7 +68,7 @@ def test_one_folder(evaluate: Evaluate, folders: Path) -> None:
     done = evaluate(*line, "--csv", table)
     assert (done.returncode, done.stderr) == (0, "")
     assert "protocol rgb v1: RGB, whole image" in done.stdout
-    assert "12 images; mean and its 95 % bootstrap interval" in done.stdout
+    assert "12 images of 12 photographs; mean and its 95 % t-interval" in done.stdout
     rows = list(csv.DictReader(table.open(encoding="utf-8")))
     assert len(rows) == 24
     assert {(row["method"], row["protocol"], row["version"], row["dy"]) for row in rows} == {("close", "rgb", "1", "")}

@@ -93,7 +93,6 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.scoring.receptive_field": evaluate(*ONE_NETWORK, *WITH_BM3D, "cincgan"),
     "benchmarks.scoring.sanity": EVALUATIONS,
     "benchmarks.scoring.seeding": EVALUATIONS,
-    "benchmarks.scoring.statistics": EVALUATIONS,
     "benchmarks.scoring.tensors": EVALUATIONS,
     "benchmarks.scoring.tiling": EVALUATIONS,
     "benchmarks.scoring.trunks": train("srgan", "srgan-paired") | EVALUATIONS,

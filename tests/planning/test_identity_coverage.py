@@ -22,7 +22,7 @@ WITHOUT_WEIGHTS = ["bicubic", "fsrcnn", "edsr", "edsr-paired", "bm3d-edsr", "pse
 WITH_WEIGHTS = ["srgan", "srgan-paired", "realesrgan"]
 PLAIN_METRICS = ["metrics=['psnr', 'ssim']"]
 # Rooms and files beside the deciding ones that may run while a cell is computed: they carry, name, check and store.
-CARRYING = ("api", "catalog", "core", "data", "execution", "planning", "results")
+CARRYING = ("api", "catalog", "core", "data", "execution", "planning", "results", "statistics")
 
 
 @pytest.mark.train

@@ -23,7 +23,7 @@ from benchmarks.api.image import Image
 from benchmarks.core.errors import UsageError
 from benchmarks.results.files import SCHEMA, to_result
 from benchmarks.results.record import COMPLETE, DataRecord, EvaluationResult
-from benchmarks.scoring.statistics import Estimate
+from benchmarks.statistics.intervals import Estimate
 from reports.figures import crops, drawing, plane, training
 from reports.figures.distributions import draw_ablation, draw_distribution
 from reports.figures.drawing import DARK
@@ -141,7 +141,7 @@ def test_labels_of_points_that_lie_together_do_not_cover_each_other() -> None:
 def test_a_plane_needs_two_methods_with_both_metrics() -> None:
     assert draw_plane(table({"bicubic": NUMBERS["bicubic"]}), "rgb", {"cincgan"}) is None
     assert draw_plane(table({name: {"psnr": [20.0, 21.0]} for name in ("bicubic", "edsr")}), "rgb", {"cincgan"}) is None
-    perfect = {**NUMBERS, "edsr": {"psnr": [math.inf, 20.0], "lpips": [0.0, 0.1]}}
+    perfect = {**NUMBERS, "edsr": {"psnr": [math.inf, 20.0, 20.0], "lpips": [0.0, 0.1, 0.1]}}
     drawing = draw_plane(table(perfect), "rgb", {"cincgan"})
     assert drawing is not None and "fsrcnn: 22.00 dB, LPIPS 0.720" in drawing.alt and "; edsr:" not in drawing.alt
 

@@ -46,6 +46,7 @@ metrics = ["lpips"]
 methods = ["edsr-paired"]
 relation = "above"
 others = ["edsr"]
+least_effect = { lpips = 0.005 }
 """
 NEW_TABLES = {
     f"tables/smoke-demo-photos-perceptual-{kind}.{ending}" for kind in ("reported", "claims") for ending in ("md", "tex", "html")
@@ -75,7 +76,7 @@ def test_a_second_papers_file_adds_its_tables_and_changes_no_other(results: Path
     evidence = load_evidence(results)
     (line,) = build(evidence, tmp_path / "one")
     (papers / "perceptual.toml").write_text(SECOND, encoding="utf-8")
-    assert build(evidence, tmp_path / "both") == [line, "smoke-demo-photos, perceptual: claims: 1 reproduced"]
+    assert build(evidence, tmp_path / "both") == [line, "smoke-demo-photos, perceptual: claims: 1 cannot be told"]
     one, both = contents(tmp_path / "one"), contents(tmp_path / "both")
     assert both.keys() - one.keys() == NEW_TABLES
     assert {name for name in one if one[name] != both[name]} == {"index.html", "tables.tex"}
@@ -108,7 +109,7 @@ def test_the_table_of_reported_numbers_has_the_papers_own_metrics(both: Path) ->
 
 def test_claims_are_judged_in_the_papers_metric_and_protocol(both: Path) -> None:
     text = (both / "tables" / "smoke-demo-photos-perceptual-claims.md").read_text(encoding="utf-8")
-    assert "*A. EDSR fine-tuned on pairs is perceptually nearer than EDSR: reproduced.*" in text
+    assert "*A. EDSR fine-tuned on pairs is perceptually nearer than EDSR: cannot be told. Cannot be told: one training.*" in text
     (row,) = (line for line in text.splitlines() if line.startswith("| edsr-paired − edsr"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[1] == "LPIPS" and cells[2].startswith("+0."), "positive where better, though less is better"
@@ -181,7 +182,7 @@ def test_a_paper_may_have_numbers_or_claims_only(results: Path, papers: Path, tm
     (papers / "numbers.toml").write_text(numbers.replace("perceptual", "numbers"), encoding="utf-8")
     (papers / "claims.toml").write_text(claims.replace("perceptual", "claims"), encoding="utf-8")
     lines = build(load_evidence(results), tmp_path / "report")
-    assert lines == ["smoke-demo-photos, claims: claims: 1 reproduced", "smoke-demo-photos, numbers: claims: none"]
+    assert lines == ["smoke-demo-photos, claims: claims: 1 cannot be told", "smoke-demo-photos, numbers: claims: none"]
     names = {path.stem for path in (tmp_path / "report" / "tables").glob("*.md")}
     assert names == {f"smoke-demo-photos-{end}" for end in ("methods", "ablation", "numbers-reported", "claims-claims")}
 

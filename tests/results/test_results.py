@@ -154,7 +154,15 @@ def with_infinity() -> EvaluationResult:
     assert isinstance(result, EvaluationResult)
     scores = {"rgb": {"psnr": {"a": math.inf, "b": 20.0}}}
     interval = replace(next(iter(result.summary["rgb"].values())), mean=math.inf, high=math.inf)
-    return replace(result, scores=scores, summary={"rgb": {"psnr": interval}}, shifts={})
+    return replace(result, scores=scores, summary={"rgb": {"psnr": interval}}, shifts={}, groups={})
+
+
+def test_groups_are_of_the_scored_images() -> None:
+    plain = stored(OLD / f"schema-{SCHEMA}-evaluate.json")
+    assert set(plain["groups"].values()) == {"coffee", "chelsea", "rocket", "ihc", "motorcycle"}
+    plain["groups"]["another"] = "coffee"
+    with pytest.raises(ValueError, match="groups of other images than the scored ones"):
+        to_result(plain)
 
 
 def test_infinite_scores_are_texts_in_files_and_numbers_in_records(tmp_path: Path) -> None:

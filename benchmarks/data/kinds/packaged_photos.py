@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class Photo:
         sha256: of the decoded pixels, ``(H, W, 3)`` uint8 RGB in C order.
         licence: terms of the photograph.
         subject: of the image. Only natural photographs are scored: a result counts photographs.
+        group: name that photographs of one scene share, which count as one; empty if no other shows the scene.
         x: regions that are degraded, for training without pairs.
         z: regions that serve as HR images in training.
         validation: regions for choices that must not see the test images.
@@ -54,6 +56,7 @@ class Photo:
     validation: tuple[Box, ...] = ()
     test: tuple[Box, ...] = ()
     subject: Literal["natural", "medical", "astronomical"] = "natural"
+    group: str = ""
 
     def __post_init__(self) -> None:
         if PurePosixPath(self.file).is_absolute() or ".." in PurePosixPath(self.file).parts:
@@ -122,6 +125,12 @@ class PackagedPhotos(DatasetCard):
                 )
             )
         )
+
+    def photograph(self, image: str) -> str:
+        """The photograph or scene that a region shows, also a region of an earlier version of the card."""
+        names = {photo.name: photo.group or photo.name for photo in self.photos}
+        region = re.fullmatch(r"(.+)-\d+-\d+", image)
+        return names.get(region[1], super().photograph(image)) if region else super().photograph(image)
 
     def verify(self, splits: Iterable[Split]) -> None:
         """Read every photograph that has a region. Raises UsageError if one is missing or has changed."""

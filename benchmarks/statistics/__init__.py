@@ -1,0 +1,1 @@
+"""Intervals over photographs and trainings, significance of differences, and the study of their coverage."""

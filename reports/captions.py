@@ -1,0 +1,79 @@
+"""Captions of tables of scores: what the numbers are of, and what they cannot show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.core.text import counted, number
+from benchmarks.statistics.significance import LEAST
+from reports.tables import Table
+
+UNSCORED = "No ground truth, so no PSNR, SSIM or LPIPS: the SR images are in the folders samples of the cells."
+HOW_TO_SCORE = "No-reference metrics of pyiqa add numbers, such as --set \"metrics=['psnr', 'piqe']\", which needs no weights."
+LETTERS = (
+    "methods that share a letter cannot be told apart by PSNR (sign flips of photographs, and Student's t over photographs and "
+    "trainings; p < 0.05 after Holm's correction over all pairs of the table)."
+)
+
+
+def table_caption(table: Table) -> str:
+    """Data, profile, photographs, seeds, intervals and power of a table."""
+    seeds = sorted({seed for row in table.rows for seed in row.seeds})
+    seed_text = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else "no trained method yet"
+    trained = f", trained on {table.trained_on}" if table.trained_on else ""
+    images = f"{counted(table.images, f'{table.split} image')} of {counted(table.photographs, 'photograph')}"
+    about = f"{_state(table)}{table.dataset}{trained}, profile {table.profile}: {images}, {seed_text}"
+    if not table.has_truth:
+        return f"{about}. {UNSCORED if table.columns else f'{UNSCORED} {HOW_TO_SCORE}'}"
+    sentences = (
+        f"{about}; mean and 95 % t-interval over photographs and trainings{_degrees(table)}.",
+        f"ΔPSNR: paired difference to {table.reference} in dB.",
+        "SD over seeds: of a method's mean PSNR, in dB.",
+        f"alike: {LETTERS}",
+        *_power(table),
+    )
+    return " ".join(sentences) + _flat(table)
+
+
+def _flat(table: Table) -> str:
+    """Sentence on images whose central window, which the scorer of ntire2018 compares, has no contrast."""
+    if not table.without_contrast:
+        return ""
+    return f" Without contrast in the central window, where a score measures noise: {', '.join(table.without_contrast)}."
+
+
+def _state(table: Table) -> str:
+    """Sentence on a table that shows no results of a frozen profile; empty for others, and where only some rows are none."""
+    if table.split == "validation":
+        return "Validation images, for choices of settings: no results. "
+    reason = shared_reason(table)
+    return f"Exploratory, no results: {reason}. " if reason else ""
+
+
+def shared_reason(table: Table) -> str:
+    """Reason why all rows that have scores are exploratory; empty where they differ."""
+    reasons = {row.exploratory for row in table.rows if row.scores}
+    return reasons.pop() if len(reasons) == 1 else ""
+
+
+def _degrees(table: Table) -> str:
+    """Range of the degrees of freedom of a table's intervals."""
+    degrees = [round(e.degrees, 1) for row in table.rows for e in (*row.scores.values(), *row.gains.values()) if e.degrees]
+    ends = sorted({min(degrees), max(degrees)}) if degrees else []
+    return f" ({' to '.join(f'{end:g}' for end in ends)} degrees of freedom)" if ends else ""
+
+
+def _power(table: Table) -> Iterator[str]:
+    """Sentences on what a table's letters cannot show."""
+    if table.photographs < LEAST:
+        yield f"Of {counted(table.photographs, 'photograph')} nothing can be told apart: at least {LEAST} are needed."
+    elif single := [row.method for row in table.rows if len(row.seeds) == 1]:
+        is_each = len(single) == sum(bool(row.seeds) for row in table.rows)
+        yield (
+            f"One training of {'each trained method' if is_each else ', '.join(single)}: no verdict between two trained methods, "
+            "and a letter that differs from that of a method without training holds for this training."
+        )
+    if table.photographs >= LEAST:
+        for protocol, least in table.resolved.items():
+            what = "no difference of any size" if least is None else f"differences from {number(least, 2)} dB"
+            yield f"{protocol} resolves {what} (80 % power, Holm's first step)."

@@ -1,0 +1,70 @@
+"""Results of a table or a study as arrays: scores by method, protocol and metric, with the photographs that images show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.data.photographs import photographs_of
+from benchmarks.results.record import EvaluationResult
+from benchmarks.statistics.intervals import Estimate, Photographs, ScoreMatrix, estimate
+from benchmarks.statistics.significance import Difference
+
+Column = tuple[str, str]  # protocol, metric
+Results = Mapping[str, Sequence[EvaluationResult]]  # by method, one result a seed
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Scores of methods on the same images.
+
+    Attributes:
+        groups: the photograph of each image, by the image's name.
+        scores: by method and column; rows are trainings, images are in the order of ``groups``.
+    """
+
+    groups: Mapping[str, str]
+    scores: Mapping[str, Mapping[Column, ScoreMatrix]]
+
+    @classmethod
+    def of(cls, results: Results) -> Measurements:
+        """Measurements of results, all of the same images. Columns that a seed of a method lacks are left out for this method."""
+        first = next((result for evaluations in results.values() for result in evaluations if result.scores), None)
+        groups = photographs_of(first) if first else {}
+        images = list(groups)
+        return cls(groups, {name: _matrices(evaluations, images) for name, evaluations in results.items()})
+
+    @property
+    def photographs(self) -> int:
+        """Number of photographs."""
+        return len(set(self.groups.values()))
+
+    def columns(self, method: str) -> Mapping[Column, ScoreMatrix]:
+        """Scores of a method by column; none if it has none."""
+        return self.scores.get(method, {})
+
+    def estimate(self, scores: ScoreMatrix) -> Estimate:
+        """Mean with its interval over photographs and trainings."""
+        return estimate(scores, list(self.groups.values()))
+
+    def difference(self, method: str, other: str, column: Column) -> Difference | None:
+        """Difference of two methods; None if one of them lacks the column."""
+        first, second = (self.columns(name).get(column) for name in (method, other))
+        return Difference(first, second, Photographs(list(self.groups.values()))) if first and second else None
+
+
+def _matrices(evaluations: Sequence[EvaluationResult], images: Sequence[str]) -> dict[Column, ScoreMatrix]:
+    if not evaluations:
+        return {}
+    first, *others = [result.scores for result in evaluations]
+    trained = evaluations[0].cell.seed is not None
+    return {
+        (protocol, metric): ScoreMatrix(
+            np.array([[scores[protocol][metric][image] for image in images] for scores in (first, *others)]), trained
+        )
+        for protocol, metrics in first.items()
+        for metric in metrics
+        if all(metric in scores.get(protocol, {}) for scores in others)
+    }

@@ -1,0 +1,212 @@
+"""Verdicts on claims: what the numbers allow, and what no order of numbers may become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.api.entries import MethodEntry
+from benchmarks.catalog.methods import every_method
+from benchmarks.core.errors import UsageError
+from benchmarks.results.record import EvaluationResult, SanityCheck
+from reports import claims
+from reports.chapters import make_chapters
+from reports.claims import FULL, ClaimVerdict, claim_verdicts
+from reports.paper import Paper, load_paper, load_papers
+from reports.studies import Evidence, Study, make_studies
+from tests.reports.test_build import ORDER, evidence, result
+
+PAPER = load_papers()["cincgan"]
+SEEDS = (0, 1, 2)
+FIRM = ("reproduced", "contradicted")
+
+
+def study(psnr: Mapping[str, float], seeds: Sequence[int] = SEEDS, photographs: int = 16, **changes: Any) -> Study:
+    """A study of methods with these means; each training is off by the same amounts, images scatter a little."""
+    results = []
+    for place, (method, mean) in enumerate(psnr.items()):
+        for seed in seeds if method != "bicubic" else (0,):
+            values = np.random.default_rng((place, seed)).normal(mean + 0.005 * seed, 0.02, photographs)
+            scores = {f"image-{number}": float(value) for number, value in enumerate(values)}
+            ssim = {image: value / 50 for image, value in scores.items()}
+            results.append(result(method, mean, seed, scores={"ntire2018": {"psnr": scores, "ssim": ssim}}, **changes))
+    (made,) = make_studies(evidence(*results))
+    return made
+
+
+def on_the_papers_terms(made: Study, undertrained: str = "") -> Study:
+    """The study as if it were of the paper's data and profile, and all methods but one had passed their sanity checks."""
+    passed = {
+        method: tuple(replace(each, result=checked(each.evaluation, passes=method != undertrained)) for each in own)
+        for method, own in made.methods.items()
+    }
+    return replace(made, dataset=PAPER.dataset, trained_on=PAPER.dataset, profile=FULL, methods=passed)
+
+
+def checked(plain: EvaluationResult, *, passes: bool) -> EvaluationResult:
+    """The result of a trained method with a sanity check; an untrained method has none."""
+    check = SanityCheck("clean", "validation", 4, 30.0, 28.0, 1.0, "passed" if passes else "undertrained")
+    return replace(plain, sanity=(check,) if plain.cell.needs else ())
+
+
+def verdicts(made: Study, paper: Paper = PAPER) -> dict[str, ClaimVerdict]:
+    return {each.claim.name: each for each in claim_verdicts(paper, made)}
+
+
+def test_elsewhere_a_claim_has_a_direction_and_no_more() -> None:
+    judged = verdicts(study(ORDER))
+    assert {name: each.verdict for name, each in judged.items()} == {
+        "1": "same direction here",
+        "2": "same direction here",
+        "3a": "same direction here",
+        "3b": "not distinguishable",
+        "4": "same direction here",
+        "5": "not run",
+    }
+    against_bicubic = judged["1"].pairs[0]
+    assert against_bicubic.difference is not None and against_bicubic.difference.mean == pytest.approx(1.45, abs=0.05)
+    assert "Without a sanity check: cincgan, fsrcnn, edsr, bm3d-edsr." in judged["1"].remarks
+    reversed_ = verdicts(study({**ORDER, "edsr": 23.0, "cincgan": 21.0}))
+    assert {name: reversed_[name].verdict for name in ("1", "2", "3a")} == dict.fromkeys(("1", "2", "3a"), "opposite here")
+
+
+def test_on_the_papers_data_at_its_profile_a_claim_is_reproduced_or_contradicted() -> None:
+    assert [each.verdict for each in verdicts(on_the_papers_terms(study(ORDER))).values()].count("reproduced") == 4
+    worse = verdicts(on_the_papers_terms(study({**ORDER, "cincgan": 21.0})))
+    assert (worse["1"].verdict, worse["4"].verdict) == ("contradicted", "reproduced")
+
+
+@pytest.mark.parametrize("field", ["dataset", "trained_on", "profile"])
+def test_one_other_term_is_enough_for_no_firm_word(field: str) -> None:
+    other = replace(on_the_papers_terms(study(ORDER)), **{field: "other"})
+    assert not {each.verdict for each in verdicts(other).values()} & set(FIRM)
+    unchecked = replace(study(ORDER), dataset=PAPER.dataset, trained_on=PAPER.dataset, profile=FULL)
+    assert not {each.verdict for each in verdicts(unchecked).values()} & set(FIRM), "no sanity checks"
+
+
+def test_an_undertrained_method_carries_no_claim() -> None:
+    judged = verdicts(on_the_papers_terms(study(ORDER), undertrained="edsr"))
+    assert {name: judged[name].verdict for name in ("1", "2", "4")} == {
+        "1": "cannot be told",
+        "2": "cannot be told",
+        "4": "reproduced",
+    }
+    assert "Cannot be told: edsr is undertrained." in judged["2"].remarks
+
+
+CASES = {
+    "ten decibels below on five photographs": study({**ORDER, "cincgan": 13.4}, photographs=5),
+    "one training of each method": study(ORDER, seeds=(0,)),
+    "two methods, trained once": study({"bicubic": 22.0, "edsr": 21.5}, seeds=(0,)),
+    "two trainings": study(ORDER, seeds=(0, 1)),
+    "equal in expectation": study(dict.fromkeys(ORDER, 22.0)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_must_not_become_a_verdict(case: str) -> None:
+    for made in (CASES[case], on_the_papers_terms(CASES[case])):
+        for judged in claim_verdicts(PAPER, made):
+            directions = (*FIRM, "same direction here", "opposite here")
+            # Equal methods do reach each other: that is no lack of power, but what the claim says.
+            if not (case == "equal in expectation" and judged.claim.relation == "reaches"):
+                assert judged.verdict not in directions, judged.claim.text
+    (chapter,) = make_chapters([each for own in CASES[case].methods.values() for each in own], [PAPER])
+    assert not any("reproduced" in line or "contradicted" in line for line in chapter.summaries())
+    letters = {row.letters["ntire2018"] for row in chapter.tables[0].rows if row.seeds}
+    assert len(letters) == 1 or case == "two trainings", "trained methods are not told apart"
+
+
+def test_far_below_is_no_evidence_that_a_method_reaches_another() -> None:
+    """A lack of power must not prove anything: the wider the interval, the less is reached."""
+    near = verdicts(study({**ORDER, "cincgan": ORDER["srgan-paired"] - 0.03}))["3a"]
+    assert near.verdict == "same direction here" and near.pairs[0].difference is not None
+    assert near.pairs[0].difference.low > -0.1
+    below = verdicts(study({**ORDER, "cincgan": ORDER["srgan-paired"] - 0.1}))["3a"]
+    assert below.verdict == "not distinguishable"
+    far = verdicts(study({**ORDER, "cincgan": ORDER["srgan-paired"] - 0.5}))["3a"]
+    assert far.verdict == "opposite here"
+
+
+def test_a_gain_below_the_least_effect_does_not_count() -> None:
+    tiny = verdicts(study({**ORDER, "edsr-paired": ORDER["cincgan"] + 0.04}))["4"]
+    assert tiny.pairs[0].difference is not None and tiny.pairs[0].difference.low > 0, "it is there"
+    assert (tiny.verdict, tiny.pairs[0].p) == ("not distinguishable", 1.0)
+
+
+def test_p_values_are_corrected_over_all_comparisons_of_the_paper() -> None:
+    made = study(ORDER)
+    alone = replace(PAPER, claims=tuple(claim for claim in PAPER.claims if claim.name == "2"))
+    (single,) = verdicts(made, alone)["2"].pairs
+    pairs = [pair for each in verdicts(made).values() for pair in each.pairs if pair.p is not None]
+    together = verdicts(made)["2"].pairs[0].p
+    assert len(pairs) == 12 and single.p is not None and together is not None
+    assert single.p < together <= 12 * single.p
+
+
+def test_a_claim_with_a_method_that_was_not_run_is_not_run_unless_it_is_contradicted() -> None:
+    without = {name: mean for name, mean in ORDER.items() if name != "fsrcnn"}
+    assert verdicts(study(without))["1"].verdict == "not run"
+    assert verdicts(study({**without, "cincgan": 20.0}))["1"].verdict == "opposite here"
+
+
+def test_the_ablation_needs_equal_numbers_of_steps() -> None:
+    names = ("cincgan", "cincgan/no-inner-cycle", "cincgan/no-outer-cycle")
+    made = study({"bicubic": 22.0, **dict(zip(names, (23.0, 22.0, 22.0), strict=True))})
+    unknown = verdicts(made)["5"]
+    assert unknown.verdict == "cannot be told" and "training steps differ" in unknown.remarks[0]
+    equal = verdicts(replace(made, steps=dict.fromkeys(names, 460)))["5"]
+    assert equal.verdict == "same direction here"
+    fewer = verdicts(replace(made, steps={**dict.fromkeys(names, 460), names[1]: 60}))["5"]
+    assert fewer.pairs[0].reason == f"training steps differ: cincgan 460, {names[1]} 60"
+    assert (fewer.pairs[1].verdict, fewer.verdict) == ("same direction here", "cannot be told")
+
+
+def test_steps_are_those_of_all_needed_trainings() -> None:
+    evaluation = result("cincgan", 23.0)
+    trainings = []
+    for name, steps in (("a", 400), ("b", 60)):
+        cell = {"id": name, "kind": "train", "label": "edsr", "seed": 0, "dataset": "demo-photos", "code": "c", "needs": {}}
+        plain = {**evaluation, "cell": cell, "settings": {"stage": {"training": {"steps": steps}}}}
+        trainings.append({key: value for key, value in plain.items() if key != "scores"})
+    evaluation["cell"]["needs"] = {"edsr": "a", "cincgan-inner": "b"}
+    assert make_studies(evidence(evaluation, *trainings))[0].steps == {"cincgan": 460}
+    assert make_studies(evidence(evaluation, trainings[0]))[0].steps == {"cincgan": None}
+
+
+def test_a_claim_that_a_method_without_learning_satisfies_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def entries() -> list[MethodEntry]:
+        floor = {"group": "classical"}
+        return [replace(entry, **floor) if entry.name == "bm3d-edsr" else entry for entry in every_method()]  # type: ignore[arg-type]
+
+    monkeypatch.setattr(claims, "every_method", entries)
+    judged = verdicts(study({**ORDER, "bm3d-edsr": 24.0}))
+    assert "A classical method satisfies it too: bm3d-edsr." in judged["3a"].remarks
+    assert "A classical method satisfies it too: bm3d-edsr." in judged["4"].remarks
+    assert not any("classical" in remark for remark in verdicts(study(ORDER))["4"].remarks)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("margin = { psnr = 0.1 }", "", "claim '3a': relation reaches needs a margin for psnr and nothing else"),
+        ("least_effect = { psnr = 0.05, ssim = 0.002 }", "least_effect = { psnr = 0.05 }", "claim '1': relation above needs a"),
+        ("margin = { psnr = 0.1 }", "margin = { psnr = 0.0 }", "margin"),
+        ("equal_budgets = true", "photographs = 5", "photographs"),
+    ],
+)
+def test_a_claim_without_its_margin_is_refused(before: str, after: str, message: str, tmp_path: Path) -> None:
+    text = (Path(claims.__file__).parent / "papers" / "cincgan.toml").read_text(encoding="utf-8")
+    assert before in text
+    (tmp_path / "paper.toml").write_text(text.replace(before, after, 1), encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        load_paper(tmp_path / "paper.toml")
+
+
+def test_evidence_of_the_helper_is_what_studies_take() -> None:
+    assert isinstance(next(iter(CASES["two trainings"].methods.values()))[0], Evidence)
