@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -190,7 +191,7 @@ def _run(options: argparse.Namespace, profile: Profile, outcome: Outcome) -> int
     with workspace.locked():
         outcome.read_finished(force=options.force)
         waiting = outcome.waiting()
-        check_inputs(waiting)
+        check_inputs(waiting, _processes(options, profile))
         outcome.say_left_out()
         if waiting or workspace.is_stale:
             workspace.mark_stale()
@@ -247,8 +248,19 @@ def _dry_run(
         max_parallel=options.max_parallel,
         step_times=options.step_times,
         left_out=left_out,
+        processes=_processes(options, profile),
     )
     return 0
+
+
+def _processes(options: argparse.Namespace, profile: Profile) -> Callable[[Cell], int]:
+    """Function that returns the number of processes that train a cell together."""
+    if options.executor == "serial":
+        together = 1
+        with suppress(UsageError):  # left-over variables, which a run refuses and a dry run does not heed
+            together = place().size if is_one_of_several() else 1
+        return lambda cell: together
+    return lambda cell: max(1, profile.resources_for(cell.kind, cell.label).gpus)
 
 
 def _check_options(options: argparse.Namespace) -> None:

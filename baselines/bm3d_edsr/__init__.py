@@ -6,7 +6,12 @@ from benchmarks.api.entries import MethodEntry
 
 METHODS = (
     MethodEntry(
-        "bm3d-edsr", "BM3D on the LR image, then EDSR", "baselines.bm3d_edsr.method:BM3DEDSR", uses=("edsr",), group="classical"
+        "bm3d-edsr",
+        "BM3D on the LR image, then EDSR",
+        "baselines.bm3d_edsr.method:BM3DEDSR",
+        uses=("edsr",),
+        group="classical",
+        smallest=16,
     ),
     MethodEntry(
         "bm3d-edsr-correlated",
@@ -14,5 +19,6 @@ METHODS = (
         "baselines.bm3d_edsr.method:BM3DEDSRCorrelated",
         uses=("edsr",),
         group="classical",
+        smallest=16,
     ),
 )

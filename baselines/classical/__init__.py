@@ -6,12 +6,16 @@ from benchmarks.api.entries import MethodEntry
 
 METHODS = tuple(
     MethodEntry(
-        name, f"{title}, then bicubic interpolation, untrained", f"baselines.classical.method:{target}", group="classical"
+        name,
+        f"{title}, then bicubic interpolation, untrained",
+        f"baselines.classical.method:{target}",
+        group="classical",
+        smallest=smallest,
     )
-    for name, title, target in (
-        ("gaussian-bicubic", "Gaussian blur", "GaussianBicubic"),
-        ("tv-bicubic", "total-variation denoising", "TVBicubic"),
-        ("nlm-bicubic", "non-local means with a blind noise level", "NLMBicubic"),
-        ("bm3d-bicubic", "BM3D with a blind noise level", "BM3DBicubic"),
+    for name, title, target, smallest in (
+        ("gaussian-bicubic", "Gaussian blur", "GaussianBicubic", 1),
+        ("tv-bicubic", "total-variation denoising", "TVBicubic", 1),
+        ("nlm-bicubic", "non-local means with a blind noise level", "NLMBicubic", 1),
+        ("bm3d-bicubic", "BM3D with a blind noise level", "BM3DBicubic", 16),
     )
 )

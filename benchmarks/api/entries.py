@@ -55,6 +55,7 @@ class MethodEntry:
         variants: package and file that declare variants, ``package/file.toml``; empty for none.
         changes: settings that a variant changes, in the form of ``--set``.
         without: stages that a variant leaves out.
+        smallest: shortest side, in LR pixels, of an image that the method can enlarge.
     """
 
     name: str
@@ -67,6 +68,7 @@ class MethodEntry:
     variants: str = ""
     changes: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    smallest: int = 1
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -87,6 +89,7 @@ class MetricEntry:
         options: keyword arguments of the class.
         weights: cards of published weights that the metric uses.
         unit: of the numbers, such as ``dB``; empty if they have none.
+        smallest: shortest side, in pixels, of an image that the metric can score.
         no_reference: whether the metric sees SR images alone, so that images without ground truth can be scored.
     """
 
@@ -98,6 +101,7 @@ class MetricEntry:
     options: Mapping[str, str] = field(default_factory=dict)
     weights: tuple[str, ...] = ()
     unit: str = ""
+    smallest: int = 1
     no_reference: bool = False
 
 

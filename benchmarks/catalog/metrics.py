@@ -14,8 +14,10 @@ METRICS = Registry(
     (
         MetricEntry("psnr", "PSNR", digits=2, unit="dB"),
         MetricEntry("ssim", "SSIM"),
-        MetricEntry("lpips", "LPIPS", False, 3, "benchmarks.scoring.lpips:LPIPS", {"net": "alex"}, ("lpips-alex",)),
-        MetricEntry("lpips-vgg", "LPIPS-VGG", False, 3, "benchmarks.scoring.lpips:LPIPS", {"net": "vgg"}, ("lpips-vgg",)),
+        MetricEntry("lpips", "LPIPS", False, 3, "benchmarks.scoring.lpips:LPIPS", {"net": "alex"}, ("lpips-alex",), smallest=31),
+        MetricEntry(
+            "lpips-vgg", "LPIPS-VGG", False, 3, "benchmarks.scoring.lpips:LPIPS", {"net": "vgg"}, ("lpips-vgg",), smallest=16
+        ),
     ),
 )
 

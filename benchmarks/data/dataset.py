@@ -93,11 +93,23 @@ class Dataset:
         return {"dataset": self.card.name, **self.card.location, **degradation}
 
     def verify(self, splits: Sequence[Split]) -> None:
-        """Raise UsageError if an image of the splits is missing or has changed, or if LR and HR images to score form no pairs."""
+        """Raise UsageError if an image of the splits is missing, has changed or cannot be decoded."""
         self.card.verify(splits)
+        if self.card.location:  # a user's own files, of which nobody knows whether they are images
+            for split in splits:
+                self._decode(split)
+            return
         for split in splits:
             if split in ("validation", "test"):  # decoded before any training, which would end in vain
-                self.images.pairs(split) if self.card.has_truth(split) else self.lr(split)
+                self.images.pairs(split)
+
+    def _decode(self, split: Split) -> None:
+        from benchmarks.data.pixels.images import read
+
+        sources = self.card.sources(split)
+        for images in (sources.hr, sources.lr):
+            if images and images.images:
+                read(images)
 
     def lr(self, split: Split) -> dict[str, Image]:
         """LR images of a split without ground truth, ``(h, w, 3)`` uint8 RGB by name. Raises UsageError as ``verify`` does."""

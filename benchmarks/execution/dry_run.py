@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.costs import Costs, estimated, measured
 from benchmarks.planning.inputs import missing_archives
+from benchmarks.planning.suitability import check_suitability
 from benchmarks.planning.untrained import count_parameters
 from benchmarks.results.record import Result, weights_digests
 
@@ -30,6 +31,7 @@ def print_dry_run(
     max_parallel: int | None = None,
     step_times: Path | None = None,
     left_out: Sequence[str] = (),
+    processes: Callable[[Cell], int] = lambda cell: 1,
 ) -> None:
     """Print one line per cell, sums, and simulated wall times; nothing is computed, and no result is written.
 
@@ -42,14 +44,18 @@ def print_dry_run(
         max_parallel: limit of cells at a time.
         step_times: file with measured times of steps, to replace the profile's estimates.
         left_out: sentences on methods that have no cells, because the data lack what they need.
+        processes: number of processes that train a cell together.
 
     Raises:
-        UsageError: ``step_times`` lacks a step of the cells, or a result is corrupt.
+        UsageError: ``step_times`` lacks a step of the cells, a result is corrupt, an image does not suit the settings, or results
+            could not be written.
     """
+    workspace.check_place()
     costs = measured(cells, profile, step_times) if step_times else estimated(cells, profile)
     results = {cell.id: result for cell in cells if not force and (result := workspace.finished(cell))}
     digests = weights_digests(results.values())
     waiting = [cell for cell in cells if cell.id not in results or _is_outdated(cell, results[cell.id], digests)]
+    check_suitability(waiting, processes)
     plan = forecast(waiting, costs, max_parallel)
     if form == "markdown":
         print("\n".join(_schedule_as_markdown(plan)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -59,6 +60,14 @@ class Workspace:
         probe = self.root / ".writable"
         write_text(probe, " " * 4096)  # a full disk still takes an empty file
         probe.unlink()
+
+    def check_place(self) -> None:
+        """Raise UsageError if the workspace could not be made or written; nothing is written."""
+        existing = next(path for path in (self.root, *self.root.parents) if path.exists())
+        if not existing.is_dir():
+            raise UsageError(f"{self.root}: {existing} is a file: choose another folder with --output")
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise UsageError(f"{self.root}: {existing} cannot be written: check its permissions, or choose another --output")
 
     @property
     def is_stale(self) -> bool:

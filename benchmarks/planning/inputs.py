@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import UsageError
@@ -11,19 +11,25 @@ from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.weights import cached, cached_path, load_weight_card
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.plan import make_plan
+from benchmarks.planning.suitability import check_suitability
 from benchmarks.results.record import EvaluationSettings
 
 
-def check_inputs(cells: Sequence[Cell]) -> None:
-    """Raise UsageError, before anything is computed, where the cells' images are not here or have changed.
+def check_inputs(cells: Sequence[Cell], processes: Callable[[Cell], int] = lambda cell: 1) -> None:
+    """Raise UsageError, before anything is computed, where images are not here, have changed, or do not suit the settings.
 
     Offline, published weights are looked for too, and all missing files are named at once; else weights are fetched by the
     cells that need them.
+
+    Args:
+        cells: to be computed.
+        processes: number of processes that train a cell together.
     """
     if is_offline():
         _refuse_missing(cells)
     for data, splits in {(data, splits) for cell in cells for data, splits, _ in cell.inputs}:
         data.verify(splits)
+    check_suitability(cells, processes)
 
 
 def weights_of(cells: Iterable[Cell]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.api.entries import Split
 from benchmarks.api.image import Image, Pair
-from benchmarks.api.method import Method, TrainedStage
+from benchmarks.api.method import Descriptor, Method, TrainedStage
 from benchmarks.catalog.methods import get_method, method_class, stage_class
 from benchmarks.catalog.profiles import Profile
 from benchmarks.core.errors import BenchmarkError
@@ -88,6 +88,26 @@ def _kept_count(path: Path) -> int | None:
         return int(path.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
+
+
+def descriptors(evaluations: Sequence[Cell]) -> list[Descriptor]:
+    """Size needs of the methods of evaluations, with the sizes of networks in the cells' settings and fresh weights."""
+    stages = {cell.id: stage for cell, _, stage in _fresh_stages(_with_needs(evaluations))}
+    return [
+        method_class(cell.label)
+        .from_stages({name: stages[needed.id] for name, needed in cell.needs.items()}, cell.data.card.scale)
+        .descriptor
+        for cell in evaluations
+    ]
+
+
+def _with_needs(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells, each after the cells that it needs, directly or not."""
+    ordered: dict[str, Cell] = {}
+    for cell in cells:
+        for needed in (*_with_needs(list(cell.needs.values())), cell):
+            ordered.setdefault(needed.id, needed)
+    return list(ordered.values())
 
 
 def untrained_method(name: str, profile: Profile) -> Method:

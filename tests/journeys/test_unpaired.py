@@ -17,7 +17,7 @@ from benchmarks.api.image import Image as Pixels
 from benchmarks.catalog.methods import get_method
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.lazy import resolve
-from benchmarks.results.files import read_result, to_result, write_result
+from benchmarks.results.files import SCHEMA, read_result, to_result, write_result
 from benchmarks.results.layout import result_files
 from benchmarks.results.record import NO_REFERENCE, EvaluationResult
 from benchmarks.scoring.pictures import enlarge_images
@@ -28,7 +28,7 @@ from tests.conftest import Run
 from tests.helpers.stand_ins import photograph, save
 
 REASON = "edsr-paired: not run: it learns from pairs of LR and HR images, and the training images of 'folder' are unpaired"
-SCORED = Path(__file__).parents[1] / "results" / "old_results" / "schema-3-evaluate.json"
+SCORED = Path(__file__).parents[1] / "results" / "old_results" / f"schema-{SCHEMA}-evaluate.json"
 
 
 @pytest.fixture

@@ -1,0 +1,76 @@
+"""Sizes of the images of a split, from the headers of their files; only images that are not stored upright are decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+
+from benchmarks.api.entries import Split
+from benchmarks.data.cards import DatasetCard
+from benchmarks.data.pixels.decode import FORMATS, decode, is_turned
+from benchmarks.data.sources import ImageFile, ImageSource
+
+Size = tuple[int, int]  # height, width
+
+
+@dataclass(frozen=True)
+class Sized:
+    """Sizes of an image of a split.
+
+    Attributes:
+        file: of the LR image, or of the HR image that the LR image is made of.
+        lr: size of the LR image.
+        hr: size of the HR image, cut to multiples of the scale; None without one.
+    """
+
+    file: ImageFile
+    lr: Size
+    hr: Size | None
+
+    @property
+    def compared(self) -> Size:
+        """Size of the HR image; of the LR image where there is no HR image."""
+        return self.hr or self.lr
+
+    @property
+    def place(self) -> str:
+        """The file, for errors."""
+        return f"{self.file.title} ({self.file.path})"
+
+
+def sizes(card: DatasetCard, split: Split) -> Iterator[Sized]:
+    """Sizes of the images of a split.
+
+    Raises:
+        UsageError: a file is missing or no image, or the data set has no such split.
+    """
+    sources, scale = card.sources(split), card.scale
+    hr_sizes = [_cut(_size(image), scale) for image in sources.hr.images]
+    if sources.lr is None:
+        for image, (height, width) in zip(sources.hr.images, hr_sizes, strict=True):
+            yield Sized(image.file, (height // scale, width // scale), (height, width))
+    else:
+        for index, image in enumerate(sources.lr.images):
+            yield Sized(image.file, _size(image), hr_sizes[index] if hr_sizes else None)
+
+
+def _cut(size: Size, scale: int) -> Size:
+    return size[0] // scale * scale, size[1] // scale * scale
+
+
+def _size(image: ImageSource) -> Size:
+    return image.box[2:] if image.box else _file_size(image.file)
+
+
+@lru_cache(maxsize=10_000)
+def _file_size(file: ImageFile) -> Size:
+    from PIL import Image as PillowImage
+
+    with suppress(Exception):  # whatever Pillow raises: decoding says what is wrong
+        if not is_turned(file.path):
+            with PillowImage.open(file.path, formats=FORMATS) as image:
+                return image.height, image.width
+    height, width, _ = decode(file.path, file.title, file.mend).shape
+    return height, width
