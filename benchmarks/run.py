@@ -192,7 +192,7 @@ def _run(options: argparse.Namespace, profile: Profile, outcome: Outcome) -> int
         outcome.read_finished(force=options.force)
         waiting = outcome.waiting()
         check_inputs(waiting, _processes(options, profile))
-        outcome.say_left_out()
+        outcome.say_before_computing()
         if waiting or workspace.is_stale:
             workspace.mark_stale()
             _compute(options, profile, outcome, waiting, executor, presentation)

@@ -68,8 +68,6 @@ class Outcome:
                     self.workspace.discard_checkpoint(cells[cell_id])
         self._drop_replaced([cell.id for cell in self.cells])
         self._say_other_environments()
-        if self.waiting() and (why := git().unknown):
-            say(f"the commit of this code, or whether files differ from it, is unknown ({why}): results will say so")
         for cell in self.cells:
             result = self.results.get(cell.id)
             if result is not None and result.has_diverged:
@@ -106,10 +104,12 @@ class Outcome:
             number = sum(map(bool, texts))
             say(f"{number} reused results were computed in another environment ({others}): --force computes them again")
 
-    def say_left_out(self) -> None:
-        """Print a line for each method that the data do not suit."""
+    def say_before_computing(self) -> None:
+        """Print a line for each method that the data do not suit, and one if results cannot name the commit of the code."""
         for sentence in self.left_out:
             say(sentence)
+        if self.waiting() and (why := git().unknown):
+            say(f"the commit of this code, or whether files differ from it, is unknown ({why}): results will say so")
 
     def waiting(self) -> list[Cell]:
         """Cells of the run without a result."""
