@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -73,9 +73,9 @@ class ImageSet:
         """SHA-256 of the images' files, in order."""
         return [image.file.sha256 for image in self.images]
 
-    def only(self, names: Collection[str]) -> ImageSet:
-        """The images of these names."""
-        return replace(self, images=tuple(image for image in self.images if image.name in names))
+    def at(self, places: Sequence[int]) -> ImageSet:
+        """The images at these places."""
+        return replace(self, images=tuple(self.images[place] for place in places))
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,11 @@ class SplitSources:
     def identity(self) -> dict[str, object]:
         """Names, hashes and regions, which decide the pixels. Names of LR images do not count: nothing is drawn for them."""
         return {"hr": [image.identity for image in self.hr.images], "lr": self.lr.hashes if self.lr else None}
+
+    def only(self, names: Collection[str]) -> SplitSources:
+        """The pairs of these HR images; LR files have names of their own."""
+        places = [place for place, name in enumerate(self.hr.names) if name in names]
+        return SplitSources(self.hr.at(places), self.lr.at(places) if self.lr else None)
 
 
 EMPTY = ImageSet(())

@@ -235,7 +235,8 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Computed:
     pictures = () if has_truth else tuple(evaluation.images)
     samples = pictures or sample_names(list(evaluation.images))
     scored = evaluation.scored
-    groups = {name: cell.data.card.photograph(name) for name in evaluation.images}
+    columns = (values for metrics in scored.scores.values() for values in metrics.values())
+    groups = {name: cell.data.card.photograph(name) for name in next(columns, evaluation.images)}
     result = EvaluationResult(
         **_common(cell),
         device=device().type,

@@ -23,7 +23,7 @@ from benchmarks.data.kinds.image_folders import FileSet, ImageFolders
 from benchmarks.data.kinds.packaged_photos import PackagedPhotos
 from benchmarks.data.pixels.images import read_file
 from benchmarks.data.pixels.sampler import PatchSampler
-from benchmarks.data.sources import Box
+from benchmarks.data.sources import Box, ImageFile, ImageSet, ImageSource, SplitSources
 from benchmarks.degradations.bicubic import Bicubic
 from benchmarks.degradations.track2_like import Track2Like
 from tests.conftest import ROOT
@@ -242,3 +242,15 @@ def test_the_module_datasets_is_never_ours() -> None:
     path, has_function = done.stdout.split()
     assert not Path(path).is_relative_to(ROOT / "datasets")
     assert has_function == "True"
+
+
+def test_pairs_are_chosen_by_the_names_of_their_hr_images() -> None:
+    """LR files of DIV2K have names of their own, such as 0791x4m.png."""
+
+    def images(*names: str) -> ImageSet:
+        return ImageSet(tuple(ImageSource(name, ImageFile(name, Path(name), name, "file", "")) for name in names))
+
+    split = SplitSources(images("0791", "0792", "0793"), images("0791x4m", "0792x4m", "0793x4m"))
+    chosen = split.only(["0793", "0791"])
+    assert (chosen.hr.names, chosen.lr.names if chosen.lr else None) == (["0791", "0793"], ["0791x4m", "0793x4m"])
+    assert SplitSources(images("a", "b")).only(["b"]) == SplitSources(images("b"))

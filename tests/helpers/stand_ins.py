@@ -34,7 +34,11 @@ def photograph(seed: int, side: int) -> Any:
 
 def write_split_images(folder: Path, card: ImageFolders, hr_side: int, test_side: int) -> None:
     """Write every file of a card to ``folder / <archive>``; LR images are the bicubic downscale of their HR images."""
-    for hr_set, lr_set, side in ((card.pairs_hr, card.pairs_lr, hr_side), (card.test_hr, card.test_lr, test_side)):
+    for hr_set, lr_set, side in (
+        (card.pairs_hr, card.pairs_lr, hr_side),
+        (card.validation_hr, card.validation_lr, hr_side),
+        (card.test_hr, card.test_lr, test_side),
+    ):
         if hr_set is None:
             continue
         for index, name in enumerate(hr_set.names):

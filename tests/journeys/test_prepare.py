@@ -94,7 +94,7 @@ def test_the_papers_data_is_downloaded_verified_and_run(place: Place) -> None:
     assert isinstance(evaluation, EvaluationResult) and len(evaluation.scores["rgb"]["psnr"]) == 100
     assert results["train-cincgan-inner-div2k-track2-seed0"].data.degradation == "the data set's own LR images"
     stacks = list((place.cache / "pixels").glob("*.pixels"))
-    assert len(stacks) == 5, "each archive is decoded once, and Y is made once"
+    assert len(stacks) == 6, "each archive is decoded once, Y and the clean LR images of the validation split are made once"
 
     second = place("benchmarks.run", "--methods", "bicubic", "edsr", "--profile", "smoke", "--datasets", "div2k-track2", *SCORES)
     assert second.returncode == 0 and "train" not in second.stderr
@@ -150,7 +150,7 @@ def test_a_wrong_archive_is_refused(place: Place, tmp_path: Path) -> None:
     other = tmp_path / "some.zip"
     shutil.copy(wrong, other)
     unknown = place("benchmarks.prepare", "div2k-track2", "--from-archive", str(other))
-    assert (unknown.returncode, "none of DIV2K_train_HR.zip" in error_of(unknown)) == (2, True)
+    assert (unknown.returncode, "rename it to one of DIV2K_train_HR.zip" in error_of(unknown)) == (2, True)
 
 
 def test_folders_unpacked_by_hand_are_used_as_they_are(place: Place, stand_ins: Path, tmp_path: Path) -> None:

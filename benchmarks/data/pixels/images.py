@@ -57,7 +57,7 @@ class DatasetImages:
 
     def clean_pairs(self, split: Split, only: Collection[str]) -> list[Pair]:
         """HR images of these names in a split, and their bicubic downscales as LR images, like those of Y."""
-        hr = self._sources(split).hr.only(only)
+        hr = self._sources(split).only(only).hr
         return [Pair(*image) for image in zip(hr.names, self._degraded(hr, self._clean), self._hr(hr), strict=True)]
 
     def pairs(self, split: Split, only: Collection[str] | None = None) -> list[Pair]:
@@ -65,14 +65,14 @@ class DatasetImages:
 
         Args:
             split: ``pairs`` (all of X and Z, degraded: for supervised methods only), ``validation`` or ``test``.
-            only: names of the wanted images; all if None.
+            only: names of the wanted HR images; all if None.
 
         Raises:
             UsageError: files are missing or have changed, or a LR image is not ``scale`` times smaller than its HR image.
         """
         sources = self._sources(split)
         if only is not None:
-            sources = SplitSources(sources.hr.only(only), sources.lr.only(only) if sources.lr else None)
+            sources = sources.only(only)
         images = zip(sources.hr.names, self._lr(sources), self._hr(sources.hr), strict=True)
         pairs = [Pair(*image) for image in images]
         for pair in pairs:
