@@ -32,7 +32,7 @@ def table_caption(table: Table) -> str:
         f"alike: {LETTERS}",
         *_power(table),
     )
-    return " ".join(sentences) + _flat(table)
+    return " ".join(filter(None, (*sentences, table.mixture))) + _flat(table)
 
 
 def _flat(table: Table) -> str:

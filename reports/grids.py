@@ -10,6 +10,7 @@ from reports.captions import shared_reason, table_caption
 from reports.claims import ClaimVerdict, PairVerdict
 from reports.grid import Entry, Grid, Mark, Section, estimate_entry, marks, metric_heading, number_entry, p_value
 from reports.measurements import Column
+from reports.mixture import mixture
 from reports.paper import Paper, Reported
 from reports.studies import Study
 from reports.tables import GROUPS, REFERENCE, Row, Table
@@ -74,8 +75,13 @@ def _reported_caption(paper: Paper, study: Study) -> str:
         f"Δ: difference to {REFERENCE}{', ' if units else ''}{', '.join(units)}.",
         "" if study.dataset == paper.dataset else "The measured numbers are of other images: compare Δ only.",
         paper.note,
+        _mixture(study),
     )
     return " ".join(filter(None, sentences))
+
+
+def _mixture(study: Study) -> str:
+    return mixture(result for results in study.results.values() for result in results)
 
 
 @dataclass(frozen=True)
@@ -137,9 +143,10 @@ def claims_grid(name: str, paper: Paper, study: Study, verdicts: Sequence[ClaimV
     caption = (
         f"Claims of {paper.title}, under {paper.protocol} on {study.dataset}, profile {study.profile}. Differences are paired "
         "by image, positive where the first is better, with 95 % t-intervals over photographs and trainings. p: of the distance "
-        "to the claim's least effect or margin, by sign flips of photographs and Student's t, Holm-corrected over all of them."
+        "to the claim's least effect or margin, by sign flips of photographs and Student's t, Holm-corrected over all of them. "
+        f"{_mixture(study)}"
     )
-    return Grid(name, caption, ("comparison", "metric", "difference", "p", "verdict"), tuple(sections))
+    return Grid(name, caption.rstrip(), ("comparison", "metric", "difference", "p", "verdict"), tuple(sections))
 
 
 def _pair_row(study: Study, pair: PairVerdict) -> tuple[Entry, ...]:

@@ -19,6 +19,7 @@ from benchmarks.statistics.intervals import Estimate
 from benchmarks.statistics.significance import Difference, judge, letters, resolved
 from reports.marks import row_marks
 from reports.measurements import Column, Measurements, Results
+from reports.mixture import mixture
 
 REFERENCE = "bicubic"  # differences are to this method
 NO_TRUTH = "no ground truth"  # note of a row
@@ -71,6 +72,7 @@ class Table:
         reference: the method that differences are to.
         trained_on: the data set that methods were trained on, if it is another one.
         without_contrast: images whose central HR window is flat.
+        mixture: sentence on environments that differ among rows; empty if none do.
         split: images that were scored. Scores of validation images are for choices and never stand beside those of test images.
         photographs: number of photographs that the images show.
         resolved: by shown protocol, the smallest difference in PSNR that the comparisons behind letters resolve, in dB; None if
@@ -87,6 +89,7 @@ class Table:
     without_contrast: tuple[str, ...] = ()
     photographs: int = 0
     resolved: Mapping[str, float | None] = field(default_factory=dict)
+    mixture: str = ""
 
     @property
     def kind(self) -> str:
@@ -197,6 +200,7 @@ def make_table(
         without_contrast=tuple(dict.fromkeys(name for result in every for name in result.without_contrast)),
         photographs=measurements.photographs,
         resolved=least,
+        mixture=mixture(every),
     )
 
 

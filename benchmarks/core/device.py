@@ -33,3 +33,9 @@ def _say_unusable_gpu() -> None:
     except (RuntimeError, AssertionError) as error:
         reason = one_line(str(error).partition("\n")[0])
     print(f"the GPU of this machine cannot be used, so the CPU computes: {reason}", file=sys.stderr)
+
+
+def rounds_to_tf32() -> bool:
+    """Whether convolutions of float32 tensors round their inputs to TF32 on the device: torch's default on GPUs that can."""
+    on_gpu = device().type == "cuda"
+    return on_gpu and torch.backends.cudnn.allow_tf32 and torch.cuda.get_device_capability()[0] >= 8

@@ -6,7 +6,7 @@ import hashlib
 import io
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -36,6 +36,7 @@ from benchmarks.results.record import (
     EvaluationResult,
     EvaluationSettings,
     Interval,
+    Numerics,
     Result,
     TrainingResult,
 )
@@ -171,7 +172,7 @@ def _diverged(cell: Cell, error: TrainingCollapsed) -> Result:
 
 
 def _train(cell: Cell, workspace: Workspace, report: Report) -> Computed:
-    from benchmarks.core.device import device
+    from benchmarks.core.device import device, rounds_to_tf32
     from benchmarks.results.trained import pack_weights
     from benchmarks.training.distributed import announce, leave, size
     from benchmarks.training.stage import effective_precision
@@ -190,6 +191,7 @@ def _train(cell: Cell, workspace: Workspace, report: Report) -> Computed:
         weights_digest=hashlib.sha256(content).hexdigest(),
         precision=effective_precision(cell.stage_settings.training),
         device=device().type,
+        tf32=rounds_to_tf32(),
         processes=size(),
         training_seconds=round(training.seconds, 3),
         history=tuple(training.history),
@@ -249,6 +251,7 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Computed:
         without_contrast=evaluation.without_contrast,
         sanity=evaluation.sanity,
         groups=groups,
+        trained_with=dict(_trained_with(cell, workspace)),
     )
     return result, {f"{SAMPLES}/{name}.png": _png(evaluation.images[name]) for name in samples}
 
@@ -263,6 +266,13 @@ def _summary(scores: Mapping[str, Mapping[str, Mapping[str, float]]], groups: Se
         protocol: {metric: Interval(mean.mean, mean.low, mean.high) for metric, mean in metrics.items()}
         for protocol, metrics in estimates.items()
     }
+
+
+def _trained_with(cell: Cell, workspace: Workspace) -> Iterator[tuple[str, Numerics]]:
+    for stage, needed in cell.needs.items():
+        result = workspace.read(needed)
+        if isinstance(result, TrainingResult):
+            yield stage, result.numerics
 
 
 def _evaluation_settings(cell: Cell) -> EvaluationSettings:

@@ -232,11 +232,11 @@ def _convolution_seconds(call: Convolution, layout: Any) -> float:
 def _device() -> str:
     import torch
 
-    from benchmarks.results.provenance import environment
+    from benchmarks.results.provenance import processor_name
 
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    return environment().processor
+    return processor_name()
 
 
 def _peak_megabytes() -> float:

@@ -18,6 +18,11 @@ DISTRIBUTIONS = (
     *("torch", "torchvision", "numpy", "scipy", "basicsr", "pyiqa", "scikit-image", "scikit-learn", "pillow"),
     *("bm3d", "bm4d", "pywavelets"),
 )
+KERNEL_FLAGS = (
+    *("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16"),
+    *("asimd", "asimdhp", "bf16", "i8mm", "sve"),  # of ARM
+)
+KERNEL_LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
 UNKNOWN = "unknown"  # version of a package that is installed with damaged metadata
 _GIT_SETTINGS = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH")
 
@@ -93,8 +98,25 @@ def _version(distribution: str) -> str | None:
 
 
 def _processor() -> str:
+    """Architecture, the flags of the processor that libraries choose kernels by, and variables that limit these choices.
+
+    The name of a processor says less: a virtual machine hides flags, and two names may have the same.
+    """
+    known = _cpuinfo("flags") or _cpuinfo("Features")
+    flags = [flag for flag in KERNEL_FLAGS if flag in known.split()]
+    limits = [f"{name}={os.environ[name]}" for name in KERNEL_LIMITS if os.environ.get(name)]
+    return " ".join([platform.machine() or UNKNOWN, *flags, *limits])
+
+
+def processor_name() -> str:
+    """Name of the processor, for figures of speed."""
+    return _cpuinfo("model name") or platform.processor()
+
+
+def _cpuinfo(key: str) -> str:
+    """Value of the first line of Linux's ``/proc/cpuinfo`` with the key; empty where there is none."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == key), "")

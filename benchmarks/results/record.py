@@ -175,12 +175,31 @@ class DataRecord:
 
 @dataclass(frozen=True)
 class Environment:
-    """Machine and versions of packages."""
+    """Machine and versions of packages; the processor by the flags that libraries choose kernels by."""
 
     python: Text = ""
     platform: Text = ""
     processor: Text = ""
     host: Text = ""
+    versions: dict[Name, Text] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """What a training's numbers depend on beside its identity.
+
+    Attributes:
+        precision: number format of the forward passes.
+        device: ``cpu`` or ``cuda``.
+        tf32: whether convolutions of float32 tensors rounded their inputs to TF32.
+        processor: flags of the processor.
+        versions: versions of packages.
+    """
+
+    precision: Text = ""
+    device: Text = ""
+    tf32: bool = False
+    processor: Text = ""
     versions: dict[Name, Text] = field(default_factory=dict)
 
 
@@ -270,6 +289,7 @@ class TrainingResult(Result):
         settings: settings of the training cell.
         weights_digest: SHA-256 of ``weights.safetensors``.
         precision: number format of the forward passes.
+        tf32: whether convolutions of float32 tensors rounded their inputs to TF32.
         processes: number of processes that trained together.
         training_seconds: time in the loop, resumed parts included.
         history: losses, each entry with its ``step``.
@@ -278,9 +298,16 @@ class TrainingResult(Result):
     settings: TrainingSettingsRecord
     weights_digest: Text = ""
     precision: Text = ""
+    tf32: bool = False
     processes: Count = 1
     training_seconds: Seconds = 0.0
     history: tuple[dict[Name, float], ...] = ()
+
+    @property
+    def numerics(self) -> Numerics:
+        """Precision, device and versions of the training."""
+        here = self.environment
+        return Numerics(self.precision, self.device, self.tf32, here.processor, here.versions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,6 +325,7 @@ class EvaluationResult(Result):
         without_contrast: images whose central window in the HR image is flat: a score measures noise there.
         sanity: outcomes of sanity checks; none for an untrained method, and in old files.
         groups: the photograph that each image shows; none in older files.
+        trained_with: precision, device and versions of each needed training, by stage.
     """
 
     settings: EvaluationSettings
@@ -310,6 +338,7 @@ class EvaluationResult(Result):
     without_contrast: tuple[Name, ...] = ()
     sanity: tuple[SanityCheck, ...] = ()
     groups: dict[Name, Name] = field(default_factory=dict)
+    trained_with: dict[Name, Numerics] = field(default_factory=dict)
 
     @property
     def undertrained(self) -> bool:

@@ -30,6 +30,7 @@ _SAMPLES = slice(2, _INNER, 4)  # rows and columns of the SSIM map that estimate
 _ROWS = 4  # of the samples per product: its matrix is a band, and zeros are left out
 _FEWEST = 16  # shifts whose estimates are compared with their values: the largest error tells how good all estimates are
 _MARGIN = 0.04  # shifts are left out if their estimate is further below the best value, and by more than four times that error
+_TIE = 1e-3  # in squared 8-bit steps over a window: far above rounding (1e-7), below a difference of one pixel by one step
 _MIDDLE = 128  # subtracted before the correlation: smaller numbers have smaller rounding errors
 
 Single = NDArray[np.float32]
@@ -45,7 +46,7 @@ def best_window_psnr(area: Image, target: Image, *, rescale: bool) -> tuple[floa
             stays as it is.
 
     Returns:
-        PSNR in dB, infinity for identical windows, and its shift; of equally good shifts the first in reading order.
+        PSNR in dB, infinity for identical windows, and its shift; of equally good shifts the smallest.
     """
     result, truth = area.astype(np.int64), target.astype(np.int64)
     squares = _window_sums((result**2).sum(axis=2))
@@ -55,9 +56,16 @@ def best_window_psnr(area: Image, target: Image, *, rescale: bool) -> tuple[floa
         np.divide(truth.sum(), sums, out=gain, where=sums > 0)
     products = _correlation(truth, result, result.shape[:2])
     error = gain**2 * squares - 2 * gain * products[: 2 * REACH + 1, : 2 * REACH + 1]
-    row, column = np.unravel_index(np.argmin(error), error.shape)
+    row, column = _smallest_shift(np.argwhere(error <= error.min() + _TIE))
     window = area[row : row + WINDOW, column : column + WINDOW] * gain[row, column]
-    return psnr(window, truth.astype(np.float64), data_range=255.0), (int(row) - REACH, int(column) - REACH)
+    return psnr(window, truth.astype(np.float64), data_range=255.0), (row - REACH, column - REACH)
+
+
+def _smallest_shift(places: NDArray[np.int64]) -> tuple[int, int]:
+    """Row and column of the place nearest to shift (0, 0), the first in reading order of several; flat windows fit everywhere."""
+    distances = np.abs(places - REACH).sum(axis=1)
+    row, column = places[np.argmin(distances)]
+    return int(row), int(column)
 
 
 def _window_sums(plane: NDArray[np.int64]) -> NDArray[np.int64]:

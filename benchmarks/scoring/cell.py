@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -56,6 +57,18 @@ def evaluate_method(
         method = cls.from_stages(stages, data.scale)
     check_method(method, data.scale)
     pairs = data.pairs(split)
-    evaluation = evaluate(method, pairs, protocols, metrics, tile=tile, threads=threads, report=report, device=device())
-    checks = [check_sanity(method, training, settings, device()) for settings, training in sanity.items()]
+    with _without_tf32():
+        evaluation = evaluate(method, pairs, protocols, metrics, tile=tile, threads=threads, report=report, device=device())
+        checks = [check_sanity(method, training, settings, device()) for settings, training in sanity.items()]
     return replace(evaluation, sanity=tuple(checks))
+
+
+@contextmanager
+def _without_tf32() -> Iterator[None]:
+    """Keep convolutions of float32 tensors from rounding to TF32, within the block."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before

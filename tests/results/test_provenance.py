@@ -183,3 +183,15 @@ def test_an_unreadable_version_is_not_told_as_a_package_that_is_missing(monkeypa
     assert here.versions == {"torch": "unknown", "numpy": "unknown"}
     old = replace(here, processor="", versions={"torch": "unknown", "scipy": "1.0"})
     assert differences(old, replace(here, processor="cpu")) == ["processor cpu (was: unknown)", "scipy not installed (was: 1.0)"]
+
+
+def test_a_processor_is_recorded_by_its_flags_and_what_limits_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = "model name\t: Some Processor\nflags\t\t: fpu sse avx avx2 fma avx512f amx_bf16 avx512_bf16 ht\n"
+    monkeypatch.setattr(Path, "read_text", lambda self, encoding: lines)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    for name in provenance.KERNEL_LIMITS:
+        monkeypatch.delenv(name, raising=False)
+    assert environment.__wrapped__().processor == "x86_64 avx avx2 fma avx512f avx512_bf16 amx_bf16"
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    assert environment.__wrapped__().processor.endswith(" amx_bf16 ATEN_CPU_CAPABILITY=avx2")
+    assert provenance.processor_name() == "Some Processor"

@@ -209,3 +209,13 @@ def test_the_page_on_protocols_has_every_one_with_its_version() -> None:
         section = re.search(rf"^## `{name}`, version (\d+)\n(.*?)(?=^## |\Z)", text, re.S | re.M)
         assert section, name
         assert int(section.group(1)) == get_protocol(name).version
+
+
+@pytest.mark.parametrize("rescale", [True, False])
+def test_of_equally_good_shifts_the_scorer_reports_the_smallest(rescale: bool) -> None:
+    """Flat images fit at every shift; stripes of period 4 at every fourth column."""
+    flat = np.full((140, 140, 3), 90, np.uint8)
+    assert best_window_psnr(flat, flat[:60, :60] + np.uint8(7), rescale=rescale)[1] == (0, 0)
+    stripes = np.broadcast_to(np.where(np.arange(140) % 4 < 2, 40, 200)[None, :, None], (140, 140, 3)).astype(np.uint8)
+    value, shift = best_window_psnr(stripes, stripes[40:100, 41:101], rescale=rescale)
+    assert (value, shift) == (float("inf"), (0, 1))

@@ -15,8 +15,9 @@ from benchmarks.api.method import Descriptor
 from benchmarks.api.settings import TrainingSettings
 from benchmarks.catalog.methods import get_method, stages
 from benchmarks.core import device as core_device
-from benchmarks.core.device import device
+from benchmarks.core.device import device, rounds_to_tf32
 from benchmarks.core.lazy import resolve
+from benchmarks.scoring.cell import _without_tf32
 from benchmarks.scoring.evaluation import super_resolve
 from benchmarks.training import loop, stage
 from benchmarks.training.stage import effective_precision
@@ -118,3 +119,15 @@ def test_a_gpu_that_torch_cannot_use_is_not_told_as_none(
 
 def settings(precision: str) -> TrainingSettings:
     return replace(PROFILE.stages["edsr"].training, precision=precision)
+
+
+def test_tf32_is_recorded_where_convolutions_use_it_and_evaluations_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not rounds_to_tf32(), "on a CPU"
+    monkeypatch.setattr(core_device, "device", lambda: torch.device("cuda", 0))
+    for capability, expected in (((8, 0), True), ((7, 5), False)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda capability=capability: capability)
+        assert rounds_to_tf32() == expected
+    before = torch.backends.cudnn.allow_tf32
+    with _without_tf32():
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32 == before
