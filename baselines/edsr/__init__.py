@@ -17,6 +17,7 @@ METHODS = (
                 "baselines.edsr.stage:EDSRStage",
                 "benchmarks.training.networks.settings:EDSRSettings",
                 reads=("z",),
+                weights_of="edsr",
                 reference_step=REFERENCE_STEP,
             ),
         ),

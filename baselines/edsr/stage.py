@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.training.networks.edsr import EDSRNetwork
+from benchmarks.training.networks.edsr import initial_edsr
 from benchmarks.training.networks.settings import EDSRSettings
 from benchmarks.training.pairs import PairStage, clean_pairs
 from benchmarks.training.stage import Context
@@ -12,4 +12,4 @@ class EDSRStage(PairStage):
     """Training of EDSR on Y -> Z with the L1 loss, as published."""
 
     def __init__(self, settings: EDSRSettings, context: Context) -> None:
-        super().__init__(settings.training, EDSRNetwork(settings, context.scale), clean_pairs(context.data), context)
+        super().__init__(settings.training, initial_edsr(settings, context.scale), clean_pairs(context.data), context)

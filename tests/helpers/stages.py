@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from benchmarks.api.entries import StageEntry
 from benchmarks.api.method import TrainedStage
 from benchmarks.catalog.methods import get_stage
 from benchmarks.catalog.profiles import load_profile
@@ -19,6 +20,11 @@ from benchmarks.training.stage import Context, Stage, make_stage
 PROFILE = load_profile("smoke")
 DATA = Dataset(load_dataset_card("demo-photos"), PROFILE.degradation).images
 STEPS = 8  # of a shortened schedule
+
+
+def needs_published_weights(entry: StageEntry) -> bool:
+    """Whether a stage of the smoke profile loads published weights, which may have to be downloaded."""
+    return bool(entry.weights_of and PROFILE.stages[entry.weights_of].weights)
 
 
 def shortened(name: str) -> Any:

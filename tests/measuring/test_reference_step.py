@@ -21,7 +21,7 @@ from benchmarks.core.lazy import resolve
 from benchmarks.data.pixels.patches import HostImages
 from benchmarks.measuring.reference_step import ReferenceStep
 from benchmarks.training.loop import prepare
-from tests.helpers.stages import with_all_terms
+from tests.helpers.stages import needs_published_weights, with_all_terms
 from tests.helpers.steps import Gradients, record_gradients
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}  # relative difference of losses, and in float64 of gradients
@@ -31,7 +31,9 @@ def cases(entries: Collection[StageEntry]) -> list[ParameterSet]:
     """A case for every stage; a stage without a reference step is skipped, for there is nothing to compare it with."""
     without = pytest.mark.skip(reason="the stage has no reference step")
     return [
-        pytest.param(entry.name, marks=[pytest.mark.network] * bool(entry.weights_of) + [without] * (not entry.reference_step))
+        pytest.param(
+            entry.name, marks=[pytest.mark.network] * needs_published_weights(entry) + [without] * (not entry.reference_step)
+        )
         for entry in entries
     ]
 

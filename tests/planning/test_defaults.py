@@ -15,6 +15,7 @@ from benchmarks.core.lazy import resolve
 DEFAULTS = {
     "baselines.fsrcnn.settings.FSRCNNSettings.global_skip": False,
     "benchmarks.api.settings.TrainingSettings.recompute": False,
+    "benchmarks.training.networks.settings.EDSRSettings.published": "",
     "benchmarks.degradations.track2_like.Track2Like.seed": 0,
 }
 

@@ -106,6 +106,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.training.networks.basicsr": train(*WITH_EDSR, "srgan", "srgan-paired")
     | evaluate(*ENLARGED_BY_EDSR, "srgan", "srgan-paired", "realsr", "realesrgan"),
     "benchmarks.training.networks.edsr": train(*WITH_EDSR) | evaluate(*ENLARGED_BY_EDSR),
+    "benchmarks.training.networks.edsr_published": train(*WITH_EDSR) | evaluate(*ENLARGED_BY_EDSR),
     "benchmarks.training.networks.resampling": TRAININGS | evaluate(*TRAINED),
     "benchmarks.training.networks.vgg": train("srgan", "srgan-paired"),
     "benchmarks.training.networks.vgg_layers": train("srgan", "srgan-paired"),

@@ -16,7 +16,7 @@ from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
 from benchmarks.core.errors import UsageError
 from benchmarks.measuring import direct
 from benchmarks.measuring.basicsr_oracles import luma_scores
-from benchmarks.scoring.alignment import REACH, best_overlap, overlap
+from benchmarks.scoring.alignment import REACH, best_overlap, best_window_psnr, overlap
 from tests.conftest import ROOT
 
 Pixels = NDArray[np.uint8]

@@ -21,7 +21,7 @@ from benchmarks.scoring.cell import _without_tf32
 from benchmarks.scoring.evaluation import super_resolve
 from benchmarks.training import loop, stage
 from benchmarks.training.stage import effective_precision
-from tests.helpers.stages import PROFILE, trained, with_all_terms
+from tests.helpers.stages import PROFILE, needs_published_weights, trained, with_all_terms
 
 META = torch.device("meta")  # computes shapes only, and refuses to meet tensors of the CPU
 
@@ -39,7 +39,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.train
-@pytest.mark.parametrize("name", [name for name, entry in stages().items() if not entry.weights_of])
+@pytest.mark.parametrize("name", [name for name, entry in stages().items() if not needs_published_weights(entry)])
 @pytest.mark.usefixtures("elsewhere")
 def test_a_step_stays_on_its_device(name: str) -> None:
     on_meta = with_all_terms(name)

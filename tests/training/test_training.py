@@ -18,7 +18,7 @@ from benchmarks.training.checkpoints import Progress
 from benchmarks.training.loop import advance, prepare, residual_blocks, train
 from benchmarks.training.stage import Stage, descend
 from benchmarks.training.watch import Watch
-from tests.helpers.stages import PROFILE, STEPS, fresh, seeded
+from tests.helpers.stages import PROFILE, STEPS, fresh, needs_published_weights, seeded
 
 
 def equal(a: dict[str, dict[str, Tensor]], b: dict[str, dict[str, Tensor]]) -> bool:
@@ -174,7 +174,7 @@ def test_healthy_training_is_left_alone_and_the_rate_halves(tmp_path: Path) -> N
 
 @pytest.mark.train
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.network] * bool(entry.weights_of)) for name, entry in stages().items()]
+    "name", [pytest.param(name, marks=[pytest.mark.network] * needs_published_weights(entry)) for name, entry in stages().items()]
 )
 def test_residual_blocks_computed_twice_give_the_same_bits(name: str) -> None:
     """Fewer numbers are kept for the backward pass, if the stage trains residual blocks at all."""

@@ -8,11 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.api.method import TrainedStage
+from benchmarks.core.errors import UsageError
 from benchmarks.training.networks.basicsr import edsr_network
+from benchmarks.training.networks.edsr_published import published_edsr
 from benchmarks.training.networks.resampling import resample
 from benchmarks.training.networks.settings import EDSRSettings
 
 RGB_MEAN = (0.4488, 0.4371, 0.4040)  # mean colour of DIV2K, which BasicSR's network adds to its output
+
+PUBLISHED_SCALE = 4
 
 
 class EDSRNetwork(nn.Module):
@@ -35,6 +39,23 @@ class EDSRNetwork(nn.Module):
         if self.global_skip:
             out = out - self.mean.to(out) + resample(lr, self.scale)
         return out
+
+
+def initial_edsr(settings: EDSRSettings, scale: int) -> EDSRNetwork:
+    """EDSR with fresh weights, or with the published ones that the settings name.
+
+    Raises:
+        UsageError: published weights are for x4 only, or a file is broken.
+        WeightsMissing: published weights are neither cached nor obtainable.
+    """
+    network = EDSRNetwork(settings, scale)
+    if settings.published:
+        if scale != PUBLISHED_SCALE:
+            raise UsageError(
+                f"weights '{settings.published}' are for x{PUBLISHED_SCALE}, the data set has x{scale}: set published = ''"
+            )
+        network.net.load_state_dict(published_edsr(settings.published, settings.blocks))
+    return network
 
 
 def trained_edsr(stage: TrainedStage, weights: Mapping[str, Tensor] | None = None) -> EDSRNetwork:
