@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.core.text import counted, number
+from benchmarks.core.text import counted
 from benchmarks.statistics.significance import LEAST
 from reports.tables import Table
 
@@ -75,5 +75,5 @@ def _power(table: Table) -> Iterator[str]:
         )
     if table.photographs >= LEAST:
         for protocol, least in table.resolved.items():
-            what = "no difference of any size" if least is None else f"differences from {number(least, 2)} dB"
+            what = "no difference of any size" if least is None else f"differences from {least:.2g} dB"
             yield f"{protocol} resolves {what} (80 % power, Holm's first step)."

@@ -129,7 +129,12 @@ def to_terminal(grid: Grid) -> Group:
     table = RichTable(box=box.SIMPLE_HEAD)
     for column, header in enumerate(grid.headers):
         first, _, last = header.rpartition(" ")
-        table.add_column(Text(f"{first}\n{last}".strip()), justify="right" if column else "left", no_wrap=True)
+        table.add_column(
+            Text(f"{first}\n{last}".strip()),
+            justify="right" if column else "left",
+            no_wrap=bool(column),
+            max_width=None if column else 36,
+        )
     for section in grid.sections:
         if section.heading:
             table.add_section()

@@ -84,7 +84,7 @@ class Presentation:
     def _print(self, tables: Sequence[Table]) -> None:
         from rich.console import Console
 
-        console = Console(width=max(Console().width, 130), highlight=False)
+        console = Console(width=max(Console().width, 170), highlight=False)
         for table in tables:
             console.print(to_terminal(table_grid(table.kind, table)))
         for line in self._calibrations(self._outcome.shown()):

@@ -122,6 +122,8 @@ def _caption(sheet: ScoreSheet) -> str:
         lines.append(
             "Holm-corrected over all pairs of methods. A verdict is on these folders, whatever other trainings would give"
         )
+    reasons = dict.fromkeys(pair.reason for pairs in sheet.comparisons().values() for pair in pairs if pair.reason)
+    lines += [f"cannot be told: {reason}" for reason in reasons]
     return "\n".join(lines)
 
 
@@ -192,7 +194,7 @@ def _comparison_table(sheet: ScoreSheet) -> RichTable:
 
 def _verdict(metric: str, pair: Comparison) -> str:
     if not pair.differs:
-        return f"{pair.verdict}: {pair.reason}" if pair.reason else pair.verdict
+        return pair.verdict
     is_first = (pair.difference.mean > 0) == get_metric(metric).higher_is_better
     return f"{pair.first if is_first else pair.second} is better"
 

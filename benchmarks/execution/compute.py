@@ -237,14 +237,14 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Computed:
     pictures = () if has_truth else tuple(evaluation.images)
     samples = pictures or sample_names(list(evaluation.images))
     scored = evaluation.scored
-    columns = (values for metrics in scored.scores.values() for values in metrics.values())
-    groups = {name: cell.data.card.photograph(name) for name in next(columns, evaluation.images)}
+    columns = [values for metrics in scored.scores.values() for values in metrics.values()]
+    groups = {name: cell.data.card.photograph(name) for name in (*pictures, *(name for values in columns for name in values))}
     result = EvaluationResult(
         **_common(cell),
         device=device().type,
         scores=scored.scores,
         shifts=scored.shifts,
-        summary=_summary(scored.scores, list(groups.values())),
+        summary=_summary(scored.scores, groups),
         missing=scored.missing,
         pictures=pictures,
         exploratory=cell.exploratory,
@@ -256,16 +256,19 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Computed:
     return result, {f"{SAMPLES}/{name}.png": _png(evaluation.images[name]) for name in samples}
 
 
-def _summary(scores: Mapping[str, Mapping[str, Mapping[str, float]]], groups: Sequence[str]) -> dict[str, dict[str, Interval]]:
+def _summary(
+    scores: Mapping[str, Mapping[str, Mapping[str, float]]], groups: Mapping[str, str]
+) -> dict[str, dict[str, Interval]]:
     """Means with intervals over photographs, by protocol and metric. The interval is about this training."""
-    estimates = {
-        protocol: {metric: estimate(ScoreMatrix.fixed(list(values.values())), groups) for metric, values in metrics.items()}
+    return {
+        protocol: {metric: _interval(values, groups) for metric, values in metrics.items()}
         for protocol, metrics in scores.items()
     }
-    return {
-        protocol: {metric: Interval(mean.mean, mean.low, mean.high) for metric, mean in metrics.items()}
-        for protocol, metrics in estimates.items()
-    }
+
+
+def _interval(values: Mapping[str, float], groups: Mapping[str, str]) -> Interval:
+    mean = estimate(ScoreMatrix.fixed(list(values.values())), [groups[image] for image in values])
+    return Interval(mean.mean, mean.low, mean.high)
 
 
 def _trained_with(cell: Cell, workspace: Workspace) -> Iterator[tuple[str, Numerics]]:

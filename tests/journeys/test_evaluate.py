@@ -99,6 +99,14 @@ def test_several_folders_are_told_apart_only_where_they_differ(evaluate: Evaluat
     assert by_pair["psnr", "close", "far"]["difference"]["mean"] == pytest.approx(np.mean(differences))
 
 
+def test_crops_of_few_photographs_cannot_be_told_apart(evaluate: Evaluate, folders: Path) -> None:
+    (folders / "crops.csv").write_text("".join(f"img{index:02},photo{index // 4}\n" for index in range(12)))
+    both = [part for name in ("close", "far") for part in ("--sr", folders / name)]
+    done = evaluate(*both, "--hr", folders / "hr", "--protocol", "rgb", "--photographs", folders / "crops.csv")
+    assert "12 images of 3 photographs" in done.stdout
+    assert "cannot be told: 3 photographs, at least 6 are needed" in done.stdout and "is better" not in done.stdout
+
+
 def test_identical_images_are_infinite_and_json_stays_json(evaluate: Evaluate, folders: Path) -> None:
     shutil.copytree(folders / "hr", folders / "copy")
     line = ("--sr", folders / "copy", "--sr", folders / "far", "--hr", folders / "hr", "--protocol", "rgb")

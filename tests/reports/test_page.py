@@ -170,7 +170,7 @@ def test_a_broken_sample_is_left_out_and_named(tmp_path: Path) -> None:
 
 
 def test_one_image_can_be_drawn_alone(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    line = ["--output", str(results), "--profile", "smoke", "--figure", str(tmp_path / "figure.svg"), "--image"]
+    line = ["--results", str(results), "--profile", "smoke", "--figure", str(tmp_path / "figure.svg"), "--image"]
     assert comparison.main([*line, IMAGES[0]]) == 0
     assert (tmp_path / "figure.svg").read_text().count("<image ") == 7  # the whole, LR, four methods, HR; no variant
     assert comparison.main([*line, "coffee-104-180"]) == 2
