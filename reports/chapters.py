@@ -114,7 +114,7 @@ def study_tables(study: Study) -> list[Table]:
     """The tables of a study: ``methods`` beside bicubic, then each method's variants beside the method."""
     names = study.methods.keys() | study.diverged.keys()
     notes = {name: _note(study.methods.get(name, ()), study.diverged.get(name, ())) for name in names}
-    return make_tables(study.dataset, study.profile, study.results, notes, _shown(study.profile))
+    return make_tables(study.title, study.profile, study.results, notes, _shown(study.profile))
 
 
 def _shown(profile: str) -> Sequence[str] | None:

@@ -119,10 +119,16 @@ def _html(entry: Entry, first: bool) -> str:
     return f'<th scope="row">{text}{small}</th>' if first else f"<td{value}{cells}>{text}{small}</td>"
 
 
-def to_terminal(grid: Grid) -> Group:
-    """A table for Rich's console, over its caption: intervals and notes below entries; best in bold, second best underlined."""
+def to_terminal(grid: Grid, width: int | None = None) -> Group:
+    """A table for Rich's console, over its caption: intervals and notes below entries; best in bold, second best underlined.
+
+    Args:
+        grid: the table.
+        width: of the terminal, which the caption keeps to; None if it may be as wide as the console.
+    """
     from rich import box
     from rich.console import Group
+    from rich.constrain import Constrain
     from rich.table import Table as RichTable
     from rich.text import Text
 
@@ -141,7 +147,7 @@ def to_terminal(grid: Grid) -> Group:
             table.add_row(Text(section.heading.replace(": ", ":\n").replace(", ", ",\n"), "italic"))
         for row in section.rows:
             table.add_row(*map(_text, row))
-    return Group(table, Text(grid.caption))
+    return Group(table, Constrain(Text(grid.caption), width))
 
 
 def _text(entry: Entry) -> Text:

@@ -68,7 +68,8 @@ def _evidence(client: MlflowClient, run: Any, folder: Path, address: str) -> Evi
     where.mkdir()
     try:
         path = client.download_artifacts(run_id, RESULT, str(where))
-        return Evidence(read_result(Path(path)), None, run_id)
+        result = read_result(Path(path))
+        return Evidence(result, None, run_id, result.data.place)
     except Exception as error:  # lost, or cut off
         why = f"MLflow run {run_id} has no whole {RESULT} ({reason(error, address)})"
         raise UsageError(f"{why}: python -m benchmarks.sync stores what is lost again") from error

@@ -71,7 +71,7 @@ def _reported_caption(paper: Paper, study: Study) -> str:
     units = [f"{entry.label} in {entry.unit}" for entry in map(get_metric, paper.metrics) if entry.unit]
     sentences = (
         f"Reported: {paper.title}, on {paper.dataset}.",
-        f"Measured: {study.dataset}, profile {study.profile}, {paper.protocol}{trained}.",
+        f"Measured: {study.title}, profile {study.profile}, {paper.protocol}{trained}.",
         f"Δ: difference to {REFERENCE}{', ' if units else ''}{', '.join(units)}.",
         "" if study.dataset == paper.dataset else "The measured numbers are of other images: compare Δ only.",
         paper.note,
@@ -141,7 +141,7 @@ def claims_grid(name: str, paper: Paper, study: Study, verdicts: Sequence[ClaimV
         rows = tuple(_pair_row(study, pair) for pair in judged.pairs)
         sections.append(Section(f"{judged.claim.name}. {judged.claim.text}: {judged.verdict}.{note}", rows))
     caption = (
-        f"Claims of {paper.title}, under {paper.protocol} on {study.dataset}, profile {study.profile}. Differences are paired "
+        f"Claims of {paper.title}, under {paper.protocol} on {study.title}, profile {study.profile}. Differences are paired "
         "by image, positive where the first is better, with 95 % t-intervals over photographs and trainings. p: of the distance "
         "to the claim's least effect or margin, by sign flips of photographs and Student's t, Holm-corrected over all of them. "
         f"{_mixture(study)}"

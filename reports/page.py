@@ -163,7 +163,7 @@ def _paper(identity: str, part: PaperPart, study: Study) -> dict[str, Any]:
 def _heading(study: Study) -> str:
     trained = f", trained on {study.trained_on}" if study.trained_on != study.dataset else ""
     validation = ", validation images" if study.split == "validation" else ""
-    return f"{study.dataset}{trained}{validation}, profile {study.profile}"
+    return f"{study.title}{trained}{validation}, profile {study.profile}"
 
 
 def _facts(chapter: Chapter) -> list[tuple[str, str]]:
@@ -203,7 +203,7 @@ def _scope(study: Study, paper: Paper) -> str:
     if not others:
         return ""
     return (
-        f"The verdicts hold for {study.dataset} at the sizes and schedules of profile {study.profile}, under {paper.protocol}. "
+        f"The verdicts hold for {study.title} at the sizes and schedules of profile {study.profile}, under {paper.protocol}. "
         f"They say nothing about the paper's own {' and '.join(others)}."
     )
 

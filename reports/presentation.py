@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 
 from benchmarks.catalog.profiles import Profile
@@ -11,7 +12,7 @@ from benchmarks.core.files import write_text
 from benchmarks.execution.outcome import Outcome, say
 from benchmarks.planning.cells import Cell
 from benchmarks.results.layout import CELLS
-from benchmarks.results.record import EvaluationResult
+from benchmarks.results.record import EvaluationResult, titled
 from benchmarks.tracking.tracker import ui_command
 from reports.build import build
 from reports.calibration import calibration
@@ -84,9 +85,11 @@ class Presentation:
     def _print(self, tables: Sequence[Table]) -> None:
         from rich.console import Console
 
-        console = Console(width=max(Console().width, 170), highlight=False)
+        terminal = Console()
+        width = terminal.width if terminal.is_terminal or "COLUMNS" in os.environ else None
+        console = Console(width=max(terminal.width, 170), highlight=False)
         for table in tables:
-            console.print(to_terminal(table_grid(table.kind, table)))
+            console.print(to_terminal(table_grid(table.kind, table), width))
         for line in self._calibrations(self._outcome.shown()):
             console.print(line, soft_wrap=True, markup=False)
         for stem in _by_file(tables):
@@ -101,7 +104,7 @@ class Presentation:
         evaluations = [cell for cell in self._outcome.shown() if cell.kind == "evaluate"]
         by_dataset: dict[str, list[Cell]] = {}
         for cell in evaluations:
-            by_dataset.setdefault(cell.dataset, []).append(cell)
+            by_dataset.setdefault(_titled(cell), []).append(cell)
         tables = [table for dataset, cells in by_dataset.items() for table in self._tables_of(dataset, cells)]
         return [table for table in tables if table.rows]
 
@@ -133,6 +136,13 @@ class Presentation:
         finished = [result for result in results if isinstance(result, EvaluationResult) and not result.has_diverged]
         sentences = (calibration(paper, result) for result in finished for paper in self._papers)
         return [sentence for sentence in sentences if sentence]
+
+
+def _titled(cell: Cell) -> str:
+    """Name of a cell's data set, with the name of a user's own folder."""
+    location = cell.data.card.location
+    apart = " + ".join(location[name] for name in ("x_dir", "z_dir") if name in location)
+    return titled(cell.dataset, location.get("directory") or apart)
 
 
 def _by_file(tables: Sequence[Table]) -> dict[str, list[Table]]:

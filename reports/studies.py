@@ -15,7 +15,7 @@ from benchmarks.api.entries import ScoredSplit
 from benchmarks.core.errors import UsageError
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import MIRROR_NOTE, result_files
-from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result, TrainingResult, weights_digests
+from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result, TrainingResult, titled, weights_digests
 from reports.measurements import Measurements
 from reports.tables import method_order
 
@@ -30,11 +30,13 @@ class Evidence:
         result: its result.
         folder: its folder; None if the result comes from MLflow.
         mlflow: id of the MLflow run that mirrors it; empty without one.
+        place: folder of a user's own images, for its name alone.
     """
 
     result: Result
     folder: Path | None
     mlflow: str
+    place: str = ""
 
     @property
     def label(self) -> str:
@@ -78,6 +80,8 @@ class Study:
         split: images that are scored.
         steps: training steps in all that each method had, stages of other methods included; None if they are not known.
         distinct: a suffix that tells studies of the same names apart, which differ in images or protocols.
+        place: folder of a user's own images.
+        parts: number of parts of its path that tell it from the folders of other studies.
     """
 
     profile: str
@@ -89,6 +93,13 @@ class Study:
     split: ScoredSplit = "test"
     distinct: str = ""
     steps: Mapping[str, int | None] = field(default_factory=dict)
+    place: str = ""
+    parts: int = 1
+
+    @property
+    def title(self) -> str:
+        """Name of the data set, with the name of a user's own folder."""
+        return titled(self.dataset, self.place, self.parts)
 
     @property
     def results(self) -> dict[str, list[EvaluationResult]]:
@@ -123,8 +134,13 @@ def load_evidence(root: Path, directories: Collection[str] = ()) -> list[Evidenc
     if not paths:
         raise UsageError(f"{root}: no results here: give the folder of a run, or run python -m benchmarks.run --all first")
     evidence = [
-        Evidence(_without_strange_folder(read_result(path), directories), path.parent, _mlflow_run(path.with_name(MIRROR_NOTE)))
-        for path in paths
+        Evidence(
+            _without_strange_folder(result, directories),
+            path.parent,
+            _mlflow_run(path.with_name(MIRROR_NOTE)),
+            result.data.place,
+        )
+        for path, result in ((path, read_result(path)) for path in paths)
     ]
     return sorted(evidence, key=lambda each: each.id)
 
@@ -211,6 +227,9 @@ def _distinct(studies: Sequence[Study]) -> list[Study]:
     """Studies in order; studies of one name get the first digits of a hash of their images and protocols as a suffix."""
     names = Counter(study.name for study in studies)
     named = [replace(study, distinct=_digest(study)) if names[study.name] > 1 else study for study in studies]
+    places = {study.place for study in named if study.place}
+    parts = next((n for n in range(1, 9) if len({titled("", place, n) for place in places}) == len(places)), 9)
+    named = [replace(study, parts=parts) for study in named]
     return sorted(named, key=lambda study: (study.profile, study.dataset, study.split, study.trained_on, study.distinct))
 
 
@@ -237,7 +256,9 @@ def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[Evide
     complete, diverged = (
         _by_method(each for each in chosen.values() if each.result.status == status) for status in (COMPLETE, DIVERGED)
     )
-    return Study(profile, dataset, trained_on, complete, tuple(sorted(left_out, key=lambda each: each.id)), diverged)
+    place = max((each.place for each in chosen.values()), default="")
+    left_out.sort(key=lambda each: each.id)
+    return Study(profile, dataset, trained_on, complete, tuple(left_out), diverged, place=place)
 
 
 def _by_method(evidence: Iterable[Evidence]) -> dict[str, tuple[Evidence, ...]]:

@@ -8,10 +8,11 @@ import platform
 import posixpath
 import re
 import shutil
+import sqlite3
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,8 @@ def connect(uri: str) -> Any:
         with _creation_lock(database) if database else nullcontext():
             if database and not database.exists():
                 _create_database(database)
+            elif database:
+                _relocate_artifacts(database)
             return MlflowClient(tracking_uri=uri)
     finally:
         utils.MAX_RETRY_COUNT = before
@@ -280,6 +283,22 @@ def _create_database(path: Path) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _relocate_artifacts(path: Path) -> None:
+    """Have artifacts beside an SQLite database where it is now: MLflow writes absolute paths, which a moved folder leaves behind.
+
+    Locations that the user has chosen stay. A database that cannot be written stays as it is.
+    """
+    here = (path.parent / MLFLOW_ARTIFACTS).as_uri()
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=1)) as database, database:
+        query = "SELECT experiment_id, artifact_location FROM experiments WHERE name = ?"
+        for experiment, before in database.execute(query, (EXPERIMENT,)).fetchall():
+            if before != here and str(before).startswith("file:") and str(before).endswith(f"/{MLFLOW_ARTIFACTS}"):
+                moved = "artifact_uri = ? || substr(artifact_uri, ?) WHERE experiment_id = ? AND substr(artifact_uri, 1, ?) = ?"
+                length = len(before)
+                database.execute(f"UPDATE runs SET {moved}", (here, length + 1, experiment, length, before))  # noqa: S608 - a constant
+                database.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (here, experiment))
 
 
 def _alive(pid: str) -> bool:

@@ -318,10 +318,10 @@ def test_training_and_testing_on_a_folder_from_the_command_line(tmp_path: Path, 
     line = (*line, "--set", "stages.*.training.steps=4")
     done = command(*line, CINCGAN_CACHE=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
-    assert "folder, profile smoke: 2 test images" in " ".join(done.stdout.split())
+    assert "folder (own), profile smoke: 2 test images" in " ".join(done.stdout.split())
     elsewhere = command(*line, "--train-on", "demo-photos", CINCGAN_CACHE=str(tmp_path / "cache"))
     assert elsewhere.returncode == 0, elsewhere.stderr
-    assert "folder, trained on demo-photos, profile smoke" in " ".join(elsewhere.stdout.split())
+    assert "folder (own), trained on demo-photos, profile smoke" in " ".join(elsewhere.stdout.split())
     assert "bicubic on folder: done" not in elsewhere.stderr, "what needs no training is not computed again"
     results = [json.loads(path.read_text()) for path in (tmp_path / "runs").glob("cells/evaluate-cincgan-*/result.json")]
     assert sorted(result["data"].get("trained_on", "") for result in results) == ["", "demo-photos"]
