@@ -24,7 +24,7 @@ from PIL import Image
 from baselines.rrdbnet.ncnn import read_convolutions, read_graph
 from benchmarks.catalog.dataset_kinds import KINDS
 from benchmarks.catalog.methods import Variant
-from benchmarks.catalog.profiles import FOLDER, Fields, _merged, load_profile
+from benchmarks.catalog.profiles import FOLDER, ProfileFile, _merged, load_profile
 from benchmarks.core.errors import BenchmarkError
 from benchmarks.core.lazy import resolve
 from benchmarks.core.paths import CARDS, ROOT
@@ -55,7 +55,7 @@ def toml_text(data: bytes, folder: Path) -> None:
         parsed = parse_toml(data.decode("utf-8", "surrogateescape"))
     except ValueError:
         return
-    for kind in (Fields, WeightCard, Variant, Paper, *CARDS_BY_KIND.values()):
+    for kind in (ProfileFile, WeightCard, Variant, Paper, *CARDS_BY_KIND.values()):
         _forgive(lambda kind=kind: build(kind, parsed, "file"))
 
 
@@ -71,7 +71,7 @@ def _documents() -> tuple[tuple[type[Any], Any], ...]:
     variants = parse_toml((ROOT / "cincgan" / "ablation.toml").read_text())
     profile = {key: value for key, value in _merged("smoke").items() if key not in ("degradation", "degradations", "stages")}
     return (
-        (Fields, profile),
+        (ProfileFile, profile),
         *((CARDS_BY_KIND[card["kind"]], card) for card in cards),
         (WeightCard, parse_toml((CARDS / "weights" / "lpips-alex.toml").read_text())),
         (Variant, next(iter(variants.values()))),
