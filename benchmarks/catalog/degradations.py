@@ -18,6 +18,7 @@ DEGRADATIONS = Registry(
     (
         Entry("bicubic", "benchmarks.degradations.bicubic:Bicubic"),
         Entry("track2-like", "benchmarks.degradations.track2_like:Track2Like"),
+        Entry("track2-like-v2", "benchmarks.degradations.track2_like_v2:Track2LikeV2"),
     ),
 )
 CLEAN = "bicubic"  # makes Y, the clean LR images, of Z
