@@ -288,3 +288,27 @@ def test_digests_of_a_users_folder_follow_the_validation_images(tmp_path: Path) 
     save(photograph(77, 48), tmp_path / "validation" / "v.png")
     after = digests(own(tmp_path).card)
     assert [split for split in SPLITS if before[split] != after[split]] == ["validation"]
+
+
+@pytest.mark.parametrize("suffix", ["", "_HR"])
+def test_without_a_validation_folder_the_last_of_every_ten_training_images_is_held_out(tmp_path: Path, suffix: str) -> None:
+    names = [f"{number:02d}" for number in range(23)]
+    fill(tmp_path / "train", *(f"{name}{suffix}.png" for name in names))
+    if suffix:
+        fill(tmp_path / "train", *(f"{name}_LR.png" for name in names), side=12)
+    fill(tmp_path / "test", "t.png")
+    data = own(tmp_path)
+    assert data.card.has("validation")
+    assert [pair.name for pair in data.images.pairs("validation")] == ["09", "19"]
+    trained = [pair.name for pair in data.images.pairs("pairs")]
+    assert trained == [name for name in names if name not in ("09", "19")]
+    assert len(data.images.x()) + len(data.images.z()) == len(trained)
+    fill(tmp_path / "validation", "v.png")
+    assert [pair.name for pair in own(tmp_path).images.pairs("validation")] == ["v"]
+    assert len(own(tmp_path).images.pairs("pairs")) == 23
+
+
+def test_of_fewer_than_ten_training_images_none_is_held_out(tmp_path: Path) -> None:
+    fill(tmp_path / "train", *(f"{number}.png" for number in range(9)))
+    fill(tmp_path / "test", "t.png")
+    assert not own(tmp_path).card.has("validation") and len(own(tmp_path).images.pairs("pairs")) == 9

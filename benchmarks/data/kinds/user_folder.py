@@ -27,6 +27,8 @@ MEND = "replace the file, or take it out of the folder"
 LONG = 1_000_000_000  # bytes; hashing more takes seconds, and a line tells so
 THREADS = 4
 
+SHARE = 10  # without a folder validation, the last of every ten training images is for validation; of fewer than ten none is
+
 Sources = tuple[ImageSource, ...]
 
 
@@ -51,9 +53,17 @@ class UserFolder(DatasetCard):
         if split == "test":
             return True
         if split == "validation":
-            return "validation" in self._places
+            return "validation" in self._places or self._holds_out
         is_there = bool(self.x_dir or self.z_dir) or "train" in self._places
         return is_there and (split != "pairs" or not self.is_unpaired)
+
+    @property
+    def _holds_out(self) -> bool:
+        """Whether a share of the training images is for validation: there is no folder, and enough images with a ground truth."""
+        if "validation" in self._places or "train" not in self._places or self.x_dir or self.z_dir:
+            return False
+        images = _sources(self, "train")
+        return images.paired and len(images.hr) >= SHARE
 
     @property
     def is_unpaired(self) -> bool:
@@ -93,7 +103,8 @@ class UserFolder(DatasetCard):
                 or in two of training, validation and test.
         """
         try:
-            images = _sources(self, split if split in ("validation", "test") else "train")
+            holds_out = split != "test" and self._holds_out
+            images = _sources(self, split if split in ("validation", "test") and not holds_out else "train")
             _refuse_shared_folders(self)
         except OSError as error:
             reason = f"{error.filename or self.directory}: cannot be read ({error.strerror})"
@@ -103,8 +114,11 @@ class UserFolder(DatasetCard):
         if split in ("pairs", "validation", "test"):
             if split == "pairs" and not images.paired:
                 raise UsageError(f"data set '{self.name}' has no pairs: its LR and HR training images are of different scenes")
-            return SplitSources(_set(images.hr, images.hr), _set(images.lr, images.lr) if images.lr else None)
-        return _halves(self.directory, split, images) if images.paired else _unpaired(self.directory, split, images)
+            chosen = _share(images, split) if holds_out else images
+            return SplitSources(_set(chosen.hr, images.hr), _set(chosen.lr, images.lr) if chosen.lr and images.lr else None)
+        if not images.paired:
+            return _unpaired(self.directory, split, images)
+        return _halves(self.directory, split, _share(images, split) if holds_out else images)
 
     def verify(self, splits: Iterable[Split]) -> None:
         """Raise UsageError as ``sources`` does."""
@@ -123,6 +137,15 @@ class _Images:
     hr: Sources
     lr: Sources | None
     paired: bool
+
+
+def _share(images: _Images, split: Split) -> _Images:
+    """Training images that are for validation, or those that are not: the last of every ``SHARE``, in the order of names."""
+
+    def chosen(sources: Sources) -> Sources:
+        return tuple(each for place, each in enumerate(sources) if (place % SHARE == SHARE - 1) == (split == "validation"))
+
+    return replace(images, hr=chosen(images.hr), lr=chosen(images.lr) if images.lr else None)
 
 
 def _halves(directory: str, split: Split, images: _Images) -> SplitSources:
