@@ -49,7 +49,8 @@ class Track2LikeV2(Degradation):
         from scipy.ndimage import convolve, gaussian_filter
 
         generator = random_stream(stream, self.seed)
-        down, right = generator.integers(-self.shift_max, self.shift_max, size=2, endpoint=True)
+        # Not by ``integers``, which draws as many numbers as it needs: blur and noise would depend on the range of shifts.
+        down, right = np.floor(generator.uniform(size=2) * (2 * self.shift_max + 1)) - self.shift_max
         kernel = self.blur_kernel(generator.uniform(0, np.pi))
         moved = _shifted(image, int(down), int(right))
         blurred = np.stack([convolve(moved[..., c], kernel, mode="reflect") for c in range(image.shape[2])], axis=-1)
