@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.helpers.doors import Refused, check_line, process, refused, snapshot  # noqa: F401 - a fixture
 
 BROKEN: dict[str, tuple[str | bytes | None, str]] = {
-    "empty": ("", "missing|unknown kind|a name, or a list of names"),
+    "empty": ("", "missing|unknown kind|give a name or a list of names"),
     "no TOML": ("= 1", "not valid TOML"),
     "no utf-8": (b"\xff\xfe", "not valid TOML"),
     "nul": ("\x00", "not valid TOML"),

@@ -290,7 +290,7 @@ def test_broken_files_do_not_stop_the_others(evaluate: Evaluate, monkeypatch: py
         pytest.approx(np.mean([column[image] for image in ("0", "2", "3")])) for column in (ours, theirs)
     ]
     code, out, _ = evaluate("--sr", "sr", "--hr", "hr", *RGB)
-    assert code == 1 and "4 images, 2 failed" in out
+    assert code == 1 and "4 images of 4 photographs, 2 failed" in out
 
 
 def test_a_method_without_any_score_is_left_out_of_the_table(evaluate: Evaluate) -> None:
@@ -298,7 +298,7 @@ def test_a_method_without_any_score_is_left_out_of_the_table(evaluate: Evaluate)
     for index in range(2):
         write(f"small/{index}.png", photo(0, 8, 8))
     code, out, err = evaluate("--sr", "small", "--sr", "sr", "--hr", "hr", *RGB)
-    assert code == 1 and "2 images, 2 failed" in out and err.count("small, ") == 2
+    assert code == 1 and "2 images of 2 photographs, 2 failed" in out and err.count("small, ") == 2
     code, out, err = evaluate("--sr", "small", "--hr", "hr", *RGB)
     assert (code, out) == (2, "") and "0: the result is 8x8" in err and "and 1 other images failed" in err
 

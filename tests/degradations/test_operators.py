@@ -224,9 +224,9 @@ def test_a_profile_takes_a_list_of_operators_and_their_settings(larger_catalog: 
     [
         ("degradation=bicubik", "unknown degradation 'bicubik': did you mean 'bicubic'"),
         ("degradation=['bicubic', 'bicubik']", "unknown degradation 'bicubik': did you mean 'bicubic'"),
-        ("degradation=[]", "a name, or a list of names"),
-        ("degradation=3", "a name, or a list of names"),
-        ("degradation=[3]", "a name, or a list of names"),
+        ("degradation=[]", "give a name or a list of names"),
+        ("degradation=3", "give a name or a list of names"),
+        ("degradation=[3]", "give a name or a list of names"),
         ("degradations.track2-lik.seed=1", "unknown key 'track2-lik': did you mean 'track2-like'"),
         ("degradations.track2-like.sead=1", "unknown key 'sead': did you mean 'seed'"),
     ],

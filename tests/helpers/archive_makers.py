@@ -200,7 +200,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "zip: stored, sizes differ": (zip_of(Record(b"a", PICTURE, 4, zlib.crc32(PICTURE), 0)), "size that its header says"),
     "zip: wrong checksum": (zip_of(record(crc=1)), "CRC"),
     "zip: damaged data": (zip_of(Record(b"a", os.urandom(5000), 6000)), "damaged"),
-    "zip: one local header twice": (zip_of(ENTRY, replace(ENTRY, offset=0)), "there twice"),
+    "zip: one local header twice": (zip_of(ENTRY, replace(ENTRY, offset=0)), "appears twice"),
     "zip: other name for the same data": (zip_of(ENTRY, replace(ENTRY, name=b"other", offset=0)), "shares its bytes"),
     "zip: quoted headers": (quoting_bomb(100), "shares its bytes"),
     "zip: names differ in directory and header": (

@@ -160,13 +160,13 @@ def test_tables_and_the_mirror_say_why(tmp_path: Path) -> None:
 def test_a_run_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     cells = make_plan(load_profile("smoke"), ["bicubic"])
     monkeypatch.setattr(outcome, "git", lambda: Git(unknown="git is not installed"))
-    outcome.Outcome(cells, [], Workspace(tmp_path)).read_finished(force=False)
+    outcome.Outcome(cells, [], Workspace(tmp_path)).say_before_computing()
     said = capsys.readouterr().err
     assert (
         said
         == "the commit of this code, or whether files differ from it, is unknown (git is not installed): results will say so\n"
     )
-    outcome.Outcome([], [], Workspace(tmp_path)).read_finished(force=False)
+    outcome.Outcome([], [], Workspace(tmp_path)).say_before_computing()
     assert not capsys.readouterr().err, "nothing is computed"
 
 

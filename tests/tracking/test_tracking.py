@@ -35,7 +35,7 @@ def test_a_cell_becomes_a_child_of_its_invocation(output: Path) -> None:
     assert child.info.end_time - child.info.start_time == 12_500
     assert child.data.params == {
         **{"protocols.rgb": "1", "protocols.ntire2018": "1", "metrics.psnr.target": "", "metrics.psnr.weights": "{}"},
-        **{"threads": "1", "tile": "0", "weights": "{}"},
+        **{"threads": "1", "tile": "0", "weights": "{}", "sanity": "[]", "split": "test"},
     }
     assert child.data.metrics == {
         **{"rgb.psnr": 25.1, "rgb.psnr.low": 24.0, "rgb.psnr.high": 26.2, "seconds": 12.5},

@@ -80,8 +80,8 @@ def test_each_state_is_shown() -> None:
     assert line_of(lines, diverged)[1:] == ["failed", "diverged"]
     assert line_of(lines, queued)[1:] == ["queued"]
     assert line_of(lines, plan[8])[1:] == ["waiting"]
-    counts = "2 running, 2 failed, 1 lost, 1 queued, 11 waiting, 1 done, 1 not run"
-    assert re.fullmatch(rf"\[4/19\] 0:00:\d\d: {counts}", lines[-1]), lines[-1]
+    counts = f"2 running, 2 failed, 1 lost, 1 queued, {len(plan) - 8} waiting, 1 done, 1 not run"
+    assert re.fullmatch(rf"\[4/{len(plan)}\] 0:00:\d\d: {counts}", lines[-1]), lines[-1]
 
 
 @pytest.mark.parametrize(("width", "height"), [(130, 40), (80, 24), (60, 10), (40, 4), (20, 1)])
