@@ -16,17 +16,18 @@ from benchmarks.core.errors import UsageError
 if TYPE_CHECKING:
     from benchmarks.api.image import Image
     from benchmarks.api.method import Method
+    from benchmarks.degradations.track2_like_v2 import Track2LikeV2
     from benchmarks.measuring.calibration import Rows, Target
 
 EXAMPLES = """\
 examples:
   python -m benchmarks.calibrate --hr DIV2K_valid_HR --train BSDS500/train
   python -m benchmarks.calibrate --hr CROPS --train PHOTOS --every 5 --evaluations 60 --set stages.edsr.training.steps=1500
-  python -m benchmarks.calibrate --hr CROPS --train PHOTOS --keep      measure the frozen parameters; fit nothing
+  python -m benchmarks.calibrate --hr CROPS --train PHOTOS --keep      measure the profiles' parameters; fit nothing
 
 Figures to meet: those of the CinCGAN paper's table 1 for bicubic, EDSR and BM3D+EDSR, and bicubic's 17.56 dB in plain RGB. No
 unpaired method takes part. EDSR is trained on clean pairs of the images in --train, once; runs/ keeps it. The same images and
-options give the same parameters. docs/calibration.md has the run that decided the frozen ones.
+options give the same parameters. docs/calibration.md has the run that the profiles' parameters are of.
 
 exit codes: 0 fitted, 1 something failed, 2 wrong use or something missing
 """
@@ -42,8 +43,10 @@ def make_parser() -> Parser:
     parser.add_argument("--train", type=named_path, required=True, metavar="DIR", help="images that EDSR is trained on")
     parser.add_argument("--every", type=int, default=5, metavar="N", help="fit on every N-th image (default: 5); print all")
     parser.add_argument("--evaluations", type=int, default=60, metavar="N", help="parameter sets to try at most (default: 60)")
-    parser.add_argument("--shifts", type=int, nargs="+", default=[4, 6, 8, 10, 12, 16], metavar="N", help="largest shifts to try")
-    parser.add_argument("--keep", action="store_true", help="measure the frozen parameters, and fit nothing")
+    parser.add_argument(
+        "--shifts", type=int, nargs="+", default=[4, 8, 12, 16, 20, 24], metavar="N", help="largest shifts to try"
+    )
+    parser.add_argument("--keep", action="store_true", help="measure the profiles' parameters, and fit nothing")
     parser.add_argument("--profile", default="demo", metavar="NAME", help="whose EDSR is trained (default: demo)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change a setting; repeatable"
@@ -60,15 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
-    from benchmarks.degradations.track2_like_v2 import Track2LikeV2
-    from benchmarks.measuring.calibration import START, fit, measure
+    from benchmarks.measuring.calibration import START, fit, measure, names_on_bounds
 
     if min(options.every, options.evaluations, *options.shifts) < 1:
         raise UsageError("--every, --evaluations, --shifts: 1 or more")
     images = _images(options.hr)
     methods = _methods(options)
-    degradation = Track2LikeV2()
-    if not options.keep:
+    if options.keep:
+        degradation = _fitted_before()
+    else:
         found = fit(
             START,
             images,
@@ -83,6 +86,8 @@ def _dispatch(options: argparse.Namespace) -> int:
             f"fitted on one of {options.every} of {len(images)} images, {found.evaluations} parameter sets; loss {found.loss:.2f}"
         )
     print(f"parameters: {_parameters(degradation)}")
+    if on_bounds := names_on_bounds(degradation):
+        print(f"on a bound of the search, so the bound decides: {', '.join(on_bounds)}")
     rows = measure(degradation, images, methods)
     _print_rows(f"{len(images)} images", rows)
     _print_targets(rows)
@@ -94,6 +99,17 @@ def _dispatch(options: argparse.Namespace) -> int:
             kind = "correlated" if correlation else "white"
             _print_rows(f"{kind} noise, shift {shift}, {len(chosen)} images", measure(varied, chosen, methods))
     return 0
+
+
+def _fitted_before() -> Track2LikeV2:
+    """The degradation with the parameters of the profiles."""
+    from benchmarks.catalog.profiles import load_profile
+    from benchmarks.degradations.track2_like_v2 import Track2LikeV2
+
+    degradation = load_profile("demo", ["degradation=track2-like-v2"]).degradation
+    if not isinstance(degradation, Track2LikeV2):
+        raise TypeError(f"{degradation} is not version 2")
+    return degradation
 
 
 def _images(folder: Path) -> Mapping[str, Image]:

@@ -1,4 +1,4 @@
-"""An imitation of NTIRE 2018 track 2, version 2: its settings are fitted to published numbers (``docs/calibration.md``).
+"""An imitation of NTIRE 2018 track 2, version 2: settings that are fitted to published numbers (``docs/calibration.md``).
 
 Facts of the track: motion blur, signal-dependent noise and a pixel shift that differ from image to image, of one strength for the
 set. Version 1 (``track2_like``) stays as it is, for results of earlier runs.
@@ -36,12 +36,12 @@ class Track2LikeV2(Degradation):
 
     name: ClassVar[str] = "track2-like-v2"
 
-    blur_sigma: Annotated[float, Meta(gt=0, le=64)] = 1.0
-    motion_length: Annotated[float, Meta(ge=0, le=64)] = 4.0
-    shift_max: Annotated[int, Meta(ge=0, le=64)] = 16
-    noise_gaussian: Annotated[float, Meta(ge=0, le=255)] = 5.0
-    noise_signal: Annotated[float, Meta(ge=0, le=255)] = 10.0
-    noise_correlation: Annotated[float, Meta(ge=0, le=16)] = 0.0
+    blur_sigma: Annotated[float, Meta(gt=0, le=64)]
+    motion_length: Annotated[float, Meta(ge=0, le=64)]
+    shift_max: Annotated[int, Meta(ge=0, le=64)]
+    noise_gaussian: Annotated[float, Meta(ge=0, le=255)]
+    noise_signal: Annotated[float, Meta(ge=0, le=255)]
+    noise_correlation: Annotated[float, Meta(ge=0, le=16)]
     seed: Annotated[int, Meta(ge=0)] = 0
 
     def apply(self, image: FloatImage, scale: int, stream: str) -> FloatImage:

@@ -15,6 +15,7 @@ from benchmarks.degradations.operator import Degradation
 from benchmarks.degradations.track2_like_v2 import Track2LikeV2
 
 SCALE = 4
+CENTRE = 192  # pixels a side; the scorer's window and search take 160
 SCORER, PLAIN = "ntire2018", "rgb"
 BOUNDS = {
     "blur_sigma": (0.3, 3.0),
@@ -136,14 +137,14 @@ def fit(
         start: first guess.
         images: HR images by name.
         methods: ``bicubic``, ``edsr`` and ``bm3d-edsr``.
-        every: blur and noise are fitted on every so many images.
+        every: blur and noise are fitted on the centres of every so many images.
         shifts: values of ``shift_max`` to try.
         evaluations: most parameter sets to try, shifts aside.
         report: called after every set with the degradation and its loss.
     """
     from scipy.optimize import minimize
 
-    chosen = dict(list(images.items())[::every])
+    chosen = {name: _centre(image) for name, image in list(images.items())[::every]}
     known: dict[Track2LikeV2, float] = {}
 
     def value(numbers: Sequence[float]) -> float:
@@ -161,6 +162,12 @@ def fit(
     return Fit(replace(best, shift_max=_best_shift(best, images, methods, shifts)), known[best], len(known))
 
 
+def _centre(image: Image) -> Image:
+    """The central square that the scorer looks at, with room for blur; the whole image where it is smaller."""
+    top, left = (max(0, side - CENTRE) // 2 // SCALE * SCALE for side in image.shape[:2])
+    return image[top : top + CENTRE, left : left + CENTRE]
+
+
 def _best_shift(
     degradation: Track2LikeV2, images: Mapping[str, Image], methods: Mapping[str, Method], shifts: Sequence[int]
 ) -> int:
@@ -171,6 +178,12 @@ def _best_shift(
         for shift in shifts
     }
     return min(distances, key=distances.__getitem__)
+
+
+def names_on_bounds(degradation: Track2LikeV2) -> list[str]:
+    """Parameters that lie on a bound of the search, white noise aside: better values may lie beyond."""
+    values = {name: getattr(degradation, name) for name in BOUNDS}
+    return [name for name, (low, high) in BOUNDS.items() if values[name] in ((high,) if low == 0 else (low, high))]
 
 
 def _with(start: Track2LikeV2, numbers: Sequence[float]) -> Track2LikeV2:

@@ -25,7 +25,7 @@ from benchmarks.data.pixels.images import read_file
 from benchmarks.data.pixels.sampler import PatchSampler
 from benchmarks.data.sources import Box, ImageFile, ImageSet, ImageSource, SplitSources
 from benchmarks.degradations.bicubic import Bicubic
-from benchmarks.degradations.track2_like_v2 import Track2LikeV2
+from benchmarks.degradations.track2_like import Track2Like
 from tests.conftest import ROOT
 
 TRACK2_LIKE = load_profile("demo").degradation
@@ -40,7 +40,7 @@ def demo_card() -> PackagedPhotos:
 
 
 def demo(card: PackagedPhotos | None = None) -> Dataset:
-    assert isinstance(TRACK2_LIKE, Track2LikeV2)
+    assert isinstance(TRACK2_LIKE, Track2Like)
     return Dataset(card or demo_card(), TRACK2_LIKE)
 
 
@@ -102,7 +102,7 @@ def test_a_split_is_degraded_once_for_each_degradation(tmp_path: Path, monkeypat
     noisier = replace(small, degradation=replace(small.degradation, noise_gaussian=40.0))  # type: ignore[call-arg]
     before = {data: data.images.pairs("test") for data in (small, noisier)}
     assert not np.array_equal(before[small][0].lr, before[noisier][0].lr)
-    monkeypatch.setattr(Track2LikeV2, "degrade", lambda *_: pytest.fail("degraded again"))
+    monkeypatch.setattr(Track2Like, "degrade", lambda *_: pytest.fail("degraded again"))
     for data, pairs in before.items():
         for pair, again in zip(pairs, data.images.pairs("test"), strict=True):
             assert pair.name == again.name and np.array_equal(pair.lr, again.lr) and np.array_equal(pair.hr, again.hr)

@@ -22,7 +22,7 @@ from benchmarks.data.pixels import images as pixel_images
 from benchmarks.data.pixels.decode import decode
 from benchmarks.degradations.bicubic import Bicubic
 from benchmarks.degradations.operator import Degradation
-from benchmarks.degradations.track2_like_v2 import Track2LikeV2
+from benchmarks.degradations.track2_like import Track2Like
 from benchmarks.planning.plan import make_plan
 from tests.conftest import Run
 from tests.helpers.stand_ins import photograph, save
@@ -42,7 +42,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 def data(directory: Path, degradation: Degradation = TRACK2_LIKE) -> Dataset:
     card = load_dataset_card("folder")
-    assert isinstance(card, UserFolder) and isinstance(TRACK2_LIKE, Track2LikeV2)
+    assert isinstance(card, UserFolder) and isinstance(TRACK2_LIKE, Track2Like)
     return Dataset(card.located_in(directory), degradation)
 
 
@@ -122,7 +122,7 @@ def test_images_are_decoded_and_degraded_once(tmp_path: Path, monkeypatch: pytes
     dataset = data(tmp_path / "own")
     first = [dataset.images.x(), dataset.images.y(), dataset.images.z()]
     monkeypatch.setattr(pixel_images, "decode", lambda *_: pytest.fail("decoded again"))
-    monkeypatch.setattr(Track2LikeV2, "degrade", lambda *_: pytest.fail("degraded again"))
+    monkeypatch.setattr(Track2Like, "degrade", lambda *_: pytest.fail("degraded again"))
     monkeypatch.setattr(Bicubic, "degrade", lambda *_: pytest.fail("downscaled again"))
     second = [dataset.images.x(), dataset.images.y(), dataset.images.z()]
     assert all(

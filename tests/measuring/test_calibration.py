@@ -15,7 +15,7 @@ from benchmarks.core.errors import UsageError
 from benchmarks.degradations.operator import Degradation
 from benchmarks.degradations.track2_like_v2 import Track2LikeV2
 from benchmarks.measuring import calibration
-from benchmarks.measuring.calibration import BOUNDS, GAP, START, TARGETS, fit, loss, measure
+from benchmarks.measuring.calibration import BOUNDS, GAP, START, TARGETS, fit, loss, measure, names_on_bounds
 from benchmarks.scoring.evaluation import super_resolve
 from reports.paper import load_papers
 from tests.helpers.stand_ins import photograph
@@ -52,6 +52,13 @@ def test_a_fit_finds_the_parameters_that_meet_the_figures_and_is_the_same_twice(
         assert value == pytest.approx(getattr(TRUE, name), abs=0.6) and value == round(value, 2)
 
 
+def test_parameters_on_a_bound_are_named() -> None:
+    assert names_on_bounds(TRUE) == []
+    low, high = BOUNDS["blur_sigma"]
+    assert names_on_bounds(replace(TRUE, blur_sigma=low, motion_length=12.0)) == ["blur_sigma", "motion_length"]
+    assert names_on_bounds(replace(TRUE, blur_sigma=high, noise_correlation=0.0, noise_gaussian=0.0)) == ["blur_sigma"]
+
+
 def test_published_figures_are_those_of_the_paper() -> None:
     table = {each.method: each.metrics for each in load_papers()["cincgan"].reported if not each.image}
     published = {
@@ -64,7 +71,7 @@ def test_published_figures_are_those_of_the_paper() -> None:
 
 def test_rows_are_means_of_scores_under_the_protocols() -> None:
     images = {f"photo {number}": photograph(number, 168) for number in (1, 2)}
-    degradation = replace(Track2LikeV2(), shift_max=3)
+    degradation = replace(START, shift_max=3)
     bicubic = method_class("bicubic").from_stages({}, 4)
     row = measure(degradation, images, {"bicubic": bicubic})["bicubic"]
     scores = []

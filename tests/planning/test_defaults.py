@@ -17,13 +17,7 @@ DEFAULTS = {
     "benchmarks.api.settings.TrainingSettings.recompute": False,
     "benchmarks.training.networks.settings.EDSRSettings.published": "",
     "benchmarks.degradations.track2_like.Track2Like.seed": 0,
-    "benchmarks.degradations.track2_like_v2.Track2LikeV2.blur_sigma": X,
-    "benchmarks.degradations.track2_like_v2.Track2LikeV2.motion_length": X,
-    "benchmarks.degradations.track2_like_v2.Track2LikeV2.noise_correlation": X,
-    "benchmarks.degradations.track2_like_v2.Track2LikeV2.noise_gaussian": X,
-    "benchmarks.degradations.track2_like_v2.Track2LikeV2.noise_signal": X,
     "benchmarks.degradations.track2_like_v2.Track2LikeV2.seed": 0,
-    "benchmarks.degradations.track2_like_v2.Track2LikeV2.shift_max": X,
 }
 
 

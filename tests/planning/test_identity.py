@@ -61,7 +61,7 @@ TRAINED = [method for method in METHODS if method not in ("bicubic", *FLOORS, "r
 READS_Z = train(*ON_CLEAN_PAIRS, "cincgan-inner")
 
 # The cells whose numbers each module of the deciding rooms decides by itself; cells that need these follow from the plan.
-# Plans are of the profile demo, whose LR images are all made by track2-like-v2.
+# Plans are of the profile demo, whose LR images are all made by track2-like.
 ROOMS: dict[str, set[str]] = {
     "benchmarks.data.pixels.decode": TRAININGS | EVALUATIONS,
     "benchmarks.data.pixels.images": TRAININGS | EVALUATIONS,
@@ -71,8 +71,8 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.degradations.rounding": TRAININGS | EVALUATIONS,
     "benchmarks.degradations.imresize": TRAININGS | EVALUATIONS,
     "benchmarks.degradations.bicubic": READS_Z | evaluate(*TRAINED),  # makes Y of Z, and clean LR images of sanity checks
-    "benchmarks.degradations.track2_like": set(),  # version 1, by name
-    "benchmarks.degradations.track2_like_v2": (TRAININGS - train("fsrcnn", "edsr", "srgan")) | EVALUATIONS,
+    "benchmarks.degradations.track2_like": (TRAININGS - train("fsrcnn", "edsr", "srgan")) | EVALUATIONS,
+    "benchmarks.degradations.track2_like_v2": set(),  # by name: --set degradation=track2-like-v2
     "benchmarks.scoring.alignment": EVALUATIONS,
     "benchmarks.scoring.cell": EVALUATIONS,
     "benchmarks.scoring.comparisons": EVALUATIONS,
@@ -195,7 +195,7 @@ def test_a_changed_module_gives_new_ids_to_the_cells_that_it_decides(module: str
 
 
 PAPER = [  # degradations, protocols, and rooms that decide nothing
-    "benchmarks.degradations.track2_like_v2",
+    "benchmarks.degradations.track2_like",
     "benchmarks.scoring.protocols.rgb",
     "benchmarks.training.cell",
     "benchmarks.scoring.cell",
@@ -213,7 +213,7 @@ PAPER = [  # degradations, protocols, and rooms that decide nothing
 
 @pytest.mark.parametrize("module", PAPER)
 def test_in_the_paper_profile_a_degradation_that_no_image_sees_decides_nothing(module: str) -> None:
-    direct = set() if module == "benchmarks.degradations.track2_like_v2" else expected(module)
+    direct = set() if module == "benchmarks.degradations.track2_like" else expected(module)
     assert new_ids(module, "paper") == with_dependents(direct, "paper")
 
 

@@ -57,7 +57,7 @@ def test_all_code_that_decides_is_hashed(methods: list[str], changes: list[str],
                 assert room[0] == "tests" or (room[0] == "benchmarks" and room[1] in CARRYING), f"{cell}: {module} ran"
     decoded = {module for modules in ran.values() for module in modules} & {
         "benchmarks.data.pixels.decode",
-        "benchmarks.degradations.track2_like_v2",
+        "benchmarks.degradations.track2_like",
         "benchmarks.degradations.bicubic",
         "benchmarks.training.loop",
         "benchmarks.scoring.metrics",

@@ -102,7 +102,7 @@ def test_every_number_leads_to_a_cell_that_the_page_describes(report: Path) -> N
     facts = dict(cells[identity("evaluate cincgan")]["facts"])
     assert facts["commit"] == "0123456789abcdef with uncommitted changes"
     assert facts["seed"] == "0" and facts["MLflow run"] == "not mirrored" and facts["packages"] == "numpy 2.0.0"
-    assert len(facts["data digest"]) == 64 and facts["degradation"].startswith("track2-like-v2 (blur_sigma")
+    assert len(facts["data digest"]) == 64 and facts["degradation"].startswith("track2-like (blur_sigma_min")
     assert identity("train cincgan-joint") in cells[identity("evaluate cincgan")]["needs"]
     assert [
         name for viewer in data_of(text)["viewers"] for v in viewer["versions"] if not v["cells"] for name in [v["name"]]
