@@ -19,7 +19,7 @@ from benchmarks.planning.untrained import untrained_method
 from benchmarks.scoring.receptive_field import receptive_field
 from benchmarks.scoring.tiling import enlarge, margin
 
-LOCAL = [name for name, entry in methods().items() if entry.family not in ("classical", "released")]
+LOCAL = [name for name, entry in methods().items() if entry.group not in ("classical", "released")]
 NOT_LOCAL = [name for name in methods() if name not in LOCAL]
 
 
