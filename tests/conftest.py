@@ -55,8 +55,9 @@ def file_size_limit(size: int) -> Iterator[None]:
 
 
 def heed_interrupts() -> None:
-    """A test run in the background is told to ignore SIGINT, and its children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Heed SIGINT and SIGHUP, which a test run in the background or under nohup ignores, and its children with it."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def mlflow_statuses(output: Path) -> set[str]:
