@@ -26,6 +26,7 @@ FOLDERS = (  # packages with a tuple METHODS, in the order of tables
     "cincgan",
     "baselines.rrdbnet",
 )
+TRAINING_SPLITS = ("x", "z", "pairs")
 PLACE = "FOLDERS of benchmarks/catalog/methods.py"  # for errors
 
 
@@ -112,7 +113,25 @@ def _declared(folder: str) -> Iterator[MethodEntry]:
     declared = getattr(load_module(folder, PLACE), "METHODS", None)
     if not isinstance(declared, tuple) or not all(isinstance(entry, MethodEntry) for entry in declared):
         raise UsageError(f"{PLACE}: {folder} has no tuple METHODS of MethodEntry: add it to its __init__.py")
+    for method in declared:
+        for stage in method.trains:
+            _check_reads(stage, method)
     yield from declared
+
+
+def _check_reads(stage: StageEntry, method: MethodEntry) -> None:
+    """Raise UsageError if ``reads`` of a stage names no training splits, or pairs in a method that is not supervised."""
+    where, reads = f"training stage '{stage.name}'", stage.reads
+    if not isinstance(reads, tuple):
+        raise UsageError(f'{where}: reads is {reads!a:.40}, no tuple of splits: write reads=("x",), a single name with a comma')
+    for split in reads:
+        if split not in TRAINING_SPLITS:
+            splits = ", ".join(f'"{name}"' for name in TRAINING_SPLITS)
+            of_z = 'Y is made of Z, so data.y() needs "z"'
+            raise UsageError(f"{where}: reads has {split!a:.40}: the splits are {splits}; {of_z}")
+    if "pairs" in reads and method.group != "supervised":
+        mend = 'add group="supervised" to its MethodEntry, or read x and z'
+        raise UsageError(f"{where} reads \"pairs\", and method '{method.name}' is in the group '{method.group}': {mend}")
 
 
 def _folder(package: str, entry: str) -> Path:

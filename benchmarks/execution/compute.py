@@ -203,6 +203,7 @@ def _trained(cell: Cell, workspace: Workspace, report: Report) -> Training:
     """Train the stage of a cell. Each process that takes part calls this."""
     from benchmarks.data.acquisition.weights import fetch, load_weight_card
     from benchmarks.training.cell import train_stage
+    from benchmarks.training.stage import StageImages
 
     _load_code(cell)
     if cell.seed is None:
@@ -213,7 +214,7 @@ def _trained(cell: Cell, workspace: Workspace, report: Report) -> Training:
     return train_stage(
         stage_class(cell.label),
         cell.stage_settings,
-        cell.data.images,
+        StageImages(cell.data.images, cell.label, cell.splits),
         _needed_stages(cell, workspace),
         seed=cell.seed,
         threads=cell.settings.threads,

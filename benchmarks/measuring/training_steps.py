@@ -97,7 +97,7 @@ def _fresh(profile: Profile, name: str, precision: str) -> Stage:
     from benchmarks.api.method import TrainedStage
     from benchmarks.data.cards import load_dataset_card
     from benchmarks.data.dataset import Dataset
-    from benchmarks.training.stage import make_stage
+    from benchmarks.training.stage import StageImages, make_stage
 
     def needed(stage: str) -> TrainedStage:
         networks = fresh(stage).networks
@@ -107,7 +107,8 @@ def _fresh(profile: Profile, name: str, precision: str) -> Stage:
         settings = profile.stages[stage]
         settings = replace(settings, training=replace(settings.training, precision=precision))
         needs = {name: needed(name) for name in get_stage(stage).needs}
-        return make_stage(stage_class(stage), settings, data.images, needs, 0)[0]
+        images = StageImages(data.images, stage, get_stage(stage).reads)
+        return make_stage(stage_class(stage), settings, images, needs, 0)[0]
 
     data = Dataset(load_dataset_card(DATASET), profile.degradation)
     return fresh(name)

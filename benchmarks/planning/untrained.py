@@ -52,13 +52,13 @@ def _fresh_stages(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Stage, TrainedS
     """Every training cell with its stage on blank images, and the stage's initial weights as a ``TrainedStage``."""
     import torch
 
-    from benchmarks.training.stage import Context
+    from benchmarks.training.stage import Context, StageImages
 
     built: dict[str, TrainedStage] = {}
     for cell in (cell for cell in cells if cell.kind == "train"):
         settings = cell.stage_settings
         needs = {name: built[needed.id] for name, needed in cell.needs.items()}
-        blank = _BlankImages(cell.data, settings.training.patch_size)
+        blank = StageImages(_BlankImages(cell.data, settings.training.patch_size), cell.label, cell.splits)
         stage: Stage = stage_class(cell.label)(settings, Context(blank, torch.Generator(), needs))
         weights = {name: network.state_dict() for name, network in stage.networks.items()}
         built[cell.id] = TrainedStage(settings, weights, cell.data.card.scale)

@@ -9,15 +9,14 @@ from typing import Any
 import torch
 
 from benchmarks.api.method import TrainedStage
-from benchmarks.data.pixels.images import DatasetImages
 from benchmarks.training.loop import Training, train
-from benchmarks.training.stage import Context, Stage, make_stage
+from benchmarks.training.stage import Context, Stage, StageImages, make_stage
 
 
 def train_stage(
     cls: Callable[[Any, Context], Stage],
     settings: Any,
-    data: DatasetImages,
+    data: StageImages,
     needs: Mapping[str, TrainedStage],
     *,
     seed: int,
@@ -30,7 +29,7 @@ def train_stage(
     Args:
         cls: class of the stage.
         settings: instance of the stage's settings dataclass.
-        data: images of the data set.
+        data: training images that the stage may see.
         needs: trained stages that the stage starts from, by name.
         seed: seed of weights and batches.
         threads: torch's threads on a CPU; bits depend on their number.

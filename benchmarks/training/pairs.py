@@ -9,20 +9,19 @@ from torch.nn import functional
 
 from benchmarks.api.image import Image
 from benchmarks.api.settings import TrainingSettings
-from benchmarks.data.pixels.images import DatasetImages
-from benchmarks.training.stage import Context, Stage, descend, detached, total
+from benchmarks.training.stage import Context, Stage, StageImages, descend, detached, total
 
 Pairs = tuple[Sequence[Image], Sequence[Image]]  # LR and HR images in the same order
 
 
-def clean_pairs(data: DatasetImages) -> Pairs:
+def clean_pairs(data: StageImages) -> Pairs:
     """Bicubic LR images and HR images (Y and Z): the pairs that an unsupervised setting allows."""
     return data.y(), data.z()
 
 
-def degraded_pairs(data: DatasetImages) -> Pairs:
+def degraded_pairs(data: StageImages) -> Pairs:
     """Degraded LR images and HR images, for supervised upper references only."""
-    pairs = data.pairs("pairs")
+    pairs = data.pairs()
     return [pair.lr for pair in pairs], [pair.hr for pair in pairs]
 
 

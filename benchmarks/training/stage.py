@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +12,51 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from benchmarks.api.image import Image
+from benchmarks.api.entries import Split
+from benchmarks.api.image import Image, Pair
 from benchmarks.api.method import TrainedStage
 from benchmarks.api.settings import TrainingSettings
 from benchmarks.core.device import device
+from benchmarks.core.errors import UsageError
 from benchmarks.data.pixels.images import DatasetImages
 from benchmarks.data.pixels.sampler import PatchSampler
 from benchmarks.training import distributed
+
+
+class StageImages:
+    """The training images that a stage may see: those of the splits in ``reads`` of its entry, never validation or test images.
+
+    Args:
+        images: of the data set.
+        stage: name of the stage, for errors.
+        reads: splits that the stage's entry declares.
+    """
+
+    def __init__(self, images: DatasetImages, stage: str, reads: Collection[Split]) -> None:
+        self.scale = images.scale
+        self._images, self._stage, self._reads = images, stage, reads
+
+    def x(self) -> list[Image]:
+        """Domain X: degraded LR images ``(h, w, 3)`` uint8 RGB. Raises UsageError unless the entry reads ``x``."""
+        return self._declared("x").x()
+
+    def z(self) -> list[Image]:
+        """Domain Z: HR images ``(H, W, 3)`` uint8 RGB. Raises UsageError unless the entry reads ``z``."""
+        return self._declared("z").z()
+
+    def y(self) -> list[Image]:
+        """Domain Y: the bicubic downscale of every image of Z, in order. Raises UsageError unless the entry reads ``z``."""
+        return self._declared("z").y()
+
+    def pairs(self) -> list[Pair]:
+        """Degraded LR images and HR images, for supervised methods. Raises UsageError unless the entry reads ``pairs``."""
+        return self._declared("pairs").pairs("pairs")
+
+    def _declared(self, split: Split) -> DatasetImages:
+        if split not in self._reads:
+            reads = f"stage '{self._stage}' reads the split '{split}', which its entry does not declare"
+            raise UsageError(f'{reads}: add "{split}" to reads')
+        return self._images
 
 
 @dataclass
@@ -26,12 +64,12 @@ class Context:
     """Inputs of a stage.
 
     Attributes:
-        data: images of the data set.
+        data: training images that the stage may see.
         generator: random state of the samplers.
         needs: trained stages that the stage starts from, by name.
     """
 
-    data: DatasetImages
+    data: StageImages
     generator: torch.Generator
     needs: Mapping[str, TrainedStage]
 
@@ -109,14 +147,14 @@ class Stage(ABC):
 
 
 def make_stage(
-    cls: Callable[[Any, Context], Stage], settings: Any, data: DatasetImages, needs: Mapping[str, TrainedStage], seed: int
+    cls: Callable[[Any, Context], Stage], settings: Any, data: StageImages, needs: Mapping[str, TrainedStage], seed: int
 ) -> tuple[Stage, torch.Generator]:
     """Make a stage with fresh networks.
 
     Args:
         cls: class of the stage.
         settings: instance of the stage's settings dataclass.
-        data: images of the data set.
+        data: training images that the stage may see.
         needs: trained stages that the stage starts from, by name.
         seed: seed of weights and batches.
 

@@ -12,7 +12,7 @@ from baselines.pseudo_supervision.method import PseudoSupervision
 from baselines.pseudo_supervision.stage import PseudoStage
 from benchmarks.api.method import TrainedStage
 from benchmarks.training.stage import make_stage
-from tests.helpers.stages import DATA, PROFILE, trained
+from tests.helpers.stages import PROFILE, trained, visible
 from tests.helpers.steps import adam, assert_same_steps, discriminator_step, generator_loss, update, weights
 
 NEEDS = {"edsr": trained("edsr")}
@@ -28,7 +28,7 @@ def stage(**changes: Any) -> PseudoStage:
         input_noise=0.0,
         **changes,
     )
-    fresh, _ = make_stage(PseudoStage, plain, DATA, NEEDS, seed=3)
+    fresh, _ = make_stage(PseudoStage, plain, visible("pseudo-supervision"), NEEDS, seed=3)
     assert isinstance(fresh, PseudoStage)
     return fresh
 

@@ -23,7 +23,7 @@ from benchmarks.training.loop import train
 from benchmarks.training.networks.basicsr import msrresnet, vgg_discriminator
 from benchmarks.training.networks.resampling import resample
 from benchmarks.training.stage import Stage, make_stage
-from tests.helpers.stages import DATA, PROFILE, trained
+from tests.helpers.stages import PROFILE, trained, visible
 from tests.helpers.steps import assert_same_steps, update, weights
 
 
@@ -59,7 +59,7 @@ class Edges(nn.Module):
 def twins(**changes: Any) -> tuple[Stage, Stage]:
     settings = PROFILE.stages["srgan"]
     settings = replace(settings, training=replace(settings.training, precision="float32"), **changes)
-    first, second = (make_stage(SRGANStage, settings, DATA, {}, seed=3)[0] for _ in range(2))
+    first, second = (make_stage(SRGANStage, settings, visible("srgan"), {}, seed=3)[0] for _ in range(2))
     for stage in (first, second):
         stage.__dict__["features"] = Edges()
     return first, second
@@ -101,7 +101,7 @@ def test_the_pixel_phase_trains_the_generator_alone() -> None:
 def test_a_training_that_ends_in_the_pixel_phase_keeps_its_weights(steps: int, tmp_path: Path) -> None:
     settings = PROFILE.stages["srgan"]
     settings = replace(settings, training=replace(settings.training, steps=steps), pixel_steps=5)
-    stage, generator = make_stage(SRGANStage, settings, DATA, {}, seed=0)
+    stage, generator = make_stage(SRGANStage, settings, visible("srgan"), {}, seed=0)
     before = weights(stage.networks)["sr"]
     saved = train(stage, generator, tmp_path / "none").weights
     assert torch.equal(before, weights(stage.networks)["sr"]) == (steps == 0)
@@ -115,8 +115,8 @@ def unlike_bicubic(lr: Tensor, hr: Tensor) -> float:
 def test_fine_tuning_starts_from_srgan_and_sees_degraded_pairs() -> None:
     base = trained("srgan")
     settings = replace(PROFILE.stages["srgan-paired"], pixel_steps=0)
-    clean, _ = make_stage(SRGANStage, base.settings, DATA, {}, seed=3)
-    stage, _ = make_stage(PairedSRGANStage, settings, DATA, {"srgan": base}, seed=3)
+    clean, _ = make_stage(SRGANStage, base.settings, visible("srgan"), {}, seed=3)
+    stage, _ = make_stage(PairedSRGANStage, settings, visible("srgan-paired"), {"srgan": base}, seed=3)
     assert isinstance(stage, PairedSRGANStage)
     assert isinstance(clean, SRGANStage)
     for name, network in stage.networks.items():

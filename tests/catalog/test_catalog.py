@@ -15,7 +15,7 @@ from benchmarks.api.image import Image
 from benchmarks.catalog.dataset_kinds import KINDS
 from benchmarks.catalog.degradations import DEGRADATIONS
 from benchmarks.catalog.executors import EXECUTORS
-from benchmarks.catalog.methods import every_method, get_stage, methods, stages
+from benchmarks.catalog.methods import TRAINING_SPLITS, every_method, get_stage, methods, stages
 from benchmarks.catalog.metrics import METRICS
 from benchmarks.catalog.profiles import load_profile, profile_names
 from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
@@ -87,7 +87,13 @@ def test_a_stage_is_a_stage_and_its_settings_are_plain_data(name: str) -> None:
         if settings is not None:
             assert build(cls, plain(settings), "a test") == settings
             assert set_values(settings).keys() <= asdict(settings).keys()
-    assert set(entry.reads) <= {"x", "z", "pairs"}
+    assert set(entry.reads) <= set(TRAINING_SPLITS)
+
+
+def test_only_supervised_methods_are_built_on_pairs() -> None:
+    for method in every_method():
+        on_pairs = any("pairs" in get_stage(stage).reads for stage in method.stages)
+        assert on_pairs == (method.group == "supervised"), method.name
 
 
 def test_settings_load_without_torch() -> None:

@@ -111,6 +111,26 @@ def test_a_mistyped_folder_of_a_method_is_named(folder: str, text: str, monkeypa
     assert str(caught.value).startswith(f"FOLDERS of benchmarks/catalog/methods.py: {text}")
 
 
+@pytest.mark.parametrize(
+    ("reads", "text"),
+    [
+        ("x", "reads is 'x', no tuple of splits: write reads=(\"x\",), a single name with a comma"),
+        (["x"], "reads is ['x'], no tuple of splits"),
+        (("x", "y"), 'reads has \'y\': the splits are "x", "z", "pairs"; Y is made of Z, so data.y() needs "z"'),
+        (("test",), 'reads has \'test\': the splits are "x", "z", "pairs"'),
+        (("pairs",), "reads \"pairs\", and method 'fsrcnn' is in the group 'rival': add group=\"supervised\""),
+    ],
+)
+def test_splits_that_no_stage_may_read_are_named(reads: Any, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = catalog.methods()["fsrcnn"]
+    broken = replace(entry, trains=(replace(entry.trains[0], reads=reads),))
+    monkeypatch.setattr("baselines.fsrcnn.METHODS", (broken,))
+    with pytest.raises(UsageError) as caught:
+        catalog.methods.__wrapped__()
+    message = str(caught.value)
+    assert message.startswith("training stage 'fsrcnn'") and text in message and "\n" not in message
+
+
 def test_a_mistyped_package_of_variants_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = replace(catalog.methods()["cincgan"], variants="cincgam/ablation.toml")
     monkeypatch.setitem(catalog.methods()._entries, "cincgan", entry)

@@ -13,7 +13,7 @@ from benchmarks.api.method import TrainedStage
 from benchmarks.training.stage import Stage, make_stage
 from cincgan.inner import InnerStage
 from cincgan.joint import JointStage
-from tests.helpers.stages import DATA, PROFILE, trained
+from tests.helpers.stages import PROFILE, trained, visible
 from tests.helpers.steps import adam, assert_same_steps, discriminator_step, generator_loss, update, weights
 
 NEEDS = {name: trained(name) for name in ("edsr", "cincgan-inner")}
@@ -44,7 +44,7 @@ def twins(cls: type, stage: str) -> tuple[Stage, Stage]:
         generator=replace(inner.settings.generator, residual_window=0, global_skip=False),
     )
     needs["cincgan-inner"] = TrainedStage(quiet, inner.weights, 4)
-    first, second = (make_stage(cls, plain(stage), DATA, needs, seed=3)[0] for _ in range(2))
+    first, second = (make_stage(cls, plain(stage), visible(stage), needs, seed=3)[0] for _ in range(2))
     return first, second
 
 
@@ -98,7 +98,7 @@ def test_a_joint_step_is_d1_g1_g2_then_d2_then_g1_sr_g3() -> None:
 
 def test_the_warm_up_moves_only_d2_and_g3() -> None:
     settings = replace(PROFILE.stages["cincgan-joint"], warmup_steps=1)
-    stage, _ = make_stage(JointStage, settings, DATA, NEEDS, seed=0)
+    stage, _ = make_stage(JointStage, settings, visible("cincgan-joint"), NEEDS, seed=0)
     before = {name: [p.clone() for p in network.parameters()] for name, network in stage.networks.items()}
     stage.step(0)
     assert moved(before, stage) == {"d2", "g3"}

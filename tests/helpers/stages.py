@@ -15,11 +15,16 @@ from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.lazy import resolve
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.dataset import Dataset
-from benchmarks.training.stage import Context, Stage, make_stage
+from benchmarks.training.stage import Context, Stage, StageImages, make_stage
 
 PROFILE = load_profile("smoke")
 DATA = Dataset(load_dataset_card("demo-photos"), PROFILE.degradation).images
 STEPS = 8  # of a shortened schedule
+
+
+def visible(name: str) -> StageImages:
+    """The images that a stage may see."""
+    return StageImages(DATA, name, get_stage(name).reads)
 
 
 def needs_published_weights(entry: StageEntry) -> bool:
@@ -44,7 +49,7 @@ def fresh(name: str, generator: torch.Generator) -> Stage:
     """A stage with a shortened schedule, whose weights follow from the generator's seed."""
     needs = {needed: trained(needed) for needed in get_stage(name).needs}
     torch.manual_seed(generator.initial_seed())
-    stage: Stage = resolve(get_stage(name).target)(shortened(name), Context(DATA, generator, needs))
+    stage: Stage = resolve(get_stage(name).target)(shortened(name), Context(visible(name), generator, needs))
     return stage
 
 
@@ -68,7 +73,7 @@ def with_all_terms(name: str) -> Stage:
     needs = {needed: trained(needed) for needed in get_stage(name).needs}
     if "srgan" in needs:
         needs["srgan"] = replace(needs["srgan"], settings=replace(needs["srgan"].settings, pixel_steps=0))
-    stage: Stage = make_stage(resolve(get_stage(name).target), settings, DATA, needs, seed=3)[0]
+    stage: Stage = make_stage(resolve(get_stage(name).target), settings, visible(name), needs, seed=3)[0]
     for network in (network for key, network in stage.networks.items() if key[0] != "d"):
         last = [parameter for parameter in network.parameters() if parameter.ndim == 4][-1]
         nn.init.normal_(last, std=0.05, generator=torch.Generator().manual_seed(1))

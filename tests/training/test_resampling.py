@@ -17,7 +17,7 @@ from benchmarks.core.lazy import resolve
 from benchmarks.degradations.imresize import imresize
 from benchmarks.training.networks.resampling import resample
 from benchmarks.training.stage import Context
-from tests.helpers.stages import DATA
+from tests.helpers.stages import visible
 
 # Methods whose output is their skip connection as long as the last layers are zero. BM3D+EDSR denoises first.
 WITH_SKIP = ("edsr", "edsr-paired", "fsrcnn", "srgan", "srgan-paired", "cincgan", "pseudo-supervision")
@@ -53,7 +53,7 @@ def stage_with_zero_last_layers(name: str, needs: dict[str, TrainedStage]) -> Tr
     """A demo stage as if it had been trained for no step, the last layers of its generators zero."""
     settings = load_profile("demo").stages[name]
     settings = replace(settings, training=replace(settings.training, steps=0))
-    stage = resolve(get_stage(name).target)(settings, Context(DATA, torch.Generator(), needs))
+    stage = resolve(get_stage(name).target)(settings, Context(visible(name), torch.Generator(), needs))
     for key, network in stage.networks.items():
         if key[0] in ("s", "g"):
             zero_last_layer(network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.api.entries import Split
 from benchmarks.api.settings import TrainingSettings
-from benchmarks.core.errors import BenchmarkError, TrainingCollapsed
+from benchmarks.catalog.methods import stages
+from benchmarks.core.errors import BenchmarkError, TrainingCollapsed, UsageError
+from benchmarks.core.lazy import resolve
 from benchmarks.training.loop import train
-from benchmarks.training.stage import Stage
+from benchmarks.training.stage import Context, Stage, StageImages
+from tests.helpers.stages import DATA, shortened, trained
 
 SETTINGS = TrainingSettings(2, 1, 8, 1e-3, 100, 0.9, 0.999, 0.0, "float32")
 IMAGES = torch.rand(1, 3, 8, 8)
@@ -37,6 +42,38 @@ class Plain(Stage):
 
     def probe(self) -> tuple[Tensor, Tensor]:
         return self.images  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("declared", [(), ("x",), ("z",), ("x", "z"), ("pairs",), ("x", "z", "pairs")])
+def test_a_stage_sees_the_splits_of_its_entry_and_no_others(declared: tuple[Split, ...]) -> None:
+    images = StageImages(DATA, "tone", declared)
+    reads: dict[Split, Sequence[Callable[[], Sequence[Any]]]] = {
+        "x": [images.x],
+        "z": [images.z, images.y],
+        "pairs": [images.pairs],
+    }
+    for split, functions in reads.items():
+        for read in functions:
+            if split in declared:
+                assert len(read()) > 0
+                continue
+            with pytest.raises(UsageError) as caught:
+                read()
+            text = f"stage 'tone' reads the split '{split}', which its entry does not declare: add \"{split}\" to reads"
+            assert str(caught.value) == text
+    public = {name for name in dir(images) if not name.startswith("_")}
+    assert public == {"scale", "x", "y", "z", "pairs"}, "nothing leads to validation and test images"
+
+
+@pytest.mark.parametrize("name", stages())
+def test_a_stage_declares_no_split_that_it_does_not_read(name: str) -> None:
+    """Its cells would have other ids without a reason."""
+    entry = stages()[name]
+    needs = {needed: trained(needed) for needed in entry.needs}
+    for split in entry.reads:
+        fewer = StageImages(DATA, name, set(entry.reads) - {split})
+        with pytest.raises(UsageError, match=f"reads the split '{split}'"):
+            resolve(entry.target)(shortened(name), Context(fewer, torch.Generator(), needs))
 
 
 LOSSES = "step: expected loss terms, scalar tensors by name, got "
