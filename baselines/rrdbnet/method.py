@@ -1,7 +1,6 @@
-"""RealSR and Real-ESRGAN as methods: released weights in BasicSR's RRDBNet.
+"""RealSR and Real-ESRGAN as methods: released weights in RRDBNet.
 
-The weights are those of ncnn models in packages of a package index. Like BasicSR's network, both models take and return RGB in
-[0, 1].
+The weights are those of ncnn models in packages of a package index. Both models take and return RGB in [0, 1].
 """
 
 from __future__ import annotations
@@ -10,19 +9,16 @@ from collections.abc import Mapping
 from itertools import zip_longest
 
 import torch
-from torch import nn
 
 from baselines.rrdbnet.ncnn import Convolution, Layer, read_convolutions, read_graph
+from baselines.rrdbnet.network import FEATURES, GROWTH, RESIDUAL, SLOPE, RRDBNet
 from benchmarks.api.method import Descriptor, TrainedStage
 from benchmarks.core.errors import UsageError
 from benchmarks.data.acquisition.weights import fetch, load_weight_card
 from benchmarks.scoring.network_method import NetworkMethod
-from benchmarks.training.networks.basicsr import rrdb_network
 
 SCALE = 4
-BLOCKS, FEATURES, GROWTH = 23, 64, 32
-SLOPE = 0.2  # slope of every LeakyReLU
-RESIDUAL = 0.2  # weight of every residual
+BLOCKS = 23
 
 Parameters = dict[int, tuple[float, ...]]  # parameters of a layer by ncnn's numbers
 Step = tuple[str, Parameters, tuple[int, ...]]  # kind and parameters of a layer, and indices of the steps that are its inputs
@@ -77,8 +73,8 @@ class RealESRGAN(ReleasedRRDBNet):
     card = "realesrgan-x4plus"
 
 
-def convert(layers: list[Layer], convolutions: list[Convolution], name: str) -> nn.Module:
-    """Convert an ncnn model of RRDBNet to BasicSR's network.
+def convert(layers: list[Layer], convolutions: list[Convolution], name: str) -> RRDBNet:
+    """Convert an ncnn model of RRDBNet to RRDBNet.
 
     Args:
         layers: graph of the ncnn model.
@@ -101,7 +97,7 @@ def convert(layers: list[Layer], convolutions: list[Convolution], name: str) -> 
     for key, convolution in zip(expected.names, convolutions, strict=True):
         state[f"{key}.weight"] = torch.from_numpy(convolution.weight)
         state[f"{key}.bias"] = torch.from_numpy(convolution.bias)
-    network = rrdb_network(blocks=BLOCKS)
+    network = RRDBNet(blocks=BLOCKS)
     network.load_state_dict(state)
     return network.requires_grad_(False)
 
@@ -121,11 +117,11 @@ def steps(layers: list[Layer]) -> list[Step]:
 
 
 class RRDBGraph:
-    """Graph of BasicSR's RRDBNet as an ncnn model has it, in the order of the network's ``forward``.
+    """Graph of RRDBNet as an ncnn model has it, in the order of the network's ``forward``.
 
     Attributes:
         steps: steps of the graph; the last step computes the output of the network.
-        names: names of the convolutions in BasicSR's state dict, in the order of the graph.
+        names: names of the convolutions in the network's state dict, in the order of the graph.
     """
 
     def __init__(self) -> None:

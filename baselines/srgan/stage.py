@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.srgan.network import Generator
+from baselines.srgan.network import Discriminator, Generator
 from baselines.srgan.settings import SRGANSettings
 from benchmarks.core.device import device
-from benchmarks.training.networks.basicsr import vgg_discriminator
 from benchmarks.training.networks.vgg import VGGFeatures
 from benchmarks.training.pairs import Pairs, PairStage, clean_pairs
 from benchmarks.training.stage import Context, descend, detached, frozen, total
@@ -44,7 +43,7 @@ class SRGANStage(PairStage):
         super().__init__(settings.training, Generator(settings, context.scale), pairs or clean_pairs(context.data), context)
         self.settings = settings
         self.average_from = min(settings.pixel_steps, settings.training.steps - 1)  # the last step is averaged in any case
-        self.networks["d"] = vgg_discriminator(channels=settings.discriminator_channels)
+        self.networks["d"] = Discriminator(channels=settings.discriminator_channels)
         self.learning_rates["d"] = settings.discriminator_learning_rate
         self.optimizers["d"] = self.adam("d", learning_rate=settings.discriminator_learning_rate)
 

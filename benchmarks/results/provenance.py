@@ -15,7 +15,7 @@ from benchmarks.core.paths import ROOT
 from benchmarks.results.record import Environment, Git
 
 DISTRIBUTIONS = (
-    *("torch", "torchvision", "numpy", "scipy", "basicsr", "pyiqa", "scikit-image", "scikit-learn", "pillow"),
+    *("torch", "torchvision", "numpy", "scipy", "pyiqa", "scikit-image", "scikit-learn", "pillow"),
     *("bm3d", "bm4d", "pywavelets"),
 )
 KERNEL_FLAGS = (
@@ -40,9 +40,10 @@ def environment() -> Environment:
 
 
 def differences(old: Environment, new: Environment) -> list[str]:
-    """Differences that can move a number, as texts: Python, processor, and versions of the packages of the old environment."""
+    """Differences that can move a number, as texts: Python, processor, and versions of packages."""
     pairs = {name: (getattr(old, name) or None, getattr(new, name) or None) for name in ("python", "processor")}
-    pairs |= {name: (version, new.versions.get(name, "not installed")) for name, version in old.versions.items()}
+    recorded = {name: version for name, version in old.versions.items() if name in DISTRIBUTIONS}  # once BasicSR's too
+    pairs |= {name: (version, new.versions.get(name, "not installed")) for name, version in recorded.items()}
     return [f"{name} {now or UNKNOWN} (was: {then or UNKNOWN})" for name, (then, now) in pairs.items() if then != now]
 
 

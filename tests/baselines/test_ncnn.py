@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from baselines.rrdbnet.method import RealESRGAN, RealSR, ReleasedRRDBNet, convert
 from baselines.rrdbnet.ncnn import Convolution, Layer, Weights, read_convolutions, read_graph
+from baselines.rrdbnet.network import RRDBNet
 from benchmarks.core.errors import UsageError, WeightsMissing
 from benchmarks.data.acquisition.weights import load_weight_card
-from benchmarks.training.networks.basicsr import rrdb_network
 
 FLOAT16_TAG = b"\x47\x6b\x30\x01"
 METHODS = [RealSR, RealESRGAN]
@@ -260,12 +260,12 @@ def test_absent_files(tmp_path: Path) -> None:
 
 
 def test_the_published_number_of_parameters() -> None:
-    assert sum(parameter.numel() for parameter in rrdb_network(blocks=23).parameters()) == PUBLISHED_PARAMETERS
+    assert sum(parameter.numel() for parameter in RRDBNet(blocks=23).parameters()) == PUBLISHED_PARAMETERS
 
 
 def test_the_converted_network_computes_what_the_graph_says(tmp_path: Path, graph_text: str) -> None:
     torch.manual_seed(0)
-    source = rrdb_network(blocks=23)
+    source = RRDBNet(blocks=23)
     content = b""
     for module in source.modules():
         if isinstance(module, nn.Conv2d):

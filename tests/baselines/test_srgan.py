@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss
 
 from baselines.srgan.method import SRGAN
-from baselines.srgan.network import Generator
+from baselines.srgan.network import Discriminator, Generator, MSRResNet
 from baselines.srgan.paired_stage import PairedSRGANStage
 from baselines.srgan.stage import SRGANStage
 from benchmarks.api.method import TrainedStage
@@ -20,7 +20,6 @@ from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import UsageError
 from benchmarks.planning.plan import make_plan
 from benchmarks.training.loop import train
-from benchmarks.training.networks.basicsr import msrresnet, vgg_discriminator
 from benchmarks.training.networks.resampling import resample
 from benchmarks.training.stage import Stage, make_stage
 from tests.helpers.stages import PROFILE, trained, visible
@@ -32,11 +31,11 @@ def count(network: nn.Module) -> int:
 
 
 def test_published_sizes() -> None:
-    assert count(msrresnet(channels=64, blocks=16, scale=4)) == 1_517_571  # AIM 2019 constrained SR challenge, MSRResNet
-    assert count(vgg_discriminator(channels=64)) == 14_499_401
+    assert count(MSRResNet(channels=64, blocks=16, scale=4)) == 1_517_571  # AIM 2019 constrained SR challenge, MSRResNet
+    assert count(Discriminator(channels=64)) == 14_499_401
 
 
-def test_the_generator_is_basicsrs_but_for_its_skip_connection() -> None:
+def test_the_generator_is_msrresnet_but_for_its_skip_connection() -> None:
     network, lr = Generator(PROFILE.stages["srgan"], 4), torch.rand(2, 3, 12, 10)
     bilinear = nn.functional.interpolate(lr, scale_factor=4, mode="bilinear", align_corners=False)
     torch.testing.assert_close(network(lr) - resample(lr, 4), network.net(lr) - bilinear, atol=1e-6, rtol=0)

@@ -17,6 +17,7 @@ from benchmarks.degradations.operator import random_stream
 from benchmarks.degradations.rounding import to_uint8
 from benchmarks.degradations.track2_like import Track2Like
 from benchmarks.measuring.basicsr_oracles import matlab_imresize
+from tests.helpers.basicsr import needs_basicsr
 
 STRONG = Track2Like(
     blur_sigma_min=0.7,
@@ -42,6 +43,7 @@ WEAK = Track2Like(
 PHOTO = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
 
 
+@needs_basicsr
 @settings(max_examples=30, deadline=None)
 @given(st.integers(8, 60), st.integers(8, 60), st.sampled_from([0.25, 0.5, 1 / 3, 2.0, 4.0]), st.integers(0, 100))
 def test_imresize_equals_the_matlab_port(height: int, width: int, scale: float, seed: int) -> None:

@@ -104,11 +104,11 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.training.least_squares_gan": train(*WITH_GAN),
     "benchmarks.training.loop": TRAININGS,
     "benchmarks.training.losses": train(*WITH_GAN),
-    "benchmarks.training.networks.basicsr": train(*WITH_EDSR, "srgan", "srgan-paired")
-    | evaluate(*ENLARGED_BY_EDSR, "srgan", "srgan-paired", "realsr", "realesrgan"),
     "benchmarks.training.networks.edsr": train(*WITH_EDSR) | evaluate(*ENLARGED_BY_EDSR),
     "benchmarks.training.networks.edsr_published": train(*WITH_EDSR) | evaluate(*ENLARGED_BY_EDSR),
     "benchmarks.training.networks.resampling": TRAININGS | evaluate(*TRAINED),
+    "benchmarks.training.networks.residual": train(*WITH_EDSR, "srgan", "srgan-paired")
+    | evaluate(*ENLARGED_BY_EDSR, "srgan", "srgan-paired", "realsr", "realesrgan"),
     "benchmarks.training.networks.vgg": train("srgan", "srgan-paired"),
     "benchmarks.training.networks.vgg_layers": train("srgan", "srgan-paired"),
     "benchmarks.training.pairs": train(*WITH_PAIR_STAGE, "pseudo-supervision", "cincgan-joint"),
@@ -133,6 +133,7 @@ FOLDER_FILES: dict[str, set[str]] = {
     "baselines.pseudo_supervision.stage": train("pseudo-supervision"),
     "baselines.rrdbnet.method": evaluate("realsr", "realesrgan"),
     "baselines.rrdbnet.ncnn": evaluate("realsr", "realesrgan"),
+    "baselines.rrdbnet.network": evaluate("realsr", "realesrgan"),
     "baselines.srgan.method": evaluate("srgan", "srgan-paired"),
     "baselines.srgan.network": train("srgan", "srgan-paired") | evaluate("srgan", "srgan-paired"),
     "baselines.srgan.paired_stage": train("srgan-paired"),

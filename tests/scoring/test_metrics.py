@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from benchmarks.measuring.basicsr_oracles import luma_scores
+from benchmarks.measuring.basicsr_oracles import luma_scores, prepare_import
 from benchmarks.scoring.metrics import luma, psnr, ssim
+from tests.helpers.basicsr import needs_basicsr
 
 Array = NDArray[np.float64]
 
@@ -57,6 +58,7 @@ def ours_on_luma(sr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> tuple[float, f
     return psnr(a, b, data_range=255.0), ssim(a, b, data_range=255.0)
 
 
+@needs_basicsr
 @settings(max_examples=40, deadline=None)
 @given(SEEDS, SIDES, SIDES, NOISE)
 def test_luma_equals_basicsr(seed: int, height: int, width: int, noise: float) -> None:
@@ -66,9 +68,11 @@ def test_luma_equals_basicsr(seed: int, height: int, width: int, noise: float) -
     assert ours[1] == pytest.approx(expected[1], abs=1e-6)
 
 
+@needs_basicsr
 @settings(max_examples=20, deadline=None)
 @given(SEEDS, SIDES, SIDES, NOISE)
 def test_rgb_equals_basicsr(seed: int, height: int, width: int, noise: float) -> None:
+    prepare_import()
     from basicsr.metrics import calculate_psnr, calculate_ssim
 
     sr, hr = eight_bits(seed, height, width, noise)

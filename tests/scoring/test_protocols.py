@@ -18,6 +18,7 @@ from benchmarks.measuring import direct
 from benchmarks.measuring.basicsr_oracles import luma_scores
 from benchmarks.scoring.alignment import REACH, best_overlap, best_window_psnr, overlap
 from tests.conftest import ROOT
+from tests.helpers.basicsr import needs_basicsr
 
 Pixels = NDArray[np.uint8]
 
@@ -52,6 +53,7 @@ def test_rgb_and_its_border() -> None:
         assert score.shift is None
 
 
+@needs_basicsr
 def test_luma_with_its_border_is_basicsrs() -> None:
     hr, sr = smooth(0), moved(smooth(0), (0, 0), 1)
     score, expected = get_protocol("y-shave4").score(sr, hr), luma_scores(sr, hr, border=4)

@@ -1,4 +1,4 @@
-"""Published weights of EDSR x4, of its authors' EDSR-PyTorch, for BasicSR's network."""
+"""Published weights of EDSR x4, of its authors' EDSR-PyTorch."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from benchmarks.core.errors import UsageError
 from benchmarks.data.acquisition.weights import fetch, load_weight_card
 
 CONVOLUTIONS = {"tail.0.0": "upsample.0", "tail.0.2": "upsample.2", "tail.1": "conv_last"}  # x4; the others follow below
-SHIFTS = ("sub_mean.", "add_mean.")  # the mean colour as layers, which BasicSR has as a constant
+SHIFTS = ("sub_mean.", "add_mean.")  # the mean colour as layers, which our network has as a constant
 
 
 def published_edsr(card: str, blocks: int) -> dict[str, Tensor]:
-    """State of BasicSR's EDSR with the weights of a card.
+    """State of EDSR with the weights of a card.
 
     Args:
         card: name of a card of weights with the role ``sr``.
@@ -38,7 +38,7 @@ def published_edsr(card: str, blocks: int) -> dict[str, Tensor]:
 
 
 def convert(state: Mapping[str, Tensor], blocks: int, card: str) -> dict[str, Tensor]:
-    """Names of EDSR-PyTorch's parameters to BasicSR's. Raises UsageError if parameters are missing or unknown."""
+    """Names of EDSR-PyTorch's parameters to our network's. Raises UsageError if parameters are missing or unknown."""
     names = {
         f"{old}.{kind}": f"{new}.{kind}"
         for old, new in [("head.0", "conv_first"), *_body(blocks), *CONVOLUTIONS.items()]
