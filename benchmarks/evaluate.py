@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.core.command import Names, Parser, named_path, run_command
@@ -106,8 +107,7 @@ def _dispatch(options: argparse.Namespace) -> int:
 
     protocol = get_protocol(options.protocol)
     metrics, crop = _metrics(options.metrics, protocol), _crop(options.crop)
-    if options.csv is not None and not (options.csv.name and options.csv.absolute().parent.is_dir() and not options.csv.is_dir()):
-        raise UsageError(f"--csv {options.csv}: not a file in a folder that exists: create the folder, or name another file")
+    _check_csv(options.csv)
     methods = dict[str, FilePairs]()
     for name, folder in names_of(options.sr).items():
         methods[name] = FilePairs(match(folder, options.hr, options.sr_suffix, options.hr_suffix), crop)
@@ -116,6 +116,18 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _dry_run(methods, protocol, metrics, notes)
     return _score(options, methods, protocol, metrics, notes)
+
+
+def _check_csv(path: Path | None) -> None:
+    """Raise UsageError if the file cannot be written, or would replace an image."""
+    from benchmarks.data.pixels.decode import SUFFIXES
+
+    if path is None:
+        return
+    if not (path.name and path.absolute().parent.is_dir() and not path.is_dir()):
+        raise UsageError(f"--csv {path}: not a file in a folder that exists: create the folder, or name another file")
+    if path.suffix.lower() in SUFFIXES:
+        raise UsageError(f"--csv {path}: the name is that of an image, which would be lost: name a file such as scores.csv")
 
 
 def _metrics(names: Sequence[str], protocol: Protocol) -> list[MetricEntry]:

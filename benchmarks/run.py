@@ -346,7 +346,7 @@ def _methods(options: argparse.Namespace, profile: Profile) -> list[str]:
     from benchmarks.catalog.methods import methods, variants_of
 
     if options.methods:
-        bases = [name.partition("/")[0] for name in options.methods if "/" in name]
+        bases = [base for base, slash, _ in (name.partition("/") for name in options.methods) if slash and base in methods()]
         return list(dict.fromkeys((*bases, *options.methods)))
     wanted = list(profile.methods) if options.all or not options.ablation else []
     if options.ablation or options.cell:

@@ -21,7 +21,9 @@ def table_caption(table: Table) -> str:
     seeds = sorted({seed for row in table.rows for seed in row.seeds})
     seed_text = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else "no trained method yet"
     trained = f", trained on {table.trained_on}" if table.trained_on else ""
-    images = f"{counted(table.images, f'{table.split} image')} of {counted(table.photographs, 'photograph')}"
+    images = counted(table.images, f"{table.split} image")
+    if table.photographs:  # counted over scored images
+        images += f" of {counted(table.photographs, 'photograph')}"
     about = f"{_state(table)}{table.dataset}{trained}, profile {table.profile}: {images}, {seed_text}"
     if not table.has_truth:
         return f"{about}. {UNSCORED if table.columns else f'{UNSCORED} {HOW_TO_SCORE}'}"

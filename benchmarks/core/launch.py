@@ -102,7 +102,7 @@ def meet(here: Place) -> Store:
     # torchrun has a listener of its own; without it the first process listens
     listens = here.rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     while not listens and not _is_reachable(here):
-        wait.go_on(["the first"])
+        wait.go_on(["0"])
     limit = timedelta(seconds=wait.left())
     try:
         store: Store = TCPStore(here.address, here.port, here.size, listens, limit, wait_for_workers=False, multi_tenant=True)

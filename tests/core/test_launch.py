@@ -102,7 +102,7 @@ def test_partners_that_never_come(rank: str, monkeypatch: pytest.MonkeyPatch, ca
     set_all(monkeypatch, {**WHOLE, "RANK": rank, "MASTER_PORT": free_port()})
     monkeypatch.setattr(launch, "LONGEST_WAIT", 0.6)
     monkeypatch.setattr(launch, "QUIET_SECONDS", 0.1)
-    who = "process 1 of 2" if rank == "0" else "process the first of 2"
+    who = "process 1 of 2" if rank == "0" else "process 0 of 2"
     with pytest.raises(UsageError, match=rf"^WORLD_SIZE=2 RANK={rank} .*: {who} did not come to 127.0.0.1:\d+ in 1 s: if they"):
         meet(place())
     said = capsys.readouterr().err
@@ -168,7 +168,7 @@ def test_signals_end_the_wait_for_partners_at_once() -> None:
         time.sleep(0.5)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 130 and time.monotonic() - began < 3
+        assert process.wait(timeout=30) == 130 and time.monotonic() - began < 10
 
 
 def test_a_number_that_is_there_twice(monkeypatch: pytest.MonkeyPatch) -> None:
