@@ -35,6 +35,7 @@ from benchmarks.training.stage import Stage
 from reports.paper import FOLDER as PAPERS
 from reports.paper import load_paper
 from tests.conftest import ROOT
+from tests.helpers.random_networks import reach, untrained
 
 SIZE = (160, 184, 3)  # HR pixels; every protocol takes them
 
@@ -67,6 +68,16 @@ def test_a_method_enlarges_images_of_any_size(name: str) -> None:
     assert torch.isfinite(sr).all()
     assert torch.equal(sr, again), "the same image twice"
     assert method.descriptor.scale == 4 and method.descriptor.multiple >= 1
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_sees_no_pixel_beyond_its_stated_receptive_field(name: str) -> None:
+    method = untrained(name)
+    side = method.descriptor.receptive_field
+    if side is None:
+        return  # the whole image
+    measured = 1 + 2 * reach(method, side + 40)
+    assert measured <= side, f"receptive field: {side} stated, {measured} measured: override descriptor of '{name}'"
 
 
 def test_a_method_names_stages_that_there_are() -> None:

@@ -101,6 +101,15 @@ def test_the_catalogs_own_checks_pass_with_all_examples(project: Path) -> None:
 
 
 @pytest.mark.train
+def test_the_tests_of_every_method_pass_with_the_added_methods(project: Path) -> None:
+    files = ("tests/training/test_training.py", "tests/scoring/test_tiling.py", "tests/planning/test_identity.py")
+    names = "nearest or shallow or degradations.noise"
+    done = python(project, "-m", "pytest", *files, "-k", names, "-p", "no:cacheprovider")
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed and int(passed[1]) >= 15, done.stdout
+
+
+@pytest.mark.train
 def test_the_examples_work_together(project: Path) -> None:
     line = [
         "-m",
