@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.catalog.profiles import Profile
+from benchmarks.core.text import counted
 from benchmarks.execution.simulation import Forecast, Times, forecast
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
@@ -105,7 +106,9 @@ def _schedule_as_text(plan: Forecast) -> list[str]:
     hours = f"GPU time: {_duration(plan.gpu_seconds)}; " if unit == "GPU" else ""
     each = "" if unit == "GPU" else f", each {plan.costs.worker}"
     lines = [f"critical path: {_duration(plan.path_seconds)}: {path}", f"{hours}wall time on {numbers} {unit}s{each}: {times}"]
-    return lines + [f"{plan.unknown} cells have no estimate and count as 0 s"] * bool(plan.unknown)
+    if plan.unknown:
+        lines.append(f"without an estimate, counted as 0 s: {counted(plan.unknown, 'cell')}")
+    return lines
 
 
 def _schedule_as_data(plan: Forecast) -> dict[str, Any]:
