@@ -64,7 +64,7 @@ def test_every_method_is_trained_and_scored(smoke: tuple[Path, str]) -> None:
         scores = evaluated[method].scores
         assert set(scores["rgb"]) == {"psnr", "ssim", "lpips"}
         assert set(scores["ntire2018"]) == {"psnr", "ssim"}
-        assert all(len(values) == 24 for metrics in scores.values() for values in metrics.values())
+        assert all(len(values) == 18 for metrics in scores.values() for values in metrics.values())
     for result in trained.values():
         assert result.history[-1]["step"] == result.settings.stage["training"]["steps"]
         assert len(result.weights_digest) == 64
