@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -140,14 +141,20 @@ def test_ctrl_c_reaches_the_workers_and_their_checkpoint_the_driver(tmp_path: Pa
     assert mlflow_statuses(output) == {"FINISHED", "KILLED"}
 
 
-def test_an_error_in_a_worker_is_the_cells(nodes: Cluster, command: Run) -> None:
-    """The training gets two processes, for two GPUs are reserved for it."""
+def test_an_error_in_a_worker_is_the_cells(nodes: Cluster, command: Run, tmp_path: Path) -> None:
+    """The training gets two processes, for two GPUs are reserved for it; both meet a corrupt checkpoint."""
     nodes.join(cpus=2, gpus=2)
-    changes = ("--set", "resources.train.gpus=2", "--set", "stages.*.training.batch_size=3")
-    done = command(*SMALL, *changes, *nodes.options, **nodes.environment)
-    assert done.returncode == 2
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("[")]
-    assert len(lines) == 2 and "batch_size 3 cannot be shared out among 2 processes: make it a multiple" in lines[0]
+    line = (*SMALL, "--set", "resources.train.gpus=2")
+    (training,) = (
+        cell for cell in json.loads(command(*line, "--dry-run", "--json").stdout)["cells"] if cell["cell"].startswith("train")
+    )
+    checkpoint = tmp_path / "runs" / "cells" / f"train-fsrcnn-demo-photos-seed0-{training['id']}" / CHECKPOINT
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"not a checkpoint")
+    done = command(*line, *nodes.options, **nodes.environment)
+    assert done.returncode == 2, done.stderr
+    lines = [text for text in done.stderr.splitlines() if not text.startswith("[")]
+    assert len(lines) == 2 and "corrupt checkpoint" in lines[0], done.stderr
     assert lines[1].startswith("evaluate fsrcnn on demo-photos, seed 0: not run, because train fsrcnn")
 
 
