@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from benchmarks.core.text import markdown
-from reports.grid import Entry, Grid, Section
+from reports.grid import ONE_TRAINING, Entry, Grid, Section
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -119,8 +119,13 @@ def _html(entry: Entry, first: bool) -> str:
     return f'<th scope="row">{text}{small}</th>' if first else f"<td{value}{cells}>{text}{small}</td>"
 
 
+EMPTY = ("", "–", ONE_TRAINING)  # texts of entries without a number
+
+
 def to_terminal(grid: Grid, width: int | None = None) -> Group:
     """A table for Rich's console, over its caption: intervals and notes below entries; best in bold, second best underlined.
+
+    Columns without a number in any row, such as the SD over seeds of single trainings, are left out.
 
     Args:
         grid: the table.
@@ -133,12 +138,16 @@ def to_terminal(grid: Grid, width: int | None = None) -> Group:
     from rich.text import Text
 
     table = RichTable(box=box.SIMPLE_HEAD)
-    for column, header in enumerate(grid.headers):
-        first, _, last = header.rpartition(" ")
+    rows = [row for section in grid.sections for row in section.rows]
+    shown = [column for column in range(len(grid.headers)) if not rows or any(row[column].text not in EMPTY for row in rows)]
+    longest_name = min(36, max((len(row[0].text) for row in rows), default=0))
+    for column in shown:
+        first, _, last = grid.headers[column].rpartition(" ")
         table.add_column(
             Text(f"{first}\n{last}".strip()),
             justify="right" if column else "left",
             no_wrap=bool(column),
+            min_width=None if column else longest_name,
             max_width=None if column else 36,
         )
     for section in grid.sections:
@@ -146,7 +155,7 @@ def to_terminal(grid: Grid, width: int | None = None) -> Group:
             table.add_section()
             table.add_row(Text(section.heading.replace(": ", ":\n").replace(", ", ",\n"), "italic"))
         for row in section.rows:
-            table.add_row(*map(_text, row))
+            table.add_row(*(_text(row[column]) for column in shown))
     return Group(table, Constrain(Text(grid.caption), width))
 
 

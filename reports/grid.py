@@ -12,6 +12,8 @@ from benchmarks.statistics.intervals import Estimate
 
 Mark = Literal["", "best", "second"]
 
+ONE_TRAINING = "one training"  # entry of a method that has no SD over seeds
+
 
 @dataclass(frozen=True)
 class Entry:

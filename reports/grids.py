@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.catalog.metrics import get_metric
 from reports.captions import shared_reason, table_caption
 from reports.claims import ClaimVerdict, PairVerdict
-from reports.grid import Entry, Grid, Mark, Section, estimate_entry, marks, metric_heading, number_entry, p_value
+from reports.grid import ONE_TRAINING, Entry, Grid, Mark, Section, estimate_entry, marks, metric_heading, number_entry, p_value
 from reports.measurements import Column
 from reports.mixture import mixture
 from reports.paper import Paper, Reported
@@ -45,7 +45,7 @@ def _table_row(table: Table, row: Row, marked: dict[Column, dict[str, Mark]]) ->
         yield estimate_entry(row.gains.get(protocol), get_metric("psnr").digits, table.gain_cells(row), sign="+")
     for protocol in table.resolved:
         spread = row.seed_sd.get((protocol, "psnr"))
-        yield Entry("one training") if len(row.seeds) == 1 else number_entry(spread, get_metric("psnr").digits, cells=row.cells)
+        yield Entry(ONE_TRAINING) if len(row.seeds) == 1 else number_entry(spread, get_metric("psnr").digits, cells=row.cells)
         yield Entry(row.letters.get(protocol, "–"))
 
 
