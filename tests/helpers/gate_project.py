@@ -116,7 +116,7 @@ def worsen_reference(project: Project) -> None:
     """Make the reference's scores of FSRCNN so much worse that the measured ones are an improvement under every metric."""
     reference = json.loads(project.reference.read_text(encoding="utf-8"))
     (entry,) = (entry for entry in reference["entries"] if entry["method"] == "fsrcnn")
-    steps = {"psnr": -1.0, "ssim": -0.1, "lpips": 0.1}
+    steps = {"psnr": -2.0, "ssim": -0.1, "lpips": 0.1}
     for metrics in entry["scores"].values():
         for metric, values in metrics.items():
             metrics[metric] = [value + steps[metric] for value in values]
