@@ -96,7 +96,7 @@ def _chapter(study: Study, papers: Sequence[Paper]) -> Chapter:
 
 
 def _is_held_against(paper: Paper, study: Study, tables: Sequence[Table]) -> bool:
-    """Whether a paper is about a study's methods, and the study's scores are results: of test images with a ground truth."""
+    """True if a paper is about a study's methods, and the study's scores are results: of test images with a ground truth."""
     return study.split == "test" and tables[0].has_truth and paper.is_about(study.methods.keys() | study.diverged.keys())
 
 

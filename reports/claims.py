@@ -168,7 +168,7 @@ class _Judge:
         return [name for name in self.study.methods if groups[name] == FLOOR]
 
     def _satisfies(self, claim: Claim, floor: str) -> bool:
-        """Whether a floor in place of the claim's methods satisfies the claim: each comparison by itself, without correction."""
+        """True if a floor in place of the claim's methods satisfies the claim: each comparison by itself, without correction."""
         for metric, _, other in _comparisons(claim):
             difference = self.study.measurements.difference(floor, other, (self.paper.protocol, metric))
             if difference is None or difference.obstacle:

@@ -78,6 +78,18 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty cache of the project, and none of the images of a user's folder that this process has read."""
+    from benchmarks.data.kinds.user_folder import _sources
+
+    monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("CINCGAN_DATA", raising=False)
+    _sources.cache_clear()
+    yield
+    _sources.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with MLflow's tables: creating them takes seconds, copying them does not."""

@@ -36,6 +36,6 @@ def _say_unusable_gpu() -> None:
 
 
 def rounds_to_tf32() -> bool:
-    """Whether convolutions of float32 tensors round their inputs to TF32 on the device: torch's default on GPUs that can."""
+    """True if convolutions of float32 tensors round their inputs to TF32 on the device: torch's default on GPUs that can."""
     on_gpu = device().type == "cuda"
     return on_gpu and torch.backends.cudnn.allow_tf32 and torch.cuda.get_device_capability()[0] >= 8

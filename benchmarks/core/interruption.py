@@ -107,7 +107,7 @@ def _end_unless_handled(code: int, over: threading.Event) -> None:
 
 
 def _stop_listening() -> None:
-    """In a forked process: its signals are none of its parent's."""
+    """Stop the listening thread of a forked process: its signals are none of its parent's."""
     with suppress(ValueError):
         signal.set_wakeup_fd(-1)
 

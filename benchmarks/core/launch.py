@@ -46,12 +46,12 @@ class Place:
 
 
 def is_one_of_several() -> bool:
-    """Whether the environment says that this process is one of several. A lone RANK says nothing."""
+    """True if the environment says that this process is one of several. A lone RANK says nothing."""
     return os.environ.get("WORLD_SIZE", "") not in ("", "1")
 
 
 def is_helper() -> bool:
-    """Whether ``torchrun`` has started this process beside the first, which alone prints."""
+    """True if ``torchrun`` has started this process beside the first, which alone prints."""
     return _is_under_torchrun() and is_one_of_several() and os.environ.get("RANK", "0") != "0"
 
 

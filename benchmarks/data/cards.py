@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Apart:
-    """What a user says of training images beside the folder of the data set ``folder``.
+    """Folders and names of a user's training images, beside the folder of the data set ``folder``.
 
     Attributes:
         x: folder of X, LR images without ground truth.

@@ -144,7 +144,7 @@ def _is_grey(image: Image) -> bool:
 
 
 def _fits_exchanged(sr: Image, hr: Image) -> bool:
-    """Whether exchanging red and blue would halve the squared error, at a part of the pixels."""
+    """True if exchanging red and blue would halve the squared error, at a part of the pixels."""
     result, truth = (image[::STEP, ::STEP].astype(np.int32) for image in (sr, hr))
     return bool(2 * ((result[..., ::-1] - truth) ** 2).sum() < ((result - truth) ** 2).sum())
 

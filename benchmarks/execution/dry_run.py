@@ -80,7 +80,7 @@ def print_dry_run(
 
 
 def _is_outdated(cell: Cell, result: Result, digests: Mapping[str, str]) -> bool:
-    """Whether an evaluation scored other weights than those that its trainings have now."""
+    """True if an evaluation scored other weights than those that its trainings have now."""
     return cell.kind == "evaluate" and bool(result.replaced_weights(digests))
 
 

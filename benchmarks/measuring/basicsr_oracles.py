@@ -22,7 +22,7 @@ REMOVED = "torchvision.transforms.functional_tensor"
 
 
 def is_installed() -> bool:
-    """Whether BasicSR is installed."""
+    """True if BasicSR is installed."""
     return find_spec("basicsr") is not None
 
 

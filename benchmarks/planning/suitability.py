@@ -1,4 +1,4 @@
-"""Whether images suit the settings of cells, by sizes alone: said before the first step, since a training may take days."""
+"""Sizes of images held against the settings of cells, before the first step: a training may take days."""
 
 from __future__ import annotations
 

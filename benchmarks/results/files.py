@@ -14,7 +14,8 @@ import msgspec
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import write_text
 from benchmarks.core.strict import parse_json
-from benchmarks.results.record import COMPLETE, EvaluationResult, Result, TrainingResult, refuse_contradictions
+from benchmarks.results.contradictions import refuse_contradictions
+from benchmarks.results.record import COMPLETE, EvaluationResult, Result, TrainingResult
 
 SCHEMA = 4
 LARGEST = 1 << 26  # bytes of a file; with the paper profile files have less than one million

@@ -21,7 +21,6 @@ Parameter = bool | int | float | Text | list[int | float]
 
 COMPLETE, DIVERGED = "complete", "diverged"
 NO_REFERENCE = "no-reference"  # in place of a protocol: scores of SR images that have no ground truth
-LARGEST_STEP = 1e12
 
 
 @dataclass(frozen=True)
@@ -203,7 +202,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class Numerics:
-    """What a training's numbers depend on beside its identity.
+    """Number format, device and versions: a training's numbers depend on them beside its identity.
 
     Attributes:
         precision: number format of the forward passes.
@@ -359,7 +358,7 @@ class EvaluationResult(Result):
 
     @property
     def undertrained(self) -> bool:
-        """Whether the method fails a sanity check: no claim may rest on its scores."""
+        """True if the method fails a sanity check: no claim may rest on its scores."""
         return any(check.verdict == "undertrained" for check in self.sanity)
 
     @property
@@ -379,35 +378,6 @@ class EvaluationResult(Result):
             yield protocol
             for metric, column in metrics.items():
                 yield from (metric, *column)
-
-
-def refuse_contradictions(result: Result) -> None:
-    """Raise ValueError if fields contradict each other, or a text has characters that cannot be printed."""
-    for text in result.texts():
-        if text is not None and not text.isprintable():
-            raise ValueError(f"{text[:40]!a} has characters that cannot be printed")
-    has_scores = isinstance(result, EvaluationResult) and bool(result.scores)
-    if result.has_diverged != bool(result.diagnosis) or (result.diagnosis and has_scores):
-        raise ValueError("a diverged cell has a diagnosis and no scores, a complete cell has no diagnosis")
-    if isinstance(result, EvaluationResult):
-        _refuse_different_images(result.scores.values())
-        if result.groups and result.scores and result.groups.keys() != set(result.images):
-            raise ValueError("groups of other images than the scored ones")
-        if not result.settings.protocols:
-            raise ValueError("an evaluation without settings.protocols")
-        if result.pictures and result.scores.keys() - {NO_REFERENCE}:
-            raise ValueError("scores under a protocol, which needs ground truth, beside pictures, which have none")
-    if isinstance(result, TrainingResult) and any(not _has_step(point) for point in result.history):
-        raise ValueError(f"an entry of history without a step from 0 to {LARGEST_STEP:.0e}")
-
-
-def _refuse_different_images(scores: Iterable[Mapping[str, Mapping[str, float]]]) -> None:
-    if len({frozenset(column) for metrics in scores for column in metrics.values()}) > 1:
-        raise ValueError("scores of different images under different protocols or metrics")
-
-
-def _has_step(point: Mapping[str, float]) -> bool:
-    return "step" in point and 0 <= point["step"] <= LARGEST_STEP
 
 
 def weights_digests(results: Iterable[Result]) -> dict[str, str]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-import torch
-
-from benchmarks.api.contract import check_method
 from benchmarks.api.entries import MetricEntry, ScoredSplit
 from benchmarks.api.method import Method, TrainedStage
 from benchmarks.core.device import device
 from benchmarks.data.pixels.images import DatasetImages
 from benchmarks.results.record import SanitySettings
+from benchmarks.scoring.building import built_method
 from benchmarks.scoring.evaluation import Evaluation, evaluate
 from benchmarks.scoring.protocol import Protocol
 from benchmarks.scoring.sanity import check_sanity
-from benchmarks.scoring.seeding import seeded
 
 
 def evaluate_method(
@@ -52,23 +48,8 @@ def evaluate_method(
         UsageError: weights are missing, or an image does not suit a protocol or the method.
         BenchmarkError: the method, an output or a score breaks the contract of ``api.contract``.
     """
-    torch.set_num_threads(threads)
-    with device(), seeded(device=device()):  # networks are made on the device
-        method = cls.from_stages(stages, data.scale)
-    check_method(method, data.scale)
-    pairs = data.pairs(split)
-    with _without_tf32():
+    with built_method(cls, stages, data.scale, threads) as method:
+        pairs = data.pairs(split)
         evaluation = evaluate(method, pairs, protocols, metrics, tile=tile, threads=threads, report=report, device=device())
         checks = [check_sanity(method, training, settings, device()) for settings, training in sanity.items()]
     return replace(evaluation, sanity=tuple(checks))
-
-
-@contextmanager
-def _without_tf32() -> Iterator[None]:
-    """Keep convolutions of float32 tensors from rounding to TF32, within the block."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import torch
-
 from benchmarks.api.entries import MetricEntry
 from benchmarks.api.image import Image
 from benchmarks.api.method import Method, TrainedStage
 from benchmarks.core.device import device
 from benchmarks.core.errors import WeightsMissing
+from benchmarks.scoring.building import built_method
 from benchmarks.scoring.evaluation import Evaluation, super_resolve
 from benchmarks.scoring.pairs import Scored, load_metric, score_views
 
@@ -44,14 +43,13 @@ def enlarge_images(
     Raises:
         TrainingCollapsed: an output is not finite.
         UsageError: a metric refuses an image.
+        BenchmarkError: the method or an output breaks the contract of ``api.contract``.
     """
-    torch.set_num_threads(threads)
-    with device():  # networks are made on the device
-        method = cls.from_stages(stages, scale)
     sr: dict[str, Image] = {}
-    for name, lr in images.items():
-        sr[name] = super_resolve(method, lr, tile, device())
-        report(len(sr), len(images))
+    with built_method(cls, stages, scale, threads) as method:
+        for name, lr in images.items():
+            sr[name] = super_resolve(method, lr, tile, device())
+            report(len(sr), len(images))
     scored = Scored({}, {}, {})
     for protocol, entries in metrics.items():
         for metric in entries:

@@ -41,7 +41,7 @@ class Estimate:
 
     @property
     def has_interval(self) -> bool:
-        """Whether the ends say more than that the mean is a number."""
+        """True if the ends say more than that the mean is a number."""
         return not (math.isinf(self.low) and math.isinf(self.high) and self.low < self.high)
 
     def __neg__(self) -> Estimate:
@@ -67,12 +67,12 @@ class ScoreMatrix:
 
     @property
     def is_one_training(self) -> bool:
-        """Whether nothing is known of other trainings of the method."""
+        """True if nothing is known of other trainings of the method."""
         return self.trained and len(self.values) == 1
 
     @property
     def has_several_trainings(self) -> bool:
-        """Whether trainings have a variance."""
+        """True if trainings have a variance."""
         return self.trained and len(self.values) > 1
 
     @cached_property

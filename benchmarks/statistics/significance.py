@@ -77,7 +77,7 @@ class Difference:
 
     @property
     def is_of_one_training(self) -> bool:
-        """Whether a verdict would be about a single training."""
+        """True if a verdict would be about a single training."""
         return self.first.is_one_training or self.second.is_one_training
 
     def p(self, shift: float = 0.0) -> float:
@@ -158,7 +158,7 @@ class Comparison:
 
     @property
     def differs(self) -> bool:
-        """Whether the methods differ, in these trainings at least."""
+        """True if the methods differ, in these trainings at least."""
         return self.verdict in ("distinguishable", "differs in this training")
 
 
@@ -206,7 +206,7 @@ def _judged(comparison: Comparison, difference: Difference) -> Comparison:
 
 
 def is_significant(p: float | None) -> bool:
-    """Whether a p-value is below 0.05."""
+    """True if a p-value is below 0.05."""
     return p is not None and p < 1 - CONFIDENCE
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +31,7 @@ TRACK2_LIKE, BICUBIC = PROFILE.degradation, Bicubic()
 SCORES = ("--set", "metrics=['psnr', 'ssim']", "--set", "protocols=['y-shave4']", "--set", "shown=['y-shave4']")
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path / "cache"))
-    user_folder._sources.cache_clear()
-    yield
-    user_folder._sources.cache_clear()
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def data(directory: Path, degradation: Degradation = TRACK2_LIKE) -> Dataset:

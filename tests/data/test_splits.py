@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -29,13 +28,7 @@ SPLITS: tuple[Split, ...] = ("x", "z", "pairs", "validation", "test")
 BICUBIC = Bicubic()
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("CINCGAN_DATA", raising=False)
-    user_folder._sources.cache_clear()
-    yield
-    user_folder._sources.cache_clear()
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def digests(card: DatasetCard) -> dict[Split, str]:

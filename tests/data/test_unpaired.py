@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +18,7 @@ from tests.helpers.stand_ins import photograph, save
 PROFILE = load_profile("smoke")
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path / "cache"))
-    user_folder._sources.cache_clear()
-    yield
-    user_folder._sources.cache_clear()
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def own(folder: Path | None, **apart: object) -> Dataset:

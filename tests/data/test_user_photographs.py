@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +10,13 @@ from PIL import Image
 
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.dataset import Dataset
-from benchmarks.data.kinds import user_folder
 from benchmarks.degradations.bicubic import Bicubic
 from tests.helpers.stand_ins import photograph, save
 
 TURNS = {3: 2, 6: -1, 8: 1}  # EXIF orientations, and the quarter turns to the left that undo them
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path / "cache"))
-    user_folder._sources.cache_clear()
-    yield
-    user_folder._sources.cache_clear()
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def data(directory: Path) -> Dataset:

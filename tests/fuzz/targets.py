@@ -254,7 +254,7 @@ def _images() -> list[bytes]:
 def seeds(name: str) -> list[bytes]:
     """Sound inputs of a target, for the fuzzer to start from."""
     changes = ((0, 1, 2, 3), (0, 9, 12, 1), (1, 4, 7, 2), (0, 3, 16, 0))
-    numbers = [b"", *(bytes(change) for change in changes)]  # a document without a change, and some with one
+    numbers = [b"\x00", *(bytes(change) for change in changes)]  # a document without a change, and some with one
     layers = {"Conv_0": {"kernel": np.ones((1, 1, 1, 1), np.float32), "bias": np.ones(1, np.float32)}}
     by_target: dict[str, Callable[[], list[bytes]]] = {
         "toml_text": lambda: [(FOLDER / "smoke.toml").read_bytes(), *(path.read_bytes() for path in CARDS.glob("*.toml"))],

@@ -28,7 +28,7 @@ def visible(name: str) -> StageImages:
 
 
 def needs_published_weights(entry: StageEntry) -> bool:
-    """Whether a stage of the smoke profile loads published weights, which may have to be downloaded."""
+    """True if a stage of the smoke profile loads published weights, which may have to be downloaded."""
     return bool(entry.weights_of and PROFILE.stages[entry.weights_of].weights)
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from benchmarks import run
 from benchmarks.api.entries import MetricEntry
 from benchmarks.api.image import Image as Pixels
+from benchmarks.api.method import Descriptor, TrainedStage
 from benchmarks.catalog.methods import get_method
 from benchmarks.catalog.metrics import get_metric
+from benchmarks.core.errors import BenchmarkError
 from benchmarks.core.lazy import resolve
 from benchmarks.results.files import SCHEMA, read_result, to_result, write_result
 from benchmarks.results.layout import result_files
@@ -94,6 +98,35 @@ def test_no_reference_metrics_are_scored(tmp_path: Path, own: Path) -> None:
     scores = evaluation.scored.scores[NO_REFERENCE]["brightness"]
     assert scores == {name: pytest.approx(image.mean()) for name, image in evaluation.images.items()}
     assert list(scores) == list(images) and evaluation.images["t0"].shape == (96, 96, 3)
+
+
+class Drawn:
+    """A method whose only weight is drawn when it is made."""
+
+    descriptor = Descriptor(4, receptive_field=1)
+
+    def __init__(self) -> None:
+        self.weight = torch.rand(1)
+
+    @classmethod
+    def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> Drawn:
+        return cls()
+
+    def __call__(self, lr: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.interpolate(lr * self.weight, scale_factor=4.0)
+
+
+class OfScale2(Drawn):
+    descriptor = Descriptor(2, receptive_field=1)
+
+
+def test_methods_are_built_as_for_images_with_ground_truth() -> None:
+    """Random weights are seeded, and the method's contract is checked."""
+    images = {"a": np.full((8, 8, 3), 200, np.uint8)}
+    first, second = (enlarge_images(Drawn, {}, images, 4, {}, tile=0, threads=1).images["a"] for _ in range(2))
+    assert np.array_equal(first, second)
+    with pytest.raises(BenchmarkError, match="descriptor"):
+        enlarge_images(OfScale2, {}, images, 4, {}, tile=0, threads=1)
 
 
 def test_pyiqa_says_which_metrics_need_no_ground_truth() -> None:

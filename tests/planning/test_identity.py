@@ -78,6 +78,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.degradations.track2_like": (TRAININGS - train("fsrcnn", "edsr", "srgan")) | EVALUATIONS,
     "benchmarks.degradations.track2_like_v2": set(),  # by name: --set degradation=track2-like-v2
     "benchmarks.scoring.alignment": EVALUATIONS,
+    "benchmarks.scoring.building": EVALUATIONS,
     "benchmarks.scoring.cell": EVALUATIONS,
     "benchmarks.scoring.comparisons": EVALUATIONS,
     "benchmarks.scoring.contrast": EVALUATIONS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,12 +25,7 @@ BARE = ("metrics=['psnr']", "protocols=['rgb']", "shown=['rgb']")
 WITH_SSIM = ("metrics=['ssim']", *BARE[1:])
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path / "cache"))
-    user_folder._sources.cache_clear()
-    yield
-    user_folder._sources.cache_clear()
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def write(folder: Path, **sides: tuple[int, int]) -> None:

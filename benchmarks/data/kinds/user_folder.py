@@ -59,7 +59,7 @@ class UserFolder(DatasetCard):
 
     @property
     def _holds_out(self) -> bool:
-        """Whether a share of the training images is for validation: there is no folder, and enough images with a ground truth."""
+        """True if a share of the training images is for validation: there is no folder, and enough images with a ground truth."""
         if "validation" in self._places or "train" not in self._places or self.x_dir or self.z_dir:
             return False
         images = _sources(self, "train")

@@ -75,7 +75,7 @@ def decode(path: Path, title: str, mend: str, sha256: str | None = None) -> Imag
 
 
 def is_turned(path: Path) -> bool:
-    """Whether the header of an image file has an EXIF orientation by which ``decode`` turns the image. False for broken files."""
+    """True if the header of an image file has an EXIF orientation by which ``decode`` turns the image. False for broken files."""
     from PIL import Image as PillowImage
 
     with suppress(Exception), PillowImage.open(path, formats=FORMATS) as file:
