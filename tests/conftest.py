@@ -15,6 +15,9 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
+# Workers of xdist get the terminal's width, to which captions that commands print would keep.
+os.environ.pop("COLUMNS", None)
+
 ROOT = Path(__file__).resolve().parents[1]
 
 pytest.register_assert_rewrite("tests.helpers")
