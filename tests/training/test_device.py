@@ -17,7 +17,7 @@ from benchmarks.catalog.methods import get_method, stages
 from benchmarks.core import device as core_device
 from benchmarks.core.device import device, rounds_to_tf32
 from benchmarks.core.lazy import resolve
-from benchmarks.scoring.cell import _without_tf32
+from benchmarks.scoring.building import built_method
 from benchmarks.scoring.evaluation import super_resolve
 from benchmarks.training import loop, stage
 from benchmarks.training.stage import effective_precision
@@ -128,6 +128,8 @@ def test_tf32_is_recorded_where_convolutions_use_it_and_evaluations_do_not(monke
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda capability=capability: capability)
         assert rounds_to_tf32() == expected
     before = torch.backends.cudnn.allow_tf32
-    with _without_tf32():
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="planted"), built_method(resolve(get_method("bicubic").target), {}, 4, threads=1):
         assert not torch.backends.cudnn.allow_tf32
+        raise ValueError("planted")
     assert torch.backends.cudnn.allow_tf32 == before
