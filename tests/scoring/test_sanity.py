@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from baselines.bicubic.method import Bicubic
@@ -32,8 +33,21 @@ DEMO = Dataset(load_dataset_card("demo-photos"), load_profile("smoke").degradati
 class Brighter(Bicubic):
     """Bicubic interpolation and a constant: its PSNR follows from the constant."""
 
+    constant = 0.1
+
     def __call__(self, lr: Tensor) -> Tensor:
-        return super().__call__(lr) + 0.1
+        return super().__call__(lr) + self.constant
+
+
+@pytest.mark.parametrize("brightness", [0.1, 0.03, 0.2])
+def test_the_number_of_blas_threads_changes_no_digit(brightness: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker and a serial run have different numbers of threads."""
+    monkeypatch.setattr(Brighter, "constant", brightness)
+    checks = set()
+    for threads in (1, 2, 4):
+        with threadpool_limits(threads, "blas"):
+            checks.add(check_sanity(Brighter(4), DATA, CLEAN, CPU))
+    assert len(checks) == 1
 
 
 class Truth:
