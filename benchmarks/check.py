@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.core.command import Parser, named_path, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.core.paths import IS_INSTALLED
 
 if TYPE_CHECKING:
     from benchmarks.execution.workspace import Workspace
@@ -133,6 +134,8 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
 
     if options.update and not (options.reason or "").strip():
         raise UsageError("--update: say why with --reason TEXT; it is kept in the reference")
+    if options.update and not options.reference and IS_INSTALLED:
+        raise UsageError("--update: the reference of an installed package is not yours: name a file with --reference FILE")
     if options.update and (options.junit or options.summary):
         raise UsageError("--update compares nothing: leave --junit and --summary out")
     if not options.update and (options.reason is not None or options.variation or options.keep_scores):

@@ -20,7 +20,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from benchmarks.core.errors import UsageError
-from benchmarks.core.paths import ROOT
+from benchmarks.core.paths import ROOT, is_own
 
 DECIDING_ROOMS = ("benchmarks.training", "benchmarks.scoring", "benchmarks.degradations", "benchmarks.data.pixels")
 HARNESS = ("benchmarks", "reports")
@@ -126,7 +126,7 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 def source_file(module: str) -> Path | None:
     """Source file of a module in the project's folder; None for installed modules and for names that are no module."""
     parts = module.split(".")
-    if not (ROOT / parts[0]).is_dir():
+    if not is_own(parts[0]):
         return None
     path = ROOT.joinpath(*parts)
     return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from benchmarks.core.code_digest import source_file
 from benchmarks.core.errors import PROJECT, BenchmarkError, UsageError, nearest
 from benchmarks.core.interruption import is_foreign_exit
-from benchmarks.core.paths import ROOT
+from benchmarks.core.paths import ROOT, is_own
 
 
 def module_of(target: str) -> str:
@@ -66,7 +66,7 @@ def check(target: str, entry: str) -> None:
     Objects of installed packages, and of modules that make their names when they are imported, are not checked.
     """
     module, _, name = target.partition(":")
-    if not (ROOT / module.partition(".")[0]).is_dir():
+    if not is_own(module.partition(".")[0]):
         return
     path = source_file(module)
     if path is None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import socket
 import subprocess
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
-from benchmarks.core.errors import one_line
-from benchmarks.core.paths import ROOT
+from benchmarks.core.errors import UsageError, one_line
+from benchmarks.core.paths import IS_INSTALLED, PACKAGED, ROOT
 from benchmarks.results.record import Environment, Git
 
 DISTRIBUTIONS = (
@@ -23,6 +24,7 @@ KERNEL_FLAGS = (
     *("asimd", "asimdhp", "bf16", "i8mm", "sve"),  # of ARM
 )
 KERNEL_LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
+OWN = "cincgan-benchmark"  # code digests say what of it decides numbers
 UNKNOWN = "unknown"  # version of a package that is installed with damaged metadata
 _GIT_SETTINGS = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH")
 
@@ -35,7 +37,7 @@ def environment() -> Environment:
         platform=platform.platform(),
         processor=_processor(),
         host=socket.gethostname(),
-        versions={name: installed for name in DISTRIBUTIONS if (installed := _version(name))},
+        versions={OWN: own_version(), **{name: installed for name in DISTRIBUTIONS if (installed := _version(name))}},
     )
 
 
@@ -47,12 +49,26 @@ def differences(old: Environment, new: Environment) -> list[str]:
     return [f"{name} {now or UNKNOWN} (was: {then or UNKNOWN})" for name, (then, now) in pairs.items() if then != now]
 
 
+def own_version() -> str:
+    """Version of this code, which need not be the one that is installed."""
+    if IS_INSTALLED:
+        return next((found.version for found in distributions(name=OWN, path=[str(ROOT)])), UNKNOWN)
+    from benchmarks.core.strict import read_toml
+
+    try:
+        return str(read_toml(ROOT / "pyproject.toml")["project"]["version"])
+    except (UsageError, KeyError):
+        return UNKNOWN
+
+
 @lru_cache(maxsize=1)
 def git() -> Git:
     """Commit of the code, and whether the work tree differs from it; with git's own reason where it does not tell.
 
-    The commit of another repository around the package does not count.
+    The commit of another repository around the package does not count. An installed wheel has the commit that it was built from.
     """
+    if IS_INSTALLED:
+        return _built_from()
     try:
         top, commit = _git("rev-parse", "--show-toplevel"), _git("rev-parse", "HEAD")
     except _NoAnswer as error:
@@ -63,6 +79,14 @@ def git() -> Git:
         return Git(commit, bool(_git("status", "--porcelain", "--untracked-files=no")))
     except _NoAnswer as error:
         return Git(commit, unknown=str(error))
+
+
+def _built_from() -> Git:
+    try:
+        built = json.loads((PACKAGED / "commit.json").read_text(encoding="utf-8"))
+        return Git(built["commit"], built["dirty"])
+    except (OSError, ValueError, KeyError):
+        return Git(unknown=f"version {own_version()} is installed from a package that was built outside its repository")
 
 
 class _NoAnswer(Exception):

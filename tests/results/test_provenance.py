@@ -180,6 +180,7 @@ def test_an_unreadable_version_is_not_told_as_a_package_that_is_missing(monkeypa
 
     monkeypatch.setattr(provenance, "version", answer)
     here = environment.__wrapped__()
+    assert here.versions.pop("cincgan-benchmark") == provenance.own_version()
     assert here.versions == {"torch": "unknown", "numpy": "unknown"}
     old = replace(
         here, processor="", versions={"torch": "unknown", "scipy": "1.0", "basicsr": "1.4.2"}
