@@ -95,6 +95,7 @@ def files(room: str) -> list[Path]:
     return [path for path in (ROOT / room).rglob("*") if path.is_file() and path.suffix != ".pyc"]
 
 
+@pytest.mark.long  # called by tox -e wheel
 def test_commands_of_an_installed_wheel(installed: Path, built: tuple[Path, Path, str], tmp_path: Path) -> None:
     def command(*arguments: str, codes: tuple[int, ...] = (0,)) -> str:
         done = python("-m", *arguments, folder=tmp_path, PYTHONPATH=str(installed))
