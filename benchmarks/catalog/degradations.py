@@ -49,4 +49,4 @@ def degradation_class(name: str) -> type[Degradation]:
 
 
 def _make(name: str, settings: Mapping[str, Any], where: str) -> Degradation:
-    return build(degradation_class(name), settings, f"{where}: degradations.{name}")
+    return build(degradation_class(name), settings, where, f"degradations.{name}")

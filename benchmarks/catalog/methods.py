@@ -78,7 +78,7 @@ def variants_of(name: str) -> Registry[MethodEntry]:
         return Registry("variant", ())
     package, _, file = method.variants.partition("/")
     path = _folder(package, f"variants of method '{name}'") / file
-    variants = {key: build(Variant, data, f"{path}: {key}") for key, data in read_toml(path).items()}
+    variants = {key: build(Variant, data, str(path), key) for key, data in read_toml(path).items()}
     return Registry(
         "variant",
         (

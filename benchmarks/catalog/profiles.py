@@ -142,7 +142,7 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
     profile = build(ProfileFile, data, where)
     if profile.name != name:  # files are called by it
         raise UsageError(f"{where}: name is {profile.name!a}: it must be the file's, '{name}'")
-    stages = {stage: build(settings_class(stage), section, f"{where}: stages.{stage}") for stage, section in sections.items()}
+    stages = {stage: build(settings_class(stage), section, where, f"stages.{stage}") for stage, section in sections.items()}
     _check_names(profile, where)
     values = {part.name: getattr(profile, part.name) for part in fields(ProfileFile)}
     return Profile(**values, degradation=degradation, stages=stages, changes=tuple(changes))

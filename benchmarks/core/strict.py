@@ -6,8 +6,6 @@ import dataclasses
 import json
 import math
 import sys
-import types
-import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -15,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 
 from benchmarks.core.errors import UsageError, unknown
+from benchmarks.core.mismatch import children, mismatch
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -73,44 +72,34 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
 
 
-def build(cls: type[T], data: Mapping[str, Any], where: str) -> T:
+def build(cls: type[T], data: Mapping[str, Any], where: str, key: str = "") -> T:
     """Build a dataclass, and the dataclasses in its fields, from plain data.
 
     Args:
         cls: the dataclass, or another type that msgspec converts to.
         data: plain data with the fields as keys.
         where: source of the data, for errors.
+        key: of the data in their source, dotted; empty for the whole of it.
 
     Raises:
         UsageError: unknown key (with the nearest known key), missing key, wrong type, value out of range.
     """
     try:
-        _refuse_unknown_keys(cls, data, where)
+        _refuse_unknown_keys(cls, data, where, key)
+        if reason := mismatch(cls, data, key):
+            raise UsageError(f"{where}: {reason}")
         return msgspec.convert(data, cls)
     except RecursionError as error:
         raise UsageError(f"{where}: nested too deeply") from error
     except UnicodeEncodeError as error:
         raise UsageError(f"{where}: a text is no valid UTF-8") from error
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{where}: {str(error).replace(' - at `$', ' at `')}") from error
 
 
-def _refuse_unknown_keys(annotation: Any, data: Any, where: str) -> None:
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type) and isinstance(data, Mapping):
-        hints = typing.get_type_hints(annotation, include_extras=True)
-        for key, value in data.items():
-            if key not in hints:
-                raise UsageError(f"{where}: {unknown('key', str(key), hints)}")
-            _refuse_unknown_keys(hints[key], value, f"{where}: {key}")
-    elif origin is tuple and isinstance(data, list | tuple):
-        for index, value in enumerate(data):
-            _refuse_unknown_keys(arguments[0], value, f"{where}[{index}]")
-    elif origin is dict and isinstance(data, Mapping):
-        for key, value in data.items():
-            _refuse_unknown_keys(arguments[1], value, f"{where}: {key}")
-    elif origin is typing.Annotated:
-        _refuse_unknown_keys(arguments[0], data, where)
-    elif origin in (typing.Union, types.UnionType):
-        for argument in arguments:
-            _refuse_unknown_keys(argument, data, where)
+def _refuse_unknown_keys(annotation: Any, data: Any, where: str, key: str) -> None:
+    if dataclasses.is_dataclass(annotation) and isinstance(data, Mapping):
+        names = [field.name for field in dataclasses.fields(annotation)]
+        for name in data:
+            if name not in names:
+                raise UsageError(f"{where}: {f'{key}: ' if key else ''}{unknown('key', str(name), names)}")
+    for part, value, place in children(annotation, data, key):
+        _refuse_unknown_keys(part, value, where, place)

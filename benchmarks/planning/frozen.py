@@ -46,7 +46,7 @@ class Frozen:
 @cache
 def frozen_profiles() -> Mapping[str, Frozen]:
     """All frozen profiles by name, from the committed file. Raises UsageError if it is invalid."""
-    return {name: build(Frozen, table, f"{PATH}: {name}") for name, table in read_toml(PATH).items()}
+    return {name: build(Frozen, table, str(PATH), name) for name, table in read_toml(PATH).items()}
 
 
 def why_exploratory(profile: Profile, method: MethodEntry, seed: int | None) -> str:

@@ -13,6 +13,7 @@ import msgspec
 
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import write_text
+from benchmarks.core.mismatch import mismatch
 from benchmarks.core.strict import parse_json
 from benchmarks.results.contradictions import refuse_contradictions
 from benchmarks.results.record import COMPLETE, EvaluationResult, Result, TrainingResult
@@ -58,7 +59,7 @@ def to_result(data: Any) -> TrainingResult | EvaluationResult:
     try:
         result = msgspec.convert({**data, **numbers}, KINDS[kind])
     except msgspec.ValidationError as error:
-        raise ValueError(str(error).replace(" - at `$.", " - at `")) from error
+        raise ValueError(mismatch(KINDS[kind], {**data, **numbers})) from error
     refuse_contradictions(result)
     return result
 

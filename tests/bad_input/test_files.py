@@ -103,13 +103,13 @@ def test_toml_files(kind: str, place: Place) -> None:
 
 CONTRADICTIONS: list[tuple[str, str, str, str]] = [
     ("demo-photos", 'name = "demo-photos"', 'name = "../x"', "must be the file's"),
-    ("demo-photos", "scale = 4", "scale = 0", "Expected `int` >= 1"),
+    ("demo-photos", "scale = 4", "scale = 0", "scale is 0: a whole number of at least 1 is needed"),
     ("demo-photos", 'kind = "packaged-photos"', 'kind = "photos"', "unknown kind 'photos'"),
-    ("demo-photos", 'module = "skimage"', 'module = "../../x"', "Expected `str` matching"),
+    ("demo-photos", 'module = "skimage"', 'module = "../../x"', "module is '../../x': a text that matches"),
     ("demo-photos", 'file = "data/', 'file = "../../../', "leads out"),
-    ("set5", 'name = "Set5"', 'name = "../../Set5"', "Expected `str` matching"),
-    ("set5", 'urls = ["https:', 'urls = ["file:', "Expected `str` matching"),
-    ("set5", 'urls = ["https:', 'urls = ["https: ', "Expected `str` matching"),
+    ("set5", 'name = "Set5"', 'name = "../../Set5"', "name is '../../Set5': a text that matches"),
+    ("set5", 'urls = ["https:', 'urls = ["file:', "urls[0] is 'file:"),
+    ("set5", 'urls = ["https:', 'urls = ["https: ', "urls[0] is 'https: "),
 ]
 
 

@@ -194,8 +194,8 @@ def test_an_unknown_degradation_names_the_nearest() -> None:
     ("changes", "message"),
     [
         ({"noise_gausian": 1.0}, r"^here: degradations.track2-like: unknown key 'noise_gausian': did you mean 'noise_gaussian'"),
-        ({}, r"^here: degradations.track2-like: .*missing required field"),
-        ({"noise_gaussian": -1.0}, r"^here: degradations.track2-like: Expected `float` >= 0"),
+        ({}, r"^here: the keys 'degradations.track2-like.blur_sigma_min', .* are missing: add them"),
+        ({"noise_gaussian": -1.0}, r"^here: degradations.track2-like.noise_gaussian is -1.0: a number from 0 to 255 is needed"),
     ],
 )
 def test_settings_that_do_not_fit_are_one_line(changes: dict[str, Any], message: str) -> None:

@@ -58,7 +58,7 @@ BROKEN = {
     "no entries": (spoilt(lambda data: data.update(entries=[])), "entries"),
     "text for a score": (
         spoilt(lambda data: data["entries"][0]["scores"]["rgb"].update(psnr=["high"])),
-        "Invalid enum value 'high' at `.entries[0].scores",
+        "entries[0].scores.rgb.psnr[0] is ",
     ),
     "a missing score": (spoilt(lambda data: data["entries"][1]["scores"]["rgb"]["psnr"].pop()), "has 23 scores for 24 images"),
     "an entry twice": (spoilt(lambda data: data["entries"].append(data["entries"][0])), "bicubic on photos is repeated"),
