@@ -11,8 +11,8 @@ from benchmarks.core.command import Parser, named_path, run_command
 from benchmarks.core.errors import UsageError, unknown
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
+def make_parser() -> Parser:
+    """The command line."""
     parser = Parser(
         "python -m reports.comparison",
         "Draw one sample image from every method of a finished run, side by side, with its scores.",
@@ -27,7 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--image", required=True, metavar="NAME", help="name of a sample image, as in runs/cells/evaluate-*/samples"
     )
     parser.add_argument("--figure", type=named_path, required=True, metavar="FILE", help="PNG, SVG or PDF to write")
-    return run_command(parser, arguments, _dispatch)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run_command(make_parser(), arguments, _dispatch)
 
 
 def _dispatch(options: argparse.Namespace) -> int:

@@ -120,6 +120,14 @@ SET: list[tuple[str, str]] = [
     ("stages.cincgan-inner.losses.cycle=inf", "cycle is inf: a number from 0 to"),
 ]
 OTHERS: list[tuple[tuple[str, ...], str]] = [
+    (("bench",), "a command is missing: give one of run, list"),
+    (("bench", "evaluat", "--x"), "did you mean 'evaluate'"),
+    (("bench", ""), "unknown command ''"),
+    (("bench", "--x"), "unrecognized arguments"),
+    (("bench", "--x", "run"), "unrecognized arguments"),
+    (("bench", "run", "--all", *SMOKE, "--datasets", "../x"), "unknown data set"),
+    (("completion",), "arguments are required: shell"),
+    (("completion", "fish"), "invalid choice"),
     (("prepare",), "nothing to prepare"),
     (("prepare", "x"), "unknown"),
     (("prepare", "../x"), "unknown"),

@@ -22,6 +22,8 @@ COMMANDS = {
     "speed": "benchmarks.speed",
     "build": "reports.build",
     "comparison": "reports.comparison",
+    "completion": "benchmarks.completion",
+    "bench": "benchmarks.__main__",
 }
 
 Refused = Callable[..., str]
