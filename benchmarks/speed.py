@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from benchmarks.core.command import Names, Parser, named_path, run_command
 from benchmarks.core.errors import UsageError
@@ -19,17 +19,44 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   python -m benchmarks.speed evaluation                       on crops of photographs that installed packages ship
-  python -m benchmarks.speed evaluation --hr BSD100 --hr-suffix _HR
   python -m benchmarks.speed tiling --method edsr --profile paper --size 510x339 --tile 224     untrained weights
   python -m benchmarks.speed loading --hr BSDS500/train --batch-size 16 --patch-size 32
+  python -m benchmarks.speed training                  a step of every stage at demo size, compared with its reference step
+  python -m benchmarks.speed training --help           options and examples of a part
+
+Use an idle machine, and compare ratios, not seconds.
+"""
+EVALUATION = """\
+examples:
+  python -m benchmarks.speed evaluation                       on crops of photographs that installed packages ship
+  python -m benchmarks.speed evaluation --hr BSD100 --hr-suffix _HR
+  python -m benchmarks.speed evaluation --repeat 1 --json
+
+Times are the best of --repeat runs; the direct loops are measured once.
+"""
+TILING = """\
+examples:
+  python -m benchmarks.speed tiling --method cincgan --size 256x192
+  python -m benchmarks.speed tiling --method edsr --profile paper --size 510x339 --tile 224
+
+The weights are untrained: time and memory do not depend on them. Everything is measured once.
+"""
+LOADING = """\
+examples:
+  python -m benchmarks.speed loading                          on crops of photographs that installed packages ship
+  python -m benchmarks.speed loading --hr BSDS500/train --batch-size 16 --patch-size 32
+
+Times are the best of --repeat runs; first batches are measured once.
+"""
+TRAINING = """\
+examples:
   python -m benchmarks.speed training                  a step of every stage at demo size, compared with its reference step
   python -m benchmarks.speed training --profile paper --stages cincgan-inner cincgan-joint --json
   python -m benchmarks.speed training --profile paper --stages edsr --set stages.edsr.training.batch_size=2
   python -m benchmarks.speed training --profile paper --repeat 0          memory and arithmetic only
   python -m benchmarks.speed training --figures docs/performance.json --markdown      the table of docs/performance.md
 
-Times are the best of --repeat runs; tiling, first batches and the direct loops are measured once. Use an idle machine, and
-compare ratios, not seconds.
+Times are the best of --repeat runs.
 """
 
 LARGEST = 80_000_000 // 16  # LR pixels; HR images have 16 times as many
@@ -37,37 +64,56 @@ PHOTOS = "demo-photos"  # the data set of packaged photographs
 PHOTO_CROP = (320, 480)  # height and width of the crops of packaged photographs, about the size of BSD100's images
 
 
+class PartParser(Parser):
+    """Parser of a part's options. Options of other parts are errors that name the part."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the part's arguments. Raises UsageError for others, which argparse would leave to the command's own parser."""
+        options, others = super().parse_known_args(args, namespace)
+        if others:
+            self.error(f"unrecognized arguments: {' '.join(others)}")
+        return options, others
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a UsageError that names the part."""
+        raise UsageError(f"{message} ({self.prog} --help shows the options of this part)")
+
+
 def make_parser() -> Parser:
-    """Parser of the command line."""
+    """Parser of the command line, with a parser for each part."""
     parser = Parser("python -m benchmarks.speed", "Measure speed and memory, compared with other implementations.", EXAMPLES)
-    parts = ("evaluation", "tiling", "loading", "training")
-    parser.add_argument("part", choices=parts, help="scores, tiled inference, training patches, or training steps")
-    parser.add_argument(
-        "--repeat",
-        type=int,
-        default=3,
-        metavar="N",
-        help="runs per time, of which the best counts (default: 3); training with 0: memory and arithmetic only",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON in place of tables")
-    images = parser.add_argument_group("evaluation and loading")
-    images.add_argument("--hr", type=named_path, metavar="DIR", help="HR images; LR images are made of them by bicubic x1/4")
-    images.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of the HR images' names, before the extension")
-    loading = parser.add_argument_group("loading")
-    loading.add_argument("--patch-size", type=int, default=32, metavar="N", help="side of a patch in LR pixels (default: 32)")
-    loading.add_argument("--batch-size", type=int, default=16, metavar="N", help="pairs of patches per batch (default: 16)")
-    sizes = parser.add_argument_group("tiling and training")
-    sizes.add_argument(
-        "--profile", default="demo", metavar="NAME", help="profile with the sizes of networks and batches (default: demo)"
-    )
-    tiling = parser.add_argument_group("tiling")
+    parts = parser.add_subparsers(dest="part", required=True, metavar="PART", title="parts", parser_class=PartParser)
+
+    def add(name: str, description: str, epilog: str) -> PartParser:
+        text = f"{description[0].lower()}{description[1:].rstrip('.')}"
+        part: PartParser = parts.add_parser(name, help=text, description=description, epilog=epilog)
+        return part
+
+    evaluation = add("evaluation", "Measure scores: PSNR, SSIM, the best shift, LPIPS, and bicubic downscaling.", EVALUATION)
+    _add_images(evaluation)
+    _add_repeat(evaluation)
+    tiling = add("tiling", "Measure inference of a method on one image, whole or in tiles.", TILING)
+    _add_profile(tiling)
     tiling.add_argument("--method", default="edsr", metavar="NAME", help="method, with untrained weights (default: edsr)")
     tiling.add_argument("--size", default="128x96", metavar="WxH", help="size of the image in LR pixels (default: 128x96)")
     tiling.add_argument(
         "--tile", type=int, default=0, metavar="N", help="side of a tile in LR pixels, margins included (default: 0, no tiles)"
     )
-    training = parser.add_argument_group("training")
+    loading = add("loading", "Measure batches of training patches, compared with BasicSR's loader.", LOADING)
+    _add_images(loading)
+    loading.add_argument("--patch-size", type=int, default=32, metavar="N", help="side of a patch in LR pixels (default: 32)")
+    loading.add_argument("--batch-size", type=int, default=16, metavar="N", help="pairs of patches per batch (default: 16)")
+    _add_repeat(loading)
+    for part in (evaluation, tiling, loading):
+        part.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    _add_training(add("training", "Measure training steps, each compared with the stage's reference step.", TRAINING))
+    return parser
+
+
+def _add_training(training: PartParser) -> None:
+    _add_profile(training)
     training.add_argument("--stages", nargs="+", action=Names, metavar="NAME", help="training stages (default: the profile's)")
+    training.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the profile")
     training.add_argument(
         "--precision",
         nargs="+",
@@ -75,12 +121,29 @@ def make_parser() -> Parser:
         default=["float32", "bfloat16"],
         help="precision of our forward passes (default: both; bfloat16 only if the device has it)",
     )
+    _add_repeat(training, "; 0: memory and arithmetic only")
     training.add_argument(
         "--figures", nargs="+", type=named_path, metavar="FILE", help="show figures of --json files; measure nothing"
     )
-    training.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    training.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the profile")
-    return parser
+    form = training.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    form.add_argument("--markdown", action="store_true", help="print a Markdown table")
+
+
+def _add_images(part: PartParser) -> None:
+    photos = "crops of packaged photographs"
+    part.add_argument("--hr", type=named_path, metavar="DIR", help=f"HR images, made LR by bicubic x1/4 (default: {photos})")
+    part.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of the HR images' names, before the extension")
+
+
+def _add_profile(part: PartParser) -> None:
+    sizes = "profile with the sizes of networks and batches (default: demo)"
+    part.add_argument("--profile", default="demo", metavar="NAME", help=sizes)
+
+
+def _add_repeat(part: PartParser, more: str = "") -> None:
+    runs = f"runs per time, of which the best counts (default: 3){more}"
+    part.add_argument("--repeat", type=int, default=3, metavar="N", help=runs)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,9 +154,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.measuring.figures import print_figures
 
-    least = 0 if options.part == "training" else 1
-    if options.repeat < least:
-        raise UsageError(f"--repeat {options.repeat}: give {least} or more")
     if options.part == "training":
         return _training(options)
     measure = {"evaluation": _evaluation, "tiling": _tiling, "loading": _loading}[options.part]
@@ -104,6 +164,7 @@ def _dispatch(options: argparse.Namespace) -> int:
 def _evaluation(options: argparse.Namespace) -> Iterable[Figure]:
     from benchmarks.measuring.evaluation import measure_evaluation
 
+    _check_repeat(options, 1)
     return measure_evaluation(list(_truths(options)), os.cpu_count() or 1, options.repeat)
 
 
@@ -142,6 +203,7 @@ def _loading(options: argparse.Namespace) -> Iterable[Figure]:
     from benchmarks.measuring.figures import Figure
     from benchmarks.measuring.loading import compare_loading
 
+    _check_repeat(options, 1)
     patch, batch = options.patch_size, options.batch_size
     for option, value in (("--patch-size", patch), ("--batch-size", batch)):
         if value < 1:
@@ -160,8 +222,10 @@ def _training(options: argparse.Namespace) -> int:
     from benchmarks.measuring.training_steps import measure_training
     from benchmarks.planning.step_times import Form, print_training, read_figures
 
+    _check_repeat(options, 0)
     form: Form = "markdown" if options.markdown else "json" if options.json else "table"
     if options.figures:
+        _refuse_with_figures(options)
         print_training([figure for path in options.figures for figure in read_figures(path)], form)
         return 0
     profile = load_profile(options.profile, options.set)
@@ -176,6 +240,19 @@ def _training(options: argparse.Namespace) -> int:
                 figures.append(figure)
     print_training(figures, form)
     return 0
+
+
+def _check_repeat(options: argparse.Namespace, least: int) -> None:
+    if options.repeat < least:
+        raise UsageError(f"--repeat {options.repeat}: give {least} or more")
+
+
+def _refuse_with_figures(options: argparse.Namespace) -> None:
+    """Raise UsageError for options of measurements beside ``--figures``."""
+    defaults = make_parser().parse_args(["training"])
+    for name in ("profile", "stages", "set", "precision", "repeat"):
+        if getattr(options, name) != getattr(defaults, name):
+            raise UsageError(f"--{name} has no effect with --figures, which measures nothing: leave one of them out")
 
 
 if __name__ == "__main__":

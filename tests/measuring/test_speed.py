@@ -165,8 +165,9 @@ def small_images(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_mistakes(small_images: Path) -> None:
+def test_mistakes(small_images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = ("loading", "--hr", str(small_images))
+    figures = ("training", "--figures", str(ROOT / "docs" / "performance.json"))
     for arguments, message in (
         ((*small, "--patch-size", "0"), "--patch-size 0: give 1 or more"),
         ((*small, "--batch-size", "-1"), "--batch-size -1: give 1 or more"),
@@ -176,13 +177,46 @@ def test_mistakes(small_images: Path) -> None:
         (("training", "--stages", "edrs"), "unknown training stage 'edrs'"),
         (("training", "--set", "tile"), "--set tile: write key=value"),
         (("training", "--figures", str(small_images / "odd.png")), "no figures of python -m benchmarks.speed training --json"),
+        ((*figures, "--stages", "edsr"), "--stages has no effect with --figures, which measures nothing"),
+        ((*figures, "--repeat", "1"), "--repeat has no effect with --figures"),
+        ((*figures, "--json", "--markdown"), "not allowed with argument --json"),
+        (("training", "--repeat", "-1"), "--repeat -1: give 0 or more"),
         (("evaluation", "--repeat", "0"), "--repeat 0: give 1 or more"),
         (("evaluation", "--hr", "/nowhere"), "no such folder"),
-        (("everything",), "invalid choice"),
+        (("everything",), "invalid choice: 'everything'"),
+        ((), "the following arguments are required: PART"),
     ):
-        done = speed(*arguments)
-        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-        assert message in done.stderr
+        assert main(arguments) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert message in err
+
+
+OWN = {
+    "evaluation": {"--hr", "--hr-suffix", "--repeat", "--json"},
+    "tiling": {"--method", "--profile", "--size", "--tile", "--json"},
+    "loading": {"--hr", "--hr-suffix", "--patch-size", "--batch-size", "--repeat", "--json"},
+    "training": {"--profile", "--stages", "--set", "--precision", "--repeat", "--figures", "--json", "--markdown"},
+}
+
+
+@pytest.mark.parametrize("part", OWN)
+def test_a_part_has_only_the_options_that_it_uses(part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for option in sorted(set().union(*OWN.values()) - OWN[part]):
+        assert main([part, option, "1"]) == 2
+        command = f"python -m benchmarks.speed {part} --help"
+        assert capsys.readouterr().err == (
+            f"error: unrecognized arguments: {option} 1 ({command} shows the options of this part)\n"
+        )
+    with pytest.raises(SystemExit) as stop:
+        main([part, "--help"])
+    assert stop.value.code == 0
+    help_text = capsys.readouterr().out
+    assert all(f"  {option} " in help_text for option in OWN[part])
+    examples = [line.split() for line in help_text.partition("examples:\n")[2].splitlines() if "python -m" in line]
+    assert len(examples) >= 2
+    assert all(words[:4] == ["python", "-m", "benchmarks.speed", part] for words in examples)
+    assert {word for words in examples for word in words if word.startswith("--")} <= OWN[part]
 
 
 def test_without_basicsr_what_compares_with_it_says_so(small_images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
