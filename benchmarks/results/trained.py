@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from benchmarks.core.errors import UsageError
 from benchmarks.core.strict import build
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import CELLS, RESULT, WEIGHTS, result_files
-from benchmarks.results.record import COMPLETE, TrainingResult
+from benchmarks.results.record import COMPLETE, EvaluationResult, TrainingResult
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,14 +65,67 @@ def stage_settings(stage: str, settings: Mapping[str, Any], where: str) -> Any:
 
 
 def stages_of_run(output: Path, method: str, seed: int) -> dict[str, TrainedStage]:
-    """The trained stages behind the latest finished evaluation of a method.
+    """The trained stages behind the latest finished evaluation of a method. Raises UsageError as ``latest_evaluation`` does."""
+    return stages_behind(output, latest_evaluation(output, method, seed))
+
+
+def latest_evaluation(output: Path, method: str, seed: int | None) -> EvaluationResult:
+    """The latest finished evaluation of a method in a results folder.
+
+    Args:
+        output: results folder.
+        method: name of the method.
+        seed: of its training; None for an untrained method.
 
     Raises:
         UsageError: the folder has no finished evaluation of the method with the seed.
     """
-    results = [read_result(path) for path in result_files(output, "evaluate")]
+    results = [result for path in result_files(output, "evaluate") if isinstance(result := read_result(path), EvaluationResult)]
     finished = [result for result in results if (result.cell.label, result.cell.seed, result.status) == (method, seed, COMPLETE)]
     if not finished:
-        raise UsageError(f"{output}: no finished {method} with seed {seed} here: run python -m benchmarks.run --methods {method}")
-    needs = max(finished, key=lambda result: result.finished_at).cell.needs
-    return {stage: load_stage(next(output.glob(f"{CELLS}/train-*-{cell}"), output / cell)) for stage, cell in needs.items()}
+        seeded = "" if seed is None else f" with seed {seed}"
+        option = "" if output == Path("runs") else f" --output {output}"
+        command = f"python -m benchmarks.run --methods {method}{f' --seeds {seed}' if seed else ''}{option}"
+        raise UsageError(f"{output}: no finished {method}{seeded} here: run {command}")
+    return max(finished, key=lambda result: result.finished_at)
+
+
+def stages_behind(output: Path, evaluation: EvaluationResult) -> dict[str, TrainedStage]:
+    """The trained stages that an evaluation in a results folder needed. Raises UsageError as ``load_stage`` does."""
+    return {stage: load_stage(_training_folder(output / CELLS, cell)) for stage, cell in evaluation.cell.needs.items()}
+
+
+def stages_from_files(paths: Sequence[Path], method: str, wanted: Sequence[str]) -> dict[str, TrainedStage]:
+    """The trained stages of a method from weight files; stages that these started from are looked for beside them.
+
+    Args:
+        paths: files ``weights.safetensors`` of finished training cells, or the cells' folders.
+        method: name of the method, for errors.
+        wanted: names of the stages that the method is built from.
+
+    Raises:
+        UsageError: a file is missing, corrupt or of another method's stage, or a stage is not among the files.
+    """
+    folders: dict[str, Path] = {}
+    for path in paths:
+        folder = path if path.is_dir() else path.parent
+        if not path.is_dir() and path.name != WEIGHTS:
+            raise UsageError(
+                f"--weights {path}: give {WEIGHTS} of a finished training cell, runs/cells/train-…, or the cell's folder"
+            )
+        if not (folder / RESULT).is_file():
+            raise UsageError(f"--weights {path}: no {RESULT} beside it, which has the settings: give a finished training cell")
+        cell = read_result(folder / RESULT).cell
+        if cell.label not in wanted:
+            raise UsageError(f"--weights {path}: weights of {cell.label}: method '{method}' is built from {', '.join(wanted)}")
+        folders |= {stage: _training_folder(folder.parent, other) for stage, other in cell.needs.items() if stage not in folders}
+        folders[cell.label] = folder
+    stages = {stage: load_stage(folders[stage]) for stage in wanted if stage in folders}
+    if missing := [stage for stage in wanted if stage not in stages]:
+        raise UsageError(f"method '{method}' needs weights of {', '.join(missing)} too: give --weights FILE for each")
+    return stages
+
+
+def _training_folder(cells: Path, cell: str) -> Path:
+    """Folder of a training cell by its id; a path that names the id if there is none."""
+    return next(cells.glob(f"train-*-{cell}"), cells / cell)
