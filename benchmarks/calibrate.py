@@ -10,8 +10,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.command import Parser, named_path, refuse_file, refuse_inside, run_command
 from benchmarks.core.errors import UsageError
+from benchmarks.core.text import counted
 
 if TYPE_CHECKING:
     from benchmarks.api.image import Image
@@ -49,7 +50,7 @@ def make_parser() -> Parser:
     parser.add_argument("--keep", action="store_true", help="measure the profiles' parameters, and fit nothing")
     parser.add_argument("--profile", default="demo", metavar="NAME", help="whose EDSR is trained (default: demo)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change a setting; repeatable"
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change settings, the last counts"
     )
     parser.add_argument(
         "--output", type=named_path, default=Path("runs"), metavar="DIR", help="keeps the trained EDSR (default: runs)"
@@ -67,6 +68,8 @@ def _dispatch(options: argparse.Namespace) -> int:
 
     if min(options.every, options.evaluations, *options.shifts) < 1:
         raise UsageError("--every, --evaluations, --shifts: 1 or more")
+    refuse_inside("--output", options.output, (options.hr, options.train))
+    refuse_file("--output", options.output)
     images = _images(options.hr)
     methods = _methods(options)
     if options.keep:
@@ -82,14 +85,13 @@ def _dispatch(options: argparse.Namespace) -> int:
             report=lambda tried, value: print(f"{value:8.2f}  {_parameters(tried)}", file=sys.stderr),
         )
         degradation = found.degradation
-        print(
-            f"fitted on one of {options.every} of {len(images)} images, {found.evaluations} parameter sets; loss {found.loss:.2f}"
-        )
+        sets = counted(found.evaluations, "parameter set")
+        print(f"fitted on one of {options.every} of {counted(len(images), 'image')}, {sets}; loss {found.loss:.2f}")
     print(f"parameters: {_parameters(degradation)}")
     if on_bounds := names_on_bounds(degradation):
         print(f"on a bound of the search, so the bound decides: {', '.join(on_bounds)}")
     rows = measure(degradation, images, methods)
-    _print_rows(f"{len(images)} images", rows)
+    _print_rows(counted(len(images), "image"), rows)
     _print_targets(rows)
     print("what the rows depend on:")
     chosen = dict(list(images.items())[:: options.every])
@@ -97,7 +99,7 @@ def _dispatch(options: argparse.Namespace) -> int:
         for shift in (2, 16):
             varied = replace(degradation, noise_correlation=correlation, shift_max=shift)
             kind = "correlated" if correlation else "white"
-            _print_rows(f"{kind} noise, shift {shift}, {len(chosen)} images", measure(varied, chosen, methods))
+            _print_rows(f"{kind} noise, shift {shift}, {counted(len(chosen), 'image')}", measure(varied, chosen, methods))
     return 0
 
 

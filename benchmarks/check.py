@@ -87,10 +87,13 @@ def _interrupted(kept: Sequence[Path]) -> str:
 
 
 def _dispatch(options: argparse.Namespace, kept: list[Path]) -> int:
+    from benchmarks.core.files import check_writable
+
     _refuse_contradictions(options)
-    for path in (options.junit, options.summary):
-        if path is not None:
-            _check_writable(path)
+    for path in filter(None, (options.junit, options.summary)):  # before minutes are spent on a verdict that nobody could read
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder: name a file")
+        check_writable(path)
     try:
         code = (_update if options.update else _compare)(options, kept)
     except UsageError:
@@ -146,17 +149,6 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         raise UsageError("--keep-scores measures no scores: leave --results out")
     if options.results is not None and not (options.results / CELLS).is_dir():
         raise UsageError(f"--results {options.results}: no results there: give the folder that python -m benchmarks.run wrote")
-
-
-def _check_writable(path: Path) -> None:
-    """Raise UsageError if a file cannot be written, before minutes are spent on a verdict that nobody could read."""
-    from benchmarks.core.files import write_text
-
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder: name a file")
-    probe = path.with_name(f".{path.name}.writable")
-    write_text(probe, "")
-    probe.unlink()
 
 
 def _reference_path(options: argparse.Namespace) -> Path:

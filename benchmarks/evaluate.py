@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.core.command import Names, Parser, named_path, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError, WeightsMissing, one_line
+from benchmarks.core.text import counted
 
 if TYPE_CHECKING:
     from benchmarks.api.entries import MetricEntry
@@ -36,6 +37,9 @@ Images are PNG, BMP, TIFF, JPEG or WebP of 8 bits. They lie in the folders thems
 get three equal channels, and images are turned upright by their EXIF orientation. Images of 16 bits, transparent pixels and,
 without --crop, pairs of different sizes are errors. docs/protocols.md defines the protocols. Lines below the table name files
 that are left out, results that are equal to their ground truths, images without contrast and the like.
+
+In CSV files, a name that a spreadsheet would take for a formula (it begins with =, +, - or @) and a name that begins with an
+apostrophe have one apostrophe more in front: without it they are the names again. --photographs reads names either way.
 
 An image that cannot be scored does not stop the others: it is named at the end. If no image can be scored, nothing is printed.
 
@@ -164,9 +168,8 @@ def _left_out(options: argparse.Namespace) -> list[str]:
 
 def _dry_run(methods: Mapping[str, FilePairs], protocol: Protocol, metrics: Sequence[MetricEntry], notes: Sequence[str]) -> int:
     for name, pairs in methods.items():
-        print(
-            f"{name}: {len(pairs.paths)} images under {protocol.name} v{protocol.version}: {', '.join(m.name for m in metrics)}"
-        )
+        names = ", ".join(metric.name for metric in metrics)
+        print(f"{name}: {counted(len(pairs.paths), 'image')} under {protocol.name} v{protocol.version}: {names}")
         for sr, hr in pairs.paths.values():
             print(f"  {sr}  {hr}")
     for note in notes:
@@ -230,7 +233,7 @@ def _score_folder(name: str, pairs: FilePairs, scorer: Scorer) -> Scored:
 def _nothing_scored(failures: Mapping[str, Mapping[str, str]]) -> UsageError:
     """Error where every image of every folder failed: the first reason, and how many others there are."""
     reasons = [f"{image}: {reason}" for images in failures.values() for image, reason in images.items()]
-    others = f" (and {len(reasons) - 1} other images failed, so nothing is scored)" if len(reasons) > 1 else ""
+    others = f" (and {counted(len(reasons) - 1, 'other image')} failed, so nothing is scored)" if len(reasons) > 1 else ""
     return UsageError(f"{reasons[0]}{others}")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.core.command import Names, Parser, go_offline_if_asked, named_path, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError, one_line
+from benchmarks.core.text import counted
 
 if TYPE_CHECKING:
     from benchmarks.data.acquisition.items import Item
@@ -135,7 +136,7 @@ def _verify(chosen: Sequence[Item], *, everything: bool) -> int:
     for line in [*problems, *(f"{name}: not prepared" for name in absent)]:
         print(line, file=sys.stderr)
     mend = ": remove what has changed, then prepare it again" if problems else ""
-    print(f"{len(begun)} verified, {len(problems)} problems{mend}")
+    print(f"{len(begun)} verified, {counted(len(problems), 'problem')}{mend}")
     return BenchmarkError.exit_code if problems else UsageError.exit_code if absent else 0
 
 

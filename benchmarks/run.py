@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.catalog.executors import EXECUTORS
-from benchmarks.core.command import Names, Parser, go_offline_if_asked, named_path, run_command
+from benchmarks.core.command import Names, Parser, go_offline_if_asked, named_path, refuse_inside, run_command
 from benchmarks.core.errors import UsageError
 from benchmarks.core.launch import is_helper, is_one_of_several, meet, place
 
@@ -93,7 +93,7 @@ def make_parser() -> Parser:
     settings = parser.add_argument_group("settings")
     settings.add_argument("--profile", default="demo", metavar="NAME", help="sizes and schedules: smoke, demo (default), paper")
     settings.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change a setting; repeatable"
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change settings, the last counts"
     )
     settings.add_argument("--offline", action="store_true", help="open no internet socket; name missing files at once")
     settings.add_argument("--output", type=named_path, default=Path("runs"), metavar="DIR", help="results folder (default: runs)")
@@ -278,6 +278,7 @@ def _check_options(options: argparse.Namespace) -> None:
     if options.retries < 0:
         raise UsageError(f"--retries {options.retries}: give 0 or more")
     check_options(options.executor, _executor_options(options))
+    refuse_inside("--output", options.output, (options.data_dir, options.x_dir, options.z_dir))
     if options.executor == "serial" and is_one_of_several() and not options.dry_run:
         place()
     if options.executor != "serial" and is_one_of_several():

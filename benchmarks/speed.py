@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from benchmarks.core.command import Names, Parser, named_path, run_command
 from benchmarks.core.errors import UsageError
+from benchmarks.core.text import counted
 
 if TYPE_CHECKING:
     from benchmarks.api.image import Image
@@ -113,7 +114,7 @@ def make_parser() -> Parser:
 def _add_training(training: PartParser) -> None:
     _add_profile(training)
     training.add_argument("--stages", nargs="+", action=Names, metavar="NAME", help="training stages (default: the profile's)")
-    training.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the profile")
+    training.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change settings, the last counts")
     training.add_argument(
         "--precision",
         nargs="+",
@@ -209,8 +210,8 @@ def _loading(options: argparse.Namespace) -> Iterable[Figure]:
         if value < 1:
             raise UsageError(f"{option} {value}: give 1 or more")
     times = compare_loading(_truths(options), patch_size=patch, batch_size=batch, repeat=options.repeat)
-    rate = f"patches of {patch} and {4 * patch} pixels, batch {batch}, {times.images} images"
-    against = f"basicsr, {times.workers} workers"
+    rate = f"patches of {patch} and {4 * patch} pixels, batch {batch}, {counted(times.images, 'image')}"
+    against = f"basicsr, {counted(times.workers, 'worker')}"
     yield Figure(rate, against, times.ours, times.theirs, unit="pairs/s")
     yield Figure("until the first batch, nothing cached", against, times.first_start, times.their_start, unit="s")
     yield Figure("until the first batch, images cached", against, times.later_start, times.their_start, unit="s")

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.command import Parser, named_path, refuse_file, refuse_inside, run_command
 from benchmarks.core.errors import UsageError
+from benchmarks.core.text import counted
 
 if TYPE_CHECKING:
     from reports.studies import Evidence
@@ -65,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(options: argparse.Namespace) -> int:
     from reports.studies import load_evidence, without_replaced_weights
 
+    if options.output:
+        refuse_inside("--output", options.output, (options.data_dir,))
+        refuse_file("--output", options.output)
     if options.from_mlflow is None:
         evidence = load_evidence(options.results, [str(options.data_dir.absolute())] if options.data_dir else ())
     else:
@@ -112,7 +116,9 @@ def build(evidence: Sequence[Evidence], output: Path) -> list[str]:
 
     chapters = make_chapters(evidence, load_papers().values())
     if not chapters:
-        raise UsageError(f"{output}: not written: no finished evaluation among {len(evidence)} results: run benchmarks.run first")
+        raise UsageError(
+            f"{output}: not written: no finished evaluation among {counted(len(evidence), 'result')}: run benchmarks.run first"
+        )
     grids = {grid.name: grid for chapter in chapters for grid in chapter.all_grids()}
     for name, grid in grids.items():
         for ending, write in (("md", to_markdown), ("tex", to_latex), ("html", to_html)):

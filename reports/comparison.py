@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.command import Parser, named_path, refuse_inside, run_command
 from benchmarks.core.errors import UsageError, unknown
 
 
@@ -43,6 +43,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     from reports.samples import load_samples
     from reports.studies import UNKNOWN, load_evidence
 
+    refuse_inside("--figure", options.figure, (options.data_dir,))
     evidence = load_evidence(options.results, [str(options.data_dir.absolute())] if options.data_dir else ())
     chapters = make_chapters(evidence, load_papers().values())
     chapter = next((chapter for chapter in chapters if chapter.study.profile in (options.profile, UNKNOWN)), None)

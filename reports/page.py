@@ -214,7 +214,7 @@ def _verdict(verdict: Verdict) -> dict[str, str]:
 
 def _claim(judged: ClaimVerdict) -> dict[str, Any]:
     counts = Counter(pair.verdict for pair in judged.pairs)
-    several = f"{len(judged.pairs)} comparison{'s' if len(judged.pairs) > 1 else ''}"
+    several = counted(len(judged.pairs), "comparison")
     comparisons = f"{several}: {', '.join(f'{count} {verdict}' for verdict, count in counts.items())}"
     claim = judged.claim
     about = {"name": claim.name, "text": claim.text.rstrip("."), "note": " ".join((*filter(None, [claim.note]), *judged.remarks))}

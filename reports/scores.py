@@ -132,7 +132,8 @@ def _counted(sheet: ScoreSheet) -> str:
     counts = sorted({len(sheet.images(metric)) for metric in sheet.metrics})
     failed = sum(len(reasons) for reasons in sheet.failures.values())
     photographs = max(len(set(sheet.photographs(sheet.images(metric)))) for metric in sheet.metrics)
-    images = f"{' to '.join(map(str, counts[:: max(1, len(counts) - 1)]))} images of {counted(photographs, 'photograph')}"
+    images = f"{counts[0]} to {counts[-1]} images" if len(counts) > 1 else counted(counts[0], "image")
+    images += f" of {counted(photographs, 'photograph')}"
     return images + (f", {failed} failed" if failed else "")
 
 

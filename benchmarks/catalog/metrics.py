@@ -28,7 +28,7 @@ def get_metric(name: str) -> MetricEntry:
         return METRICS[name]
     names = resolve(f"{PYIQA}:metric_names")()
     if name not in names:
-        raise unknown("metric", name, {*METRICS, *names})
+        raise unknown("metric", name, {*METRICS, *names}, METRICS, ", which pyiqa.list_models() lists")
     higher_is_better = resolve(f"{PYIQA}:higher_is_better")(name)
     target, options = f"{PYIQA}:PyiqaMetric", {"name": name}
     return MetricEntry(name, name.upper(), higher_is_better, 3, target, options, no_reference=_is_no_reference(name))

@@ -7,12 +7,13 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from benchmarks.core.errors import BenchmarkError, UsageError, not_installed, one_line
+from benchmarks.core.files import existing
 from benchmarks.core.interruption import Interrupted, interruptible
 from benchmarks.core.threads import sleep_at_barriers
 
@@ -23,13 +24,28 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, prog: str, description: str, epilog: str) -> None:
         formatter = argparse.RawDescriptionHelpFormatter
         super().__init__(prog=prog, description=description, epilog=epilog, formatter_class=formatter, allow_abbrev=False)
+        self.register("action", None, Once)  # of options without an action of their own
 
     def error(self, message: str) -> NoReturn:
         """Raise a UsageError in place of printing the usage."""
         raise UsageError(f"{message} (--help shows examples)")
 
 
-class Names(argparse.Action):
+class Once(argparse.Action):
+    """An option that has one value. Given twice it is refused: the first value would be lost without a word."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        """Store the value. The namespace, which is new at every parse, keeps the options that were given."""
+        given: set[str] = vars(namespace).setdefault("options_given", set())
+        if option_string and self.dest in given:
+            parser.error(f"{option_string} is given twice: give it once")
+        given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
+class Names(Once):
     """Names of an option that are separated by blanks, by commas, or by both. Options without a name are refused."""
 
     def __call__(
@@ -39,7 +55,7 @@ class Names(argparse.Action):
         names = [name for value in values for name in value.replace(",", " ").split()]
         if values and not names:
             parser.error(f"{option_string or self.metavar} is empty: give names")
-        setattr(namespace, self.dest, names)
+        super().__call__(parser, namespace, names, option_string)
 
 
 def named_path(text: str) -> Path:
@@ -53,6 +69,30 @@ def named_path(text: str) -> Path:
         reason = error.strerror if isinstance(error, OSError) else error
         raise argparse.ArgumentTypeError(f"{text[:40]!a}… is no path ({reason}): name another") from error
     return Path(text)
+
+
+def refuse_inside(option: str, output: Path, folders: Iterable[Path | None]) -> None:
+    """Raise UsageError if an output would lie among a user's images, where a later run would read it.
+
+    Args:
+        option: of the output, for the error.
+        output: file or folder to write.
+        folders: of images; None for options that are not given.
+    """
+    for folder in filter(None, folders):
+        if output.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(f"{option} {output}: lies in {folder}, which has your images: name a place outside of it")
+
+
+def refuse_file(option: str, output: Path) -> None:
+    """Raise UsageError if an output folder cannot be made: it, or a folder above it, is a file or cannot be searched."""
+    try:
+        place = existing(output.absolute())
+    except OSError as error:
+        raise UsageError(f"{option} {output}: cannot be read ({error.strerror}): check permissions, or name another") from error
+    if not place.is_dir():
+        what = "is a file" if place == output.absolute() else f"{place} is a file"
+        raise UsageError(f"{option} {output}: {what}: name another folder")
 
 
 def go_offline_if_asked(options: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from benchmarks.core.secrets import without_secrets
 
 PROJECT = ("baselines", "benchmarks", "cincgan", "reports")
 LONGEST = 1200  # characters of a message
+LISTED = 20  # known names in a message, of many
 
 
 class BenchmarkError(Exception):
@@ -90,10 +91,20 @@ def one_line(text: str) -> str:
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 300]} … {shown[-297:]}"
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """Error for an unknown name, with the nearest known name and all known names."""
+def unknown(kind: str, name: str, known: Iterable[str], listed: Iterable[str] = (), where: str = "") -> UsageError:
+    """Error for an unknown name, with the nearest known name and a list that a reader can take in.
+
+    Args:
+        kind: kind of the name.
+        name: the unknown name.
+        known: all known names.
+        listed: the known names to list; the first ``LISTED`` in alphabetical order if there are none.
+        where: way to see the names that are not listed.
+    """
     choices = sorted(known)
-    return UsageError(f"unknown {kind} '{name}': {nearest(name, choices)}known: {', '.join(choices) or 'none'}")
+    names = sorted(listed) or (choices if len(choices) <= LISTED + 2 else choices[:LISTED])
+    others = f" and {len(choices) - len(names)} others{where}" if len(choices) > len(names) else ""
+    return UsageError(f"unknown {kind} '{name}': {nearest(name, choices)}known: {', '.join(names) or 'none'}{others}")
 
 
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:

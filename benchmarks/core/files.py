@@ -60,7 +60,7 @@ def named_folder(variable: str) -> Path | None:
 
 
 def existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that exists."""
+    """The path, or the nearest folder above it that exists. Raises OSError if a folder above it cannot be searched."""
     return path if path.exists() else existing(path.parent)
 
 
@@ -105,6 +105,16 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def check_writable(path: Path) -> None:
+    """Raise NotWritten, with the name of the path, if a file could not be written there, or in the folder that is there."""
+    probe = path / ".writable" if path.is_dir() else path.with_name(f".{path.name}.writable")
+    try:
+        write_text(probe, " " * 4096)  # a full disk still takes an empty file
+    except NotWritten as error:
+        raise NotWritten(str(error).replace(str(probe), str(path))) from error
+    probe.unlink()
 
 
 def temporary_path(path: Path) -> Path:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # characters that begin a formula
+MARK = "'"  # what spreadsheets take for the beginning of a text
 
 
 def markdown(text: str) -> str:
@@ -15,10 +16,21 @@ def markdown(text: str) -> str:
 def csv_text(text: str) -> str:
     """Escape a text for spreadsheets: a text that would be a formula gets an apostrophe before it.
 
-    >>> csv_text("=cmd|' /C calc'!A0"), csv_text("edsr")
-    ("'=cmd|' /C calc'!A0", 'edsr')
+    So does a text that begins with an apostrophe: ``plain_text`` gives every text back.
+
+    >>> csv_text("=cmd|' /C calc'!A0"), csv_text("-dash"), csv_text("'quoted'"), csv_text("edsr")
+    ("'=cmd|' /C calc'!A0", "'-dash", "''quoted'", 'edsr')
     """
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"{MARK}{text}" if text.startswith((*FORMULA, MARK)) else text
+
+
+def plain_text(text: str) -> str:
+    """The text that ``csv_text`` has escaped: without the first apostrophe, if it begins with one.
+
+    >>> plain_text("'-dash"), plain_text("''quoted'"), plain_text("edsr")
+    ('-dash', "'quoted'", 'edsr')
+    """
+    return text.removeprefix(MARK)
 
 
 def number(value: float, digits: int, sign: str = "") -> str:
@@ -30,10 +42,10 @@ def number(value: float, digits: int, sign: str = "") -> str:
     return f"{value:{sign}.{digits}f}".replace("inf", "∞").replace("nan", "–")
 
 
-def counted(count: int, noun: str) -> str:
-    """A count with its noun.
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun; ``plural`` is given where an s at the end is not enough.
 
-    >>> counted(1, "photograph"), counted(5, "photograph")
-    ('1 photograph', '5 photographs')
+    >>> counted(1, "photograph"), counted(5, "photograph"), counted(2, "process", "processes")
+    ('1 photograph', '5 photographs', '2 processes')
     """
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"

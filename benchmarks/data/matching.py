@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.core.errors import UsageError
+from benchmarks.core.text import counted
 from benchmarks.data.pixels.decode import SUFFIXES
 
 FORMATS = ", ".join(sorted(SUFFIXES))
@@ -36,7 +37,7 @@ def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "", hint: st
     without_truth, without_result = sorted(results.keys() - truths.keys()), sorted(truths.keys() - results.keys())
     sides = ((without_truth, results, sr, hr), (without_result, truths, hr, sr))
     lacking = [
-        f"{len(names)} of {len(all_names)} images of {folder} have no counterpart in {other} ({some(names)})"
+        f"no counterpart in {other} for {len(names)} of {counted(len(all_names), 'image')} of {folder} ({some(names)})"
         for names, all_names, folder, other in sides
         if names
     ]

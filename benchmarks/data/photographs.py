@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.core.errors import UsageError
+from benchmarks.core.text import counted, plain_text
 from benchmarks.data.cards import DatasetCard, load_dataset_card
 from benchmarks.results.record import EvaluationResult
 
@@ -32,26 +33,33 @@ def _card(dataset: str) -> DatasetCard | None:
 
 
 def read_photographs(path: Path, images: Sequence[str]) -> dict[str, str]:
-    """The photograph of each image out of a CSV file with the columns image and photograph, without a heading.
+    """The photograph of each image out of a CSV file with the columns image and photograph.
 
-    Images that the file does not name are photographs of their own.
+    Images that the file does not name are photographs of their own. The first line may be the heading ``image,photograph``, and
+    names may be written as in the CSV files of ``benchmarks.evaluate``.
 
     Raises:
         UsageError: the file cannot be read, a line has not two fields, or names an image that is not there or was named before.
     """
     try:
-        lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+        lines = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))  # spreadsheets write a byte-order mark
     except (OSError, ValueError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"{path}: cannot be read ({reason}): give a CSV file with a line 'image,photograph' an image") from error
     named: dict[str, str] = {}
     for place, line in enumerate(lines, start=1):
-        if not line:
+        if not line or (place == 1 and _is_heading(line) and line[0] not in images):
             continue
         if len(line) != 2 or not all(line):
-            raise UsageError(f"{path}, line {place}: {len(line)} fields: write 'image,photograph'")
-        if line[0] not in images or line[0] in named:
-            problem = "is named twice" if line[0] in named else "is no image here"
+            found = counted(len(line), "field") if len(line) != 2 else "an empty field"
+            raise UsageError(f"{path}, line {place}: {found}: write 'image,photograph'")
+        image = line[0] if line[0] in images else plain_text(line[0])
+        if image not in images or image in named:
+            problem = "is named twice" if image in named else "is no image here"
             raise UsageError(f"{path}, line {place}: {line[0]} {problem}: give names of files without ending and suffix")
-        named[line[0]] = line[1]
+        named[image] = line[1]
     return {image: named.get(image, image) for image in images}
+
+
+def _is_heading(line: Sequence[str]) -> bool:
+    return [text.strip().lower() for text in line] == ["image", "photograph"]

@@ -71,7 +71,7 @@ def print_dry_run(
         return
     print("\n".join([*(line.rstrip() for line in _cell_table(rows)), *left_out]))
     cost = f"about {_duration(seconds)} on {costs.worker}, {_size(megabytes)} in {workspace.root}"
-    print(f"{len(rows)} cells, {len(waiting)} to do: {cost}")
+    print(f"{counted(len(rows), 'cell')}, {len(waiting)} to do: {cost}")
     if waiting:
         print("\n".join(_schedule_as_text(plan)))
     if not_prepared:
@@ -155,7 +155,7 @@ def _schedule_as_markdown(plan: Forecast) -> list[str]:
         for simulation in plan.simulations
     ]
     return [
-        f"{plan.cells} cells, {_hours(plan.seconds)} on {plan.costs.worker}{gpu}.",
+        f"{counted(plan.cells, 'cell')}, {_hours(plan.seconds)} on {plan.costs.worker}{gpu}.",
         f"Critical path: {_hours(plan.path_seconds)}: {path}.",
         "",
         *(f"| {' | '.join(row)} |" for row in (header, ["---:"] * len(header), *rows)),

@@ -18,6 +18,7 @@ from benchmarks.core.errors import (
 )
 from benchmarks.core.files import write_text
 from benchmarks.core.secrets import without_secrets
+from benchmarks.core.text import counted
 from benchmarks.execution.executors.executor import Ended
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
@@ -102,7 +103,7 @@ class Outcome:
         if any(texts):
             others = "; ".join(sorted(set(chain(*texts))))
             number = sum(map(bool, texts))
-            say(f"{number} reused results were computed in another environment ({others}): --force computes them again")
+            say(f"of another environment ({others}): {counted(number, 'reused result')}; --force computes them again")
 
     def say_before_computing(self) -> None:
         """Print a line for each method that the data do not suit, and one if results cannot name the commit of the code."""

@@ -8,8 +8,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from benchmarks.core.errors import UsageError
-from benchmarks.core.files import sweep, write_text
+from benchmarks.core.command import refuse_file
+from benchmarks.core.errors import NotWritten, UsageError
+from benchmarks.core.files import check_writable, existing, sweep, write_text
 from benchmarks.core.locks import Busy, locked
 from benchmarks.planning.cells import Cell
 from benchmarks.results.files import read_result, write_result
@@ -56,18 +57,19 @@ class Workspace:
         (self.folder(cell) / CHECKPOINT).unlink(missing_ok=True)
 
     def check_writable(self) -> None:
-        """Raise UsageError if the workspace cannot be written."""
-        probe = self.root / ".writable"
-        write_text(probe, " " * 4096)  # a full disk still takes an empty file
-        probe.unlink()
+        """Make the folder of the workspace. Raises UsageError if that fails, or if no file can be written there."""
+        refuse_file("--output", self.root)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise NotWritten(f"{self.root}: cannot be made ({error.strerror}): choose another --output") from error
+        check_writable(self.root)
 
     def check_place(self) -> None:
         """Raise UsageError if the workspace could not be made or written; nothing is written."""
-        existing = next(path for path in (self.root, *self.root.parents) if path.exists())
-        if not existing.is_dir():
-            raise UsageError(f"{self.root}: {existing} is a file: choose another folder with --output")
-        if not os.access(existing, os.W_OK | os.X_OK):
-            raise UsageError(f"{self.root}: {existing} cannot be written: check its permissions, or choose another --output")
+        refuse_file("--output", self.root)
+        if not os.access(place := existing(self.root), os.W_OK | os.X_OK):
+            raise UsageError(f"{self.root}: {place} cannot be written: check its permissions, or choose another --output")
 
     @property
     def is_stale(self) -> bool:

@@ -15,6 +15,7 @@ from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.profiles import Profile
 from benchmarks.catalog.protocols import get_protocol
 from benchmarks.core.errors import WeightsMissing
+from benchmarks.core.text import counted
 from benchmarks.measuring.figures import Figure, best_seconds, peak_megabytes
 from benchmarks.scoring.protocols.ntire2018 import SMALLEST
 
@@ -94,7 +95,7 @@ def _against_basicsr(results: Sequence[Image], truths: Sequence[Image], threads:
     for metric, column in zip(("psnr", "ssim"), zip(*theirs, strict=True), strict=True):
         np.testing.assert_allclose(list(scores[metric].values()), column, atol=1e-4)
     return Figure(
-        f"PSNR + SSIM, y-shave4, {len(pairs)} images of {truths[0].shape[1]}x{truths[0].shape[0]}",
+        f"PSNR + SSIM, y-shave4, {counted(len(pairs), 'image')} of {truths[0].shape[1]}x{truths[0].shape[0]}",
         "basicsr in a loop",
         best_seconds(repeat, lambda: score_pairs([protocol], metrics, loads, threads=threads)) / len(pairs),
         best_seconds(repeat, lambda: [luma_scores(sr, hr, border=4) for sr, hr in pairs.values()]) / len(pairs),

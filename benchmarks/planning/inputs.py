@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import UsageError
 from benchmarks.core.offline import is_offline
+from benchmarks.core.text import counted
 from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.weights import cached, cached_path, load_weight_card
 from benchmarks.planning.cells import Cell
@@ -66,6 +67,6 @@ def _refuse_missing(cells: Sequence[Cell]) -> None:
     if names:
         paths = [path for name in names for path in missing[name]]
         raise UsageError(
-            f"offline, and {len(paths)} files are missing ({', '.join(paths)}): "
+            f"offline, and not here: {counted(len(paths), 'file')} ({', '.join(paths)}): "
             f"run python -m benchmarks.prepare {' '.join(names)} where there is a network"
         )

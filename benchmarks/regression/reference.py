@@ -13,6 +13,7 @@ from msgspec import Meta
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import write_text
 from benchmarks.core.strict import build, parse_json
+from benchmarks.core.text import counted
 from benchmarks.planning.cells import Cell
 from benchmarks.results.files import to_json
 from benchmarks.results.record import Environment, EvaluationResult, EvaluationSettings
@@ -156,7 +157,7 @@ def _contradiction(reference: Reference) -> str:
             if protocol not in reference.protocols or metric not in reference.metrics:
                 return f"{entry.title}: {protocol} {metric} is not among its protocols and metrics"
             if len(values) != images:
-                return f"{entry.title}: {protocol} {metric} has {len(values)} scores for {images} images"
+                return f"{entry.title}: {protocol} {metric} has {counted(len(values), 'score')} for {counted(images, 'image')}"
     return ""
 
 

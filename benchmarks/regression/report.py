@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as Xml
 
 from benchmarks.catalog.metrics import get_metric
-from benchmarks.core.text import markdown, number
+from benchmarks.core.text import counted, markdown, number
 from benchmarks.regression.uncovered_changes import VERDICT as UNCOVERED
 from benchmarks.regression.uncovered_changes import UncoveredChange
 from benchmarks.regression.verdicts import FAILURES, Finding, of_verdict
@@ -60,7 +60,7 @@ class Report:
     def outcome(self) -> str:
         """The outcome and the number of columns by verdict, in one line."""
         counts = {verdict: sum(finding.verdict == verdict for finding in self.findings) for verdict in _NAMES}
-        parts = [f"{len(self.uncovered)} cells with other scores under the same id"] * bool(self.uncovered)
+        parts = [f"{counted(len(self.uncovered), 'cell')} with other scores under the same id"] * bool(self.uncovered)
         parts += [f"{count} {_NAMES[verdict]}" for verdict, count in counts.items() if count]
         return f"{self._headline()}: {', '.join(parts) or self.problem}"
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.errors import UsageError
+from benchmarks.core.text import counted
 from benchmarks.regression.reference import Column, Measured, Reference, ReferenceScores, mean_of, rounded
 from benchmarks.results.record import EvaluationResult
 from benchmarks.statistics.intervals import CONFIDENCE, Estimate, Photographs, ScoreMatrix
@@ -110,8 +111,8 @@ def _refuse_few_images(reference: Reference, columns: int) -> None:
     least = math.ceil(math.log2(2 * columns / (1 - CONFIDENCE))) + 1
     if fewest < least:
         raise UsageError(
-            f"{fewest} test images cannot support a verdict on {columns} columns: "
-            f"choose a profile with {least} images or more per data set"
+            f"{counted(fewest, 'test image')} cannot support a verdict on {counted(columns, 'column')}: "
+            f"choose a profile with {counted(least, 'image')} or more per data set"
         )
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from benchmarks.core.text import counted
 from benchmarks.statistics.intervals import (
     CONFIDENCE,
     Array,
@@ -70,8 +71,7 @@ class Difference:
     def obstacle(self) -> str:
         """The reason why no verdict is possible; empty if one is."""
         if len(self.photographs) < LEAST:
-            count = len(self.photographs)
-            return f"{count} photograph{'s' if count > 1 else ''}, at least {LEAST} are needed"
+            return f"{counted(len(self.photographs), 'photograph')}, at least {LEAST} are needed"
         methods = [scores for scores in (self.first, self.second) if scores.trained]
         return "one training" if len(methods) == 2 and any(scores.is_one_training for scores in methods) else ""
 

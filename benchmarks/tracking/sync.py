@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.core.errors import UsageError
 from benchmarks.core.secrets import address_without_secrets
 from benchmarks.core.step_progress import StepProgress
+from benchmarks.core.text import counted
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import RESULT
 from benchmarks.results.provenance import git
@@ -158,14 +159,15 @@ class Sync:
         words = TO_DO if self._dry_run else DONE
         parts = [f"{counts[action]} {text}" for action, text in words.items() if counts[action]]
         if self.closed:
-            runs = f"{self.closed} unfinished MLflow run{'s' * (self.closed > 1)} of killed processes"
+            runs = f"{counted(self.closed, 'unfinished MLflow run')} of killed processes"
             parts.append(f"{runs} {'to be ' if self._dry_run else ''}closed")
+        cells = counted(total, "cell")
         if self.failures:
-            head = f"not synced: {len(self.failures)} of {total} cells are not mirrored"
+            head = f"not synced: {len(self.failures)} of {cells} not mirrored"
         elif self._dry_run and parts:
-            head = f"not synced: {total - counts[SYNCED]} of {total} cells differ"
+            head = f"not synced: changes in {total - counts[SYNCED]} of {cells}"
         else:
-            head = f"synced: {total} cells"
+            head = f"synced: {cells}"
         return f"{head} ({', '.join(parts)})" if parts else head
 
     def to_json(self) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.core.errors import UsageError
 from benchmarks.core.secrets import address_without_secrets, without_secrets
+from benchmarks.core.text import counted
 from benchmarks.results.record import Result
 from benchmarks.tracking.entry import forget_stale_note, make_entry, mirrored_files, write_note
 from benchmarks.tracking.session import Session, own_uri, quiet
@@ -157,7 +158,8 @@ class Tracker:
             self._attempt("closing the run", lambda: session.close_parent(status), minimum=CLOSING_SECONDS, maximum=limit)
         if self._lacking:
             command = f"python -m benchmarks.sync --results {shlex.quote(str(self._output))}"
-            self._warn(f"MLflow lacks {self._lacking} of {self._passed} cells, whose results are safe: {command} mirrors them")
+            cells = f"{self._lacking} of {counted(self._passed, 'cell')}"
+            self._warn(f"MLflow lacks {cells}, whose results are safe: {command} mirrors them")
 
     @property
     def address(self) -> str:

@@ -149,7 +149,7 @@ def test_as_a_process(kind: str, code: int, folders: Path) -> None:
     before = snapshot(folders)
     done = process("evaluate", "--sr", "sr", "--hr", "hr", "--protocol", "rgb", cwd=folders)
     check_line(done.stderr, KINDS[kind][1])
-    assert (done.returncode, "1 images of 1 photograph, 1 failed" in done.stdout, snapshot(folders)) == (code, code == 1, before)
+    assert (done.returncode, "1 image of 1 photograph, 1 failed" in done.stdout, snapshot(folders)) == (code, code == 1, before)
 
 
 ORIENTATIONS = range(1, 9)

@@ -138,5 +138,5 @@ def test_a_tracking_server_is_not_asked_offline(command: Run, tmp_path: Path) ->
             server.accept()
     assert done.returncode == 0, done.stderr
     mends = f"python -m benchmarks.sync --results {tmp_path / 'runs'} mirrors them"
-    assert f"MLflow lacks 1 of 1 cells, whose results are safe: {mends}" in done.stderr and "Traceback" not in done.stderr
+    assert f"MLflow lacks 1 of 1 cell, whose results are safe: {mends}" in done.stderr and "Traceback" not in done.stderr
     assert (tmp_path / "runs" / "table-smoke.md").is_file()

@@ -137,7 +137,7 @@ def test_folders_that_are_refused(tmp_path: Path) -> None:
         ("nowhere", "test", "no such folder: give the folder that holds your images"),
         ("empty", "test", "no images here"),
         ("one", "x", "found 1 training image: X and Z must not share images, so at least 2 are needed"),
-        ("lacking", "test", r"1 of .* have no counterpart in .* \(b\): the names of a pair agree but for _HR and _LR"),
+        ("lacking", "test", r"no counterpart in .* for 1 of .* \(b\): the names of a pair agree but for _HR and _LR"),
         ("untested", "test", "there is train but no test"),
         ("sizes", "test", "a: LR 24x24 and HR 64x64 pixels: the HR image must be 4 times larger"),
     ):
@@ -296,7 +296,10 @@ def test_a_test_image_that_does_not_suit_is_found_before_the_training(tmp_path: 
 def test_a_folder_that_nothing_uses_is_an_error(tmp_path: Path, command: Run) -> None:
     line = ("--methods", "bicubic", "--profile", "smoke", "--datasets", "demo-photos")
     for arguments, message in (
-        (("--data-dir", str(tmp_path)), "no data set uses it: add the name 'folder' to --datasets, or give --train-on folder"),
+        (
+            ("--data-dir", str(tmp_path / "photos")),
+            "no data set uses it: add the name 'folder' to --datasets, or give --train-on folder",
+        ),
         (("--data-dir", ""), "argument --data-dir: is empty: name a file or folder"),
     ):
         done = command(*line, *arguments)

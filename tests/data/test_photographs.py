@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.core.errors import UsageError
+from benchmarks.core.text import csv_text
 from benchmarks.data.cards import ImageGroup, load_dataset_card
 from benchmarks.data.photographs import read_photographs
 
@@ -37,10 +39,37 @@ def test_a_users_file_names_photographs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["image,photograph\na-0-0,a\na-0-64,a\n", "\ufeffImage, Photograph\r\na-0-0,a\r\na-0-64,a\r\n", "\ufeffa-0-0,a\na-0-64,a\n"],
+)
+def test_a_heading_and_a_byte_order_mark_are_understood(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "crops.csv"
+    path.write_bytes(text.encode())
+    assert read_photographs(path, IMAGES) == {"a-0-0": "a", "a-0-64": "a", "b": "b"}
+
+
+def test_an_image_that_is_called_image(tmp_path: Path) -> None:
+    (tmp_path / "crops.csv").write_text("image,photograph\nb,photograph\n")
+    assert read_photographs(tmp_path / "crops.csv", ["image", "b"]) == {"image": "photograph", "b": "photograph"}
+
+
+@pytest.mark.parametrize("name", ["-dash", "=1+1", "@home", "'quoted", "''", "+", "plain", "-'a,b\""])
+def test_names_out_of_a_table_are_understood(name: str, tmp_path: Path) -> None:
+    with (tmp_path / "crops.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([[csv_text(name), "a"], ["b", "a"]])
+    assert read_photographs(tmp_path / "crops.csv", [name, "b"]) == {name: "a", "b": "a"}
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a-0-0\n", "line 1: 1 fields: write 'image,photograph'"),
-        ("b,\n", "line 1: 2 fields"),
+        ("a-0-0\n", "line 1: 1 field: write 'image,photograph'"),
+        ("b;x\n", "line 1: 1 field: write"),
+        ("b,x,y\n", "line 1: 3 fields: write"),
+        ("b,\n", "line 1: an empty field"),
+        ("image,photograph\nc,x\n", "line 2: c is no image here"),
+        ("b,x\nimage,photograph\n", "line 2: image is no image here"),
+        ("photograph,image\n", "line 1: photograph is no image here"),
         ("c,x\n", "line 1: c is no image here"),
         ("b,x\nb,y\n", "line 2: b is named twice"),
         (None, "cannot be read"),

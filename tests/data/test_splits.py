@@ -174,7 +174,7 @@ def test_a_data_set_without_validation_files_says_so() -> None:
     [
         ({"validation_hr": numbered(401, 410)}, "training and validation share 10 files, such as 0401.png"),
         ({"validation_hr": numbered(10, 11)}, "training and validation share 2 files, such as 0010.png"),
-        ({"validation_hr": numbered(900, 900, "DIV2K_valid_HR")}, "validation and test share 1 files, such as 0900.png"),
+        ({"validation_hr": numbered(900, 900, "DIV2K_valid_HR")}, "validation and test share 1 file, such as 0900.png"),
         ({"test_hr": numbered(1, 100), "test_lr": None}, "training and test share 100 files, such as 0001.png"),
         ({"z": numbered(399, 401, TRAIN_LR, "{:04d}x4m.png")}, "x and z share 2 files, such as 0399x4m.png"),
         ({"validation_lr": numbered(801, 802, "DIV2K_valid_LR_mild", "{:04d}x4m.png")}, "validation_lr without validation_hr"),

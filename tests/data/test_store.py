@@ -143,7 +143,7 @@ def test_corrupt_pins_are_one_line_before_anything_is_asked(server: FlakyServer,
 
 def test_an_archive_without_a_file_of_the_card_is_refused(server: FlakyServer, root: Path) -> None:
     message = refusal(tiny(server.url), ArchiveRefused, (*NAMES, "5.png", "6.png"))
-    assert "2 files of tiny are not in it, such as 5.png" in message and f"give the archive that {server.url}" in message
+    assert "it lacks 2 files of tiny, such as 5.png" in message and f"give the archive that {server.url}" in message
     assert not (root / "tiny").exists() and pins(root) == {}
     get(tiny(server.url))
     assert len(server.seen) == 1, "the card was at fault: what has been downloaded is taken"
@@ -248,7 +248,7 @@ def test_a_folder_unpacked_by_hand_is_adopted_and_never_touched(server: FlakySer
         (folder / "3.png").unlink()
         for local_file in (None, tmp_path / "own.zip"):
             message = refusal(archive, UsageError, local_file=local_file)
-            assert "unpacked by hand, but 1 files are missing, such as 3.png: complete it, or move it away" in message
+            assert "unpacked by hand, and lacks 1 file, such as 3.png: complete it, or move it away" in message
         (folder / "3.png").write_bytes(IMAGES["3.png"])
         get(archive)
         stamps = {path: path.stat().st_mtime_ns for path in before if path.name != "3.png"}

@@ -118,7 +118,7 @@ def test_a_corrupt_manifest_does_not_hide_the_rest(server: FlakyServer, project:
     assert (code, output) == (2, f"other: ready, {root / 'other'}\n") and errors.startswith(f"error: {path}: corrupt manifest")
     code, output, errors = project("--verify")
     assert (code, errors.count("\n")) == (1, 1) and errors.startswith(f"{path}: corrupt manifest")
-    assert "1 problems: remove what has changed, then prepare it again" in output
+    assert "1 problem: remove what has changed, then prepare it again" in output
     path.unlink()
     assert project("broken")[0] == 0 and project("--verify")[0] == 0
 
@@ -146,7 +146,7 @@ def test_verify_finds_a_flipped_byte_among_decoded_images(project: Project) -> N
     path = project.cache / "pixels" / "00.pixels"
     path.write_bytes(b"\x06" + path.read_bytes()[1:])
     code, output, errors = project("--verify")
-    assert (code, errors) == (1, f"{path}: changed: remove it, and it is made anew\n") and "1 problems" in output
+    assert (code, errors) == (1, f"{path}: changed: remove it, and it is made anew\n") and "1 problem" in output
     path.unlink()
     assert project("--verify")[0] == 0
 

@@ -93,7 +93,7 @@ def test_mixed_and_half_paired_folders_are_refused(tmp_path: Path) -> None:
     save(photograph(1, 24), tmp_path / "same" / "train" / "Z" / "b.png")
     for folder, message in (
         ("both", r"folders X or Z \(no pairs\) beside LR or HR \(pairs\): keep those of one kind"),
-        ("half", r"1 of .* have no counterpart in .* \(b\).*: a pair has one name in both folders"),
+        ("half", r"no counterpart in .* for 1 of .* \(b\).*: a pair has one name in both folders"),
         ("beside", r"stray\.png lies beside the folder HR: move it there, or take it out"),
         ("same", r"X and Z share an image"),
     ):

@@ -96,7 +96,11 @@ def test_results_of_another_environment_are_reused_with_a_message(outcome: Outco
     outcome.read_finished(force=False)
     assert bicubic.id in outcome.results
     errors = capsys.readouterr().err
-    assert errors.startswith("1 reused results were computed in another environment (processor ") and errors.count("\n") == 1
+    assert (
+        errors.startswith("of another environment (processor ")
+        and "): 1 reused result; --force computes" in errors
+        and errors.count("\n") == 1
+    )
 
 
 def test_results_with_missing_metrics_are_computed_again(outcome: Outcome) -> None:

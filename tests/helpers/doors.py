@@ -25,6 +25,10 @@ COMMANDS = {
     "comparison": "reports.comparison",
     "completion": "benchmarks.completion",
     "bench": "benchmarks.__main__",
+    "sync": "benchmarks.sync",
+    "freeze": "benchmarks.freeze",
+    "calibrate": "benchmarks.calibrate",
+    "coverage": "benchmarks.coverage",
 }
 
 Refused = Callable[..., str]

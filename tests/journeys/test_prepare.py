@@ -163,7 +163,7 @@ def test_folders_unpacked_by_hand_are_used_as_they_are(place: Place, stand_ins: 
     (own / DATA[0] / "0400.png").unlink()
     lacking = place("benchmarks.prepare", "div2k-track2", CINCGAN_DATA=str(own))
     assert lacking.returncode == 2
-    assert "unpacked by hand, but 1 files are missing, such as 0400.png" in lacking.stderr
+    assert "unpacked by hand, and lacks 1 file, such as 0400.png" in lacking.stderr
     assert place.asked == [] and (own / DATA[0] / "0401.png").is_file()
 
 

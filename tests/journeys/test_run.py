@@ -100,9 +100,7 @@ def test_cells_of_another_environment_are_reused_and_named(smoke: tuple[Path, st
     path.write_text(text, encoding="utf-8")
     done = command("--methods", "bicubic", "--profile", "smoke")
     assert done.returncode == 0
-    assert re.fullmatch(
-        r"1 reused results were computed in another environment \(torch .* \(was: 1\.0\.0.*\)\): --force .*\n", done.stderr
-    )
+    assert re.fullmatch(r"of another environment \(torch .* \(was: 1\.0\.0.*\)\): 1 reused result; --force .*\n", done.stderr)
     assert path.read_text(encoding="utf-8") == text
 
 

@@ -198,7 +198,7 @@ def test_reports_say_what_an_uncovered_change_is_and_how_to_mend_it() -> None:
     findings = compare_with_reference(make_reference(), dict.fromkeys(KEYS.values(), result()))
     report = Report("smoke", "file", findings, [change])
     assert report.exit_code == 1
-    assert report.outcome() == "cell id does not cover a change: 1 cells with other scores under the same id, 6 within threshold"
+    assert report.outcome() == "cell id does not cover a change: 1 cell with other scores under the same id, 6 within threshold"
     (error,) = ElementTree.fromstring(to_junit(report)).iter("error")  # noqa: S314 (our own)
     sentence = f"cell {CELL} has other scores than the reference (rgb psnr), under the same id"
     assert (error.attrib["type"], error.attrib["message"]) == (
@@ -212,7 +212,7 @@ def test_reports_say_what_an_uncovered_change_is_and_how_to_mend_it() -> None:
     assert (
         Report("smoke", "file", worse, [change])
         .outcome()
-        .startswith("regression and cell id does not cover a change: 1 cells with other ")
+        .startswith("regression and cell id does not cover a change: 1 cell with other ")
     )
 
 

@@ -261,7 +261,7 @@ def test_mistakes(tmp_path: Path, folder: Path) -> None:
         (("--results", str(tmp_path / "empty")), "no results here: give the folder of a run"),
         (("--results", str(tmp_path / "empty"), "--from-mlflow"), "no such database"),
         (("--results", str(folder), "--from-mlflow", f"sqlite:///{folder / 'cells'}"), "no such database"),
-        (("--results", str(folder), "--output", "/dev/null/x"), "cannot be written"),
+        (("--results", str(folder), "--output", "/dev/null/x"), "/dev/null is a file: name another folder"),
     ):
         env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
         done = subprocess.run(

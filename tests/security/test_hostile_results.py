@@ -18,7 +18,7 @@ from PIL import Image
 from rich.console import Console
 
 from benchmarks.core.errors import UsageError
-from benchmarks.core.text import csv_text, markdown
+from benchmarks.core.text import csv_text, markdown, plain_text
 from benchmarks.data.kinds.user_folder import UserFolder
 from reports.build import build, main
 from reports.formats import escape, to_html, to_latex, to_markdown, to_terminal
@@ -134,7 +134,7 @@ def test_names_in_every_format(name: str) -> None:
     commands = set(re.findall(r"\\[a-zA-Z]+\d*", to_latex(grid)))
     assert not commands & {r"\input", r"\write18", r"\immediate", r"\catcode"}
     assert not re.search(r"(?<!\\)[&%#_$](?!\\|-\$|\$)", re.sub(r"\$(\\\w+|[<>-])\$", "", escape(name)))
-    assert csv_text(name)[0] not in "=+-@\t\r" and csv_text(name).lstrip("'") == name
+    assert csv_text(name)[0] not in "=+-@\t\r" and plain_text(csv_text(name)) == name
     console = Console(width=4000, file=io.StringIO(), color_system=None, legacy_windows=False)
     console.print(to_terminal(grid))
     assert name in console.file.getvalue(), "no markup of the terminal's"  # type: ignore[attr-defined]

@@ -100,7 +100,7 @@ def test_two_runs_on_one_database_and_two_on_one_workspace(tmp_path: Path, capsy
     assert {run.info.run_id for run in found_runs if is_mirrored(run)} == {*notes(first).values(), *notes(other).values()}
     for output in (first, other):
         assert main(["--results", str(output), "--to", uri]) == 0
-        assert capsys.readouterr().out == "synced: 1 cells\n"
+        assert capsys.readouterr().out == "synced: 1 cell\n"
 
 
 @pytest.fixture(scope="module")

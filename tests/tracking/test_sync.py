@@ -72,7 +72,7 @@ def test_only_lost_parts_are_mended(output: Path, run: Say) -> None:
     (output / "cells" / f"evaluate-{3:016x}" / "mlflow.json").write_text("{")
     expected = "1 {}mirrored, 2 lost artifacts {}stored again, 1 mlflow.json {}rewritten"
     code, out, _ = run("--dry-run")
-    assert (code, out) == (0, f"not synced: 4 of 5 cells differ ({expected.format(*['to be '] * 3)})\n")
+    assert (code, out) == (0, f"not synced: changes in 4 of 5 cells ({expected.format(*['to be '] * 3)})\n")
     assert run()[:2] == (0, f"synced: 5 cells ({expected.format('', '', '')})\n")
     assert run() == (0, "synced: 5 cells\n", "") and run("--dry-run") == (0, "synced: 5 cells\n", "")
     now = {run.data.tags["cell_id"]: run.info.run_id for run in all_runs(output)[1]}
@@ -116,7 +116,7 @@ def test_a_dry_run_changes_nothing(output: Path, run: Say) -> None:
     write_cell(output, make_result())
     (output / "mlflow.db").unlink()
     before = sorted(output.rglob("*"))
-    assert run("--dry-run")[:2] == (0, "not synced: 1 of 1 cells differ (1 to be mirrored)\n")
+    assert run("--dry-run")[:2] == (0, "not synced: changes in 1 of 1 cell (1 to be mirrored)\n")
     assert sorted(output.rglob("*")) == before
 
 
@@ -136,16 +136,16 @@ def test_a_corrupt_result_is_named_and_the_others_go_on(output: Path, run: Say, 
     else:
         (broken / "result.json").write_text(content)
     write_cell(output, make_result("b" * 16))
-    for expected in ("(1 mirrored)\n", "are not mirrored\n"):
+    for expected in ("(1 mirrored)\n", "not mirrored\n"):
         code, out, progress = run()
-        assert code == 1 and out.startswith("not synced: 1 of 2 cells are not mirrored") and out.endswith(expected)
+        assert code == 1 and out.startswith("not synced: 1 of 2 cells not mirrored") and out.endswith(expected)
         assert progress.startswith(f"{broken.name}: not mirrored: ") and "Traceback" not in progress
     assert [run.data.tags["cell_id"] for run in all_runs(output)[1]] == ["b" * 16]
 
 
 def test_all_results_corrupt(output: Path, run: Say) -> None:
     (write_cell(output, make_result()) / "result.json").write_text("{")
-    assert run()[:2] == (1, "not synced: 1 of 1 cells are not mirrored\n")
+    assert run()[:2] == (1, "not synced: 1 of 1 cell not mirrored\n")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_as_a_process_without_torch(output: Path) -> None:
     line = [sys.executable, "-c", WITHOUT_TORCH, "--results", str(output)]
     env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=240)
-    assert (done.returncode, done.stdout) == (0, "synced: 1 cells (1 mirrored)\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "synced: 1 cell (1 mirrored)\n"), done.stderr
 
 
 def test_another_database(output: Path, run: Say, mlflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,8 +204,8 @@ def test_another_database(output: Path, run: Say, mlflow_database: Path, monkeyp
     (output / "other").mkdir()
     shutil.copy(mlflow_database, output / "other" / "mlflow.db")
     address = f"sqlite:///{output / 'other' / 'mlflow.db'}"
-    assert run("--to", address)[:2] == (0, "synced: 1 cells (1 mirrored)\n")
+    assert run("--to", address)[:2] == (0, "synced: 1 cell (1 mirrored)\n")
     assert len(list((output / "other" / "mlartifacts").glob("*/artifacts/result.json"))) == 1
-    assert run() == (0, "synced: 1 cells (1 mirrored)\n", f"evaluate-{'3f2a' * 4}: mirrored\n")
+    assert run() == (0, "synced: 1 cell (1 mirrored)\n", f"evaluate-{'3f2a' * 4}: mirrored\n")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    assert run()[1] == "synced: 1 cells (1 mlflow.json rewritten)\n"
+    assert run()[1] == "synced: 1 cell (1 mlflow.json rewritten)\n"

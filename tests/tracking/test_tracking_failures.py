@@ -191,7 +191,7 @@ def test_a_file_in_place_of_the_artifacts(output: Path, capsys: pytest.CaptureFi
     _, warnings = go_through(output, lambda output: (output / "mlartifacts").write_text(""))
     assert is_reported(warnings, output, CELLS, "NotADirectoryError")
     assert sync_main(["--results", str(output)]) == 1
-    assert f"not synced: {CELLS} of {CELLS} cells are not mirrored" in capsys.readouterr().out
+    assert f"not synced: {CELLS} of {CELLS} cells not mirrored" in capsys.readouterr().out
     (output / "mlartifacts").unlink()
     sync(output, capsys)
 

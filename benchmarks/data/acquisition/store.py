@@ -17,6 +17,7 @@ from benchmarks.core.errors import UsageError
 from benchmarks.core.files import cache_root, hash_file, named_folder
 from benchmarks.core.locks import Busy, NoLock, locked
 from benchmarks.core.offline import need_network
+from benchmarks.core.text import counted
 from benchmarks.data.acquisition import manifest as manifests
 from benchmarks.data.acquisition.archive import Archive
 from benchmarks.data.acquisition.download import DownloadFailed, Remote, download
@@ -206,7 +207,7 @@ def _take(archive: Archive, names: Sequence[str], path: Path, source: str, sha25
     def finish(unpacked: Path, entries: dict[str, Entry]) -> None:
         lacking = [name for name in names if name not in entries]
         if lacking:
-            missed = f"{len(lacking)} files of {archive.name} are not in it, such as {lacking[0]}"
+            missed = f"it lacks {counted(len(lacking), 'file')} of {archive.name}, such as {lacking[0]}"
             raise ArchiveRefused(f"{path}: {missed}: give the archive that {archive.urls[0]} offers")
         write_manifest(unpacked, source, sha256, entries)
         _pin(archive, sha256)  # before the folder gets its name: a complete folder is not pinned again
@@ -269,7 +270,7 @@ def _adopt(archive: Archive, names: Sequence[str], report: Report) -> None:
     lacking = [name for name in names if not (folder(archive) / name).is_file()]
     if lacking:
         raise UsageError(
-            f"{folder(archive)}: unpacked by hand, but {len(lacking)} files are missing, such as {lacking[0]}: "
+            f"{folder(archive)}: unpacked by hand, and lacks {counted(len(lacking), 'file')}, such as {lacking[0]}: "
             "complete it, or move it away to have it downloaded"
         )
     sizes = {name: (folder(archive) / name).stat().st_size for name in names}

@@ -12,6 +12,7 @@ from msgspec import Meta
 from benchmarks.api.entries import Split
 from benchmarks.core.errors import UsageError
 from benchmarks.core.secrets import address_without_secrets
+from benchmarks.core.text import counted
 from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.archive import Archive
 from benchmarks.data.acquisition.items import ArchiveItem, Item
@@ -117,7 +118,9 @@ class ImageFolders(DatasetCard):
             ("validation and test", files["validation"], files["test"]),
         ):
             if shared := first & second:
-                raise ValueError(f"{names} share {len(shared)} files, such as {min(shared)[1]}: no image may be in both")
+                raise ValueError(
+                    f"{names} share {counted(len(shared), 'file')}, such as {min(shared)[1]}: no image may be in both"
+                )
 
     @property
     def file_sets(self) -> list[FileSet]:

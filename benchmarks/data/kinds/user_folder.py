@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmarks.api.entries import Split
 from benchmarks.core.errors import UsageError, one_line
 from benchmarks.core.files import hash_file
+from benchmarks.core.text import counted
 from benchmarks.data.acquisition.items import Item
 from benchmarks.data.cards import NOTHING_APART, Apart, DatasetCard
 from benchmarks.data.layouts import ROLES, Found, Paths, Place, Role, find, given_apart, place, places
@@ -251,7 +252,7 @@ def _hashed(paths: Paths) -> Sources:
         _tell_left_out(folder)
     size = sum(path.stat().st_size for path in paths.values())
     if size > LONG:
-        print(f"hashing {len(paths)} images, {size / 1e9:.1f} GB, to see whether they have changed", file=sys.stderr)
+        print(f"hashing {counted(len(paths), 'image')}, {size / 1e9:.1f} GB, to see whether they have changed", file=sys.stderr)
     with ThreadPoolExecutor(THREADS) as pool:
         hashes = pool.map(lambda path: hash_file(path).hexdigest(), paths.values())
         return tuple(
