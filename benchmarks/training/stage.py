@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -171,8 +172,20 @@ def effective_precision(training: TrainingSettings) -> str:
     if device().type == "cuda":
         has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        has_bfloat16 = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+        has_bfloat16 = _cpu_has_bfloat16()
     return "bfloat16" if training.precision == "bfloat16" and has_bfloat16 else "float32"
+
+
+def _cpu_has_bfloat16() -> bool:
+    """True if the processor has bfloat16 instructions, and PyTorch and oneDNN are not limited to kernels without them.
+
+    ``ATEN_CPU_CAPABILITY`` limits PyTorch's kernels, ``ONEDNN_MAX_CPU_ISA`` those of oneDNN. A limited library emulates bfloat16,
+    several times slower than float32.
+    """
+    onednn_limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+    unlimited = onednn_limit in ("ALL", "DEFAULT") or any(name in onednn_limit for name in ("BF16", "FP16", "AMX", "AVX10"))
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    return unlimited and supported and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
 
 def descend(optimizer: Optimizer, loss: Tensor) -> None:

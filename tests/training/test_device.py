@@ -89,6 +89,33 @@ def test_a_gpu_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> No
     assert effective_precision(settings("bfloat16")) == "float32"
 
 
+@pytest.mark.parametrize(
+    ("capability", "onednn_limit", "precision"),
+    [
+        ("AVX512", None, "bfloat16"),
+        ("AVX512", "ALL", "bfloat16"),
+        ("AVX512", "AVX512_CORE_BF16", "bfloat16"),
+        ("AVX512", "avx512_core_amx", "bfloat16"),
+        ("AVX512", "AVX512_CORE", "float32"),
+        ("AVX512", "avx2", "float32"),
+        ("AVX2", None, "float32"),
+        ("DEFAULT", "ALL", "float32"),
+    ],
+)
+def test_bfloat16_is_left_out_where_a_library_is_limited_to_kernels_without_it(
+    monkeypatch: pytest.MonkeyPatch, capability: str, onednn_limit: str | None, precision: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if onednn_limit:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", onednn_limit)
+    assert effective_precision(settings("bfloat16")) == precision
+    assert effective_precision(settings("float32")) == "float32"
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert effective_precision(settings("bfloat16")) == "float32"
+
+
 @pytest.mark.parametrize("value", ["1", "7", "-1", "text", ""])
 def test_a_left_over_local_rank_chooses_no_gpu(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
