@@ -15,6 +15,7 @@ from benchmarks.catalog.executors import EXECUTORS
 from benchmarks.core.command import Names, Parser, go_offline_if_asked, named_path, refuse_inside, run_command
 from benchmarks.core.errors import UsageError
 from benchmarks.core.launch import is_helper, is_one_of_several, meet, place
+from benchmarks.core.threads import threads_change
 
 if TYPE_CHECKING:
     from benchmarks.api.entries import ScoredSplit
@@ -32,6 +33,7 @@ EXAMPLES = """\
 examples:
   python -m benchmarks.run --all                          every method of the default profile, minutes on 2 cores
   python -m benchmarks.run --all --profile smoke          every method for a few steps, one to two minutes: does everything work?
+  python -m benchmarks.run --all --threads auto           on all physical cores, in place of the profile's threads
   python -m benchmarks.run --all --seeds 0 1 2            three trainings of each method
   python -m benchmarks.run --methods bicubic edsr         some methods only
   python -m benchmarks.run --ablation                     CinCGAN with each of its parts removed in turn
@@ -95,6 +97,8 @@ def make_parser() -> Parser:
     settings.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change settings, the last counts"
     )
+    threads = "torch's threads on a CPU, part of every cell's id; auto: the physical cores that this process may use"
+    settings.add_argument("--threads", action="append", type=threads_change, metavar="N", dest="changes", help=threads)
     settings.add_argument("--offline", action="store_true", help="open no internet socket; name missing files at once")
     settings.add_argument("--output", type=named_path, default=Path("runs"), metavar="DIR", help="results folder (default: runs)")
     executor = parser.add_argument_group("executor")
@@ -102,13 +106,8 @@ def make_parser() -> Parser:
         "--executor", choices=tuple(EXECUTORS), default="serial", help="where cells are computed (default: this process)"
     )
     executor.add_argument("--max-parallel", type=int, metavar="N", help="cells at a time (default: as many as the executor can)")
-    executor.add_argument(
-        "--retries",
-        type=int,
-        default=3,
-        metavar="N",
-        help="how often a cell is restarted when its process is killed or its node fails (default: 3)",
-    )
+    retries = "how often a cell is restarted when its process is killed or its node fails (default: 3)"
+    executor.add_argument("--retries", type=int, default=3, metavar="N", help=retries)
     executor.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start Ray on this machine)")
     executor.add_argument("--slurm-partition", metavar="NAME", help="SLURM partition (default: the cluster's own)")
     show = parser.add_argument_group("output")
@@ -275,6 +274,8 @@ def _check_options(options: argparse.Namespace) -> None:
         raise UsageError(f"{'--markdown' if options.markdown else '--step-times'} needs --dry-run")
     if options.max_parallel is not None and options.max_parallel < 1:
         raise UsageError(f"--max-parallel {options.max_parallel}: give 1 or more")
+    if sum(change.partition("=")[0].strip() == "threads" for change in options.changes) > 1:
+        raise UsageError("--threads and --set threads=… are one setting, and it is given twice: leave one of them out")
     if options.retries < 0:
         raise UsageError(f"--retries {options.retries}: give 0 or more")
     check_options(options.executor, _executor_options(options))

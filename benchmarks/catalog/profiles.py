@@ -22,6 +22,7 @@ from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import PROTOCOLS
 from benchmarks.core.errors import UsageError, unknown
 from benchmarks.core.strict import build, parse_toml, read_toml
+from benchmarks.core.threads import physical_cores
 from benchmarks.core.values import with_defaults
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "profiles"
 NOT_INHERITED = ("name", "description", "estimates")
+AUTO = "auto"  # as many threads as this process has physical cores
 
 Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
@@ -72,7 +74,7 @@ class ProfileFile:
         shown: names of the protocols that get columns in tables.
         metrics: names of the metrics to compute.
         tile: LR pixels a side of a tile in evaluations; 0 for whole images.
-        threads: number of torch threads on a CPU.
+        threads: number of torch threads on a CPU; in files also ``"auto"``, which is replaced by the number of physical cores.
         machine: the machine of the estimates.
         estimates: cost of a training cell under its stage's name, of an evaluation cell under ``evaluate``; for ``--dry-run``.
         resources: for cells of the kinds ``train`` and ``evaluate``, or under a stage's name.
@@ -136,6 +138,8 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
     for change in changes:
         _apply(data, change)
         where = f"profile '{name}' with --set {' --set '.join(changes)}"
+    if data.get("threads") == AUTO:
+        data["threads"] = physical_cores()
     _check_tables(data, where)
     degradation = _degradation(data.pop("degradation", None), data.pop("degradations"), where)
     sections = data.pop("stages")

@@ -95,6 +95,14 @@ def test_changes_take_toml_values_and_bare_words() -> None:
     assert profile.stages["edsr"].training.learning_rate == 2e-4
 
 
+def test_auto_threads_are_the_number_of_physical_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "physical_cores", lambda: 3)
+    profile = load_profile("demo", ["threads=auto"])
+    assert profile.threads == profile.resources_for("train", "edsr").cpus == 3
+    with pytest.raises(UsageError, match="threads is a text"):
+        load_profile("demo", ["threads=all"])
+
+
 def test_an_unknown_profile_suggests_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'demo'"):
         load_profile("demmo")
