@@ -60,8 +60,7 @@ def full_parser() -> argparse.ArgumentParser:
     names = _names()
     for name, command in COMMANDS.items():
         own = importlib.import_module(command.module).make_parser()
-        for action in own._actions:
-            _add_candidates(action, names)
+        _add_candidates(own, names)
         commands.add_parser(name, help=command.title, parents=[own], add_help=False)
     return parser
 
@@ -89,12 +88,16 @@ def _names() -> Mapping[str, Callable[[], Iterable[str]]]:
     }
 
 
-def _add_candidates(action: argparse.Action, names: Mapping[str, Callable[[], Iterable[str]]]) -> None:
-    """Give an option the names, or the kind of files, that its value is among."""
-    if action.type is named_path:
-        action.complete = "directory" if action.metavar == "DIR" else "file"  # type: ignore[attr-defined]
-    elif action.dest in names and action.choices is None:
-        action.choices = list(names[action.dest]())
+def _add_candidates(parser: argparse.ArgumentParser, names: Mapping[str, Callable[[], Iterable[str]]]) -> None:
+    """Give each option of a parser, and of the parsers in it, the names or the kind of files that its value is among."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for part in action.choices.values():
+                _add_candidates(part, names)
+        elif action.type is named_path:
+            action.complete = "directory" if action.metavar == "DIR" else "file"  # type: ignore[attr-defined]
+        elif action.dest in names and action.choices is None:
+            action.choices = list(names[action.dest]())
 
 
 if __name__ == "__main__":

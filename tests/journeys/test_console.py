@@ -80,6 +80,10 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("run", "--executor", "s"), {"serial", "slurm"}),
         (("run", "--profile", "sm"), {"smoke"}),
         (("report", "--results", "fold"), {"folder"}),
+        (("speed", "tr"), {"training"}),
+        (("speed", "training", "--sta"), {"--stages"}),
+        (("speed", "evaluation", "--sta"), set()),
+        (("speed", "training", "--stages", "cincgan-j"), {"cincgan-joint"}),
     ],
     ids=lambda value: " ".join(sorted(value)),
 )
