@@ -140,7 +140,8 @@ class _Judge:
 
     def _scope(self, pair: PairVerdict) -> list[str]:
         """Reasons why a verdict says nothing about the paper's own experiment; none if it does."""
-        reasons = [] if (self.study.dataset, self.study.trained_on) == (self.paper.dataset,) * 2 else ["other data"]
+        own = self.study.has_data_of(self.paper.dataset) and self.study.trained_on == self.paper.dataset
+        reasons = [] if own else ["other data"]
         reasons += [] if self.study.profile == FULL else ["another profile"]
         results = [result for name in (pair.method, pair.other) for result in self.study.results.get(name, ())]
         reasons += [result.exploratory for result in results if result.exploratory]

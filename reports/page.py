@@ -96,9 +96,9 @@ class _Pages:
         tables = [_table(identity, kind, _title(kind), grid) for kind, grid in chapter.grids.items() if grid.sections]
         papers = [_paper(identity, part, study) for part in chapter.papers]
         figures = [
-            {"id": f"{identity}-{part}", "title": heading, "note": note, "drawings": [self._write(stem, d) for d in drawings]}
-            for part, heading, note, drawings in _figures(chapter, self.cells)
-            if drawings
+            {"id": f"{identity}-{part}", "title": heading, "note": note, "drawings": [self._write(stem, d, study) for d in drawn]}
+            for part, heading, note, drawn in _figures(chapter, self.cells)
+            if drawn
         ]
         images = {"id": f"{identity}-images", "title": "Images"}
         return {
@@ -113,13 +113,13 @@ class _Pages:
             "samples": [self._sample(stem, place, sample, chapter) for place, sample in enumerate(samples, start=1)],
         }
 
-    def _write(self, stem: str, drawing: Drawing) -> dict[str, Any]:
-        """Write a drawing's light and dark version."""
+    def _write(self, stem: str, drawing: Drawing, study: Study) -> dict[str, Any]:
+        """Write a drawing's light and dark version; its caption ends with the data that it is of."""
         light, dark = (f"figures/{stem}-{drawing.name}{ending}.svg" for ending in ("", "-dark"))
         write_text(self.output / light, drawing.svg)
         write_text(self.output / dark, drawing.dark)
         width, height = drawing.size
-        about = {"alt": drawing.alt, "caption": drawing.caption, "wide": drawing.wide}
+        about = {"alt": drawing.alt, "caption": f"{drawing.caption} Data: {_heading(study)}.", "wide": drawing.wide}
         return {"light": light, "dark": dark, "width": width, "height": height, **about}
 
     def _sample(self, stem: str, place: int, sample: Sample, chapter: Chapter) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class _Pages:
         columns = viewer_columns(chapter)
         viewer = make_viewer(self.output, folder, len(self.viewers), sample, columns, chapter.under_study)
         self.viewers.append({"region": viewer["region"], "versions": viewer["versions"]})
-        return {"name": sample.name, "drawing": self._write(stem, drawing), "viewer": viewer}
+        return {"name": sample.name, "drawing": self._write(stem, drawing, chapter.study), "viewer": viewer}
 
 
 def _table(identity: str, kind: str, heading: str, grid: Grid) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def _left_out(study: Study) -> Iterator[str]:
 
 def _scope(study: Study, paper: Paper) -> str:
     """Data and training that the verdicts are about, unless they are the paper's own."""
-    others = [f"data ({paper.dataset})"] if study.dataset != paper.dataset else []
+    others = [] if study.has_data_of(paper.dataset) else [f"data ({paper.dataset})"]
     others += [f"training (profile {FULL})"] if study.profile != FULL else []
     if not others:
         return ""

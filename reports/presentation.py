@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from benchmarks.catalog.profiles import Profile
+from benchmarks.catalog.profiles import Profile, load_profile
 from benchmarks.core.errors import NotWritten, WeightsMissing
 from benchmarks.core.files import write_text
+from benchmarks.data.titles import other_degradation, titled
+from benchmarks.degradations.operator import label
 from benchmarks.execution.outcome import Outcome, say
 from benchmarks.planning.cells import Cell
 from benchmarks.results.layout import CELLS
-from benchmarks.results.record import EvaluationResult, titled
+from benchmarks.results.record import EvaluationResult
 from benchmarks.tracking.tracker import ui_command
 from reports.build import build
 from reports.calibration import calibration
@@ -21,6 +24,7 @@ from reports.grids import table_grid
 from reports.paper import load_papers
 from reports.studies import load_evidence, without_replaced_weights
 from reports.tables import Table, make_tables, to_csv, to_json
+from reports.viewer import slug
 
 
 class Presentation:
@@ -38,6 +42,8 @@ class Presentation:
         self._profile, self._outcome = profile, outcome
         self._root = outcome.workspace.root
         self._papers = tuple(load_papers().values())
+        self._own_dataset = load_profile(profile.name).datasets[0]  # before any --set
+        self._degradation = other_degradation(label(profile.degradation), profile.degradation.parameters, profile.name)
 
     def update(self, cell: Cell) -> None:
         """Rewrite the tables after an evaluation, and print its calibrations of papers' protocols."""
@@ -46,15 +52,15 @@ class Presentation:
             for line in self._calibrations([cell]):
                 say(line)
 
-    def write_tables(self) -> list[Table]:
-        """Write all tables as Markdown and CSV, and return them."""
-        tables = self._tables()
-        for stem, group in _by_file(tables).items():
+    def write_tables(self) -> dict[str, list[Table]]:
+        """Write all tables as Markdown and CSV, and return them by the stem of their files."""
+        files = self._tables()
+        for stem, group in files.items():
             parts = [to_markdown(table_grid(stem, table)) for table in group]
             parts += [f"{line}\n" for line in self._calibrations(self._outcome.shown())]
             write_text(self._root / f"{stem}.md", "\n".join(parts))
             write_text(self._root / f"{stem}.csv", to_csv(group))
-        return tables
+        return files
 
     def build_report(self) -> None:
         """Build the page and tables of all results in the folder. A report that fails loses no result."""
@@ -72,7 +78,8 @@ class Presentation:
 
     def show(self, *, as_json: bool) -> None:
         """Print tables, calibrations and paths of files, or plain data."""
-        tables = self.write_tables()
+        files = self.write_tables()
+        tables = [table for group in files.values() for table in group]
         if as_json:
             failures = {cell_id: str(error) for cell_id, error in self._outcome.failures.items()}
             diverged = {cell_id: result for cell_id, result in self._outcome.results.items() if result.has_diverged}
@@ -80,9 +87,9 @@ class Presentation:
             plain = {"tables": [to_json(table) for table in tables], "failures": failures, "output": str(self._root)}
             print(json.dumps({**plain, "left_out": list(self._outcome.left_out)}, indent=1))
         else:
-            self._print(tables)
+            self._print(tables, files)
 
-    def _print(self, tables: Sequence[Table]) -> None:
+    def _print(self, tables: Sequence[Table], stems: Iterable[str]) -> None:
         from rich.console import Console
 
         terminal = Console()
@@ -92,21 +99,54 @@ class Presentation:
             console.print(to_terminal(table_grid(table.kind, table), width))
         for line in self._calibrations(self._outcome.shown()):
             console.print(line, soft_wrap=True, markup=False)
-        for stem in _by_file(tables):
+        for stem in stems:
             console.print(f"table    {self._root / stem}.md, {stem}.csv", soft_wrap=True, markup=False)
         console.print(f"results  {self._root / CELLS}", soft_wrap=True, markup=False)
         if (page := self._root / "report" / "index.html").is_file():
             console.print(f"report   {page}", soft_wrap=True, markup=False)
         console.print(f"MLflow   {ui_command(self._root)}", soft_wrap=True, markup=False)
 
-    def _tables(self) -> list[Table]:
-        """For each data set the methods beside bicubic, and each method's variants beside the method."""
-        evaluations = [cell for cell in self._outcome.shown() if cell.kind == "evaluate"]
-        by_dataset: dict[str, list[Cell]] = {}
-        for cell in evaluations:
-            by_dataset.setdefault(_titled(cell), []).append(cell)
-        tables = [table for dataset, cells in by_dataset.items() for table in self._tables_of(dataset, cells)]
-        return [table for table in tables if table.rows]
+    def _tables(self) -> dict[str, list[Table]]:
+        """For each data set the methods beside bicubic, and each method's variants beside the method, by the stem of files.
+
+        Stems are ``table-<profile>`` and ``ablation-<profile>``, with the data where they are not the profile's own, and with
+        ``validation`` for that split.
+        """
+        by_title: dict[str, list[Cell]] = {}
+        for cell in self._outcome.shown():
+            if cell.kind == "evaluate":
+                by_title.setdefault(self._title(cell), []).append(cell)
+        files: dict[str, list[Table]] = {}
+        for title, cells in by_title.items():
+            data = self._data_in_stem(title, cells)
+            for table in (table for table in self._tables_of(title, cells) if table.rows):
+                kind = "table" if table.kind == "methods" else "ablation"
+                split = "-validation" if table.split == "validation" else ""
+                files.setdefault(f"{kind}-{table.profile}{data}{split}", []).append(table)
+        return files
+
+    def _title(self, cell: Cell) -> str:
+        """Name of a cell's data set, with a user's own folder, and with a degradation that is not the profile's own."""
+        location = cell.data.card.location
+        apart = " + ".join(location[name] for name in ("x_dir", "z_dir") if name in location)
+        degradation = self._degradation if cell.data.degrades(cell.splits) else ""
+        return titled(cell.dataset, location.get("directory") or apart, degradation)
+
+    def _data_in_stem(self, title: str, cells: Sequence[Cell]) -> str:
+        """Part of file names that tells tables of other data apart; empty for the profile's first data set as it comes.
+
+        Args:
+            title: of the scored data set.
+            cells: its evaluations.
+        """
+        training = {cell.training_data.card.name: cell.training_data.card for cell in cells if cell.training_data}
+        others = sorted(training.keys() - {cells[0].dataset})
+        if title == self._own_dataset and not others:
+            return ""
+        places = sorted({place for card in (cells[0].data.card, *training.values()) for place in card.location.values()})
+        is_exact = not places and len(title) < 60
+        digest = "" if is_exact else f"-{hashlib.sha256(' '.join((title, *places)).encode()).hexdigest()[:6]}"
+        return f"-{slug(title)}{''.join(f'-trained-on-{slug(name)}' for name in others)}{digest}"
 
     def _tables_of(self, dataset: str, cells: Sequence[Cell]) -> list[Table]:
         results: dict[str, list[EvaluationResult]] = {}
@@ -136,19 +176,3 @@ class Presentation:
         finished = [result for result in results if isinstance(result, EvaluationResult) and not result.has_diverged]
         sentences = (calibration(paper, result) for result in finished for paper in self._papers)
         return [sentence for sentence in sentences if sentence]
-
-
-def _titled(cell: Cell) -> str:
-    """Name of a cell's data set, with the name of a user's own folder."""
-    location = cell.data.card.location
-    apart = " + ".join(location[name] for name in ("x_dir", "z_dir") if name in location)
-    return titled(cell.dataset, location.get("directory") or apart)
-
-
-def _by_file(tables: Sequence[Table]) -> dict[str, list[Table]]:
-    """Tables by the stem of their file: ``table-<profile>`` or ``ablation-<profile>``, ``-validation`` for that split."""
-    files: dict[str, list[Table]] = {}
-    for table in tables:
-        split = "-validation" if table.split == "validation" else ""
-        files.setdefault(f"{'table' if table.kind == 'methods' else 'ablation'}-{table.profile}{split}", []).append(table)
-    return files

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from benchmarks.api.entries import ScoredSplit
 from benchmarks.core.errors import UsageError
+from benchmarks.data.titles import other_degradation, titled
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import MIRROR_NOTE, result_files
-from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result, TrainingResult, titled, weights_digests
+from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result, TrainingResult, weights_digests
 from reports.measurements import Measurements
 from reports.tables import method_order
 
+LONGEST_NAME = 150  # characters
 UNKNOWN = "unknown profile"  # of old results, whose files lack it
 
 
@@ -61,6 +63,11 @@ class Evidence:
         return self.result
 
     @property
+    def degradation(self) -> str:
+        """The degradation of the cell's images if it is not the profile's own; else empty."""
+        return other_degradation(self.result.data.degradation, self.result.data.parameters, self.result.profile)
+
+    @property
     def changes(self) -> tuple[str, ...]:
         """Changes to the profile. For untrained methods, changes to ``stages.*`` are left out: they have no effect."""
         return tuple(change for change in self.result.changes if self.seed is not None or not change.startswith("stages."))
@@ -81,6 +88,7 @@ class Study:
         steps: training steps in all that each method had, stages of other methods included; None if they are not known.
         distinct: a suffix that tells studies of the same names apart, which differ in images or protocols.
         place: folder of a user's own images.
+        degradation: of the scored images, if it is not the profile's own.
         parts: number of parts of its path that tell it from the folders of other studies.
     """
 
@@ -94,12 +102,17 @@ class Study:
     distinct: str = ""
     steps: Mapping[str, int | None] = field(default_factory=dict)
     place: str = ""
+    degradation: str = ""
     parts: int = 1
 
     @property
     def title(self) -> str:
-        """Name of the data set, with the name of a user's own folder."""
-        return titled(self.dataset, self.place, self.parts)
+        """Name of the data set, with the name of a user's own folder, and with a degradation that is not the profile's own."""
+        return titled(self.dataset, self.place, self.degradation, parts=self.parts)
+
+    def has_data_of(self, dataset: str) -> bool:
+        """True if the scored images are those of a data set, under the profile's own degradation."""
+        return self.dataset == dataset and not self.degradation
 
     @property
     def results(self) -> dict[str, list[EvaluationResult]]:
@@ -113,11 +126,13 @@ class Study:
 
     @property
     def name(self) -> str:
-        """Name for files."""
+        """Name for files, short enough for every file system."""
         trained = f"-trained-on-{self.trained_on}" if self.trained_on != self.dataset else ""
         validation = "-validation" if self.split == "validation" else ""
+        degradation = f"-{self.degradation}" if self.degradation else ""
         distinct = f"-{self.distinct}" if self.distinct else ""
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{self.profile}-{self.dataset}{validation}{trained}{distinct}")
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{self.profile}-{self.dataset}{degradation}{validation}{trained}")
+        return name[:LONGEST_NAME] + distinct
 
 
 def load_evidence(root: Path, directories: Collection[str] = ()) -> list[Evidence]:
@@ -154,7 +169,8 @@ def without_replaced_weights(evidence: Sequence[Evidence]) -> tuple[list[Evidenc
         if stages:
             seed = "" if each.seed is None else f", seed {each.seed}"
             why = f"{', '.join(stages)} has other weights now than those that were scored"
-            lines.append(f"evaluate {each.label} on {each.result.cell.dataset}{seed}: {why}: it is left out: run it again")
+            where = titled(each.result.cell.dataset, each.place, each.degradation)
+            lines.append(f"evaluate {each.label} on {where}{seed}: {why}: it is left out: run it again")
         else:
             kept.append(each)
     return kept, lines
@@ -228,9 +244,14 @@ def _distinct(studies: Sequence[Study]) -> list[Study]:
     names = Counter(study.name for study in studies)
     named = [replace(study, distinct=_digest(study)) if names[study.name] > 1 else study for study in studies]
     places = {study.place for study in named if study.place}
-    parts = next((n for n in range(1, 9) if len({titled("", place, n) for place in places}) == len(places)), 9)
+    parts = next((n for n in range(1, 9) if len({titled("", place, parts=n) for place in places}) == len(places)), 9)
     named = [replace(study, parts=parts) for study in named]
-    return sorted(named, key=lambda study: (study.profile, study.dataset, study.split, study.trained_on, study.distinct))
+    return sorted(named, key=_order)
+
+
+def _order(study: Study) -> tuple[str, ...]:
+    """Sort key of chapters."""
+    return (study.profile, study.dataset, study.degradation, study.split, study.trained_on, study.distinct)
 
 
 def _digest(study: Study) -> str:
@@ -257,8 +278,9 @@ def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[Evide
         _by_method(each for each in chosen.values() if each.result.status == status) for status in (COMPLETE, DIVERGED)
     )
     place = max((each.place for each in chosen.values()), default="")
+    degradation = next((each.degradation for each in chosen.values()), "")
     left_out.sort(key=lambda each: each.id)
-    return Study(profile, dataset, trained_on, complete, tuple(left_out), diverged, place=place)
+    return Study(profile, dataset, trained_on, complete, tuple(left_out), diverged, place=place, degradation=degradation)
 
 
 def _by_method(evidence: Iterable[Evidence]) -> dict[str, tuple[Evidence, ...]]:

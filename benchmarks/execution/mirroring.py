@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from types import TracebackType
 
+from benchmarks.degradations.operator import label
 from benchmarks.execution.executors.executor import Ended
 from benchmarks.execution.outcome import Outcome, say
 from benchmarks.results.provenance import git
@@ -26,6 +27,7 @@ class Mirror:
             "profile": profile,
             "methods": " ".join(dict.fromkeys(cell.label for cell in cells if cell.kind == "evaluate")),
             "datasets": " ".join(dict.fromkeys(cell.dataset for cell in cells)),
+            "degradations": ", ".join(dict.fromkeys(label(cell.data.degradation) for cell in cells)),
             "seeds": " ".join(dict.fromkeys(str(cell.seed) for cell in cells if cell.seed is not None)),
             "cells": waiting,
             "git": asdict(git()),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -176,17 +175,6 @@ class DataRecord:
     def place(self) -> str:
         """Folder of a user's own images, or the folders of X and Z; empty for other data sets."""
         return self.directory or " + ".join(filter(None, (self.x_dir, self.z_dir)))
-
-
-def titled(dataset: str, place: str, parts: int = 1) -> str:
-    """Name of a data set, with the last parts of the path of a user's own folder.
-
-    >>> titled("folder", "/photos/indoor"), titled("folder", "/a/x + /b/z"), titled("set5", "")
-    ('folder (indoor)', 'folder (x + z)', 'set5')
-    """
-    tails = ["/".join(PurePath(path).parts[-parts:]) for path in place.split(" + ")]
-    shown = "".join(c if c.isprintable() else "?" for c in " + ".join(tails))
-    return f"{dataset} ({shown})" if shown else dataset
 
 
 @dataclass(frozen=True)

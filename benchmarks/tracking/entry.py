@@ -129,7 +129,8 @@ def cell_tags(result: Result) -> dict[str, str]:
     tags |= {"weights_digest": result.weights_digest if isinstance(result, TrainingResult) else ""}
     if isinstance(result, EvaluationResult):
         tags |= {"split": result.settings.split, "exploratory": result.exploratory}
-    tags |= {"data_digest": result.data.digest, "mlflow.source.git.commit": result.git.commit, "git_dirty": result.git.dirty}
+    tags |= {"data_digest": result.data.digest, "degradation": result.data.degradation}
+    tags |= {"mlflow.source.git.commit": result.git.commit, "git_dirty": result.git.dirty}
     tags |= {"git_unknown": result.git.unknown}
     return flatten({key: value for key, value in tags.items() if value not in (None, "")})
 

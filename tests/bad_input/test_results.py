@@ -172,7 +172,7 @@ REFERENCES: dict[str, tuple[str | bytes, str]] = {
     "deep": ("[" * 200_000, "cannot be read"),
     "no utf-8": (b"\xff", "cannot be read"),
     "newer": ('{"schema": 9}', "schema 9, this version reads"),
-    "nothing in it": ('{"schema": 1}', "missing required field"),
+    "nothing in it": ('{"schema": 1}', "are missing: add them"),
     "unknown key": ('{"schema": 1, "profil": "smoke"}', "did you mean 'profile'"),
 }
 

@@ -95,7 +95,7 @@ def test_broken_weights(kind: str, tmp_path: Path) -> None:
     [
         (lambda folder: stage_folder(folder, None), "no weights.safetensors here"),
         (lambda folder: stage_folder(folder, SOUND, "0" * 64), "not the weights of result.json"),
-        (lambda folder: stage_folder(folder, SOUND, settings={}), "missing required field"),
+        (lambda folder: stage_folder(folder, SOUND, settings={}), "are missing: add them"),
         (lambda folder: stage_folder(folder, SOUND, settings={"x": 1}), "unknown key 'x'"),
         (lambda folder: stage_folder(folder, SOUND, data={"digest": "d", "scale": 0}), "corrupt result file"),
         (lambda folder: (stage_folder(folder, SOUND) / "result.json").unlink(), "corrupt result file"),

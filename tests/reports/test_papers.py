@@ -204,7 +204,7 @@ def test_a_paper_may_have_numbers_or_claims_only(results: Path, papers: Path, tm
         ('method = "edsr-paired"', 'method = "edsr"', r"the entry \[\[reported\]\] of 'edsr' is repeated: leave one out"),
         ("{ lpips = 0.612 }", "{ lpips = nan }", "the numbers of edsr-paired are not finite"),
         ("{ lpips = 0.612 }", "{ }", "metrics"),
-        ('relation = "above"', 'relation = "beyond"', "Invalid enum value 'beyond'"),
+        ('relation = "above"', 'relation = "beyond"', r"claims\[0\].relation is 'beyond': 'above' or 'reaches' is needed"),
         ("metrics = { lpips = 0.612 }", "lpips = 0.612", "unknown key 'lpips'"),
     ],
 )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.data.titles import titled
 from benchmarks.results.files import read_result
-from benchmarks.results.record import titled
 from reports.build import build
 from reports.studies import load_evidence, make_studies
 from tests.helpers.report_results import make_results
