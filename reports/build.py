@@ -24,6 +24,7 @@ examples:
 
 Writes index.html, which opens from disk: tables, verdicts, figures, images to compare, the origin of every number; beside it
 tables as Markdown, LaTeX (tables.tex compiles as it is) and HTML, and tables.csv with the cells and MLflow runs of every number.
+Files that an earlier build wrote and this one does not are removed; your own files in the folder are kept.
 A paper is a file reports/papers/*.toml. Nothing is trained or scored, and torch is not needed.
 
 exit codes: 0 built, 1 something failed, 2 wrong use or nothing to build from
@@ -99,7 +100,7 @@ def build(evidence: Sequence[Evidence], output: Path) -> list[str]:
 
     Args:
         evidence: finished cells.
-        output: folder to write to; files of the same name are replaced.
+        output: folder to write to; files of the same name are replaced, and files that only an earlier build wrote are removed.
 
     Returns:
         A line for each study and paper with the verdicts on the paper's claims.
@@ -107,8 +108,8 @@ def build(evidence: Sequence[Evidence], output: Path) -> list[str]:
     Raises:
         UsageError: there is no evaluation, a paper's file is invalid, or the folder cannot be written.
     """
-    from benchmarks.core.files import write_text
     from reports.chapters import make_chapters
+    from reports.folder import ReportFolder
     from reports.formats import to_html, to_latex, to_markdown
     from reports.page import write_page
     from reports.paper import load_papers
@@ -119,15 +120,17 @@ def build(evidence: Sequence[Evidence], output: Path) -> list[str]:
         raise UsageError(
             f"{output}: not written: no finished evaluation among {counted(len(evidence), 'result')}: run benchmarks.run first"
         )
+    folder = ReportFolder(output)
     grids = {grid.name: grid for chapter in chapters for grid in chapter.all_grids()}
     for name, grid in grids.items():
         for ending, write in (("md", to_markdown), ("tex", to_latex), ("html", to_html)):
-            write_text(output / "tables" / f"{name}.{ending}", write(grid))
+            folder.write_text(f"tables/{name}.{ending}", write(grid))
     inputs = "".join(f"\\input{{tables/{name}.tex}}\n\\clearpage\n" for name in grids)
-    write_text(output / "tables.tex", f"{PREAMBLE}{inputs}\\end{{document}}\n")
+    folder.write_text("tables.tex", f"{PREAMBLE}{inputs}\\end{{document}}\n")
     tables = [table for chapter in chapters for table in chapter.tables]
-    write_text(output / "tables.csv", to_csv(tables, {each.id: each.mlflow for each in evidence}))
-    write_page(output, chapters, evidence)
+    folder.write_text("tables.csv", to_csv(tables, {each.id: each.mlflow for each in evidence}))
+    write_page(folder, chapters, evidence)
+    folder.remove_stale()
     return [line for chapter in chapters for line in chapter.summaries()]
 
 

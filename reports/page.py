@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.catalog.methods import methods
-from benchmarks.core.files import write_text
 from benchmarks.core.text import counted
 from reports.chapters import Chapter, PaperPart, caption_columns, viewer_columns
 from reports.claims import FULL, ClaimVerdict, Verdict, count_verdicts
@@ -24,6 +23,7 @@ from reports.figures.distributions import draw_ablation, draw_distribution
 from reports.figures.drawing import Drawing
 from reports.figures.plane import draw_plane, plane_protocol
 from reports.figures.training import draw_training
+from reports.folder import ReportFolder
 from reports.formats import to_html
 from reports.grid import Grid
 from reports.origin import commit, origins, title
@@ -46,16 +46,13 @@ SIGNS: dict[Verdict, str] = {
 PAPER_TABLES = {"reported": "Reported and measured", "claims": "Comparisons behind the claims"}
 
 
-def write_page(output: Path, chapters: Sequence[Chapter], evidence: Sequence[Evidence]) -> Path:
+def write_page(output: ReportFolder, chapters: Sequence[Chapter], evidence: Sequence[Evidence]) -> None:
     """Write ``index.html``, ``figures/`` and ``images/``.
 
     Args:
-        output: folder to write to; files of the same name are replaced.
+        output: folder to write to.
         chapters: in the order of the page.
         evidence: every finished cell; numbers, training curves and images come from these.
-
-    Returns:
-        The page.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -64,9 +61,7 @@ def write_page(output: Path, chapters: Sequence[Chapter], evidence: Sequence[Evi
     rendered = [pages.chapter(index, chapter) for index, chapter in enumerate(chapters, start=1)]
     papers = {part.paper.name: part.paper for chapter in chapters for part in chapter.papers}
     data = {"cells": origins(evidence), "viewers": pages.viewers}
-    page = output / "index.html"
-    write_text(page, _render(list(papers.values()), rendered, data))
-    return page
+    output.write_text("index.html", _render(list(papers.values()), rendered, data))
 
 
 def _render(papers: Sequence[Paper], chapters: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> str:
@@ -84,7 +79,7 @@ def _render(papers: Sequence[Paper], chapters: Sequence[Mapping[str, Any]], data
 class _Pages:
     """State that all chapters share: the folder, the cells, and the viewers so far."""
 
-    def __init__(self, output: Path, cells: Mapping[str, Evidence]) -> None:
+    def __init__(self, output: ReportFolder, cells: Mapping[str, Evidence]) -> None:
         self.output, self.cells = output, cells
         self.viewers: list[dict[str, Any]] = []
 
@@ -116,8 +111,8 @@ class _Pages:
     def _write(self, stem: str, drawing: Drawing, study: Study) -> dict[str, Any]:
         """Write a drawing's light and dark version; its caption ends with the data that it is of."""
         light, dark = (f"figures/{stem}-{drawing.name}{ending}.svg" for ending in ("", "-dark"))
-        write_text(self.output / light, drawing.svg)
-        write_text(self.output / dark, drawing.dark)
+        self.output.write_text(light, drawing.svg)
+        self.output.write_text(dark, drawing.dark)
         width, height = drawing.size
         about = {"alt": drawing.alt, "caption": f"{drawing.caption} Data: {_heading(study)}.", "wide": drawing.wide}
         return {"light": light, "dark": dark, "width": width, "height": height, **about}

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.text import number
+from reports.folder import ReportFolder
 from reports.measurements import Column
-from reports.samples import HR, LR, Sample, cut, view_box, write_webp
+from reports.samples import HR, LR, Sample, cut, view_box
 from reports.tables import REFERENCE
 
 DISPLAY = 448  # CSS pixels a side: a picture is shown at the largest whole multiple of its size that fits
 
 
 def make_viewer(
-    output: Path, folder: str, index: int, sample: Sample, columns: Sequence[Column], under_study: Collection[str]
+    output: ReportFolder, folder: str, index: int, sample: Sample, columns: Sequence[Column], under_study: Collection[str]
 ) -> dict[str, Any]:
     """Write every version of a sample, and describe its viewer for the template and the script.
 
@@ -34,7 +34,7 @@ def make_viewer(
     versions = []
     for name, image in sample.images.items():
         source = f"{folder}/{slug(name)}.webp"
-        write_webp(output / source, cut(image, box, sample.scale if name == LR else 1))
+        output.write_webp(source, cut(image, box, sample.scale if name == LR else 1))
         versions.append({"name": name, "src": source, "alt": f"{sample.name}: {name}", **_scores(sample, name, columns)})
     row, column, tall, wide = sample.region
     names = list(sample.images)

@@ -63,6 +63,7 @@ def test_studies_are_told_apart_and_the_profiles_own_comes_first(both: tuple[Pat
     assert [study.has_data_of("demo-photos") for study in studies] == [True, False]
 
 
+@pytest.mark.parametrize("both", ["bicubic"], indirect=True)
 def test_everything_of_the_report_names_the_degradation(both: tuple[Path, str], tmp_path: Path) -> None:
     root, words = both
     lines = build(load_evidence(root), tmp_path)
