@@ -36,15 +36,17 @@ examples:
 Images are PNG, BMP, TIFF, JPEG or WebP of 8 bits. They lie in the folders themselves: subfolders are not searched. Grey images
 get three equal channels, and images are turned upright by their EXIF orientation. Images of 16 bits, transparent pixels and,
 without --crop, pairs of different sizes are errors. docs/protocols.md defines the protocols. Lines below the table name files
-that are left out, results that are equal to their ground truths, images without contrast and the like.
+that are left out, results that are equal to their ground truths, images without contrast, results that are no more like their
+ground truths than a plain colour is, or that look like another ground truth (names exchanged), and the like.
 
 In CSV files, a name that a spreadsheet would take for a formula (it begins with =, +, - or @) and a name that begins with an
 apostrophe have one apostrophe more in front: without it they are the names again. --photographs reads names either way.
 
 An image that cannot be scored does not stop the others: it is named at the end. If no image can be scored, nothing is printed.
+--dry-run names those of which the headers of the files tell it.
 
-exit codes: 0 all scored, 1 images failed (the others are printed and written), 2 wrong use or something missing (scores of
-other metrics are printed), 130 or 143 stopped by Ctrl-C or SIGTERM
+exit codes: 0 all scored, 1 images failed (the others are printed and written) or, in a dry run, would fail, 2 wrong use or
+something missing (scores of other metrics are printed), 130 or 143 stopped by Ctrl-C or SIGTERM
 """
 
 
@@ -114,7 +116,8 @@ def _dispatch(options: argparse.Namespace) -> int:
     _check_csv(options.csv)
     methods = dict[str, FilePairs]()
     for name, folder in names_of(options.sr).items():
-        methods[name] = FilePairs(match(folder, options.hr, options.sr_suffix, options.hr_suffix), crop)
+        paths = match(folder, options.hr, options.sr_suffix, options.hr_suffix, files_only=False)
+        methods[name] = FilePairs(paths, crop)
         refuse_own_truths(methods[name].paths, folder)
     notes = _left_out(options)
     if options.dry_run:
@@ -174,7 +177,27 @@ def _dry_run(methods: Mapping[str, FilePairs], protocol: Protocol, metrics: Sequ
             print(f"  {sr}  {hr}")
     for note in notes:
         print(one_line(note))
-    return 0
+    failures = {name: reasons for name, pairs in methods.items() if (reasons := _failing(pairs))}
+    return _say_failures(failures)
+
+
+def _failing(pairs: FilePairs) -> dict[str, str]:
+    """Reasons why images cannot be scored, as far as the headers of their files tell."""
+    reasons = {}
+    for image in pairs.paths:
+        try:
+            pairs.check(image)
+        except UsageError as error:
+            reasons[image] = str(error)
+    return reasons
+
+
+def _say_failures(failures: Mapping[str, Mapping[str, str]]) -> int:
+    """Print a line for each image that failed, and return the exit code."""
+    for name, reasons in failures.items():
+        for image, reason in reasons.items():
+            print(f"error: {one_line(f'{name}, {image}: {reason}')}", file=sys.stderr)
+    return BenchmarkError.exit_code if failures else 0
 
 
 def _score(
@@ -201,10 +224,11 @@ def _score(
     if not columns:
         raise _nothing_scored(failures)
     missing = scorer.empty().missing
-    found = [f"{name}: {line}" for name, pairs in methods.items() for line in pairs.lines()] + same_results(methods)
+    shifts = {name: one.shifts.get(protocol.name, {}) for name, one in scored.items()}
+    found = [f"{name}: {line}" for name, pairs in methods.items() for line in pairs.lines(shifts[name])] + same_results(methods)
     sheet = ScoreSheet(
         protocol,
-        tuple(MethodScores(name, column, scored[name].shifts.get(protocol.name, {})) for name, column in columns.items()),
+        tuple(MethodScores(name, column, shifts[name]) for name, column in columns.items()),
         missing,
         tuple(one_line(note) for note in (*notes, *found)),
         failures,
@@ -214,12 +238,10 @@ def _score(
     print(to_json(sheet)) if options.json else print_sheet(sheet)
     if options.csv:
         write_text(options.csv, to_csv(sheet))
-    for name, reasons in failures.items():
-        for image, reason in reasons.items():
-            print(f"error: {one_line(f'{name}, {image}: {reason}')}", file=sys.stderr)
+    code = _say_failures(failures)
     for reason in missing.values():
         print(reason, file=sys.stderr)
-    return BenchmarkError.exit_code if failures else WeightsMissing.exit_code if missing else 0
+    return code or (WeightsMissing.exit_code if missing else 0)
 
 
 def _score_folder(name: str, pairs: FilePairs, scorer: Scorer) -> Scored:

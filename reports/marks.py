@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from benchmarks.catalog.methods import get_method
+from benchmarks.core.text import counted, number
 from benchmarks.results.record import EvaluationResult, SanityCheck
 
 SEEN = {"validation": "validation images", "z": "images that training has seen", "pairs": "images that training has seen"}
@@ -20,6 +23,21 @@ def row_marks(results: Mapping[str, Sequence[EvaluationResult]], psnr: Mapping[s
     below = below_floor(psnr)
     texts = {method: (undertrained(evaluations), below.get(method, "")) for method, evaluations in results.items()}
     return {method: "; ".join(filter(None, parts)) for method, parts in texts.items() if any(parts)}
+
+
+def infinite(psnr: Mapping[str, Sequence[float]]) -> str:
+    """Text on images whose PSNR is infinite, which hide the others in a mean; empty if there are none, or no others.
+
+    Args:
+        psnr: PSNR of every image, by protocol.
+    """
+    texts = []
+    for protocol, values in psnr.items():
+        finite = [value for value in values if math.isfinite(value)]
+        if 0 < len(finite) < len(values):
+            of = f"{len(values) - len(finite)} of {counted(len(values), 'image')}"
+            texts.append(f"{of} equal to the ground truth ({protocol}), PSNR of the others {number(fmean(finite), 2)} dB")
+    return "; ".join(texts)
 
 
 def undertrained(results: Sequence[EvaluationResult]) -> str:

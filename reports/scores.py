@@ -79,6 +79,17 @@ class ScoreSheet:
         images = self.images(metric)
         return estimate(self._matrix(method, metric), self.photographs(images)) if images else None
 
+    def finite(self, method: MethodScores, metric: str) -> Estimate | None:
+        """Mean of a method over the images with a finite score; None if all are finite, or none is."""
+        images = self.finite_images(method, metric)
+        if not images or len(images) == len(self.images(metric)):
+            return None
+        return estimate(ScoreMatrix.fixed([method.scores[metric][image] for image in images]), self.photographs(images))
+
+    def finite_images(self, method: MethodScores, metric: str) -> list[str]:
+        """Images with a finite score of a method: PSNR is infinite where result and ground truth are identical."""
+        return [image for image in self.images(metric) if math.isfinite(method.scores[metric][image])]
+
     def photographs(self, images: Sequence[str]) -> list[str]:
         """The photograph of each image."""
         return [self.groups.get(image, image) for image in images]
@@ -160,6 +171,9 @@ def _images_table(sheet: ScoreSheet) -> RichTable:
     means, intervals = zip(*(_mean(sheet, method, metric) for metric in sheet.metrics), strict=True)
     table.add_row("mean", *means)
     table.add_row("", *intervals)
+    others = [_finite(sheet, method, metric) for metric in sheet.metrics]
+    if any(others):
+        table.add_row("without ∞", *others)
     return table
 
 
@@ -172,12 +186,24 @@ def _mean(sheet: ScoreSheet, method: MethodScores, metric: str) -> tuple[str, st
     return interval(mean, get_metric(metric).digits + 1) if mean else ("–", "")
 
 
+def _finite(sheet: ScoreSheet, method: MethodScores, metric: str) -> str:
+    """Mean over the images with a finite score, if others are infinite, and how many they are; empty otherwise."""
+    mean = sheet.finite(method, metric)
+    if mean is None:
+        return ""
+    count = f"{len(sheet.finite_images(method, metric))} of {counted(len(sheet.images(metric)), 'image')}"
+    return "\n".join(filter(None, (*interval(mean, get_metric(metric).digits + 1), count)))
+
+
 def _methods_table(sheet: ScoreSheet) -> RichTable:
     table = _table("method")
     for metric in sheet.metrics:
         table.add_column(metric_heading(metric), justify="right")
     for method in sheet.methods:
         table.add_row(method.name, *("\n".join(_mean(sheet, method, metric)) for metric in sheet.metrics))
+        others = [_finite(sheet, method, metric) for metric in sheet.metrics]
+        if any(others):
+            table.add_row("  without ∞", *others)
     return table
 
 
@@ -237,6 +263,9 @@ def to_json(sheet: ScoreSheet) -> str:
 def _plain_method(sheet: ScoreSheet, method: MethodScores) -> dict[str, Any]:
     estimates = {metric: sheet.estimate(method, metric) for metric in method.scores}
     summary = {metric: _plain(asdict(mean)) for metric, mean in estimates.items() if mean}
+    for metric in summary:
+        if mean := sheet.finite(method, metric):
+            summary[metric]["finite"] = {**_plain(asdict(mean)), "images": len(sheet.finite_images(method, metric))}
     return {"name": method.name, "summary": summary, "scores": method.scores, "shifts": method.shifts}
 
 

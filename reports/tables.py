@@ -17,7 +17,7 @@ from benchmarks.planning.frozen import why_seeds_are_exploratory
 from benchmarks.results.record import NO_REFERENCE, EvaluationResult
 from benchmarks.statistics.intervals import Estimate
 from benchmarks.statistics.significance import Difference, judge, letters, resolved
-from reports.marks import row_marks
+from reports.marks import infinite, row_marks
 from reports.measurements import Column, Measurements, Results
 from reports.mixture import mixture
 
@@ -175,14 +175,18 @@ def make_table(
     columns = dict.fromkeys(column for scores in measurements.scores.values() for column in scores)
     shown_columns = tuple(column for column in columns if shown is None or column[0] in (*shown, NO_REFERENCE))
     marked, least = dict[str, dict[str, str]](), dict[str, float | None]()
-    for protocol in (protocol for protocol, metric in shown_columns if metric == "psnr"):
+    shown_psnr = [column for column in shown_columns if column[1] == "psnr"]
+    for protocol, _ in shown_psnr:
         differences = _all_differences(measurements, (protocol, "psnr"))
         marked[protocol], least[protocol] = _letters(measurements, protocol, differences), resolved(differences.values())
     texts = row_marks(results, {protocol: _psnr(measurements, protocol) for protocol in marked})
     rows = []
     for method, evaluations in results.items():
         row = _row(profile, method, evaluations, measurements, "" if method == reference else reference, notes.get(method))
-        note = "; ".join(filter(None, (row.note, texts.get(method))))
+        psnr = {
+            column[0]: matrix.by_image.tolist() for column, matrix in measurements.columns(method).items() if column in shown_psnr
+        }
+        note = "; ".join(filter(None, (row.note, texts.get(method), infinite(psnr))))
         own = {protocol: names[method] for protocol, names in marked.items() if method in names}
         rows.append(replace(row, note=note, letters=own))
     every = [result for evaluations in results.values() for result in evaluations]

@@ -13,8 +13,10 @@ import numpy as np
 
 from benchmarks.api.image import Image
 from benchmarks.core.errors import UsageError
-from benchmarks.data.matching import some
+from benchmarks.data.matching import no_file, some
 from benchmarks.data.pixels.decode import decode, is_turned
+from benchmarks.data.resemblance import Thumbnail, exchanged, thumbnail, unlike
+from benchmarks.data.sizes import file_size
 
 Crop = Literal["smaller"] | int  # both images to the smaller height and width, or each to multiples of a number
 
@@ -31,7 +33,10 @@ FINDINGS = {
     "exchanged": "results fit better with red and blue exchanged: they may have been written as BGR",
     "turned": "pairs have an image that was turned upright by its EXIF orientation",
     "cropped": "pairs were cropped",
+    "another": "results resemble another ground truth than their own, at 16x16 pixels: names may be exchanged",
+    "unlike": "results are no more like their ground truths than a plain colour is, at 16x16 pixels: other pictures?",
 }
+SIDES = (("result", "write it again"), ("ground truth", "get it again"))  # titles and remedies, for errors
 
 
 @dataclass
@@ -49,6 +54,7 @@ class FilePairs:
     crop: Crop | None = None
     found: dict[str, list[str]] = field(default_factory=lambda: {finding: [] for finding in FINDINGS})
     digests: dict[str, bytes] = field(default_factory=dict)
+    _thumbnails: dict[str, tuple[Thumbnail, Thumbnail, tuple[int, int]]] = field(default_factory=dict)  # and size of the image
 
     def load(self, name: str) -> tuple[Image, Image]:
         """Result and ground truth of a name, cropped. Safe to call in threads.
@@ -57,11 +63,10 @@ class FilePairs:
             UsageError: a file cannot be decoded, or sizes differ.
         """
         files = self.paths[name]
-        sr, hr = decode(files[0], "result", "write it again"), decode(files[1], "ground truth", "get it again")
+        _refuse_no_files(files)
+        sr, hr = (decode(path, *about) for path, about in zip(files, SIDES, strict=True))
         sizes = sr.shape, hr.shape
-        sr, hr = _cropped(sr, hr, self.crop)
-        if sr.shape != hr.shape:
-            raise UsageError(f"the result is {_size(sr)}, the ground truth {_size(hr)}: sizes must be equal{_mend(sr, hr)}")
+        sr, hr = _fitted(sr, hr, self.crop)
         checks = {
             "same": np.array_equal(sr, hr),
             "flat result": _is_flat(sr),
@@ -75,15 +80,45 @@ class FilePairs:
         for finding in (finding for finding, is_so in checks.items() if is_so):
             self.found[finding].append(name)
         self.digests[name] = hashlib.blake2b(repr(sr.shape).encode() + sr.tobytes(), digest_size=16).digest()
+        self._thumbnails[name] = thumbnail(sr), thumbnail(hr), hr.shape[:2]
         return sr, hr
 
-    def lines(self) -> list[str]:
-        """A line for each finding: how many images of how many, and which."""
+    def check(self, name: str) -> None:
+        """Raise UsageError, as ``load`` does, as far as the headers of both files tell."""
+        files = self.paths[name]
+        _refuse_no_files(files)
+        sr, hr = (np.broadcast_to(np.uint8(0), (*file_size(path, *about), 3)) for path, about in zip(files, SIDES, strict=True))
+        _fitted(sr, hr, self.crop)
+
+    def lines(self, shifts: Mapping[str, tuple[int, int]]) -> list[str]:
+        """A line for each finding: how many images of how many, and which.
+
+        Args:
+            shifts: ``(dy, dx)`` by image, of a protocol that aligns.
+        """
+        others, unrelated = self._strangers(shifts)
+        found = {finding: sorted(names) for finding, names in self.found.items()}
+        found |= {"another": list(others), "unlike": unrelated}
+        shown = {**found, "another": _in_words(others)}
         return [
-            f"{len(names)} of {len(self.digests)} {FINDINGS[finding]} ({some(sorted(names))})"
-            for finding, names in self.found.items()
+            f"{len(names)} of {len(self.digests)} {FINDINGS[finding]} ({some(shown[finding])})"
+            for finding, names in found.items()
             if names
         ]
+
+    def _strangers(self, shifts: Mapping[str, tuple[int, int]]) -> tuple[dict[str, str], list[str]]:
+        """Results that resemble another ground truth than their own, with its name, and results that do not resemble their own.
+
+        Images without contrast are left out, and so are those with red and blue exchanged: they have lines of their own.
+        """
+        told = {name for finding in ("flat result", "flat truth", "exchanged") for name in self.found[finding]}
+        results = {name: sr for name, (sr, _, _) in sorted(self._thumbnails.items()) if name not in told}
+        truths = {name: hr for name, (_, hr, _) in sorted(self._thumbnails.items())}
+        fractions = {
+            name: (dy / self._thumbnails[name][2][0], dx / self._thumbnails[name][2][1]) for name, (dy, dx) in shifts.items()
+        }
+        others = exchanged(results, truths, fractions)
+        return others, [name for name in unlike(results, truths, fractions) if name not in others]
 
 
 def same_results(methods: Mapping[str, FilePairs]) -> list[str]:
@@ -98,7 +133,7 @@ def same_results(methods: Mapping[str, FilePairs]) -> list[str]:
 
 def refuse_own_truths(paths: Mapping[str, tuple[Path, Path]], folder: Path) -> None:
     """Raise UsageError if results are their own ground truths: one file under one name, or by links under two."""
-    same = [name for name, (sr, hr) in paths.items() if sr.samefile(hr)]
+    same = [name for name, (sr, hr) in paths.items() if sr.exists() and hr.exists() and sr.samefile(hr)]
     if same:
         raise UsageError(
             f"--sr {folder}: {len(same)} of {len(paths)} results are the same files as their ground truths ({some(same)}): "
@@ -110,6 +145,28 @@ def describe(crop: Crop) -> str:
     """A rule of cropping in words."""
     rule = "to the smaller height and width" if crop == "smaller" else f"to multiples of {crop}"
     return f"images are cropped {rule}, at the lower right"
+
+
+def _refuse_no_files(files: tuple[Path, Path]) -> None:
+    """Raise UsageError if the result or the ground truth is a folder, a dead link or the like."""
+    for path, (title, _) in zip(files, SIDES, strict=True):
+        if kind := no_file(path):
+            raise UsageError(f"{title} is {kind} ({path}): remove or rename it")
+
+
+def _in_words(others: Mapping[str, str]) -> list[str]:
+    """Names of exchanged results: ``a and b exchanged`` where two have each other's, else ``a as b``."""
+    pairs = [(name, other) for name, other in others.items() if others.get(other) == name and name < other]
+    single = [f"{name} as {other}" for name, other in others.items() if others.get(other) != name]
+    return [*(f"{first} and {second} exchanged" for first, second in pairs), *single]
+
+
+def _fitted(sr: Image, hr: Image, crop: Crop | None) -> tuple[Image, Image]:
+    """Result and ground truth, cropped by a rule. Raises UsageError if their sizes differ then."""
+    sr, hr = _cropped(sr, hr, crop)
+    if sr.shape != hr.shape:
+        raise UsageError(f"the result is {_size(sr)}, the ground truth {_size(hr)}: sizes must be equal{_mend(sr, hr)}")
+    return sr, hr
 
 
 def _cropped(sr: Image, hr: Image, crop: Crop | None) -> tuple[Image, Image]:
@@ -144,9 +201,11 @@ def _is_grey(image: Image) -> bool:
 
 
 def _fits_exchanged(sr: Image, hr: Image) -> bool:
-    """True if exchanging red and blue would halve the squared error, at a part of the pixels."""
-    result, truth = (image[::STEP, ::STEP].astype(np.int32) for image in (sr, hr))
-    return bool(2 * ((result[..., ::-1] - truth) ** 2).sum() < ((result - truth) ** 2).sum())
+    """True if red and blue exchanged would halve the squared error, and be nearer than a plain colour, at some of the pixels."""
+    result, truth = (image[::STEP, ::STEP].astype(np.float32) for image in (sr, hr))
+    error = ((result[..., ::-1] - truth) ** 2).sum()
+    plain = ((truth - truth.mean(axis=(0, 1))) ** 2).sum()
+    return bool(2 * error < min(plain, ((result - truth) ** 2).sum()))
 
 
 def crop_rule(text: str) -> Crop:

@@ -15,7 +15,9 @@ LONGEST = 200  # bytes of a file name: longer ones leave no room for endings
 BY_NAME = "names must agree but for --sr-suffix and --hr-suffix"
 
 
-def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "", hint: str = BY_NAME) -> dict[str, tuple[Path, Path]]:
+def match(
+    sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "", hint: str = BY_NAME, *, files_only: bool = True
+) -> dict[str, tuple[Path, Path]]:
     """Pair the image files of two folders.
 
     Args:
@@ -24,6 +26,7 @@ def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "", hint: st
         sr_suffix: end of the names of results, after the common name and before the extension; other files are ignored.
         hr_suffix: end of the names of ground truths.
         hint: how to mend names that do not agree.
+        files_only: as of ``images``.
 
     Returns:
         Paths of result and ground truth by common name, in alphabetical order. Extensions may differ.
@@ -32,8 +35,8 @@ def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "", hint: st
         UsageError: a folder is missing or has no such image, two files share a name, or a file lacks its counterpart.
     """
     option = " and {}" if hint == BY_NAME else ""
-    results = images(sr, sr_suffix, "check the path" + option.format("--sr-suffix"))
-    truths = images(hr, hr_suffix, "check the path" + option.format("--hr-suffix"))
+    results = images(sr, sr_suffix, "check the path" + option.format("--sr-suffix"), files_only=files_only)
+    truths = images(hr, hr_suffix, "check the path" + option.format("--hr-suffix"), files_only=files_only)
     without_truth, without_result = sorted(results.keys() - truths.keys()), sorted(truths.keys() - results.keys())
     sides = ((without_truth, results, sr, hr), (without_result, truths, hr, sr))
     lacking = [
@@ -46,17 +49,19 @@ def match(sr: Path, hr: Path, sr_suffix: str = "", hr_suffix: str = "", hint: st
     return {name: (results[name], truths[name]) for name in sorted(truths)}
 
 
-def images(folder: Path, suffix: str = "", hint: str = "check the path") -> dict[str, Path]:
+def images(folder: Path, suffix: str = "", hint: str = "check the path", *, files_only: bool = True) -> dict[str, Path]:
     """The image files of a folder by their names without suffix and extension, in alphabetical order; hidden ones are ignored.
 
     Args:
         folder: the folder; its subfolders are not searched.
         suffix: end of the names before the extension; other files are ignored.
         hint: how to mend a folder without images.
+        files_only: refuse folders, dead links and the like that have the name of an image; else they are listed, as broken files
+            are, and reading them fails.
 
     Raises:
-        UsageError: the folder is missing or has no such image, two images share a name, or an entry is no regular file or has a
-            name that some file system does not take.
+        UsageError: the folder is missing or has no such image, two images share a name, an entry is no file, or its name is one
+            that some file system does not take.
     """
     try:
         files = sorted(folder.iterdir())
@@ -65,7 +70,9 @@ def images(folder: Path, suffix: str = "", hint: str = "check the path") -> dict
         raise UsageError(f"{folder}: {reason}: give the folder that holds the images") from error
     paths: dict[str, Path] = {}
     for path in files:
-        if path.suffix.lower() in SUFFIXES and path.stem.endswith(suffix) and not path.name.startswith("."):
+        if _is_image_name(path, suffix):
+            if files_only and (kind := no_file(path)):
+                raise UsageError(f"{path}: {kind} with the name of an image: remove or rename it")
             _refuse_unfit(path)
             name = path.stem.removesuffix(suffix)
             if name in paths:
@@ -73,7 +80,7 @@ def images(folder: Path, suffix: str = "", hint: str = "check the path") -> dict
             paths[name] = path
     if not paths:
         kind = f"images whose names end in '{suffix}'" if suffix else "images"
-        below = "".join(f"; {line}" for line in _subfolders(files))
+        below = "".join(f"; {line}" for line in _subfolders(files, suffix))
         raise UsageError(f"{folder}: no {kind} here ({FORMATS}){below}: {hint}")
     return paths
 
@@ -94,18 +101,32 @@ def left_out(folder: Path, suffix: str = "") -> list[str]:
         found.append(
             f"{len(unnamed)} of {images_here} images are left out: their names do not end in '{suffix}' ({some(unnamed)})"
         )
-    return [f"{folder}: {line}" for line in (*found, *_subfolders(entries))]
+    return [f"{folder}: {line}" for line in (*found, *_subfolders(entries, suffix))]
 
 
-def _subfolders(entries: Sequence[Path]) -> list[str]:
-    names = [path.name for path in entries if path.is_dir() and not path.name.startswith(".")]
+def no_file(path: Path) -> str:
+    """What an entry of a folder is that is no regular file, as a noun; empty for files, and for what is not there."""
+    if path.is_file():
+        return ""
+    if path.is_dir():
+        return "a folder"
+    if path.exists():
+        return "no regular file but a device or pipe"
+    return "a link that leads nowhere" if path.is_symlink() else ""
+
+
+def _is_image_name(path: Path, suffix: str) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.stem.endswith(suffix) and not path.name.startswith(".")
+
+
+def _subfolders(entries: Sequence[Path], suffix: str) -> list[str]:
+    folders = [path for path in entries if path.is_dir() and not path.name.startswith(".")]
+    names = [path.name for path in folders if not _is_image_name(path, suffix)]
     return [f"subfolders are not searched: {len(names)} ({some(names)})"] if names else []
 
 
 def _refuse_unfit(path: Path) -> None:
-    """Raise UsageError for an entry that is no regular file, or whose name cannot be printed or extended by endings."""
-    if not path.is_file():
-        raise UsageError(f"{path}: no file, or a link that leads nowhere: remove or rename it")
+    """Raise UsageError for an entry whose name cannot be printed or extended by endings."""
     try:
         length = len(path.name.encode())
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Sizes of the images of a split, from the headers of their files; only images that are not stored upright are decoded."""
+"""Sizes of images, from the headers of their files; images that are not stored upright, or may be refused, are decoded."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 from benchmarks.api.entries import Split
 from benchmarks.data.cards import DatasetCard
-from benchmarks.data.pixels.decode import FORMATS, decode, is_turned
+from benchmarks.data.pixels.decode import EIGHT_BITS, FORMATS, LARGEST, TIFF_BITS, decode, is_turned
 from benchmarks.data.sources import ImageFile, ImageSource
 
 Size = tuple[int, int]  # height, width
@@ -61,16 +63,38 @@ def _cut(size: Size, scale: int) -> Size:
 
 
 def _size(image: ImageSource) -> Size:
-    return image.box[2:] if image.box else _file_size(image.file)
+    return image.box[2:] if image.box else _hashed_file_size(image.file)
 
 
 @lru_cache(maxsize=10_000)
-def _file_size(file: ImageFile) -> Size:
+def _hashed_file_size(file: ImageFile) -> Size:
+    return file_size(file.path, file.title, file.mend)
+
+
+def file_size(path: Path, title: str, mend: str) -> Size:
+    """Height and width of an image file as it is decoded. Images are decoded whose headers leave open whether they are taken.
+
+    Args:
+        path: the file.
+        title: name of the image, for errors.
+        mend: how to mend a missing or broken file, for errors.
+
+    Raises:
+        UsageError: as of ``decode``.
+    """
     from PIL import Image as PillowImage
 
     with suppress(Exception):  # whatever Pillow raises: decoding says what is wrong
-        if not is_turned(file.path):
-            with PillowImage.open(file.path, formats=FORMATS) as image:
-                return image.height, image.width
-    height, width, _ = decode(file.path, file.title, file.mend).shape
+        if not is_turned(path):
+            with PillowImage.open(path, formats=FORMATS) as image:
+                if _is_plain(image):
+                    return image.height, image.width
+    height, width, _ = decode(path, title, mend).shape
     return height, width
+
+
+def _is_plain(image: Any) -> bool:
+    """True if the header of an open image of Pillow tells of one frame with 8 bits a channel, without transparency."""
+    has_alpha = "transparency" in image.info or image.mode not in EIGHT_BITS
+    is_deep = any(";16" in str(tile[-1]) for tile in image.tile) or max(getattr(image, "tag_v2", {}).get(TIFF_BITS, (8,))) > 8
+    return not has_alpha and not is_deep and getattr(image, "n_frames", 1) == 1 and image.width * image.height <= LARGEST

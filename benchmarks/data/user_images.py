@@ -50,7 +50,7 @@ def find_jobs(paths: Sequence[Path], output: Path, file_format: str) -> list[Job
         if path.is_dir():
             if path.resolve() == output.resolve():
                 raise UsageError(f"--output {output}: a folder of the images themselves: name another folder")
-            sources |= {file.resolve(): file for file in images(path).values()}
+            sources |= {file.resolve(): file for file in images(path, files_only=False).values()}
         elif path.exists():
             sources.setdefault(path.resolve(), path)
         else:

@@ -29,6 +29,7 @@ TWICE: list[tuple[str, tuple[str, ...], str]] = [
     ("coverage", ("--simulations", "9", "--simulations", "99"), "--simulations"),
     ("speed", ("tiling", "--size", "8x8", "--size", "9x9"), "--size"),
     ("build", ("--from-mlflow", "--from-mlflow", "sqlite:///a.db"), "--from-mlflow"),
+    ("upscale", ("a.png", "--output", "b", "--method", "bicubic", "--method", "edsr"), "--method"),
     ("comparison", ("--image", "a", "--figure", "f.png", "--image", "b"), "--image"),
 ]
 

@@ -188,7 +188,7 @@ def test_entries_named_like_an_image_that_are_none_are_refused(tmp_path: Path, k
     else:
         (tmp_path / "own" / "a.png").rename(os.fsdecode(os.fsencode(tmp_path / "own") + b"/\xff.png"))
     words = {"long": "214 bytes, more than 200: shorten it", "bytes": "no valid UTF-8: rename it"}
-    with pytest.raises(UsageError, match=words.get(kind, "no file, or a link that leads nowhere")):
+    with pytest.raises(UsageError, match=words.get(kind, "with the name of an image: remove or rename it")):
         data(tmp_path / "own").images.pairs("test")
 
 

@@ -128,7 +128,7 @@ def test_aligned_scores_say_their_shifts(evaluate: Evaluate, tmp_path: Path) -> 
 def test_dry_run_and_list_score_nothing(evaluate: Evaluate, folders: Path) -> None:
     (folders / "close" / "img00.png").write_bytes(b"broken")
     done = evaluate("--sr", folders / "close", "--hr", folders / "hr", "--protocol", "rgb", "--dry-run")
-    assert done.returncode == 0
+    assert done.returncode == 1 and done.stderr.startswith("error: close, img00: result cannot be decoded")
     assert done.stdout.startswith("close: 12 images under rgb v1: psnr, ssim\n")
     assert f"{folders / 'close' / 'img00.png'}  {folders / 'hr' / 'img00.png'}" in done.stdout
     assert "ntire2018-norescale v1" in evaluate("--list").stdout

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
@@ -72,6 +74,62 @@ def test_a_training_image_without_room_for_a_patch(
     assert words in line and str(tmp_path) in line
     mend = f": take it out, or --set stages.{words.split(chr(39))[1]}.training.patch_size={side}"
     assert line.endswith(mend if side >= 8 else ": take it out")
+
+
+def deep(image: PillowImage.Image, path: Path) -> None:
+    PillowImage.fromarray(np.asarray(image)[..., 0].astype(np.uint16) * 257).save(path)
+
+
+def deep_colour(image: PillowImage.Image, path: Path) -> None:
+    cv2.imwrite(str(path), np.asarray(image).astype(np.uint16) * 257)
+
+
+def glass(image: PillowImage.Image, path: Path) -> None:
+    image.putalpha(254)
+    image.save(path)
+
+
+def transparent_palette(image: PillowImage.Image, path: Path) -> None:
+    image.quantize(16).save(path, transparency=0)
+
+
+def four_inks(image: PillowImage.Image, path: Path) -> None:
+    image.convert("CMYK").save(path, "TIFF")
+
+
+def animated(image: PillowImage.Image, path: Path) -> None:
+    image.save(path, "PNG", save_all=True, append_images=[image.rotate(90)])
+
+
+@pytest.mark.parametrize("name", ["train__p0", "test__t"])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (deep, "has 16 bits a channel: convert it to 8 bits"),
+        (deep_colour, "has 16 bits a channel: convert it to 8 bits"),
+        (glass, "has transparent pixels: blend it with a background"),
+        (transparent_palette, "has transparent pixels: blend it with a background"),
+        (four_inks, "has colours in mode CMYK: save it as 8-bit RGB"),
+        (animated, "has 2 frames: save one of them"),
+    ],
+)
+def test_an_image_that_is_no_8_bit_rgb(
+    tmp_path: Path, change: Callable[[PillowImage.Image, Path], None], words: str, name: str
+) -> None:
+    write(tmp_path, **GOOD)
+    path = tmp_path / f"{name.replace('__', '/')}.png"
+    with PillowImage.open(path) as image:
+        change(image.convert("RGB"), path)
+    line = refusal(tmp_path, ["cincgan"], *BARE)
+    assert f"{path})" in line and words in line
+
+
+def test_opaque_alpha_is_taken(tmp_path: Path) -> None:
+    write(tmp_path, **GOOD)
+    with PillowImage.open(tmp_path / "train" / "p0.png") as image:
+        image.putalpha(255)
+        image.save(tmp_path / "train" / "p0.png")
+    check_suitability(make_plan(load_profile("smoke", BARE), ["edsr"], ["folder"], data_dir=tmp_path))
 
 
 def test_an_image_that_no_asked_method_is_trained_on_does_not_matter(tmp_path: Path) -> None:

@@ -146,6 +146,7 @@ def test_infinite_scores_print_as_infinity_and_stay_valid_json() -> None:
     table = make_table("photos", "demo", {"bicubic": [result("bicubic", None, psnr=[math.inf, 30.0])]}, {})
     assert "∞" in to_markdown(table_grid("table", table))
     assert json.loads(json.dumps(to_json(table), allow_nan=False))["rows"][0]["scores"][0]["mean"] == "inf"
+    assert table.rows[0].note == "1 of 2 images equal to the ground truth (rgb), PSNR of the others 30.00 dB"
 
 
 def test_result_files_keep_infinity(tmp_path: Path) -> None:
