@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import platform
@@ -17,12 +18,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.core.files import is_alive, temporary_path
+from benchmarks.core.errors import BenchmarkError
+from benchmarks.core.files import cache_root, is_alive, temporary_path, write_atomically
 from benchmarks.core.locks import Busy, NoLock, locked
 from benchmarks.results.layout import MLFLOW_ARTIFACTS, MLFLOW_DATABASE, SAMPLES
 from benchmarks.tracking.entry import Entry, Number, as_text, flatten
 
 EXPERIMENT = "cincgan-benchmark"
+KEPT = "mlflow"  # folder of the cache with an empty database of each version of MLflow
 BATCH_ENTITIES, BATCH_PARAMS = 1000, 100  # MLflow's own limits for one log_batch call
 
 # Environment of MLflow calls, unless the user has set these variables: the defaults are telemetry and minutes of retries
@@ -274,15 +277,43 @@ def _creation_lock(database: Path) -> Iterator[None]:
 
 
 def _create_database(path: Path) -> None:
-    """Create an SQLite database atomically: MLflow cannot open a database whose first migrations were cut off."""
+    """Create an SQLite database atomically: MLflow cannot open a database whose first migrations were cut off.
+
+    MLflow's migrations take a second. The cache keeps an empty database of each version of MLflow, which is copied from then on.
+    """
+    from mlflow import __version__
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     temporary = temporary_path(path)
     try:
-        SqlAlchemyStore(f"sqlite:///{temporary.as_posix()}", "./mlruns")._dispose_engine()  # type: ignore[no-untyped-call]
+        if empty := _kept_database(__version__):
+            temporary.write_bytes(empty)
+        else:
+            SqlAlchemyStore(f"sqlite:///{temporary.as_posix()}", "./mlruns")._dispose_engine()  # type: ignore[no-untyped-call]
+            _keep_database(__version__, temporary.read_bytes())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _kept_database(version: str) -> bytes | None:
+    """The empty database of a version of MLflow; None if none is kept, or its SHA-256 is not the one in its name."""
+    with suppress(OSError, BenchmarkError):
+        for path in (cache_root() / KEPT).glob(f"{version}-*.db"):
+            content = path.read_bytes()
+            if path.name == _kept_name(version, content):
+                return content
+    return None
+
+
+def _keep_database(version: str, content: bytes) -> None:
+    """Keep an empty database for later workspaces. Without a cache that can be written, none is kept."""
+    with suppress(OSError, BenchmarkError):
+        write_atomically(cache_root() / KEPT / _kept_name(version, content), lambda file: file.write(content))
+
+
+def _kept_name(version: str, content: bytes) -> str:
+    return f"{version}-{hashlib.sha256(content).hexdigest()}.db"
 
 
 def _relocate_artifacts(path: Path) -> None:

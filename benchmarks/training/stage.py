@@ -169,7 +169,7 @@ def make_stage(
 
 def effective_precision(training: TrainingSettings) -> str:
     """Precision of forward passes. bfloat16 is used on devices that have it; on others it would be slower than float32."""
-    if device().type == "cuda":
+    if device().type == "cuda":  # noqa: SIM108 - the devices have lines of their own
         has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         has_bfloat16 = _cpu_has_bfloat16()
