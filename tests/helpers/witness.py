@@ -30,6 +30,7 @@ from benchmarks.results.layout import (
     WEIGHTS,
     result_files,
 )
+from reports.folder import MANIFEST
 
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.tmp(-journal)?")
 OWN_FIELDS = {"seconds", "training_seconds", "finished_at", "git"}  # of a result: they differ between equal runs
@@ -150,6 +151,8 @@ def outcome(root: Path) -> dict[str, Any]:
         contents[_name(root, path)] = path.read_bytes()
     for name in ("report/index.html", "report/tables.csv"):
         contents[name] = _without_own_texts(root, contents[name].decode())
+    manifest = f"report/{MANIFEST}"  # its digests are of files that have dates
+    contents[manifest] = list(json.loads(contents[manifest]))
     return contents
 
 
