@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from urllib.parse import quote, unquote
 
@@ -52,9 +53,14 @@ def address_without_secrets(address: str) -> str:
 
 
 def _secrets_of(address: str) -> Iterator[str]:
-    """Password of an address, or its user if there is none, and values of its query: whole, in both encodings, and in parts."""
+    """Password of an address, or its user if there is none, and values of its query: whole, in both encodings, and in parts.
+
+    User and password together also as HTTP's basic authentication sends them, in base64: refusals may repeat it.
+    """
     user = _WHOLE_USER.search(address)
     name, colon, password = user[1].partition(":") if user else ("", "", "")
+    for credentials in {f"{name}:{password}", unquote(f"{name}:{password}")} if user else ():
+        yield b64encode(credentials.encode(errors="replace")).decode()
     query = re.sub(r"^[^?;#]*[?;#]?", "", address[user.end() if user else 0 :])
     for secret in (password if colon else name, *re.findall(r"=([^&;#]*)", query)):
         for form in (secret, unquote(secret), quote(secret, safe=""), quote(unquote(secret), safe="")):

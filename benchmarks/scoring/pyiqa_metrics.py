@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from functools import cache
@@ -35,7 +35,7 @@ class PyiqaMetric:
         self.name = name
         os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"  # pyiqa would unpickle what it downloads
         try:
-            with torch.random.fork_rng(devices=[]), redirect_stdout(sys.stderr):
+            with torch.random.fork_rng(devices=[]), redirect_stdout(io.StringIO()):
                 self.metric: Any = pyiqa.create_metric(name, device=torch.device("cpu"))
         except Exception as error:  # a hundred models of as many authors raise all kinds of errors
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]

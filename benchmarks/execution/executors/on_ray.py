@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.catalog.profiles import Profile, Resources
 from benchmarks.core.errors import BenchmarkError, UsageError
-from benchmarks.core.interruption import unhurried
+from benchmarks.core.interruption import SIGNALS, unhurried
 from benchmarks.core.offline import is_offline
 from benchmarks.execution.executors.executor import Ended, ExecutorOptions, NamedExecutor, Report
 from benchmarks.execution.executors.ray_desk import Desk, ask, work
@@ -160,7 +160,7 @@ def _connect(address: tuple[str, int] | None) -> None:
     from ray._private import worker
 
     where = "local" if address is None else "{}:{}".format(*address)
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     worker.print_to_stdstream = lambda *_, **__: None  # Ray's messages about lost workers; the view has its own
     try:
         if address is not None and not is_offline():
@@ -173,7 +173,8 @@ def _connect(address: tuple[str, int] | None) -> None:
         reason = " ".join(str(error).split())
         raise UsageError(f"no Ray cluster at {where} ({reason}): ray start --head starts one on its first machine") from error
     finally:
-        signal.signal(signal.SIGTERM, before)  # Ray replaces the handler
+        for number, handler in before.items():  # Ray replaces SIGTERM's
+            signal.signal(number, handler)
 
 
 def _reason(error: Exception) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.catalog.profiles import Resources
 from benchmarks.core.errors import BenchmarkError, UsageError, one_line
 from benchmarks.core.files import is_alive, write_text
+from benchmarks.core.interruption import SIGNALS
 from benchmarks.execution.executors import slurm_job
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
@@ -32,6 +33,7 @@ ENDED = frozenset(
         *("REVOKED", "TIMEOUT"),
     )
 )  # SLURM's states of jobs that will not run again; jobs in all other states have not ended
+PASSED_ON = frozenset(SIGNALS) - {signal.SIGTERM}  # signals that reach a process of this machine through the driver alone
 WARNING = 90  # seconds from SIGTERM to the end of a job's time
 NAME_SUFFIX = ".cell"  # of a local job's file, named by its process, with the name of its cell's folder
 ANSWER = 60  # time limit of a SLURM command, in seconds
@@ -187,12 +189,12 @@ class Local(Queue):
         self.capacity = max(1, (os.cpu_count() or 1) // threads)
 
     def submit(self, cell: Cell, resources: Resources) -> str:
-        """Start a process that ignores a terminal's Ctrl-C and hangup: the driver gets them, and passes them on as SIGTERM."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})  # the new process inherits the mask
+        """Start a process that ignores signals to its whole group: the driver gets them, and passes them on as SIGTERM."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)  # the new process inherits the mask
         try:
             number = self._submit("local", cell, resources, {"timeout_min": 60 * 24 * 365})
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGHUP})
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         write_text(self.folder / f"{number}{NAME_SUFFIX}", cell.folder)
         return number
 
