@@ -128,9 +128,9 @@ class Outcome:
         if isinstance(error, CodeChanged):
             self.workspace.discard_checkpoint(cell)
         if error is not None:
-            failure = self.failures[ended.because.id] if ended.because else self._failure(cell, error)
+            failure = self.failures[ended.failed_need.id] if ended.failed_need else self._failure(cell, error)
             self.failures[cell.id] = failure
-            say(f"{cell}: not run, because {ended.because} failed" if ended.because else f"{cell}: {failure}")
+            say(f"{cell}: not run, because {ended.failed_need} failed" if ended.failed_need else f"{cell}: {failure}")
         elif ended.result is not None:
             self.results[cell.id] = ended.result
             if cell.kind == "train":

@@ -34,11 +34,11 @@ def run(
     times_lost: Counter[str] = Counter()
     while waiting or running:
         for cell in _startable(waiting, running):
-            because = next((needed for needed in cell.needs.values() if needed.id in failed), None)
-            if because is not None:
+            failed_need = next((needed for needed in cell.needs.values() if needed.id in failed), None)
+            if failed_need is not None:
                 waiting.remove(cell)
-                failed[cell.id] = failed[because.id]
-                yield _shown(view, Ended(cell, error=failed[cell.id], because=because))
+                failed[cell.id] = failed[failed_need.id]
+                yield _shown(view, Ended(cell, error=failed[cell.id], failed_need=failed_need))
             elif not limits or len(running) < min(limits):
                 waiting.remove(cell)
                 view.started(cell)
@@ -47,13 +47,13 @@ def run(
         for ended in executor.poll(view.update) if running else ():
             cell = ended.cell
             running.remove(cell.id)
-            if ended.lost and times_lost[cell.id] < retries:
+            if ended.lost_reason and times_lost[cell.id] < retries:
                 times_lost[cell.id] += 1
-                view.lost(cell, ended.lost)
+                view.lost(cell, ended.lost_reason)
                 waiting.insert(0, cell)
                 continue
-            if ended.lost:
-                lost = f"its process was lost {times_lost[cell.id] + 1} times, last: {ended.lost}"
+            if ended.lost_reason:
+                lost = f"its process was lost {times_lost[cell.id] + 1} times, last: {ended.lost_reason}"
                 mend = "give the same command again to go on from the checkpoint, or raise --retries"
                 ended = Ended(cell, error=BenchmarkError(f"{lost}: {mend}"))
             if ended.error is not None:

@@ -57,7 +57,7 @@ def test_cells_that_need_a_failed_cell_have_its_failure(outcome: Outcome, capsys
     _, edsr, evaluation = outcome.cells
     error = BenchmarkError("broken")
     outcome.take(Ended(edsr, error=error))
-    outcome.take(Ended(evaluation, error=error, because=edsr))
+    outcome.take(Ended(evaluation, error=error, failed_need=edsr))
     assert outcome.failures == {edsr.id: error, evaluation.id: error}
     assert capsys.readouterr().err == f"{edsr}: broken\n{evaluation}: not run, because {edsr} failed\n"
 

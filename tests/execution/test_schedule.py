@@ -42,7 +42,7 @@ class Scripted(Executor):
         end = ends.pop(0) if ends else ""
         if end == "error":
             return [Ended(cell, error=BenchmarkError("broken"))]
-        return [Ended(cell, lost="killed") if end == "lost" else Ended(cell, result=cell_result(cell))]
+        return [Ended(cell, lost_reason="killed") if end == "lost" else Ended(cell, result=cell_result(cell))]
 
 
 class Recording:
@@ -110,7 +110,7 @@ def test_cells_that_need_a_failed_cell_are_not_run_and_the_others_are() -> None:
         below |= {cell.id} if below & {needed.id for needed in cell.needs.values()} else set()
     assert {ended.cell.id for ended in ends.values() if ended.error} == below and len(below) > 3
     for ended in (ended for ended in ends.values() if ended.error):
-        assert "broken" in str(ended.error) and (ended.because is None) == (ended.cell == edsr)
+        assert "broken" in str(ended.error) and (ended.failed_need is None) == (ended.cell == edsr)
         assert (str(ended.cell) in executor.started) == (ended.cell == edsr)
 
 
@@ -126,8 +126,8 @@ def test_a_cell_that_is_lost_too_often_has_failed() -> None:
     executor = Scripted(1, {str(plan[0]): ["lost"] * 3})
     train, evaluate = run(plan, executor, retries=2)
     mend = "give the same command again to go on from the checkpoint, or raise --retries"
-    assert str(train.error) == f"its process was lost 3 times, last: killed: {mend}" and evaluate.because
-    assert evaluate.because.id == plan[0].id
+    assert str(train.error) == f"its process was lost 3 times, last: killed: {mend}" and evaluate.failed_need
+    assert evaluate.failed_need.id == plan[0].id
 
 
 def test_an_error_is_not_tried_again() -> None:

@@ -46,7 +46,7 @@ class Paced(Executor):
             self.running[cell.id] = (cell, done + 1)
             if done == UNITS // 2 and cell.label == "fsrcnn" and not self.lost:
                 self.lost = True
-                ended.append(Ended(cell, lost="killed"))
+                ended.append(Ended(cell, lost_reason="killed"))
             elif done + 1 == UNITS:
                 failed = cell.label == "edsr" and cell.kind == "train"
                 error = BenchmarkError("out of \x1b[2J memory") if failed else None

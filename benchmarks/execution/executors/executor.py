@@ -31,15 +31,15 @@ class Ended:
         cell: the cell.
         result: complete or diverged, as it is stored in the workspace.
         error: raised by the cell; another attempt would raise it again.
-        because: the failed cell, if this cell was not computed because it needs the failed one.
-        lost: why the process that computed the cell is gone (killed, preempted, out of time or memory). Its checkpoint stays.
+        failed_need: the failed cell that this cell needs, which is why this cell was not computed.
+        lost_reason: why the process that computed the cell is gone (killed, preempted, out of time); its checkpoint stays.
     """
 
     cell: Cell
     result: Result | None = None
     error: Exception | None = None
-    because: Cell | None = None
-    lost: str = ""
+    failed_need: Cell | None = None
+    lost_reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ class OnRay(NamedExecutor):
             return Ended(cell, error=UsageError(f"a worker cannot load this project ({cause}): {mend}"))
         except ray.exceptions.RayError as error:
             host = self._ask(self._desk.host_of.remote(cell))
-            return Ended(cell, lost=f"{_reason(error)} on {host}")
+            return Ended(cell, lost_reason=f"{_reason(error)} on {host}")
 
     @cached_property
     def _desk(self) -> Any:

@@ -147,7 +147,7 @@ class OnSlurm(NamedExecutor):
         elif running.ended is None:
             running.ended = now
         elif now - running.ended > self._queue.shown_after:
-            return Ended(cell, lost=self._why(running.number, job))
+            return Ended(cell, lost_reason=self._why(running.number, job))
         return None
 
     def _end_of(self, cell: Cell, errors: Sequence[BenchmarkError]) -> Ended | None:

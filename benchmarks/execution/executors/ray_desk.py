@@ -125,7 +125,7 @@ def work(desk: Any, cell: Cell, attempt: int, resources: Resources, offline: boo
             return Ended(cell, error=error)  # the driver's disk is full, which ends the run
         return Ended(cell, error=UsageError(f"on {socket.gethostname()}: {error}"))
     except Interrupted as stop:
-        return Ended(cell, lost=f"{socket.gethostname()} was told to stop: {stop}")
+        return Ended(cell, lost_reason=f"{socket.gethostname()} was told to stop: {stop}")
     except Exception as error:
         return Ended(cell, error=as_ours(error))
 

@@ -179,8 +179,8 @@ class Matrix:
 
 def _outcome(ended: Ended) -> tuple[str, str]:
     """State and note of a cell that has ended."""
-    if ended.because is not None:
-        return NOT_RUN, f"{ended.because} failed"
+    if ended.failed_need is not None:
+        return NOT_RUN, f"{ended.failed_need} failed"
     if ended.error is not None:
         return FAILED, one_line(str(ended.error))
     if ended.result is None or ended.result.status != COMPLETE:

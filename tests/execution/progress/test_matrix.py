@@ -66,7 +66,7 @@ def test_each_state_is_shown() -> None:
     view.update(finished, 1, 2, {})  # late
     view.lost(lost, "pre-\nempted")
     view.ended(Ended(failed, error=BenchmarkError("no \x1b[2Jmemory")))
-    view.ended(Ended(unrun, error=BenchmarkError("no memory"), because=failed))
+    view.ended(Ended(unrun, error=BenchmarkError("no memory"), failed_need=failed))
     view.ended(Ended(diverged, diverged_result(diverged)))
     lines = screen(view, terminal)
     assert line_of(lines, finished)[1:] == ["done", "in 3.2 s"]
