@@ -22,7 +22,7 @@ def calibration(paper: Paper, result: EvaluationResult) -> str | None:
         None if the evaluation is of another method or data set, or no protocol has all metrics that the paper reports.
     """
     method = result.cell.label
-    target = paper.of(method)
+    target = paper.reported_means(method)
     if result.settings.split != "test" or target is None or (paper.dataset, paper.calibration) != (result.cell.dataset, method):
         return None
     means = {

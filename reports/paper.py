@@ -109,7 +109,7 @@ class Paper:
     reported: tuple[Reported, ...] = ()
     claims: tuple[Claim, ...] = ()
 
-    def of(self, method: str) -> Reported | None:
+    def reported_means(self, method: str) -> Reported | None:
         """The numbers of a method over the test set; None if the paper has none."""
         return next((entry for entry in self.reported if entry.method == method and not entry.image), None)
 
@@ -179,7 +179,7 @@ def _check(paper: Paper) -> None:
     for entry in paper.reported:
         if not all(map(math.isfinite, entry.metrics.values())):
             raise UsageError(f"the numbers of {entry.method} are not finite: give those that the paper prints")
-    if paper.calibration and paper.of(paper.calibration) is None:
+    if paper.calibration and paper.reported_means(paper.calibration) is None:
         raise UsageError(f"calibration needs numbers of {paper.calibration}: add an entry [[reported]] of it")
 
 

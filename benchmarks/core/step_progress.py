@@ -70,13 +70,13 @@ class StepProgress:
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
 
-    def update(self, done: int, of: int, losses: Mapping[str, float]) -> None:
-        """Show that ``done`` of ``of`` steps are done, and the latest losses by name."""
+    def update(self, done: int, total: int, losses: Mapping[str, float]) -> None:
+        """Show that ``done`` of ``total`` steps are done, and the latest losses by name."""
         rate = self.speed.report(done)
         speed = f"{rate:.1f}/s" if rate > 0 else ""
         text = " ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
         if self.console.is_terminal:
-            self.bar.update(self.task, completed=done, total=of, losses=text, speed=speed)
-        elif losses and done * LINES // of > self.printed:
-            self.printed = done * LINES // of
-            self.console.print(f"{self.title}: {done}/{of} {speed} {text}", soft_wrap=True)
+            self.bar.update(self.task, completed=done, total=total, losses=text, speed=speed)
+        elif losses and done * LINES // total > self.printed:
+            self.printed = done * LINES // total
+            self.console.print(f"{self.title}: {done}/{total} {speed} {text}", soft_wrap=True)

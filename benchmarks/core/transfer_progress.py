@@ -40,16 +40,16 @@ class TransferProgress:
     def __exit__(self, *_: object) -> None:
         self.bars.stop()
 
-    def report(self, title: str, done: int, of: int | None) -> None:
+    def report(self, title: str, done: int, total: int | None) -> None:
         """Show the bytes done and the bytes in all, if known, of the transfer with this title."""
         if title not in self.tasks:
             self.tasks[title] = self.bars.add_task(title, total=None)
             self.started[title], self.shown[title] = (time.monotonic(), done), 0
         if self.console.is_terminal:
-            self.bars.update(self.tasks[title], completed=done, total=of, visible=of is None or done < of)
-        elif of and done * LINES // of > self.shown[title]:
-            self.shown[title] = done * LINES // of
+            self.bars.update(self.tasks[title], completed=done, total=total, visible=total is None or done < total)
+        elif total and done * LINES // total > self.shown[title]:
+            self.shown[title] = done * LINES // total
             began, first = self.started[title]
             rate = max(done - first, 1) / max(time.monotonic() - began, 1e-3)
-            figures = f"{done / 1e6:.1f} of {of / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s, {(of - done) / rate:.0f} s left"
+            figures = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s, {(total - done) / rate:.0f} s left"
             self.console.print(f"{title}: {figures}", soft_wrap=True)

@@ -50,7 +50,7 @@ Report = Callable[[int, int, dict[str, float]], None]  # steps (training) or ima
 Computed = tuple[Result, dict[str, bytes]]  # the result, and the other files of the cell by their paths in its folder
 
 
-def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, of, losses: None) -> Result:
+def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, total, losses: None) -> Result:
     """Compute a cell and store its result.
 
     A training that collapses has a result too, and so have the cells that need it: the status is ``diverged``, and a diagnosis
@@ -104,7 +104,7 @@ def follow(cells: Sequence[Cell], workspace: Workspace) -> None:
     by_id = {cell.id: cell for cell in cells}
     while (cell_id := announced()) is not None:
         with suppress(TrainingCollapsed):  # the first process reports it
-            _trained(by_id[cell_id], workspace, lambda done, of, losses: None)
+            _trained(by_id[cell_id], workspace, lambda done, total, losses: None)
 
 
 def _needed_weights(cell: Cell, workspace: Workspace) -> dict[str, str]:
@@ -234,7 +234,7 @@ def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Computed:
 
     has_truth = cell.data.card.has_truth(_evaluation_settings(cell).split)
     _load_code(cell)
-    evaluation = (_scored if has_truth else _enlarged)(cell, workspace, lambda done, of: report(done, of, {}))
+    evaluation = (_scored if has_truth else _enlarged)(cell, workspace, lambda done, total: report(done, total, {}))
     pictures = () if has_truth else tuple(evaluation.images)
     samples = pictures or sample_names(list(evaluation.images))
     scored = evaluation.scored

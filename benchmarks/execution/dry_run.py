@@ -92,14 +92,14 @@ def _row(cell: Cell, profile: Profile, costs: Costs, cached: bool) -> dict[str, 
         "steps": cell.steps,
         "cell": str(cell),
         "cached": cached,
-        "seconds": costs.of[cell.id].seconds,
+        "seconds": costs.by_cell[cell.id].seconds,
         "megabytes": estimate.megabytes if estimate else None,
     }
 
 
 def _schedule_as_text(plan: Forecast) -> list[str]:
     """Lines with the critical path and the wall times."""
-    path = ", ".join(f"{cell} ({_duration(plan.costs.of[cell.id].wall)})" for cell in plan.path)
+    path = ", ".join(f"{cell} ({_duration(plan.costs.by_cell[cell.id].wall)})" for cell in plan.path)
     numbers = ", ".join(str(simulation.workers) for simulation in plan.simulations)
     times = ", ".join(_duration(simulation.run.seconds) for simulation in plan.simulations)
     unit = plan.costs.unit
@@ -139,7 +139,7 @@ def _run_hours(prefix: str, run: Times) -> dict[str, float]:
 
 def _schedule_as_markdown(plan: Forecast) -> list[str]:
     """Lines with costs, critical path, and a table of wall times in hours."""
-    path = ", ".join(f"{cell} ({_hours(plan.costs.of[cell.id].wall)})" for cell in plan.path)
+    path = ", ".join(f"{cell} ({_hours(plan.costs.by_cell[cell.id].wall)})" for cell in plan.path)
     gpu = f", {_hours(plan.gpu_seconds)} of it on GPUs" if plan.costs.unit == "GPU" else ""
     orders = [(f"{order}wall time", "mean time to scores") for order in ("", "all queued: ", "longest first: ")]
     header = [f"{plan.costs.unit}s", "lower bound", "busy", *chain.from_iterable(orders)]

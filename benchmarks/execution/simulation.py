@@ -182,24 +182,24 @@ def forecast(cells: Sequence[Cell], costs: Costs, max_parallel: int | None = Non
         max_parallel: limit of cells at a time; the largest simulated number of workers is then ``max_parallel`` times the
             workers of the widest cell.
     """
-    of = {cell.id: costs.of[cell.id] for cell in cells}
-    work = sum(cost.wall * cost.workers for cost in of.values())
-    path = critical_path(cells, of)
-    longest = sum(of[cell.id].wall for cell in path)
+    by_cell = {cell.id: costs.by_cell[cell.id] for cell in cells}
+    work = sum(cost.wall * cost.workers for cost in by_cell.values())
+    path = critical_path(cells, by_cell)
+    longest = sum(by_cell[cell.id].wall for cell in path)
     simulations = []
-    widest = max((cost.workers for cost in of.values()), default=1)
+    widest = max((cost.workers for cost in by_cell.values()), default=1)
     for workers in _worker_numbers(widest, None if max_parallel is None else min(max_parallel, max(1, len(cells)))):
-        run = simulate(cells, Simulated(workers, of, workers), max_parallel)
-        queued = simulate(cells, Simulated(workers, of), max_parallel)
-        sorted_run = simulate(longest_first(cells, of), Simulated(workers, of, workers), max_parallel)
+        run = simulate(cells, Simulated(workers, by_cell, workers), max_parallel)
+        queued = simulate(cells, Simulated(workers, by_cell), max_parallel)
+        sorted_run = simulate(longest_first(cells, by_cell), Simulated(workers, by_cell, workers), max_parallel)
         busy = work / workers / run.seconds if run.seconds else 0.0
         simulations.append(SimulatedSchedule(workers, run, queued, sorted_run, max(longest, work / workers), busy))
     return Forecast(
         costs,
         cells=len(cells),
-        unknown=sum(cost.seconds is None for cost in of.values()),
+        unknown=sum(cost.seconds is None for cost in by_cell.values()),
         seconds=work,
-        gpu_seconds=sum(cost.wall * cost.gpus for cost in of.values()),
+        gpu_seconds=sum(cost.wall * cost.gpus for cost in by_cell.values()),
         path=path,
         path_seconds=longest,
         simulations=simulations,

@@ -42,12 +42,12 @@ class Costs:
     Attributes:
         worker: description of a worker, for example ``two CPU cores``.
         unit: name of a worker, ``GPU`` or ``worker``.
-        of: costs by the cell's id.
+        by_cell: costs by the cell's id.
     """
 
     worker: str
     unit: str
-    of: Mapping[str, Cost]
+    by_cell: Mapping[str, Cost]
 
 
 def estimated(cells: Sequence[Cell], profile: Profile) -> Costs:
@@ -67,8 +67,8 @@ def estimated(cells: Sequence[Cell], profile: Profile) -> Costs:
             return estimate.seconds
         return estimate.seconds * float(cell.steps / unchanged.stages[cell.label].training.steps)
 
-    of = {cell.id: Cost(seconds(cell), _gpus(cell, profile)) for cell in cells}
-    return Costs(profile.machine, "GPU" if any(cost.gpus for cost in of.values()) else "worker", of)
+    by_cell = {cell.id: Cost(seconds(cell), _gpus(cell, profile)) for cell in cells}
+    return Costs(profile.machine, "GPU" if any(cost.gpus for cost in by_cell.values()) else "worker", by_cell)
 
 
 def measured(cells: Sequence[Cell], profile: Profile, path: Path) -> Costs:
@@ -97,8 +97,8 @@ def measured(cells: Sequence[Cell], profile: Profile, path: Path) -> Costs:
         return float(training.steps * pixels * (figure.seconds or 0))
 
     costs = estimated(cells, profile)
-    trained = {cell.id: Cost(seconds(cell), costs.of[cell.id].gpus) for cell in cells if cell.kind == "train"}
-    return Costs(devices[0] if devices else costs.worker, "worker", {**costs.of, **trained})
+    trained = {cell.id: Cost(seconds(cell), costs.by_cell[cell.id].gpus) for cell in cells if cell.kind == "train"}
+    return Costs(devices[0] if devices else costs.worker, "worker", {**costs.by_cell, **trained})
 
 
 def _figure(figures: Sequence[StepFigure], stage: str, precision: str) -> StepFigure | None:

@@ -120,10 +120,12 @@ def test_more_workers_can_be_slower_and_the_clock_shows_it() -> None:
 
 def test_an_estimate_is_for_the_steps_in_the_profiles_file() -> None:
     whole, tenth = load_profile("smoke"), load_profile("smoke", ["stages.edsr.training.steps=1"])
-    seconds = [estimated(cells, profile).of[cells[0].id].seconds or 0 for profile in (whole, tenth) for cells in [edsr(profile)]]
+    seconds = [
+        estimated(cells, profile).by_cell[cells[0].id].seconds or 0 for profile in (whole, tenth) for cells in [edsr(profile)]
+    ]
     assert seconds[1] == pytest.approx(seconds[0] / whole.stages["edsr"].training.steps)
     without = make_plan(load_profile("paper"), ["cincgan/no-sr-pretraining"])
-    assert estimated(without, load_profile("paper")).of[without[0].id] == Cost(0, 1), "no steps, no time"
+    assert estimated(without, load_profile("paper")).by_cell[without[0].id] == Cost(0, 1), "no steps, no time"
 
 
 def edsr(profile: Profile) -> list[Cell]:
@@ -140,8 +142,8 @@ def test_measured_steps_are_scaled_to_the_batch(tmp_path: Path) -> None:
     profile = load_profile("paper", ["stages.edsr.training.steps=1000", "stages.edsr.training.batch_size=4"])
     cells = edsr(profile)
     found = measured(cells, profile, figures(tmp_path / "f.json", seconds=2.0, batch_size=1, patch_size=24))
-    assert found.of[cells[0].id].seconds == 1000 * 2 * 4 * (48 / 24) ** 2
-    assert found.of[cells[1].id].seconds == profile.estimates["evaluate"].seconds
+    assert found.by_cell[cells[0].id].seconds == 1000 * 2 * 4 * (48 / 24) ** 2
+    assert found.by_cell[cells[1].id].seconds == profile.estimates["evaluate"].seconds
     assert (found.worker, found.unit) == ("AMD EPYC (2 threads)", "worker")
 
 

@@ -154,11 +154,11 @@ class _Courier:
     def _files(self) -> list[Path]:
         return [path for path in self._folder.rglob("*") if path.is_file() and path.name != CHECKPOINT]
 
-    def _report(self, done: int, of: int, losses: Mapping[str, float]) -> None:
+    def _report(self, done: int, total: int, losses: Mapping[str, float]) -> None:
         self._send_checkpoint()
         if time.monotonic() - self._reported > REPORT_SECONDS:
             self._reported = time.monotonic()
-            self._desk.report.remote(self._cell, self._attempt, (done, of, losses))
+            self._desk.report.remote(self._cell, self._attempt, (done, total, losses))
 
     def _send_checkpoint(self) -> None:
         """Send a new checkpoint, if there is one, and wait until it is on the driver's disk."""

@@ -37,7 +37,7 @@ class Serial(NamedExecutor):
 
         cell = self._started.pop()
         try:
-            result = run_cell(cell, self._workspace, lambda done, of, losses: report(cell, done, of, losses))
+            result = run_cell(cell, self._workspace, lambda done, total, losses: report(cell, done, total, losses))
         except Exception as error:  # a cell may raise anything; the others go on
             return [Ended(cell, error=error)]
         return [Ended(cell, result)]

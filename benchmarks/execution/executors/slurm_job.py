@@ -50,21 +50,21 @@ class _Progress:
         self._cell, self._path = cell, folder / JOB_PROGRESS
         self._written = float("-inf")
 
-    def __call__(self, done: int, of: int, losses: dict[str, float]) -> None:
+    def __call__(self, done: int, total: int, losses: dict[str, float]) -> None:
         if self._written < 0:
             unit = "step" if self._cell.kind == "train" else "image"
-            print(f"{self._cell}: started at {unit} {done} of {of}", flush=True)
+            print(f"{self._cell}: started at {unit} {done} total {total}", flush=True)
         if time.monotonic() - self._written > PROGRESS_SECONDS:
             self._written = time.monotonic()
             with suppress(NotWritten):  # a full disk is reported by the files that are needed
-                write_text(self._path, json.dumps([done, of, losses]))
+                write_text(self._path, json.dumps([done, total, losses]))
 
 
 def progress(folder: Path) -> tuple[int, int, dict[str, float]] | None:
     """Progress of a cell: steps or images done, their total number, losses. None before its job has written any."""
     try:
-        done, of, losses = _read(folder / JOB_PROGRESS)
-        return int(done), int(of), {str(name): float(loss) for name, loss in losses.items()}
+        done, total, losses = _read(folder / JOB_PROGRESS)
+        return int(done), int(total), {str(name): float(loss) for name, loss in losses.items()}
     except (ValueError, TypeError, AttributeError):
         return None
 

@@ -39,7 +39,7 @@ class _Row:
         state: one of ``STATES``; ``queued`` from the start until the first report.
         note: remark beside the state, for example an error.
         done: steps (training) or images (evaluation) done.
-        of: total number of steps or images.
+        total: total number of steps or images.
         speed: steps or images per second of this attempt, over its last seconds; None before its first report.
         losses: the latest losses, as text.
         lines: number of printed lines of progress.
@@ -49,18 +49,18 @@ class _Row:
     state: str = WAITING
     note: str = ""
     done: int = 0
-    of: int = 0
+    total: int = 0
     speed: Speed | None = None
     losses: str = ""
     lines: int = 0
     times_lost: int = 0
 
-    def reported(self, done: int, of: int, losses: Mapping[str, float]) -> _Row:
+    def reported(self, done: int, total: int, losses: Mapping[str, float]) -> _Row:
         """The row after a report of the running cell."""
         speed = self.speed or Speed()
         speed.report(done)
         text = " ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
-        return replace(self, state=RUNNING, done=done, of=of, speed=speed, losses=text)
+        return replace(self, state=RUNNING, done=done, total=total, speed=speed, losses=text)
 
     def columns(self) -> list[str]:
         """Texts of the columns: state, steps or images, speed, time left, and losses or a note."""
@@ -69,8 +69,8 @@ class _Row:
         again = f"lost {self.times_lost} times " if self.times_lost > 1 else "lost once " * self.times_lost
         speed, left = "", ""
         if self.speed and self.speed.value > 0:
-            speed, left = f"{self.speed.value:.1f}/s", str(timedelta(seconds=round((self.of - self.done) / self.speed.value)))
-        return [self.state, f"{self.done:,}/{self.of:,}", speed, left, again + self.losses]
+            speed, left = f"{self.speed.value:.1f}/s", str(timedelta(seconds=round((self.total - self.done) / self.speed.value)))
+        return [self.state, f"{self.done:,}/{self.total:,}", speed, left, again + self.losses]
 
 
 class Matrix:
@@ -108,17 +108,17 @@ class Matrix:
         """Show the cell as queued."""
         self._change(cell, state=QUEUED, note="", speed=None)
 
-    def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
+    def update(self, cell: Cell, done: int, total: int, losses: Mapping[str, float], /) -> None:
         """Show steps or images, speed and losses of the running cell."""
         before = self._rows[cell.id]
         if before.state not in (QUEUED, RUNNING):  # a report that comes after the end of the cell
             return
         if before.state == QUEUED:
             self._line(cell, "started")
-        row = before.reported(done, of, losses)
-        if losses and done * LINES // of > row.lines:
-            row = replace(row, lines=done * LINES // of)
-            self._line(cell, " ".join(f"{done}/{of} {row.speed.value if row.speed else 0:.1f}/s {row.losses}".split()))
+        row = before.reported(done, total, losses)
+        if losses and done * LINES // total > row.lines:
+            row = replace(row, lines=done * LINES // total)
+            self._line(cell, " ".join(f"{done}/{total} {row.speed.value if row.speed else 0:.1f}/s {row.losses}".split()))
         self._rows[cell.id] = row
 
     def lost(self, cell: Cell, why: str) -> None:

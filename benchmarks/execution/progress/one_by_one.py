@@ -43,11 +43,11 @@ class OneByOne:
         self._close()
         self._progress = StepProgress(self._titles[cell.id]).__enter__()
 
-    def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
+    def update(self, cell: Cell, done: int, total: int, losses: Mapping[str, float], /) -> None:
         """Move the bar."""
         if self._progress:
-            self._progress.update(done, of, losses)
-            self._compare_speed(self._progress, cell, done, of)
+            self._progress.update(done, total, losses)
+            self._compare_speed(self._progress, cell, done, total)
 
     def lost(self, cell: Cell, why: str) -> None:
         """Say that the cell will be started again."""
@@ -61,17 +61,17 @@ class OneByOne:
             self._progress.console.print(done, soft_wrap=True)
         self._close()
 
-    def _compare_speed(self, progress: StepProgress, cell: Cell, done: int, of: int) -> None:
+    def _compare_speed(self, progress: StepProgress, cell: Cell, done: int, total: int) -> None:
         """Say, once a run, that a training is slower than estimated, by how much, and how long the rest may take."""
-        estimate, speed = self._costs.of[cell.id].seconds, progress.speed
+        estimate, speed = self._costs.by_cell[cell.id].seconds, progress.speed
         if self._told or cell.kind != "train" or not estimate or not speed.value or speed.seconds < WINDOW:
             return
-        factor = of / (estimate * speed.value)
+        factor = total / (estimate * speed.value)
         if factor < SLOW:
             return
         self._told = True
         later = self._cells[self._cells.index(cell) + 1 :]
-        left = estimate * (of - done) / of + sum(self._costs.of[cell.id].seconds or 0 for cell in later)
+        left = estimate * (total - done) / total + sum(self._costs.by_cell[cell.id].seconds or 0 for cell in later)
         text = f"a step of {cell.label} takes {1 / speed.value:.2g} s, {factor:.1f} times its estimate ({self._costs.worker})"
         progress.console.print(f"{text}: the rest may take {timedelta(seconds=round(left * factor))}", soft_wrap=True)
 

@@ -15,7 +15,7 @@ class View(Protocol):
     def started(self, cell: Cell) -> None:
         """A cell was handed to the executor, which may begin it much later."""
 
-    def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
+    def update(self, cell: Cell, done: int, total: int, losses: Mapping[str, float], /) -> None:
         """A running cell has reported the steps or images done, their total number and its latest losses."""
 
     def lost(self, cell: Cell, why: str) -> None:
@@ -31,7 +31,7 @@ class Silent:
     def started(self, cell: Cell) -> None:
         """Show nothing."""
 
-    def update(self, cell: Cell, done: int, of: int, losses: Mapping[str, float], /) -> None:
+    def update(self, cell: Cell, done: int, total: int, losses: Mapping[str, float], /) -> None:
         """Show nothing."""
 
     def lost(self, cell: Cell, why: str) -> None:
