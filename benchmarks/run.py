@@ -18,16 +18,13 @@ from benchmarks.core.launch import is_helper, is_one_of_several, meet, place
 from benchmarks.core.threads import threads_change
 
 if TYPE_CHECKING:
-    from benchmarks.api.entries import ScoredSplit
     from benchmarks.catalog.profiles import Profile
-    from benchmarks.data.cards import Apart
     from benchmarks.execution.executors.executor import Executor, ExecutorOptions
     from benchmarks.execution.outcome import Outcome
     from benchmarks.execution.workspace import Workspace
     from benchmarks.planning.cells import Cell
+    from benchmarks.planning.plan import Selection
     from reports.presentation import Presentation
-
-    Where = tuple[list[str] | None, list[int] | None, str | None, Path | None, Apart]
 
 EXAMPLES = """\
 examples:
@@ -155,16 +152,15 @@ def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.execution.outcome import Outcome
     from benchmarks.execution.workspace import Workspace
     from benchmarks.planning.cells import find_cell
-    from benchmarks.planning.plan import make_plan, unsuited
 
     profile = load_profile(options.profile, options.changes)
-    where = _where(options)
+    selection = _selection(options)
     methods = _methods(options, profile)
-    cells = make_plan(profile, methods, *where, split=options.split)
-    left_out = [] if options.cell else unsuited(profile, methods, where[0], *where[2:])
+    cells = selection.plan(profile, methods)
+    left_out = [] if options.cell else selection.unsuited(profile, methods)
     if not cells:
         raise UsageError("; ".join(left_out))
-    related = cells if methods == list(profile.methods) else _related(profile, where, options.split)
+    related = cells if methods == list(profile.methods) else _related(profile, selection)
     workspace = Workspace(options.output)
     if options.cell:
         cells = [find_cell(cells, options.cell)]
@@ -314,9 +310,10 @@ def _with_others(cells: Sequence[Cell], workspace: Workspace, run: Callable[[], 
         distributed.leave()
 
 
-def _where(options: argparse.Namespace) -> Where:
-    """Data sets, seeds, training data and folders of the plan. Raises UsageError where a folder is of no use."""
+def _selection(options: argparse.Namespace) -> Selection:
+    """Data and seeds that the options select. Raises UsageError for the folder of a data set that is not selected."""
     from benchmarks.data.cards import Apart
+    from benchmarks.planning.plan import Selection
 
     datasets = options.datasets or (["folder"] if options.data_dir else None)
     train_on = options.train_on or ("folder" if options.x_dir and options.z_dir and not options.data_dir else None)
@@ -324,21 +321,14 @@ def _where(options: argparse.Namespace) -> Where:
         if (value := getattr(options, option)) and "folder" not in (*(datasets or ()), train_on):
             mend = "no data set uses it: add the name 'folder' to --datasets, or give --train-on folder"
             raise UsageError(f"--{option.replace('_', '-')} {value}: {mend}")
-    return (
-        datasets,
-        _seeds(options.seeds),
-        train_on,
-        options.data_dir,
-        Apart(options.x_dir, options.z_dir, options.lr_suffix or ""),
-    )
+    apart = Apart(options.x_dir, options.z_dir, options.lr_suffix or "")
+    return Selection(datasets, _seeds(options.seeds), train_on, options.data_dir, apart, options.split)
 
 
-def _related(profile: Profile, where: Where, split: ScoredSplit) -> list[Cell]:
+def _related(profile: Profile, selection: Selection) -> list[Cell]:
     """Cells that tables show besides those that are asked for; none where the data lack what other methods need."""
-    from benchmarks.planning.plan import make_plan
-
     try:
-        return make_plan(profile, None, *where, split=split)
+        return selection.plan(profile, None)
     except UsageError:
         return []
 

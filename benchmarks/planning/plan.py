@@ -6,7 +6,7 @@ No torch here: planning, ``--list`` and ``--dry-run`` answer at once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.api.entries import MethodEntry, ScoredSplit
@@ -23,6 +23,26 @@ from benchmarks.planning.frozen import why_exploratory
 from benchmarks.planning.identity import evaluation_code, training_code
 from benchmarks.planning.sanity import sanity_settings
 from benchmarks.results.record import NO_REFERENCE, EvaluationSettings
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Data and seeds of a run; arguments of ``make_plan``, where None stands for the profile's."""
+
+    datasets: Sequence[str] | None = None
+    seeds: Sequence[int] | None = None
+    train_on: str | None = None
+    data_dir: Path | None = None
+    apart: Apart = NOTHING_APART
+    split: ScoredSplit = "test"
+
+    def plan(self, profile: Profile, methods: Sequence[str] | None) -> list[Cell]:
+        """The cells of methods; see ``make_plan``."""
+        return make_plan(profile, methods, self.datasets, self.seeds, self.train_on, self.data_dir, self.apart, split=self.split)
+
+    def unsuited(self, profile: Profile, methods: Sequence[str] | None) -> list[str]:
+        """Sentences on methods that the data do not suit; see ``unsuited``."""
+        return unsuited(profile, methods, self.datasets, self.train_on, self.data_dir, self.apart)
 
 
 def make_plan(
