@@ -1,4 +1,4 @@
-"""The Ray executor: each cell is a task of a Ray cluster. ``ray_desk`` has the code that runs in the cluster."""
+"""The Ray executor: each cell is a task of a Ray cluster. ``ray_workspace`` has the code that runs in the cluster."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.core.interruption import SIGNALS, unhurried
 from benchmarks.core.offline import is_offline
 from benchmarks.execution.executors.executor import Ended, ExecutorOptions, NamedExecutor, Report
-from benchmarks.execution.executors.ray_desk import Desk, ask, work
+from benchmarks.execution.executors.ray_workspace import WorkspaceServer, ask, work
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
 
@@ -71,18 +71,18 @@ class OnRay(NamedExecutor):
     def start(self, cell: Cell) -> None:
         """Queue the cell in Ray. Raises UsageError if no cluster is reached, or a cluster of its own can never run the cell."""
         attempt, resources = next(self._attempts), self._profile.resources_for(cell.kind, cell.label)
-        self._ask(self._desk.begin.remote(cell, attempt))
+        self._ask(self._server.begin.remote(cell, attempt))
         needs = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": int(resources.memory_gb * 1e9)}
         self._check_fits(cell, resources, needs)
         task = self._work.options(num_cpus=needs["CPU"], num_gpus=needs["GPU"], memory=needs["memory"])
-        self._running[task.remote(self._desk, cell, attempt, resources, is_offline())] = cell
+        self._running[task.remote(self._server, cell, attempt, resources, is_offline())] = cell
 
     def poll(self, report: Report) -> Sequence[Ended]:
         """Wait for a second, or until a cell has ended. Returns the cells that have ended."""
         import ray
 
         ended, _ = ray.wait(list(self._running), timeout=1.0)
-        for cell, progress in self._ask(self._desk.take_reports.remote()):
+        for cell, progress in self._ask(self._server.take_reports.remote()):
             report(cell, *progress)
         return [self._ended(task) for task in ended]
 
@@ -98,18 +98,18 @@ class OnRay(NamedExecutor):
             mend = "install on every node the version that the run was started with"
             return Ended(cell, error=UsageError(f"a worker cannot load this project ({cause}): {mend}"))
         except ray.exceptions.RayError as error:
-            host = self._ask(self._desk.host_of.remote(cell))
+            host = self._ask(self._server.host_of.remote(cell))
             return Ended(cell, lost_reason=f"{_reason(error)} on {host}")
 
     @cached_property
-    def _desk(self) -> Any:
+    def _server(self) -> Any:
         """The actor that serves the workspace, on this machine. Its first use connects to the cluster."""
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         _connect(self._address)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        actor = ray.remote(Desk).options(num_cpus=0, scheduling_strategy=here)
+        actor = ray.remote(WorkspaceServer).options(num_cpus=0, scheduling_strategy=here)
         return actor.remote(self._workspace.root, self._workspace.holder)
 
     @cached_property

@@ -1,9 +1,9 @@
-"""Code of the Ray executor that runs in the cluster: the task that computes a cell, and the desk, which serves the workspace.
+"""Code of the Ray executor that runs in the cluster: the task that computes a cell, and the server of the workspace.
 
 No file system needs to be shared. A task computes in a folder of its own: it gets needed files and the last checkpoint from the
-desk, and sends every new checkpoint, and at the end all files, to the desk. The desk is an actor on the driver's machine, and the
-only writer of the workspace. It refuses files of an abandoned attempt or of an earlier run, so that a process that is slow to die
-does no harm.
+server, and sends every new checkpoint, and at the end all files, to the server. The server is an actor on the driver's machine,
+and the only writer of the workspace. It refuses files of an abandoned attempt or of an earlier run, so that a process that is
+slow to die does no harm.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Progress = tuple[int, int, Mapping[str, float]]
 T = TypeVar("T")
 
 
-class Desk:
+class WorkspaceServer:
     """Reads and writes the workspace for tasks. Each attempt at a cell has a number; files of earlier attempts are refused.
 
     Args:
@@ -101,11 +101,11 @@ class Desk:
             raise BenchmarkError(f"{cell}: another attempt at this cell, or another run, has begun: these files are dropped")
 
 
-def work(desk: Any, cell: Cell, attempt: int, resources: Resources, offline: bool) -> Ended:
+def work(server: Any, cell: Cell, attempt: int, resources: Resources, offline: bool) -> Ended:
     """The Ray task: compute a cell. Ray uses the worker process again for other tasks.
 
     Args:
-        desk: handle of the desk's actor.
+        server: handle of the server's actor.
         cell: a cell whose needed cells are finished.
         attempt: number of this attempt at the cell.
         resources: reserved for the cell.
@@ -119,7 +119,7 @@ def work(desk: Any, cell: Cell, attempt: int, resources: Resources, offline: boo
     _remove_abandoned_folders()
     try:
         with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-", ignore_cleanup_errors=True) as scratch:
-            return _Courier(desk, cell, attempt, Path(scratch).resolve()).compute(resources)
+            return _WorkspaceClient(server, cell, attempt, Path(scratch).resolve()).compute(resources)
     except NotWritten as error:
         if tempfile.gettempdir() not in str(error):
             return Ended(cell, error=error)  # the driver's disk is full, which ends the run
@@ -130,17 +130,17 @@ def work(desk: Any, cell: Cell, attempt: int, resources: Resources, offline: boo
         return Ended(cell, error=as_ours(error))
 
 
-class _Courier:
-    """Carries files and progress reports between the task's folder and the desk."""
+class _WorkspaceClient:
+    """Carries files and progress reports between the task's folder and the server."""
 
-    def __init__(self, desk: Any, cell: Cell, attempt: int, scratch: Path) -> None:
-        self._desk, self._cell, self._attempt, self._scratch = desk, cell, attempt, scratch
+    def __init__(self, server: Any, cell: Cell, attempt: int, scratch: Path) -> None:
+        self._server, self._cell, self._attempt, self._scratch = server, cell, attempt, scratch
         self._folder = Workspace(scratch).folder(cell)
         self._reported = time.monotonic()
         self._sent: int | None = None  # modification time of the last checkpoint that was sent
 
     def compute(self, resources: Resources) -> Ended:
-        for name, content in ask(self._desk.fetch.remote(self._cell, self._attempt, socket.gethostname())).items():
+        for name, content in ask(self._server.fetch.remote(self._cell, self._attempt, socket.gethostname())).items():
             _write(self._scratch / name, content)
         self._sent = self._stamp()
         try:
@@ -148,7 +148,7 @@ class _Courier:
         finally:
             self._send_checkpoint()
         files = {path.relative_to(self._folder).as_posix(): path.read_bytes() for path in self._files()}
-        ask(self._desk.keep.remote(self._cell, self._attempt, files, result.status))
+        ask(self._server.keep.remote(self._cell, self._attempt, files, result.status))
         return Ended(self._cell, result)
 
     def _files(self) -> list[Path]:
@@ -158,7 +158,7 @@ class _Courier:
         self._send_checkpoint()
         if time.monotonic() - self._reported > REPORT_SECONDS:
             self._reported = time.monotonic()
-            self._desk.report.remote(self._cell, self._attempt, (done, total, losses))
+            self._server.report.remote(self._cell, self._attempt, (done, total, losses))
 
     def _send_checkpoint(self) -> None:
         """Send a new checkpoint, if there is one, and wait until it is on the driver's disk."""
@@ -166,7 +166,7 @@ class _Courier:
         if stamp not in (None, self._sent):
             with unhurried():
                 content = {CHECKPOINT: (self._folder / CHECKPOINT).read_bytes()}
-                ask(self._desk.keep.remote(self._cell, self._attempt, content))
+                ask(self._server.keep.remote(self._cell, self._attempt, content))
             self._sent = stamp
 
     def _stamp(self) -> int | None:
@@ -175,7 +175,7 @@ class _Courier:
 
 
 def ask(reference: Any) -> Any:
-    """Wait for the desk's answer. An error of the desk is raised here."""
+    """Wait for the server's answer. An error of the server is raised here."""
     import ray
 
     try:
