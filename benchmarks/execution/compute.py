@@ -46,11 +46,13 @@ if TYPE_CHECKING:
     from benchmarks.scoring.evaluation import Evaluation
     from benchmarks.training.loop import Training
 
-Report = Callable[[int, int, dict[str, float]], None]  # steps (training) or images (evaluation) done, their number, losses
+ProgressCallback = Callable[
+    [int, int, dict[str, float]], None
+]  # steps (training) or images (evaluation) done, their number, losses
 Computed = tuple[Result, dict[str, bytes]]  # the result, and the other files of the cell by their paths in its folder
 
 
-def run_cell(cell: Cell, workspace: Workspace, report: Report = lambda done, total, losses: None) -> Result:
+def run_cell(cell: Cell, workspace: Workspace, report: ProgressCallback = lambda done, total, losses: None) -> Result:
     """Compute a cell and store its result.
 
     A training that collapses has a result too, and so have the cells that need it: the status is ``diverged``, and a diagnosis
@@ -171,7 +173,7 @@ def _diverged(cell: Cell, error: TrainingCollapsed) -> Result:
     return EvaluationResult(**fields, scores={}, exploratory=cell.exploratory)
 
 
-def _train(cell: Cell, workspace: Workspace, report: Report) -> Computed:
+def _train(cell: Cell, workspace: Workspace, report: ProgressCallback) -> Computed:
     from benchmarks.core.device import device, rounds_to_tf32
     from benchmarks.results.trained import pack_weights
     from benchmarks.training.distributed import announce, leave, size
@@ -199,7 +201,7 @@ def _train(cell: Cell, workspace: Workspace, report: Report) -> Computed:
     return result, {WEIGHTS: content}
 
 
-def _trained(cell: Cell, workspace: Workspace, report: Report) -> Training:
+def _trained(cell: Cell, workspace: Workspace, report: ProgressCallback) -> Training:
     """Train the stage of a cell. Each process that takes part calls this."""
     from benchmarks.data.acquisition.weights import fetch, load_weight_card
     from benchmarks.training.cell import train_stage
@@ -229,7 +231,7 @@ def _needed_stages(cell: Cell, workspace: Workspace) -> Mapping[str, TrainedStag
     return {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()}
 
 
-def _evaluate(cell: Cell, workspace: Workspace, report: Report) -> Computed:
+def _evaluate(cell: Cell, workspace: Workspace, report: ProgressCallback) -> Computed:
     from benchmarks.core.device import device
 
     has_truth = cell.data.card.has_truth(_evaluation_settings(cell).split)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.execution import schedule
-from benchmarks.execution.executors.executor import Ended, Executor, Report
+from benchmarks.execution.executors.executor import Ended, Executor, ProgressCallback
 from benchmarks.execution.progress.view import Silent
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.costs import Cost, Costs
@@ -44,7 +44,7 @@ class Simulated(Executor):
         """Put the cell into the queue."""
         self._queue.append(cell)
 
-    def poll(self, report: Report) -> Sequence[Ended]:
+    def poll(self, report: ProgressCallback) -> Sequence[Ended]:
         """Move the clock to the next end of a cell, and return the cells that end then."""
         self._begin()
         self.seconds = self._running[0][0]

@@ -29,10 +29,10 @@ from benchmarks.planning.identity import changed_inputs, code_here
 from benchmarks.results.record import Result
 
 if TYPE_CHECKING:
-    from benchmarks.execution.compute import Report
+    from benchmarks.execution.compute import ProgressCallback
 
 
-def compute(cell: Cell, root: Path, resources: Resources, report: Report) -> Result:
+def compute(cell: Cell, root: Path, resources: Resources, report: ProgressCallback) -> Result:
     """Compute a cell on this machine, which may differ from the machine that planned it.
 
     Args:
@@ -86,7 +86,7 @@ def _data_digest(data: Dataset, splits: Sequence[Split]) -> str:
     return own.digest(*splits)
 
 
-def _in_this_process(cell: Cell, root: Path, report: Report) -> Result:
+def _in_this_process(cell: Cell, root: Path, report: ProgressCallback) -> Result:
     from benchmarks.execution.compute import run_cell
 
     if is_offline():
@@ -94,7 +94,7 @@ def _in_this_process(cell: Cell, root: Path, report: Report) -> Result:
     return run_cell(cell, Workspace(root), report)
 
 
-def _on_several_processes(cell: Cell, root: Path, processes: int, report: Report) -> Result:
+def _on_several_processes(cell: Cell, root: Path, processes: int, report: ProgressCallback) -> Result:
     """Train on several processes, each with a GPU of its own, or with a share of the cores on a machine without GPUs."""
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -129,7 +129,7 @@ def _on_several_processes(cell: Cell, root: Path, processes: int, report: Report
     return result
 
 
-def _listen(receiver: Connection, report: Report, failures: list[BenchmarkError]) -> None:
+def _listen(receiver: Connection, report: ProgressCallback, failures: list[BenchmarkError]) -> None:
     """Pass on progress and errors of the first process, until all processes have closed their ends of the pipe."""
     while True:
         try:

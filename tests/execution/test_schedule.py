@@ -11,7 +11,7 @@ import pytest
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import BenchmarkError
 from benchmarks.execution import schedule
-from benchmarks.execution.executors.executor import Ended, Executor, Report
+from benchmarks.execution.executors.executor import Ended, Executor, ProgressCallback
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.plan import make_plan
 from tests.helpers.cell_results import cell_result
@@ -35,7 +35,7 @@ class Scripted(Executor):
         self.running.append(cell)
         self.most = max(self.most, len(self.running))
 
-    def poll(self, report: Report) -> Sequence[Ended]:
+    def poll(self, report: ProgressCallback) -> Sequence[Ended]:
         cell = self.running.pop(0)
         report(cell, 1, 1, {})
         ends = self.script.get(str(cell), [])

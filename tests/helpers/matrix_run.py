@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import BenchmarkError
 from benchmarks.execution import schedule
-from benchmarks.execution.executors.executor import Ended, Executor, Report
+from benchmarks.execution.executors.executor import Ended, Executor, ProgressCallback
 from benchmarks.execution.progress.matrix import Matrix
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.plan import make_plan
@@ -38,7 +38,7 @@ class Paced(Executor):
     def start(self, cell: Cell) -> None:
         self.running[cell.id] = (cell, 0)
 
-    def poll(self, report: Report) -> Sequence[Ended]:
+    def poll(self, report: ProgressCallback) -> Sequence[Ended]:
         time.sleep(0.01)
         ended = []
         for cell, done in list(self.running.values()):

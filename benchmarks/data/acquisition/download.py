@@ -50,7 +50,7 @@ SIZE_LIMIT = 64 << 30  # bytes, if neither the card nor the server names a size
 
 HTML = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype\s+html|html|head|body|script|!--)", re.IGNORECASE)
 
-Report = Callable[[int, "int | None"], None]  # bytes done; bytes in all, if known
+ProgressCallback = Callable[[int, "int | None"], None]  # bytes done; bytes in all, if known
 Check = Callable[[Path], None]
 
 
@@ -108,7 +108,9 @@ class _Retryable(Exception):
         self.wait, self.min_new_bytes = wait, min_new_bytes
 
 
-def download(remote: Remote, target: Path, report: Report = lambda done, total: None, check: Check = lambda path: None) -> str:
+def download(
+    remote: Remote, target: Path, report: ProgressCallback = lambda done, total: None, check: Check = lambda path: None
+) -> str:
     """Download a file to ``target``, complete and checked.
 
     If ``target`` has the expected SHA-256, no server is asked. Otherwise mirrors are tried in turn, each until it fails for good,
@@ -166,7 +168,7 @@ def _check_whole(path: Path, digest: str, remote: Remote, check: Check) -> None:
         raise (_MirrorFailed if remote.sha256 else _WrongFile)(f"sent a file that fails its check ({one_line(error)})") from error
 
 
-def _from_mirrors(remote: Remote, target: Path, report: Report, check: Check) -> str:
+def _from_mirrors(remote: Remote, target: Path, report: ProgressCallback, check: Check) -> str:
     """Download the file from the first mirror that has it to ``target``. Returns its SHA-256."""
     reasons, watch, wrong_hash = [], _Watch(report), False
     with _client() as client:
@@ -207,7 +209,7 @@ def _client() -> httpx.Client:
 class _Watch:
     """Progress of a download: reports it to the caller and detects stalled transfers."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: ProgressCallback) -> None:
         self.report, self.most, self.reported_at = report, 0, -REPORT_SECONDS
         self.window_start, self.window_bytes = 0.0, 0  # start of the current stall window: time and bytes
 

@@ -31,7 +31,7 @@ class Entry:
 
 
 Finish = Callable[[Path, dict[str, Entry]], None]
-Report = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
 
 def _nothing(*_: object) -> None:
@@ -45,7 +45,7 @@ def extract(
     inside: str = "",
     limits: Limits = Limits(),  # noqa: B008 (frozen)
     finish: Finish = _nothing,
-    report: Report = _nothing,
+    report: ProgressCallback = _nothing,
 ) -> dict[str, Entry]:
     """Extract the regular files under the folder ``inside``, their paths relative to it, into the new folder ``target``.
 
@@ -117,7 +117,7 @@ def sweep(folder: Path) -> None:
             _remove(path)
 
 
-def _unpack(files: Iterator[Member], folder: Path, inspection: Inspection, report: Report) -> dict[str, Entry]:
+def _unpack(files: Iterator[Member], folder: Path, inspection: Inspection, report: ProgressCallback) -> dict[str, Entry]:
     """Write all files into ``folder``. Raises ArchiveRefused if there are none."""
     entries: dict[str, Entry] = {}
     folders = {folder}

@@ -32,7 +32,7 @@ VARIABLE = "CINCGAN_DATA"
 BY_HAND = "unpacked by hand"
 WAITING = "wait for another process"
 
-Report = Callable[[str, int, int | None], None]  # name of the activity, bytes done, bytes in all if known
+ProgressCallback = Callable[[str, int, int | None], None]  # name of the activity, bytes done, bytes in all if known
 
 
 def data_root() -> Path:
@@ -88,7 +88,7 @@ def known_sha256(archive: Archive) -> str | None:
     return archive.sha256 or pins(data_root()).get(archive.name)
 
 
-def prepare(archive: Archive, names: Sequence[str], local_file: Path | None, report: Report) -> None:
+def prepare(archive: Archive, names: Sequence[str], local_file: Path | None, report: ProgressCallback) -> None:
     """Download and extract an archive, unless its folder is complete.
 
     Args:
@@ -116,7 +116,7 @@ def prepare(archive: Archive, names: Sequence[str], local_file: Path | None, rep
         raise UsageError(f"{where}: cannot be read or written ({reason}): check permissions and limits") from error
 
 
-def _make(archive: Archive, names: Sequence[str], local_file: Path | None, report: Report) -> None:
+def _make(archive: Archive, names: Sequence[str], local_file: Path | None, report: ProgressCallback) -> None:
     if is_by_hand(archive):
         _adopt(archive, names, report)
     elif archive.by_file and local_file is not None:
@@ -161,7 +161,7 @@ def _files_path(archive: Archive) -> Path:
     return data_root() / f".{archive.name}.files"
 
 
-def _fetch(archive: Archive, names: Sequence[str], report: Report) -> None:
+def _fetch(archive: Archive, names: Sequence[str], report: ProgressCallback) -> None:
     """Download and extract. An archive file that an earlier call downloaded but could not extract is not downloaded again."""
     path, known = _download_path(archive), known_sha256(archive)
     sha256 = hash_file(path).hexdigest() if path.is_file() else None
@@ -188,7 +188,7 @@ def _unpin_hint(archive: Archive) -> str:
     return "" if archive.sha256 else unpin_hint(data_root(), archive.name)
 
 
-def _local_sha256(archive: Archive, local_file: Path, report: Report) -> str:
+def _local_sha256(archive: Archive, local_file: Path, report: ProgressCallback) -> str:
     """SHA-256 of a file that the user has. Raises WrongHash if it is another file than the card or the pin says."""
     if not local_file.is_file():
         raise UsageError(f"{local_file}: no such file: give the archive {archive.name}")
@@ -201,7 +201,7 @@ def _local_sha256(archive: Archive, local_file: Path, report: Report) -> str:
     return sha256
 
 
-def _take(archive: Archive, names: Sequence[str], path: Path, source: str, sha256: str, report: Report) -> None:
+def _take(archive: Archive, names: Sequence[str], path: Path, source: str, sha256: str, report: ProgressCallback) -> None:
     """Extract an archive file to the archive's folder, with its manifest. Raises ArchiveRefused if it lacks files."""
 
     def finish(unpacked: Path, entries: dict[str, Entry]) -> None:
@@ -218,7 +218,7 @@ def _take(archive: Archive, names: Sequence[str], path: Path, source: str, sha25
     extract(path, target, inside=archive.inside, finish=finish, report=partial(report, "extract"))
 
 
-def _fetch_files(archive: Archive, names: Sequence[str], report: Report) -> None:
+def _fetch_files(archive: Archive, names: Sequence[str], report: ProgressCallback) -> None:
     """Download file by file to a folder that gets its name when all have come; damaged files of a prepared one are replaced."""
     manifest = read_manifest(archive)
     target = folder(archive) if manifest else _files_path(archive)
@@ -238,7 +238,7 @@ def _fetch_files(archive: Archive, names: Sequence[str], report: Report) -> None
         target.replace(folder(archive))
 
 
-def _fetch_file(archive: Archive, name: str, path: Path, known: str | None, report: Report) -> str:
+def _fetch_file(archive: Archive, name: str, path: Path, known: str | None, report: ProgressCallback) -> str:
     """Download one file, unless it is there intact. Returns its SHA-256."""
     from benchmarks.data.pixels.decode import decode
 
@@ -265,7 +265,7 @@ def is_by_hand(archive: Archive) -> bool:
     return manifest is None or manifest.source == BY_HAND
 
 
-def _adopt(archive: Archive, names: Sequence[str], report: Report) -> None:
+def _adopt(archive: Archive, names: Sequence[str], report: ProgressCallback) -> None:
     """Write the manifest of a folder that was unpacked by hand. Its files are only read."""
     lacking = [name for name in names if not (folder(archive) / name).is_file()]
     if lacking:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from benchmarks.catalog.profiles import Profile
     from benchmarks.execution.workspace import Workspace
 
-Report = Callable[[Cell, int, int, Mapping[str, float]], None]  # a running cell, steps or images done, their number, losses
+ProgressCallback = Callable[
+    [Cell, int, int, Mapping[str, float]], None
+]  # a running cell, steps or images done, their number, losses
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Executor(ABC):
         """
 
     @abstractmethod
-    def poll(self, report: Report) -> Sequence[Ended]:
+    def poll(self, report: ProgressCallback) -> Sequence[Ended]:
         """Wait a second or so, or until a cell has ended.
 
         Args:

@@ -17,7 +17,7 @@ from benchmarks.catalog.profiles import Profile, Resources
 from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.core.interruption import SIGNALS, unhurried
 from benchmarks.core.offline import is_offline
-from benchmarks.execution.executors.executor import Ended, ExecutorOptions, NamedExecutor, Report
+from benchmarks.execution.executors.executor import Ended, ExecutorOptions, NamedExecutor, ProgressCallback
 from benchmarks.execution.executors.ray_workspace import WorkspaceServer, ask, work
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
@@ -77,7 +77,7 @@ class OnRay(NamedExecutor):
         task = self._work.options(num_cpus=needs["CPU"], num_gpus=needs["GPU"], memory=needs["memory"])
         self._running[task.remote(self._server, cell, attempt, resources, is_offline())] = cell
 
-    def poll(self, report: Report) -> Sequence[Ended]:
+    def poll(self, report: ProgressCallback) -> Sequence[Ended]:
         """Wait for a second, or until a cell has ended. Returns the cells that have ended."""
         import ray
 

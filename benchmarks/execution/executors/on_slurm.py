@@ -12,7 +12,7 @@ from benchmarks.catalog.profiles import Profile
 from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.core.interruption import whole
 from benchmarks.execution.executors import slurm_job
-from benchmarks.execution.executors.executor import Ended, ExecutorOptions, NamedExecutor, Report
+from benchmarks.execution.executors.executor import Ended, ExecutorOptions, NamedExecutor, ProgressCallback
 from benchmarks.execution.executors.queues import Job, Local, Queue, Refused, Slurm
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
@@ -90,7 +90,7 @@ class OnSlurm(NamedExecutor):
             if len(self._not_submitted) == 1:
                 self._submit()
 
-    def poll(self, report: Report) -> Sequence[Ended]:
+    def poll(self, report: ProgressCallback) -> Sequence[Ended]:
         """Wait a second, read what jobs have written into the workspace, and ask the queue every few seconds."""
         time.sleep(PAUSE)
         if time.monotonic() - self._asked > self._queue.seconds:
@@ -130,7 +130,7 @@ class OnSlurm(NamedExecutor):
                     "give the same command again to take them over"
                 ) from error
 
-    def _look(self, running: _Running, report: Report) -> Ended | None:
+    def _look(self, running: _Running, report: ProgressCallback) -> Ended | None:
         """The end of a cell, if its job has written an outcome or has vanished; progress is reported."""
         cell, folder, now = running.cell, self._workspace.folder(running.cell), time.monotonic()
         if running.ended is not None:

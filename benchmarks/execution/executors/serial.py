@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.catalog.profiles import Profile
-from benchmarks.execution.executors.executor import Ended, ExecutorOptions, NamedExecutor, Report
+from benchmarks.execution.executors.executor import Ended, ExecutorOptions, NamedExecutor, ProgressCallback
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
 
@@ -31,7 +31,7 @@ class Serial(NamedExecutor):
         """Remember the cell for ``poll``."""
         self._started.append(cell)
 
-    def poll(self, report: Report) -> Sequence[Ended]:
+    def poll(self, report: ProgressCallback) -> Sequence[Ended]:
         """Compute the started cell, and return its end."""
         from benchmarks.execution.compute import run_cell
 
