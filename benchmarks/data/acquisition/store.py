@@ -103,33 +103,33 @@ def prepare(archive: Archive, names: Sequence[str], local_file: Path | None, rep
         WrongHash: the archive is another one than the card or the pin says.
     """
     if not missing(archive, names):
-        _clean_if_free(archive)
+        _remove_downloads_if_free(archive)
         return
     try:
-        with _alone(archive, on_wait=lambda: report(WAITING, 0, None)):
+        with _locked(archive, on_wait=lambda: report(WAITING, 0, None)):
             sweep(data_root())
             if missing(archive, names):
-                _make(archive, names, local_file, report)
-            _clean(archive)
+                _fill_folder(archive, names, local_file, report)
+            _remove_downloads(archive)
     except OSError as error:
         where, reason = error.filename or data_root(), error.strerror or error
         raise UsageError(f"{where}: cannot be read or written ({reason}): check permissions and limits") from error
 
 
-def _make(archive: Archive, names: Sequence[str], local_file: Path | None, report: ProgressCallback) -> None:
+def _fill_folder(archive: Archive, names: Sequence[str], local_file: Path | None, report: ProgressCallback) -> None:
     if is_by_hand(archive):
-        _adopt(archive, names, report)
+        _write_manifest_of_folder(archive, names, report)
     elif archive.by_file and local_file is not None:
         raise UsageError(f"{local_file}: {archive.name} is no archive but single files: unpack it to {folder(archive)}")
     elif archive.by_file:
-        _fetch_files(archive, names, report)
+        _download_files(archive, names, report)
     elif local_file is not None:
-        _take(archive, names, local_file, str(local_file), _local_sha256(archive, local_file, report), report)
+        _extract_archive(archive, names, local_file, str(local_file), _local_sha256(archive, local_file, report), report)
     else:
-        _fetch(archive, names, report)
+        _download_archive(archive, names, report)
 
 
-def _alone(
+def _locked(
     archive: Archive, limit: float | None = None, on_wait: Callable[[], object] = lambda: None
 ) -> AbstractContextManager[None]:
     """Hold the archive's lock in the block; arguments and errors as for ``locked``."""
@@ -137,14 +137,14 @@ def _alone(
     return locked(data_root() / f".{archive.name}.lock", mend, limit=limit, on_wait=on_wait)
 
 
-def _clean_if_free(archive: Archive) -> None:
+def _remove_downloads_if_free(archive: Archive) -> None:
     """Clean up, unless another process holds the lock or the folder cannot be written."""
-    with suppress(OSError, NoLock, Busy), _alone(archive, limit=0):
+    with suppress(OSError, NoLock, Busy), _locked(archive, limit=0):
         sweep(data_root())
-        _clean(archive)
+        _remove_downloads(archive)
 
 
-def _clean(archive: Archive) -> None:
+def _remove_downloads(archive: Archive) -> None:
     """Remove downloads and partial files of a prepared archive. The caller holds its lock."""
     _download_path(archive).unlink(missing_ok=True)
     remove_parts(_download_path(archive))
@@ -161,13 +161,13 @@ def _files_path(archive: Archive) -> Path:
     return data_root() / f".{archive.name}.files"
 
 
-def _fetch(archive: Archive, names: Sequence[str], report: ProgressCallback) -> None:
+def _download_archive(archive: Archive, names: Sequence[str], report: ProgressCallback) -> None:
     """Download and extract. An archive file that an earlier call downloaded but could not extract is not downloaded again."""
     path, known = _download_path(archive), known_sha256(archive)
     sha256 = hash_file(path).hexdigest() if path.is_file() else None
     if sha256 is not None and known in (None, sha256):
         try:
-            return _take(archive, names, path, archive.urls[0], sha256, report)
+            return _extract_archive(archive, names, path, archive.urls[0], sha256, report)
         except ArchiveRefused:
             if known:
                 raise
@@ -180,7 +180,7 @@ def _fetch(archive: Archive, names: Sequence[str], report: ProgressCallback) -> 
         raise DownloadFailed(
             f"{error}{hint}; or get the file elsewhere and give it with --from-archive", error.wrong_hash
         ) from None
-    _take(archive, names, path, archive.urls[0], sha256, report)
+    _extract_archive(archive, names, path, archive.urls[0], sha256, report)
 
 
 def _unpin_hint(archive: Archive) -> str:
@@ -201,7 +201,9 @@ def _local_sha256(archive: Archive, local_file: Path, report: ProgressCallback) 
     return sha256
 
 
-def _take(archive: Archive, names: Sequence[str], path: Path, source: str, sha256: str, report: ProgressCallback) -> None:
+def _extract_archive(
+    archive: Archive, names: Sequence[str], path: Path, source: str, sha256: str, report: ProgressCallback
+) -> None:
     """Extract an archive file to the archive's folder, with its manifest. Raises ArchiveRefused if it lacks files."""
 
     def finish(unpacked: Path, entries: dict[str, Entry]) -> None:
@@ -218,12 +220,12 @@ def _take(archive: Archive, names: Sequence[str], path: Path, source: str, sha25
     extract(path, target, inside=archive.inside, finish=finish, report=partial(report, "extract"))
 
 
-def _fetch_files(archive: Archive, names: Sequence[str], report: ProgressCallback) -> None:
+def _download_files(archive: Archive, names: Sequence[str], report: ProgressCallback) -> None:
     """Download file by file to a folder that gets its name when all have come; damaged files of a prepared one are replaced."""
     manifest = read_manifest(archive)
     target = folder(archive) if manifest else _files_path(archive)
     known = {name: entry.sha256 for name, entry in manifest.files.items()} if manifest else {}
-    hashes = {name: _fetch_file(archive, name, target / name, known.get(name), report) for name in names}
+    hashes = {name: _download_file(archive, name, target / name, known.get(name), report) for name in names}
     digest, pinned = content_digest(hashes), known_sha256(archive)
     if pinned not in (None, digest):
         mend = f"move it away to fetch them again{_unpin_hint(archive)}"
@@ -238,7 +240,7 @@ def _fetch_files(archive: Archive, names: Sequence[str], report: ProgressCallbac
         target.replace(folder(archive))
 
 
-def _fetch_file(archive: Archive, name: str, path: Path, known: str | None, report: ProgressCallback) -> str:
+def _download_file(archive: Archive, name: str, path: Path, known: str | None, report: ProgressCallback) -> str:
     """Download one file, unless it is there intact. Returns its SHA-256."""
     from benchmarks.data.pixels.decode import decode
 
@@ -265,7 +267,7 @@ def is_by_hand(archive: Archive) -> bool:
     return manifest is None or manifest.source == BY_HAND
 
 
-def _adopt(archive: Archive, names: Sequence[str], report: ProgressCallback) -> None:
+def _write_manifest_of_folder(archive: Archive, names: Sequence[str], report: ProgressCallback) -> None:
     """Write the manifest of a folder that was unpacked by hand. Its files are only read."""
     lacking = [name for name in names if not (folder(archive) / name).is_file()]
     if lacking:
