@@ -237,8 +237,8 @@ def _result(cell: Cell, workspace: Workspace, failures: Mapping[str, str]) -> Ev
 
 def _unreferenced(reference: Reference, measured: Measured) -> list[str]:
     """A line about measured methods that the reference does not have."""
-    known = {entry.key for entry in reference.entries}
-    names = dict.fromkeys(method for method, *_ in measured.keys() - known)
+    stored_keys = {entry.key for entry in reference.entries}
+    names = dict.fromkeys(method for method, *_ in measured.keys() - stored_keys)
     return [f"not in the reference, so not checked: {', '.join(sorted(names))}: --update adds it"] if names else []
 
 

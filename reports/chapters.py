@@ -143,8 +143,8 @@ def caption_columns(chapter: Chapter) -> tuple[Column, ...]:
     scores = next(iter(study.methods.values()))[0].evaluation.scores
     for part in chapter.papers:
         columns = [(part.paper.protocol, metric) for metric in part.paper.metrics]
-        if known := tuple(column for column in columns if column[1] in scores.get(column[0], {})):
-            return known
+        if scored := tuple(column for column in columns if column[1] in scores.get(column[0], {})):
+            return scored
     shown = chapter.tables[0].columns or tuple((protocol, metric) for protocol in scores for metric in scores[protocol])
     return tuple(column for column in shown if column[0] == shown[0][0])
 

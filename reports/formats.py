@@ -89,8 +89,8 @@ def _minus(text: str) -> str:
 
 def escape(text: str) -> str:
     """Text for LaTeX, in one line; letters that LaTeX's standard fonts lack become question marks."""
-    known = re.sub(rf"[^\x20-\x7e\xa1-\u017f–—‘’“”{''.join(LATEX)[1:]}]", "?", " ".join(text.split()))
-    text = re.sub("|".join(map(re.escape, LATEX)), lambda match: LATEX[match[0]], known)
+    printable = re.sub(rf"[^\x20-\x7e\xa1-\u017f–—‘’“”{''.join(LATEX)[1:]}]", "?", " ".join(text.split()))
+    text = re.sub("|".join(map(re.escape, LATEX)), lambda match: LATEX[match[0]], printable)
     return f"{{}}{text}" if text.startswith(("[", "*")) else text  # or the line break before it would read it as its option
 
 

@@ -197,8 +197,8 @@ def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
     evidence = list(evidence)
     steps = {each.id: each.result.settings.steps for each in evidence if isinstance(each.result, TrainingResult)}
     groups: dict[tuple[str, ...], list[Evidence]] = {}
-    known = method_order()
-    for each in (each for each in evidence if isinstance(each.result, EvaluationResult) and each.label in known):
+    method_names = method_order()
+    for each in (each for each in evidence if isinstance(each.result, EvaluationResult) and each.label in method_names):
         groups.setdefault(_images_of(each.evaluation), []).append(each)
     for group in groups.values():
         _refuse_other_images(group)
@@ -221,8 +221,8 @@ def _steps(study: Study, by_cell: Mapping[str, int | None]) -> dict[str, int | N
     totals: dict[str, int | None] = {}
     for method, evidence in study.methods.items():
         seeds = [[by_cell.get(cell) for cell in each.result.cell.needs.values()] for each in evidence]
-        known = {sum(numbers) for steps in seeds if len(numbers := [n for n in steps if n is not None]) == len(steps)}
-        totals[method] = known.pop() if len(known) == 1 and all(None not in steps for steps in seeds) else None
+        sums = {sum(numbers) for steps in seeds if len(numbers := [n for n in steps if n is not None]) == len(steps)}
+        totals[method] = sums.pop() if len(sums) == 1 and all(None not in steps for steps in seeds) else None
     return totals
 
 

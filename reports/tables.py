@@ -144,8 +144,8 @@ def make_tables(
     Returns:
         The table of methods, which may have no rows, and the ablations.
     """
-    known = results.keys() | notes.keys()
-    ordered = [name for name in method_order() if name in known]
+    named = results.keys() | notes.keys()
+    ordered = [name for name in method_order() if name in named]
     groups = {REFERENCE: [name for name in ordered if "/" not in name]}
     for base in methods():
         variants = [name for name in ordered if name.startswith(f"{base}/")]

@@ -21,11 +21,11 @@ def items(names: Sequence[str] | None) -> list[Item]:
     Raises:
         UsageError: a name is unknown, or has no items.
     """
-    known = [*dataset_names(), *weight_names()]
+    card_names = [*dataset_names(), *weight_names()]
     items_by_name: dict[str, Item] = {}
-    for name in known if names is None else names:
-        if name not in known:
-            raise unknown("data set or weights", name, known)
+    for name in card_names if names is None else names:
+        if name not in card_names:
+            raise unknown("data set or weights", name, card_names)
         for item in _weight_items(name) if name in weight_names() else _dataset_items(name, named=names is not None):
             other = items_by_name.get(item.name)
             items_by_name[item.name] = _merged(other, item) if other else item

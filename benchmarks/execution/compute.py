@@ -46,9 +46,8 @@ if TYPE_CHECKING:
     from benchmarks.scoring.evaluation import Evaluation
     from benchmarks.training.loop import Training
 
-ProgressCallback = Callable[
-    [int, int, dict[str, float]], None
-]  # steps (training) or images (evaluation) done, their number, losses
+# steps (training) or images (evaluation) done, their number, losses
+ProgressCallback = Callable[[int, int, dict[str, float]], None]
 Computed = tuple[Result, dict[str, bytes]]  # the result, and the other files of the cell by their paths in its folder
 
 

@@ -145,21 +145,21 @@ def fit(
     from scipy.optimize import minimize
 
     chosen = {name: _centre(image) for name, image in list(images.items())[::every]}
-    known: dict[Track2LikeV2, float] = {}
+    losses: dict[Track2LikeV2, float] = {}
 
     def value(numbers: Sequence[float]) -> float:
         degradation = _with(start, numbers)
-        if degradation not in known:
-            known[degradation] = loss(measure(degradation, chosen, methods))
-            report(degradation, known[degradation])
-        return known[degradation]
+        if degradation not in losses:
+            losses[degradation] = loss(measure(degradation, chosen, methods))
+            report(degradation, losses[degradation])
+        return losses[degradation]
 
     first = [getattr(start, name) for name in BOUNDS]
     simplex = np.array([first, *(_moved(first, place) for place in range(len(first)))])
     options = {"maxfev": evaluations, "initial_simplex": simplex}
     minimize(value, first, method="Nelder-Mead", bounds=list(BOUNDS.values()), options=options)
-    best = min(known, key=known.__getitem__)
-    return Fit(replace(best, shift_max=_best_shift(best, images, methods, shifts)), known[best], len(known))
+    best = min(losses, key=losses.__getitem__)
+    return Fit(replace(best, shift_max=_best_shift(best, images, methods, shifts)), losses[best], len(losses))
 
 
 def _centre(image: Image) -> Image:

@@ -136,8 +136,8 @@ def new_scores(reference: Reference, entry: ReferenceScores, column: Column, res
 def _compare(entry: ReferenceScores, column: Column, old: Sequence[float], new: list[float] | str) -> Finding:
     """Means, difference and uncorrected p of a column; the verdict is still ``within threshold`` or ``unmeasured``."""
     mean = mean_of(old)
-    known = THRESHOLDS.get(column[1]) or Threshold(abs(mean) * SHARE.trained, abs(mean) * SHARE.untrained)
-    least = known.untrained if entry.seed is None else known.trained
+    thresholds = THRESHOLDS.get(column[1]) or Threshold(abs(mean) * SHARE.trained, abs(mean) * SHARE.untrained)
+    least = thresholds.untrained if entry.seed is None else thresholds.trained
     threshold = max(least, MARGIN * entry.allowed(column))
     if isinstance(new, str):
         return Finding(entry.title, *column, "unmeasured", mean, threshold, reason=new)

@@ -127,8 +127,8 @@ def _processor() -> str:
 
     The name of a processor says less: a virtual machine hides flags, and two names may have the same.
     """
-    known = _cpuinfo("flags") or _cpuinfo("Features")
-    flags = [flag for flag in KERNEL_FLAGS if flag in known.split()]
+    processor_flags = _cpuinfo("flags") or _cpuinfo("Features")
+    flags = [flag for flag in KERNEL_FLAGS if flag in processor_flags.split()]
     limits = [f"{name}={os.environ[name]}" for name in KERNEL_LIMITS if os.environ.get(name)]
     return " ".join([platform.machine() or UNKNOWN, *flags, *limits])
 

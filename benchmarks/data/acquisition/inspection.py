@@ -146,8 +146,8 @@ class Inspection:
         if not self.inside:
             return self.refused("holds no files", mend=DAMAGED)
         folders = sorted(part for key, (part, is_folder) in self.seen.items() if is_folder and key.count("/") == 1)
-        known = ", ".join(map(ascii, folders[:10])) + (" …" if len(folders) > 10 else "")
-        return self.refused(f"no files under '{'/'.join(self.inside)}'", mend=f"folders at its top: {known or 'none'}")
+        shown = ", ".join(map(ascii, folders[:10])) + (" …" if len(folders) > 10 else "")
+        return self.refused(f"no files under '{'/'.join(self.inside)}'", mend=f"folders at its top: {shown or 'none'}")
 
 
 def _unsafe(part: str) -> str:

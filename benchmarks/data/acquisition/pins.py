@@ -43,9 +43,9 @@ def pin(folder: Path, name: str, sha256: str) -> None:
     with locked(folder / f".{FILE}.lock", "check permissions, or choose another folder"):
         for leftover in folder.glob(f".{FILE}.*.tmp"):  # of killed processes: no other holds the lock
             leftover.unlink(missing_ok=True)
-        known = pins(folder)
-        if name not in known:
-            write_text(folder / FILE, json.dumps({**known, name: sha256}, indent=1, sort_keys=True) + "\n")
+        pinned = pins(folder)
+        if name not in pinned:
+            write_text(folder / FILE, json.dumps({**pinned, name: sha256}, indent=1, sort_keys=True) + "\n")
 
 
 def unpin_hint(folder: Path, name: str) -> str:

@@ -163,17 +163,17 @@ def _files_path(archive: Archive) -> Path:
 
 def _download_archive(archive: Archive, names: Sequence[str], report: ProgressCallback) -> None:
     """Download and extract. An archive file that an earlier call downloaded but could not extract is not downloaded again."""
-    path, known = _download_path(archive), known_sha256(archive)
+    path, expected_sha256 = _download_path(archive), known_sha256(archive)
     sha256 = hash_file(path).hexdigest() if path.is_file() else None
-    if sha256 is not None and known in (None, sha256):
+    if sha256 is not None and expected_sha256 in (None, sha256):
         try:
             return _extract_archive(archive, names, path, archive.urls[0], sha256, report)
         except ArchiveRefused:
-            if known:
+            if expected_sha256:
                 raise
     need_network(f"archive {archive.name}")
     try:
-        remote = Remote(archive.name, archive.urls, archive.bytes, known)
+        remote = Remote(archive.name, archive.urls, archive.bytes, expected_sha256)
         sha256 = download(remote, path, partial(report, "download"), check_archive)
     except DownloadFailed as error:
         hint = _unpin_hint(archive) if error.wrong_hash else ""
@@ -194,10 +194,12 @@ def _local_sha256(archive: Archive, local_file: Path, report: ProgressCallback) 
         raise UsageError(f"{local_file}: no such file: give the archive {archive.name}")
     size = local_file.stat().st_size
     sha256 = hash_file(local_file, report=lambda done: report("check", done, size)).hexdigest()
-    known = known_sha256(archive)
-    if known not in (None, sha256):
+    expected_sha256 = known_sha256(archive)
+    if expected_sha256 not in (None, sha256):
         mend = f"download it again{_unpin_hint(archive)}"
-        raise WrongHash(f"{local_file}: its sha256 is {sha256}, that of {archive.name} is {known}: {mend}", sha256, known)
+        raise WrongHash(
+            f"{local_file}: its sha256 is {sha256}, that of {archive.name} is {expected_sha256}: {mend}", sha256, expected_sha256
+        )
     return sha256
 
 
@@ -224,8 +226,8 @@ def _download_files(archive: Archive, names: Sequence[str], report: ProgressCall
     """Download file by file to a folder that gets its name when all have come; damaged files of a prepared one are replaced."""
     manifest = read_manifest(archive)
     target = folder(archive) if manifest else _files_path(archive)
-    known = {name: entry.sha256 for name, entry in manifest.files.items()} if manifest else {}
-    hashes = {name: _download_file(archive, name, target / name, known.get(name), report) for name in names}
+    hash_of = {name: entry.sha256 for name, entry in manifest.files.items()} if manifest else {}
+    hashes = {name: _download_file(archive, name, target / name, hash_of.get(name), report) for name in names}
     digest, pinned = content_digest(hashes), known_sha256(archive)
     if pinned not in (None, digest):
         mend = f"move it away to fetch them again{_unpin_hint(archive)}"
@@ -240,7 +242,7 @@ def _download_files(archive: Archive, names: Sequence[str], report: ProgressCall
         target.replace(folder(archive))
 
 
-def _download_file(archive: Archive, name: str, path: Path, known: str | None, report: ProgressCallback) -> str:
+def _download_file(archive: Archive, name: str, path: Path, expected_sha256: str | None, report: ProgressCallback) -> str:
     """Download one file, unless it is there intact. Returns its SHA-256."""
     from benchmarks.data.pixels.decode import decode
 
@@ -249,10 +251,10 @@ def _download_file(archive: Archive, name: str, path: Path, known: str | None, r
 
     if path.is_file():
         sha256 = hash_file(path).hexdigest()
-        if known in (None, sha256):
+        if expected_sha256 in (None, sha256):
             return sha256
     need_network(f"{name} of {archive.name}")
-    remote = Remote(name, tuple(url.replace("{}", name) for url in archive.urls), None, known)
+    remote = Remote(name, tuple(url.replace("{}", name) for url in archive.urls), None, expected_sha256)
     try:
         return download(remote, path, partial(report, f"download {name}"), check)
     except DownloadFailed as error:

@@ -172,10 +172,12 @@ def place(file: WeightFile, local_file: Path) -> None:
         content = local_file.read_bytes()
     except OSError as error:
         raise UsageError(f"{local_file}: cannot be read ({error.strerror}): give the file {path.name}") from error
-    sha256, known = hashlib.sha256(content).hexdigest(), _known_sha256(file)
-    if known not in (None, sha256):
+    sha256, expected_sha256 = hashlib.sha256(content).hexdigest(), _known_sha256(file)
+    if expected_sha256 not in (None, sha256):
         mend = f"download it again{_unpin_hint(file)}"
-        raise WrongHash(f"{local_file}: its sha256 is {sha256}, that of {path.name} is {known}: {mend}", sha256, known)
+        raise WrongHash(
+            f"{local_file}: its sha256 is {sha256}, that of {path.name} is {expected_sha256}: {mend}", sha256, expected_sha256
+        )
     if not _fits_name(sha256, path.name):
         raise WrongHash(
             f"{local_file}: its sha256 {sha256} does not begin with the digits in the name {path.name}: download it again", sha256
@@ -197,12 +199,12 @@ def _cached(files: Sequence[WeightFile]) -> WeightFile | None:
 
 def _is_intact(file: WeightFile) -> bool:
     """True if the cache has the file with the right hash; a file without known hash must fit the digits in its name."""
-    path, known = cached_path(file), _known_sha256(file)
+    path, expected_sha256 = cached_path(file), _known_sha256(file)
     try:
         sha256 = hash_file(path).hexdigest()
     except OSError:
         return False
-    return sha256 == known if known else _fits_name(sha256, path.name)
+    return sha256 == expected_sha256 if expected_sha256 else _fits_name(sha256, path.name)
 
 
 def _known_sha256(file: WeightFile) -> str | None:

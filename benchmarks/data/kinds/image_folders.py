@@ -89,10 +89,12 @@ class ImageFolders(DatasetCard):
     validation_lr: FileSet | None = None
 
     def __post_init__(self) -> None:
-        known = {archive.name for archive in self.archives}
+        archive_names = {archive.name for archive in self.archives}
         for file_set in self.file_sets:
-            if file_set.archive not in known:
-                raise ValueError(f"a file set names the archive '{file_set.archive}': archives has {', '.join(sorted(known))}")
+            if file_set.archive not in archive_names:
+                raise ValueError(
+                    f"a file set names the archive '{file_set.archive}': archives has {', '.join(sorted(archive_names))}"
+                )
         training = (self.x, self.z, self.pairs_lr, self.pairs_hr)
         if any(training) and not all(training):
             raise ValueError("x, z, pairs_lr and pairs_hr: give all, or none for a data set that only tests")

@@ -193,10 +193,10 @@ def _refuse_shared_folders(card: UserFolder) -> None:
 
 def _refuse_shared(first: Iterable[ImageSource], second: Iterable[ImageSource], problem: str) -> None:
     """Raise UsageError if a file of ``second`` has the content of a file of ``first``."""
-    known = {image.file.sha256: image.file.path for image in first}
+    paths = {image.file.sha256: image.file.path for image in first}
     for image in second:
-        if image.file.sha256 in known:
-            raise UsageError(f"{problem}: {known[image.file.sha256]} and {image.file.path} are the same: remove one of them")
+        if image.file.sha256 in paths:
+            raise UsageError(f"{problem}: {paths[image.file.sha256]} and {image.file.path} are the same: remove one of them")
 
 
 @lru_cache(maxsize=12)

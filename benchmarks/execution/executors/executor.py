@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from benchmarks.catalog.profiles import Profile
     from benchmarks.execution.workspace import Workspace
 
-ProgressCallback = Callable[
-    [Cell, int, int, Mapping[str, float]], None
-]  # a running cell, steps or images done, their number, losses
+# a running cell, steps or images done, their number, losses
+ProgressCallback = Callable[[Cell, int, int, Mapping[str, float]], None]
 
 
 @dataclass(frozen=True)
