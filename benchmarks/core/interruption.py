@@ -38,37 +38,37 @@ class _State:
     """State of the process: the pending signal, nested ``whole()`` blocks, the deadline."""
 
     def __init__(self) -> None:
-        self.asked: Interrupted | None = None
+        self.pending: Interrupted | None = None
         self.handles = False
-        self.depth = 0
+        self.open_blocks = 0
         self.deadline = 0.0
-        self.hurried = True
-        self.last_words: Callable[[], None] = lambda: None
+        self.has_time_limit = True
+        self.print_last_message: Callable[[], None] = lambda: None
 
 
 _state = _State()
 
 
 @contextmanager
-def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
+def interruptible(print_last_message: Callable[[], None]) -> Iterator[None]:
     """Handle signals that ask to stop while the block runs; does nothing outside the main thread.
 
     Args:
-        last_words: prints the last message; called if the block did not end in time.
+        print_last_message: prints the last message; called if the block did not end in time.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     wanted = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     before, handled = {number: signal.signal(number, _handle) for number in wanted}, _state.handles
-    _state.asked, _state.last_words, _state.handles = None, last_words, True
+    _state.pending, _state.print_last_message, _state.handles = None, print_last_message, True
     try:
         with _heard_in_long_calls():
             yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        _state.asked, _state.handles = None, handled
+        _state.pending, _state.handles = None, handled
 
 
 @contextmanager
@@ -99,8 +99,8 @@ def _listen(inlet: int, over: threading.Event) -> None:
 def _end_unless_handled(code: int, over: threading.Event) -> None:
     """End the process if no handler has run after ``PATIENCE`` seconds, and the block is not over."""
     deadline = time.monotonic() + PATIENCE
-    while not over.wait(0.05) and _state.asked is None:
-        if not _state.hurried:
+    while not over.wait(0.05) and _state.pending is None:
+        if not _state.has_time_limit:
             deadline = time.monotonic() + PATIENCE
         elif time.monotonic() > deadline:
             _end(code)
@@ -126,42 +126,42 @@ def is_foreign_exit(error: BaseException) -> bool:
 @contextmanager
 def whole() -> Iterator[None]:
     """A block that runs completely, such as a training step: a signal waits for its end."""
-    _state.depth += 1
+    _state.open_blocks += 1
     try:
         yield
     finally:
-        _state.depth -= 1
-    if _state.asked and not _state.depth:
-        raise _state.asked
+        _state.open_blocks -= 1
+    if _state.pending and not _state.open_blocks:
+        raise _state.pending
 
 
 @contextmanager
 def unhurried() -> Iterator[None]:
     """A block without time limit after a signal, such as writing a checkpoint. A second signal ends it nevertheless."""
-    _state.hurried = False
+    _state.has_time_limit = False
     try:
         yield
     finally:
-        _state.hurried, _state.deadline = True, time.monotonic() + PATIENCE
+        _state.has_time_limit, _state.deadline = True, time.monotonic() + PATIENCE
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
-    if _state.asked:
-        _end(_state.asked.exit_code)
-    _state.asked = Interrupted(number)
+    if _state.pending:
+        _end(_state.pending.exit_code)
+    _state.pending = Interrupted(number)
     _state.deadline = time.monotonic() + PATIENCE
-    threading.Thread(target=_watch, args=(_state.asked,), daemon=True).start()
-    if not _state.depth:
-        raise _state.asked
+    threading.Thread(target=_watch, args=(_state.pending,), daemon=True).start()
+    if not _state.open_blocks:
+        raise _state.pending
 
 
-def _watch(asked: Interrupted) -> None:
-    while _state.asked is asked:
-        if _state.hurried and time.monotonic() > _state.deadline:
-            _end(asked.exit_code)
+def _watch(pending: Interrupted) -> None:
+    while _state.pending is pending:
+        if _state.has_time_limit and time.monotonic() > _state.deadline:
+            _end(pending.exit_code)
         time.sleep(0.05)
 
 
 def _end(code: int) -> None:
-    _state.last_words()
+    _state.print_last_message()
     os._exit(code)
