@@ -109,9 +109,9 @@ def build(evidence: Sequence[Evidence], output: Path) -> list[str]:
         UsageError: there is no evaluation, a paper's file is invalid, or the folder cannot be written.
     """
     from reports.chapters import make_chapters
-    from reports.folder import ReportFolder
     from reports.formats import to_html, to_latex, to_markdown
-    from reports.page import write_page
+    from reports.page.folder import ReportFolder
+    from reports.page.writer import write_page
     from reports.paper import load_papers
     from reports.tables import to_csv
 

@@ -39,8 +39,8 @@ def _dispatch(options: argparse.Namespace) -> int:
     from reports.chapters import caption_columns, make_chapters
     from reports.figures.crops import comparison
     from reports.figures.drawing import save, style
+    from reports.figures.samples import load_samples
     from reports.paper import load_papers
-    from reports.samples import load_samples
     from reports.studies import UNKNOWN, load_evidence
 
     refuse_inside("--figure", options.figure, (options.data_dir,))

@@ -21,10 +21,10 @@ from reports.build import build
 from reports.calibration import calibration
 from reports.formats import to_markdown, to_terminal
 from reports.grids import table_grid
+from reports.page.viewer import slug
 from reports.paper import load_papers
 from reports.studies import load_evidence, without_replaced_weights
 from reports.tables import Table, make_tables, to_csv, to_json
-from reports.viewer import slug
 
 
 class Presentation:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.text import number
 from reports.figures.drawing import INK, MUTED, VERMILLION, Drawing, make_figure, style, to_svg
+from reports.figures.samples import HR, LR, Sample, cut, shrunk
 from reports.measurements import Column
-from reports.samples import HR, LR, Sample, cut, shrunk
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -103,7 +103,7 @@ def result_mutated(data: bytes, folder: Path) -> None:
     """A run with one mutated result, through the mirror and the tables."""
     from benchmarks.tracking.entry import make_entry
     from reports.chapters import make_chapters
-    from reports.origin import origins
+    from reports.page.origin import origins
     from reports.paper import load_papers
     from reports.studies import Evidence
     from reports.tables import to_csv

@@ -30,7 +30,7 @@ from benchmarks.results.layout import (
     WEIGHTS,
     result_files,
 )
-from reports.folder import MANIFEST
+from reports.page.folder import MANIFEST
 
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.tmp(-journal)?")
 OWN_FIELDS = {"seconds", "training_seconds", "finished_at", "git"}  # of a result: they differ between equal runs

@@ -28,11 +28,11 @@ from reports.figures import crops, drawing, plane, training
 from reports.figures.distributions import draw_ablation, draw_distribution
 from reports.figures.drawing import DARK
 from reports.figures.plane import draw_plane
+from reports.figures.samples import LARGEST, Sample, cut, input_images, most_different, shrunk, view_box, write_webp
 from reports.figures.training import draw_training
-from reports.samples import LARGEST, Sample, cut, input_images, most_different, shrunk, view_box, write_webp
+from reports.page.viewer import slug
 from reports.studies import Evidence, Study
 from reports.tables import Table, make_table
-from reports.viewer import slug
 from tests.helpers.report_results import demo_pairs, demo_photos
 
 Scores = Mapping[str, list[float]]

@@ -22,7 +22,7 @@ from benchmarks.results import provenance
 from benchmarks.results.provenance import differences, environment, git
 from benchmarks.results.record import Git
 from benchmarks.tracking.entry import cell_tags
-from reports.origin import commit as commit_text
+from reports.page.origin import commit as commit_text
 from tests.conftest import ROOT
 from tests.helpers.mlflow_cells import make_result
 

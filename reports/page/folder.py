@@ -11,7 +11,7 @@ from benchmarks.core.errors import UsageError
 from benchmarks.core.files import hash_file, write_text
 from benchmarks.core.strict import build, parse_json
 from benchmarks.results.files import to_json
-from reports.samples import write_webp
+from reports.figures.samples import write_webp
 
 MANIFEST = ".files.json"  # SHA-256 of each file of the last build, by its path in the folder
 

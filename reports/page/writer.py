@@ -22,15 +22,15 @@ from reports.figures.crops import draw_sample
 from reports.figures.distributions import draw_ablation, draw_distribution
 from reports.figures.drawing import Drawing
 from reports.figures.plane import draw_plane, plane_protocol
+from reports.figures.samples import Sample, load_samples
 from reports.figures.training import draw_training
-from reports.folder import ReportFolder
 from reports.formats import to_html
 from reports.grid import Grid
-from reports.origin import commit, origins, title
+from reports.page.folder import ReportFolder
+from reports.page.origin import commit, origins, title
+from reports.page.viewer import make_viewer, slug
 from reports.paper import Paper
-from reports.samples import Sample, load_samples
 from reports.studies import Evidence, Study
-from reports.viewer import make_viewer, slug
 
 TEMPLATES = Path(__file__).parent / "templates"
 TITLE = "CinCGAN benchmark: results"

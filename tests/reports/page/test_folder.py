@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reports.build import build
-from reports.folder import MANIFEST, ReportFolder
+from reports.page.folder import MANIFEST, ReportFolder
 from reports.studies import load_evidence
 from tests.helpers.report_results import make_results
 

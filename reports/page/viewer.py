@@ -8,9 +8,9 @@ from typing import Any
 
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.text import number
-from reports.folder import ReportFolder
+from reports.figures.samples import HR, LR, Sample, cut, view_box
 from reports.measurements import Column
-from reports.samples import HR, LR, Sample, cut, view_box
+from reports.page.folder import ReportFolder
 from reports.tables import REFERENCE
 
 DISPLAY = 448  # CSS pixels a side: a picture is shown at the largest whole multiple of its size that fits

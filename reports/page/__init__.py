@@ -1,0 +1,1 @@
+"""The page of a report: its files, sample images, the viewer, the origin of every number."""
