@@ -13,7 +13,7 @@ from benchmarks.core.errors import UsageError
 from benchmarks.core.text import counted
 
 if TYPE_CHECKING:
-    from reports.studies import Evidence
+    from reports.studies import FinishedCell
 
 EXAMPLES = """\
 examples:
@@ -95,7 +95,7 @@ def _own_folder(results: Path) -> Path:
     return output
 
 
-def build(evidence: Sequence[Evidence], output: Path) -> list[str]:
+def build(evidence: Sequence[FinishedCell], output: Path) -> list[str]:
     """Write every table of the evidence, and the page with figures and images.
 
     Args:

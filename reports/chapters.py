@@ -12,7 +12,7 @@ from reports.grid import Grid
 from reports.grids import claims_grid, reported_grid, table_grid
 from reports.measurements import Column
 from reports.paper import Paper
-from reports.studies import Evidence, Study, make_studies
+from reports.studies import FinishedCell, Study, make_studies
 from reports.tables import Table, make_tables
 
 
@@ -77,7 +77,7 @@ class Chapter:
         return [f"{self.study.name}, {part.paper.name}: {part.summary()}" for part in self.papers]
 
 
-def make_chapters(evidence: Iterable[Evidence], papers: Iterable[Paper]) -> list[Chapter]:
+def make_chapters(evidence: Iterable[FinishedCell], papers: Iterable[Paper]) -> list[Chapter]:
     """A chapter for each study, in the order of their names."""
     papers = list(papers)
     return [_chapter(study, papers) for study in make_studies(evidence)]
@@ -125,7 +125,7 @@ def _shown(profile: str) -> Sequence[str] | None:
         return None
 
 
-def _note(evidence: Sequence[Evidence], diverged: Sequence[Evidence]) -> str:
+def _note(evidence: Sequence[FinishedCell], diverged: Sequence[FinishedCell]) -> str:
     """Text beside a method's name: trainings that diverged, metrics without weights, changed settings."""
     missing = {metric for each in evidence for metric in each.evaluation.missing}
     changes = dict.fromkeys(change for each in (*evidence, *diverged) for change in each.changes)

@@ -12,13 +12,13 @@ from benchmarks.results.files import read_result
 from benchmarks.results.layout import RESULT
 from benchmarks.tracking.session import EXPERIMENT, connect, is_mirrored, quiet, sqlite_file
 from benchmarks.tracking.tracker import reason, tracking_uri
-from reports.studies import Evidence
+from reports.studies import FinishedCell
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-def load_mirrored(root: Path, uri: str) -> list[Evidence]:
+def load_mirrored(root: Path, uri: str) -> list[FinishedCell]:
     """Every finished cell that MLflow has, in the order of ids.
 
     Args:
@@ -62,14 +62,14 @@ def _children(client: MlflowClient, experiment: str) -> list[Any]:
     return list(latest.values())
 
 
-def _evidence(client: MlflowClient, run: Any, folder: Path, address: str) -> Evidence:
+def _evidence(client: MlflowClient, run: Any, folder: Path, address: str) -> FinishedCell:
     run_id = run.info.run_id
     where = folder / run_id
     where.mkdir()
     try:
         path = client.download_artifacts(run_id, RESULT, str(where))
         result = read_result(Path(path))
-        return Evidence(result, None, run_id, result.data.place)
+        return FinishedCell(result, None, run_id, result.data.place)
     except Exception as error:  # lost, or cut off
         why = f"MLflow run {run_id} has no whole {RESULT} ({reason(error, address)})"
         raise UsageError(f"{why}: python -m benchmarks.sync stores what is lost again") from error

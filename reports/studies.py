@@ -25,7 +25,7 @@ UNKNOWN = "unknown profile"  # of old results, whose files lack it
 
 
 @dataclass(frozen=True)
-class Evidence:
+class FinishedCell:
     """A finished cell, complete or diverged.
 
     Attributes:
@@ -95,9 +95,9 @@ class Study:
     profile: str
     dataset: str
     trained_on: str
-    methods: Mapping[str, tuple[Evidence, ...]]
-    left_out: tuple[Evidence, ...]
-    diverged: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)
+    methods: Mapping[str, tuple[FinishedCell, ...]]
+    left_out: tuple[FinishedCell, ...]
+    diverged: Mapping[str, tuple[FinishedCell, ...]] = field(default_factory=dict)
     split: ScoredSplit = "test"
     distinct: str = ""
     steps: Mapping[str, int | None] = field(default_factory=dict)
@@ -135,7 +135,7 @@ class Study:
         return name[:LONGEST_NAME] + distinct
 
 
-def load_evidence(root: Path, directories: Collection[str] = ()) -> list[Evidence]:
+def load_evidence(root: Path, directories: Collection[str] = ()) -> list[FinishedCell]:
     """Every finished cell of a results folder, in the order of ids.
 
     Args:
@@ -149,7 +149,7 @@ def load_evidence(root: Path, directories: Collection[str] = ()) -> list[Evidenc
     if not paths:
         raise UsageError(f"{root}: no results here: give the folder of a run, or run python -m benchmarks.run --all first")
     evidence = [
-        Evidence(
+        FinishedCell(
             _without_strange_folder(result, directories),
             path.parent,
             _mlflow_run(path.with_name(MIRROR_NOTE)),
@@ -160,10 +160,10 @@ def load_evidence(root: Path, directories: Collection[str] = ()) -> list[Evidenc
     return sorted(evidence, key=lambda each: each.id)
 
 
-def without_replaced_weights(evidence: Sequence[Evidence]) -> tuple[list[Evidence], list[str]]:
+def without_replaced_weights(evidence: Sequence[FinishedCell]) -> tuple[list[FinishedCell], list[str]]:
     """Evidence without evaluations whose trainings were computed again with other weights, and a line for each of these."""
     digests = weights_digests(each.result for each in evidence)
-    kept, lines = list[Evidence](), list[str]()
+    kept, lines = list[FinishedCell](), list[str]()
     for each in evidence:
         stages = each.result.replaced_weights(digests) if isinstance(each.result, EvaluationResult) else []
         if stages:
@@ -192,11 +192,11 @@ def _mlflow_run(path: Path) -> str:
     return run_id if isinstance(run_id, str) and re.fullmatch(r"[\w-]{1,64}", run_id, re.ASCII) else ""
 
 
-def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
+def make_studies(evidence: Iterable[FinishedCell]) -> list[Study]:
     """Sort evaluations into studies, ordered by name, whatever the order of the evidence."""
     evidence = list(evidence)
     steps = {each.id: each.result.settings.steps for each in evidence if isinstance(each.result, TrainingResult)}
-    groups: dict[tuple[str, ...], list[Evidence]] = {}
+    groups: dict[tuple[str, ...], list[FinishedCell]] = {}
     method_names = method_order()
     for each in (each for each in evidence if isinstance(each.result, EvaluationResult) and each.label in method_names):
         groups.setdefault(_images_of(each.evaluation), []).append(each)
@@ -206,7 +206,7 @@ def make_studies(evidence: Iterable[Evidence]) -> list[Study]:
     for (profile, dataset, *_), group in groups.items():
         split = group[0].evaluation.settings.split
         untrained = [each for each in group if not each.result.cell.needs]
-        trained: dict[str, list[Evidence]] = {}
+        trained: dict[str, list[FinishedCell]] = {}
         for each in group:
             if each not in untrained:
                 trained.setdefault(each.result.data.trained_on or dataset, []).append(each)
@@ -226,9 +226,9 @@ def _steps(study: Study, by_cell: Mapping[str, int | None]) -> dict[str, int | N
     return totals
 
 
-def _refuse_other_images(group: Iterable[Evidence]) -> None:
+def _refuse_other_images(group: Iterable[FinishedCell]) -> None:
     """Raise UsageError if results have one data digest but scores of different images."""
-    first: tuple[Evidence, set[str]] | None = None
+    first: tuple[FinishedCell, set[str]] | None = None
     for each in group:
         images = set(each.evaluation.images)
         if not images:
@@ -265,10 +265,10 @@ def _images_of(result: EvaluationResult) -> tuple[str, ...]:
     return (result.profile or UNKNOWN, result.cell.dataset, result.settings.split, result.data.digest, protocols)
 
 
-def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[Evidence]) -> Study:
+def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[FinishedCell]) -> Study:
     """A study with one evaluation for each method and seed: the last by ``_rank``."""
-    chosen: dict[tuple[str, int | None], Evidence] = {}
-    left_out: list[Evidence] = []
+    chosen: dict[tuple[str, int | None], FinishedCell] = {}
+    left_out: list[FinishedCell] = []
     for each in sorted(evidence, key=_rank):
         key = (each.label, each.seed)
         if key in chosen:
@@ -283,13 +283,13 @@ def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[Evide
     return Study(profile, dataset, trained_on, complete, tuple(left_out), diverged, place=place, degradation=degradation)
 
 
-def _by_method(evidence: Iterable[Evidence]) -> dict[str, tuple[Evidence, ...]]:
+def _by_method(evidence: Iterable[FinishedCell]) -> dict[str, tuple[FinishedCell, ...]]:
     """Evaluations by method, in the order of methods and seeds."""
     ordered = sorted(evidence, key=lambda each: each.seed or 0)
     by_method = {name: tuple(each for each in ordered if each.label == name) for name in method_order()}
     return {name: evaluations for name, evaluations in by_method.items() if evaluations}
 
 
-def _rank(each: Evidence) -> tuple[bool, str, str]:
+def _rank(each: FinishedCell) -> tuple[bool, str, str]:
     """Sort key: changed settings before unchanged ones, then by time."""
     return (not each.changes, each.result.finished_at, each.id)

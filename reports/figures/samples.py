@@ -18,7 +18,7 @@ from benchmarks.data.pixels.decode import decode
 from benchmarks.results.layout import SAMPLES, sample_names
 from benchmarks.results.record import EvaluationResult
 from benchmarks.scoring.metrics import luma
-from reports.studies import Evidence, Study
+from reports.studies import FinishedCell, Study
 
 LR, HR = "LR", "HR"
 LARGEST = 384  # pixels a side on the page: larger images are cut around their region
@@ -42,7 +42,7 @@ class Sample:
     name: str
     scale: int
     images: Mapping[str, Image]
-    origin: Mapping[str, Evidence]
+    origin: Mapping[str, FinishedCell]
     region: Box
 
     def scores(self, method: str, protocol: str) -> dict[str, float]:
@@ -80,7 +80,7 @@ def _of_image(files: Mapping[str, Mapping[str, Path]], name: str) -> dict[str, P
     return {method: images[name] for method, images in files.items() if name in images}
 
 
-def _files(evidence: Evidence) -> dict[str, Path]:
+def _files(evidence: FinishedCell) -> dict[str, Path]:
     """Sample files of a cell by image. Links that lead out of the cell's folder are left out."""
     if evidence.folder is None:
         return {}
@@ -89,7 +89,7 @@ def _files(evidence: Evidence) -> dict[str, Path]:
     return {path.stem: path for path in paths if path.resolve().is_relative_to(home)}
 
 
-def _order(evidence: Iterable[Evidence]) -> list[str]:
+def _order(evidence: Iterable[FinishedCell]) -> list[str]:
     """Names of the test images, in the order of the data set."""
     return next((cell.evaluation.images for cell in evidence if cell.evaluation.images), [])
 
@@ -119,7 +119,7 @@ def input_images(result: EvaluationResult, wanted: Collection[str]) -> dict[str,
 
 
 def _sample(
-    name: str, first: Mapping[str, Evidence], files: Mapping[str, Path], inputs: Mapping[str, Image], notes: list[str]
+    name: str, first: Mapping[str, FinishedCell], files: Mapping[str, Path], inputs: Mapping[str, Image], notes: list[str]
 ) -> Sample | None:
     images: dict[str, Image] = {}
     for method, path in files.items():

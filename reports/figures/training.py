@@ -14,7 +14,7 @@ from reports.figures.drawing import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from reports.studies import Evidence
+    from reports.studies import FinishedCell
 
 LINES = [
     (colour, line) for line in ("-", "--", ":") for colour in (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
@@ -23,7 +23,7 @@ Curves = dict[str, tuple[list[float], list[float]]]  # steps and values by loss
 POINTS = 150  # of a curve: longer histories are averaged in blocks
 
 
-def draw_training(method: str, stages: Mapping[str, Evidence]) -> Drawing | None:
+def draw_training(method: str, stages: Mapping[str, FinishedCell]) -> Drawing | None:
     """The losses of a method's own training stages, a panel each; None without histories."""
     results = {name: evidence.result for name, evidence in stages.items()}
     histories = {name: _curves(result.history) for name, result in results.items() if isinstance(result, TrainingResult)}

@@ -9,10 +9,10 @@ from typing import Any
 from benchmarks.results.files import to_json
 from benchmarks.results.layout import CELLS, RESULT
 from benchmarks.results.record import DataRecord, Environment, EvaluationResult, Git, Result, TrainingResult
-from reports.studies import Evidence
+from reports.studies import FinishedCell
 
 
-def origins(evidence: Iterable[Evidence]) -> dict[str, dict[str, Any]]:
+def origins(evidence: Iterable[FinishedCell]) -> dict[str, dict[str, Any]]:
     """For each cell, by id: a title, facts as pairs of texts, the settings as JSON, and the ids of the cells that it needs."""
     return {
         each.id: {
@@ -29,13 +29,13 @@ def _settings(result: Result) -> dict[str, Any]:
     return asdict(result.settings) if isinstance(result, TrainingResult | EvaluationResult) else {}
 
 
-def title(evidence: Evidence) -> str:
+def title(evidence: FinishedCell) -> str:
     """Kind of the cell, method or stage, and seed."""
     seed = "" if evidence.seed is None else f", seed {evidence.seed}"
     return f"{evidence.result.cell.kind} {evidence.label}{seed}"
 
 
-def _facts(evidence: Evidence) -> list[tuple[str, str]]:
+def _facts(evidence: FinishedCell) -> list[tuple[str, str]]:
     result = evidence.result
     cell, data = result.cell, result.data
     missing = result.missing if isinstance(result, EvaluationResult) else {}

@@ -30,7 +30,7 @@ from reports.page.folder import ReportFolder
 from reports.page.origin import commit, origins, title
 from reports.page.viewer import make_viewer, slug
 from reports.paper import Paper
-from reports.studies import Evidence, Study
+from reports.studies import FinishedCell, Study
 
 TEMPLATES = Path(__file__).parent / "templates"
 TITLE = "CinCGAN benchmark: results"
@@ -46,7 +46,7 @@ SIGNS: dict[Verdict, str] = {
 PAPER_TABLES = {"reported": "Reported and measured", "claims": "Comparisons behind the claims"}
 
 
-def write_page(output: ReportFolder, chapters: Sequence[Chapter], evidence: Sequence[Evidence]) -> None:
+def write_page(output: ReportFolder, chapters: Sequence[Chapter], evidence: Sequence[FinishedCell]) -> None:
     """Write ``index.html``, ``figures/`` and ``images/``.
 
     Args:
@@ -79,7 +79,7 @@ def _render(papers: Sequence[Paper], chapters: Sequence[Mapping[str, Any]], data
 class _Pages:
     """State that all chapters share: the folder, the cells, and the viewers so far."""
 
-    def __init__(self, output: ReportFolder, cells: Mapping[str, Evidence]) -> None:
+    def __init__(self, output: ReportFolder, cells: Mapping[str, FinishedCell]) -> None:
         self.output, self.cells = output, cells
         self.viewers: list[dict[str, Any]] = []
 
@@ -216,7 +216,7 @@ def _claim(judged: ClaimVerdict) -> dict[str, Any]:
     return {"verdict": _verdict(judged.verdict), "comparisons": comparisons, **about}
 
 
-def _figures(chapter: Chapter, cells: Mapping[str, Evidence]) -> list[tuple[str, str, str, list[Drawing]]]:
+def _figures(chapter: Chapter, cells: Mapping[str, FinishedCell]) -> list[tuple[str, str, str, list[Drawing]]]:
     """The drawings of a study, by part of the page: its name, title, a note on all its drawings, and the drawings."""
     table, marked = chapter.tables[0], chapter.under_study
     protocol = plane_protocol(table)
@@ -239,7 +239,7 @@ def _drawn(drawings: Iterable[Drawing | None]) -> list[Drawing]:
     return [drawing for drawing in drawings if drawing]
 
 
-def _own_stages(evaluation: Evidence, method: str, cells: Mapping[str, Evidence]) -> dict[str, Evidence]:
+def _own_stages(evaluation: FinishedCell, method: str, cells: Mapping[str, FinishedCell]) -> dict[str, FinishedCell]:
     """The training cells of a method's own stages that an evaluation was built on, in the order of training."""
     needs = evaluation.result.cell.needs
     own = (stage.name for stage in methods()[method].trains)

@@ -105,13 +105,13 @@ def result_mutated(data: bytes, folder: Path) -> None:
     from reports.chapters import make_chapters
     from reports.page.origin import origins
     from reports.paper import load_papers
-    from reports.studies import Evidence
+    from reports.studies import FinishedCell
     from reports.tables import to_csv
 
     evidence = []
     for place, document in enumerate(RESULTS):
         changed = mutate(document, data[1:]) if data and data[0] % len(RESULTS) == place else document
-        evidence.append(Evidence(read_result(_file(folder, "result.json", json.dumps(changed).encode())), None, ""))
+        evidence.append(FinishedCell(read_result(_file(folder, "result.json", json.dumps(changed).encode())), None, ""))
     for item in evidence:
         with suppress(ValueError):  # refused as no result
             make_entry(item.result)

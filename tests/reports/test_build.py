@@ -24,7 +24,7 @@ from reports.chapters import make_chapters
 from reports.formats import escape, to_html, to_latex, to_markdown
 from reports.grid import Entry, Grid, Section, marks
 from reports.paper import load_papers
-from reports.studies import Evidence, load_evidence, make_studies
+from reports.studies import FinishedCell, load_evidence, make_studies
 from tests.conftest import ROOT
 
 PAPER = load_papers()["cincgan"]
@@ -73,11 +73,11 @@ def result(method: str, psnr: float, seed: int | None = 0, **changes: Any) -> di
     return {**plain, **changes}
 
 
-def evidence(*results: Mapping[str, Any]) -> list[Evidence]:
-    return [Evidence(to_result(dict(each)), None, f"run-{each['cell']['id']}") for each in results]
+def evidence(*results: Mapping[str, Any]) -> list[FinishedCell]:
+    return [FinishedCell(to_result(dict(each)), None, f"run-{each['cell']['id']}") for each in results]
 
 
-def everything(**psnr: float) -> list[Evidence]:
+def everything(**psnr: float) -> list[FinishedCell]:
     chosen = {**ORDER, **{name.replace("_", "-"): value for name, value in psnr.items()}}
     return evidence(*(result(method, value) for method, value in chosen.items()))
 

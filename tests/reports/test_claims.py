@@ -18,7 +18,7 @@ from reports import claims
 from reports.chapters import make_chapters
 from reports.claims import FULL, ClaimVerdict, claim_verdicts
 from reports.paper import Paper, load_paper, load_papers
-from reports.studies import Evidence, Study, make_studies
+from reports.studies import FinishedCell, Study, make_studies
 from tests.reports.test_build import ORDER, evidence, result
 
 PAPER = load_papers()["cincgan"]
@@ -209,4 +209,4 @@ def test_a_claim_without_its_margin_is_refused(before: str, after: str, message:
 
 
 def test_evidence_of_the_helper_is_what_studies_take() -> None:
-    assert isinstance(next(iter(CASES["two trainings"].methods.values()))[0], Evidence)
+    assert isinstance(next(iter(CASES["two trainings"].methods.values()))[0], FinishedCell)

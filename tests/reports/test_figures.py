@@ -31,7 +31,7 @@ from reports.figures.plane import draw_plane
 from reports.figures.samples import LARGEST, Sample, cut, input_images, most_different, shrunk, view_box, write_webp
 from reports.figures.training import draw_training
 from reports.page.viewer import slug
-from reports.studies import Evidence, Study
+from reports.studies import FinishedCell, Study
 from reports.tables import Table, make_table
 from tests.helpers.report_results import demo_pairs, demo_photos
 
@@ -147,7 +147,7 @@ def test_a_plane_needs_two_methods_with_both_metrics() -> None:
 
 
 def study(methods: Mapping[str, Scores]) -> Study:
-    evidence = {name: (Evidence(result(name, **scores), None, ""),) for name, scores in methods.items()}
+    evidence = {name: (FinishedCell(result(name, **scores), None, ""),) for name, scores in methods.items()}
     return Study("demo", "photos", "photos", evidence, ())
 
 
@@ -165,9 +165,9 @@ def test_ablation_bars_are_differences_to_the_full_model() -> None:
     assert draw_ablation(table({"cincgan": {"psnr": [20.0]}}, "cincgan"), "rgb", "ablation") is None
 
 
-def trained(label: str, history: list[dict[str, float]]) -> Evidence:
+def trained(label: str, history: list[dict[str, float]]) -> FinishedCell:
     cell = {"id": label, "kind": "train", "label": label, "seed": 3, "dataset": "photos", "needs": {}}
-    return Evidence(to_result({**PLAIN, "cell": cell, "settings": {"stage": {}}, "history": history}), None, "")
+    return FinishedCell(to_result({**PLAIN, "cell": cell, "settings": {"stage": {}}, "history": history}), None, "")
 
 
 def test_training_curves_show_every_stage_and_loss() -> None:
@@ -192,7 +192,7 @@ def sample(name: str = "image", height: int = 96, width: int = 128, hr: bool = T
     lr, truth = images["edsr"][::4, ::4], images["edsr"] // 2
     versions = {"LR": lr, **images, "HR": truth} if hr else images
     scores = {"rgb": {"psnr": {name: 21.234}, "ssim": {name: 0.5678}}}
-    origin = {method: Evidence(replace(result(method, psnr=[20.0]), scores=scores), None, "") for method in images}
+    origin = {method: FinishedCell(replace(result(method, psnr=[20.0]), scores=scores), None, "") for method in images}
     return Sample(name, 4, versions, origin, (16, 24, 32, 32))
 
 

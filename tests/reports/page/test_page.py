@@ -15,7 +15,7 @@ import pytest
 
 from reports import comparison
 from reports.build import build
-from reports.studies import Evidence, load_evidence
+from reports.studies import FinishedCell, load_evidence
 from tests.conftest import ROOT
 from tests.helpers.report_results import (
     HOSTILE,
@@ -150,7 +150,7 @@ def test_without_the_data_set_the_page_says_so_and_shows_what_there_is(tmp_path:
 
 
 def test_results_without_folders_have_a_page_without_images(results: Path, tmp_path: Path) -> None:
-    mirrored = [Evidence(each.result, None, "0a1b2c") for each in load_evidence(results)]
+    mirrored = [FinishedCell(each.result, None, "0a1b2c") for each in load_evidence(results)]
     build(mirrored, tmp_path)
     text = (tmp_path / "index.html").read_text()
     assert "no sample images beside these results" in text and data_of(text)["viewers"] == []
