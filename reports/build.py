@@ -128,7 +128,7 @@ def build(evidence: Sequence[FinishedCell], output: Path) -> list[str]:
     inputs = "".join(f"\\input{{tables/{name}.tex}}\n\\clearpage\n" for name in grids)
     folder.write_text("tables.tex", f"{PREAMBLE}{inputs}\\end{{document}}\n")
     tables = [table for chapter in chapters for table in chapter.tables]
-    folder.write_text("tables.csv", to_csv(tables, {each.id: each.mlflow for each in evidence}))
+    folder.write_text("tables.csv", to_csv(tables, {cell.id: cell.mlflow for cell in evidence}))
     write_page(folder, chapters, evidence)
     folder.remove_stale()
     return [line for chapter in chapters for line in chapter.summaries()]

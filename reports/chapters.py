@@ -127,10 +127,10 @@ def _shown(profile: str) -> Sequence[str] | None:
 
 def _note(evidence: Sequence[FinishedCell], diverged: Sequence[FinishedCell]) -> str:
     """Text beside a method's name: trainings that diverged, metrics without weights, changed settings."""
-    missing = {metric for each in evidence for metric in each.evaluation.missing}
-    changes = dict.fromkeys(change for each in (*evidence, *diverged) for change in each.changes)
+    missing = {metric for cell in evidence for metric in cell.evaluation.missing}
+    changes = dict.fromkeys(change for cell in (*evidence, *diverged) for change in cell.changes)
     lacking = f"{', '.join(sorted(missing))}: weights missing" if missing else ""
-    lost = f"seed {', '.join(str(each.seed) for each in diverged)} diverged" if diverged else ""
+    lost = f"seed {', '.join(str(cell.seed) for cell in diverged)} diverged" if diverged else ""
     return "; ".join(filter(None, (lost, lacking, *(f"--set {change}" for change in changes))))
 
 

@@ -44,7 +44,7 @@ def load_mirrored(root: Path, uri: str) -> list[FinishedCell]:
         raise UsageError(f"{shown}: cannot be read ({reason(error, address)}): check the address") from error
     if not evidence:
         raise UsageError(f"{shown}: no results there: run python -m benchmarks.run first")
-    return sorted(evidence, key=lambda each: each.id)
+    return sorted(evidence, key=lambda cell: cell.id)
 
 
 def _children(client: MlflowClient, experiment: str) -> list[Any]:

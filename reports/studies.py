@@ -117,7 +117,7 @@ class Study:
     @property
     def results(self) -> dict[str, list[EvaluationResult]]:
         """Results of each method, one a seed."""
-        return {method: [each.evaluation for each in evidence] for method, evidence in self.methods.items()}
+        return {method: [cell.evaluation for cell in evidence] for method, evidence in self.methods.items()}
 
     @cached_property
     def measurements(self) -> Measurements:
@@ -157,22 +157,22 @@ def load_evidence(root: Path, directories: Collection[str] = ()) -> list[Finishe
         )
         for path, result in ((path, read_result(path)) for path in paths)
     ]
-    return sorted(evidence, key=lambda each: each.id)
+    return sorted(evidence, key=lambda cell: cell.id)
 
 
 def without_replaced_weights(evidence: Sequence[FinishedCell]) -> tuple[list[FinishedCell], list[str]]:
-    """Evidence without evaluations whose trainings were computed again with other weights, and a line for each of these."""
-    digests = weights_digests(each.result for each in evidence)
+    """Finished cells but evaluations whose trainings were computed again with other weights, and a line for each of those."""
+    digests = weights_digests(cell.result for cell in evidence)
     kept, lines = list[FinishedCell](), list[str]()
-    for each in evidence:
-        stages = each.result.replaced_weights(digests) if isinstance(each.result, EvaluationResult) else []
+    for cell in evidence:
+        stages = cell.result.replaced_weights(digests) if isinstance(cell.result, EvaluationResult) else []
         if stages:
-            seed = "" if each.seed is None else f", seed {each.seed}"
+            seed = "" if cell.seed is None else f", seed {cell.seed}"
             why = f"{', '.join(stages)} has other weights now than those that were scored"
-            where = titled(each.result.cell.dataset, each.place, each.degradation)
-            lines.append(f"evaluate {each.label} on {where}{seed}: {why}: it is left out: run it again")
+            where = titled(cell.result.cell.dataset, cell.place, cell.degradation)
+            lines.append(f"evaluate {cell.label} on {where}{seed}: {why}: it is left out: run it again")
         else:
-            kept.append(each)
+            kept.append(cell)
     return kept, lines
 
 
@@ -195,21 +195,21 @@ def _mlflow_run(path: Path) -> str:
 def make_studies(evidence: Iterable[FinishedCell]) -> list[Study]:
     """Sort evaluations into studies, ordered by name, whatever the order of the evidence."""
     evidence = list(evidence)
-    steps = {each.id: each.result.settings.steps for each in evidence if isinstance(each.result, TrainingResult)}
+    steps = {cell.id: cell.result.settings.steps for cell in evidence if isinstance(cell.result, TrainingResult)}
     groups: dict[tuple[str, ...], list[FinishedCell]] = {}
     method_names = method_order()
-    for each in (each for each in evidence if isinstance(each.result, EvaluationResult) and each.label in method_names):
-        groups.setdefault(_images_of(each.evaluation), []).append(each)
+    for cell in (cell for cell in evidence if isinstance(cell.result, EvaluationResult) and cell.label in method_names):
+        groups.setdefault(_images_of(cell.evaluation), []).append(cell)
     for group in groups.values():
         _refuse_other_images(group)
     studies = []
     for (profile, dataset, *_), group in groups.items():
         split = group[0].evaluation.settings.split
-        untrained = [each for each in group if not each.result.cell.needs]
+        untrained = [cell for cell in group if not cell.result.cell.needs]
         trained: dict[str, list[FinishedCell]] = {}
-        for each in group:
-            if each not in untrained:
-                trained.setdefault(each.result.data.trained_on or dataset, []).append(each)
+        for cell in group:
+            if cell not in untrained:
+                trained.setdefault(cell.result.data.trained_on or dataset, []).append(cell)
         for trained_on, methods in (trained or {dataset: []}).items():
             studies.append(replace(_study(profile, dataset, trained_on, [*untrained, *methods]), split=split))
     studies = [replace(study, steps=_steps(study, steps)) for study in studies if study.methods]
@@ -220,7 +220,7 @@ def _steps(study: Study, by_cell: Mapping[str, int | None]) -> dict[str, int | N
     """Training steps of each method of a study, from those of its training cells."""
     totals: dict[str, int | None] = {}
     for method, evidence in study.methods.items():
-        seeds = [[by_cell.get(cell) for cell in each.result.cell.needs.values()] for each in evidence]
+        seeds = [[by_cell.get(needed) for needed in cell.result.cell.needs.values()] for cell in evidence]
         sums = {sum(numbers) for steps in seeds if len(numbers := [n for n in steps if n is not None]) == len(steps)}
         totals[method] = sums.pop() if len(sums) == 1 and all(None not in steps for steps in seeds) else None
     return totals
@@ -229,13 +229,13 @@ def _steps(study: Study, by_cell: Mapping[str, int | None]) -> dict[str, int | N
 def _refuse_other_images(group: Iterable[FinishedCell]) -> None:
     """Raise UsageError if results have one data digest but scores of different images."""
     first: tuple[FinishedCell, set[str]] | None = None
-    for each in group:
-        images = set(each.evaluation.images)
+    for cell in group:
+        images = set(cell.evaluation.images)
         if not images:
             continue
-        first = first or (each, images)
+        first = first or (cell, images)
         if images != first[1]:
-            pair = f"{first[0].label} ({first[0].id}) and {each.label} ({each.id})"
+            pair = f"{first[0].label} ({first[0].id}) and {cell.label} ({cell.id})"
             raise UsageError(f"results of {pair}: one data digest, but scores of other images: move the wrong one away")
 
 
@@ -269,27 +269,27 @@ def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[Finis
     """A study with one evaluation for each method and seed: the last by ``_rank``."""
     chosen: dict[tuple[str, int | None], FinishedCell] = {}
     left_out: list[FinishedCell] = []
-    for each in sorted(evidence, key=_rank):
-        key = (each.label, each.seed)
+    for cell in sorted(evidence, key=_rank):
+        key = (cell.label, cell.seed)
         if key in chosen:
             left_out.append(chosen[key])
-        chosen[key] = each
+        chosen[key] = cell
     complete, diverged = (
-        _by_method(each for each in chosen.values() if each.result.status == status) for status in (COMPLETE, DIVERGED)
+        _by_method(cell for cell in chosen.values() if cell.result.status == status) for status in (COMPLETE, DIVERGED)
     )
-    place = max((each.place for each in chosen.values()), default="")
-    degradation = next((each.degradation for each in chosen.values()), "")
-    left_out.sort(key=lambda each: each.id)
+    place = max((cell.place for cell in chosen.values()), default="")
+    degradation = next((cell.degradation for cell in chosen.values()), "")
+    left_out.sort(key=lambda cell: cell.id)
     return Study(profile, dataset, trained_on, complete, tuple(left_out), diverged, place=place, degradation=degradation)
 
 
 def _by_method(evidence: Iterable[FinishedCell]) -> dict[str, tuple[FinishedCell, ...]]:
     """Evaluations by method, in the order of methods and seeds."""
-    ordered = sorted(evidence, key=lambda each: each.seed or 0)
-    by_method = {name: tuple(each for each in ordered if each.label == name) for name in method_order()}
+    ordered = sorted(evidence, key=lambda cell: cell.seed or 0)
+    by_method = {name: tuple(cell for cell in ordered if cell.label == name) for name in method_order()}
     return {name: evaluations for name, evaluations in by_method.items() if evaluations}
 
 
-def _rank(each: FinishedCell) -> tuple[bool, str, str]:
+def _rank(cell: FinishedCell) -> tuple[bool, str, str]:
     """Sort key: changed settings before unchanged ones, then by time."""
-    return (not each.changes, each.result.finished_at, each.id)
+    return (not cell.changes, cell.result.finished_at, cell.id)

@@ -15,13 +15,13 @@ from reports.studies import FinishedCell
 def origins(evidence: Iterable[FinishedCell]) -> dict[str, dict[str, Any]]:
     """For each cell, by id: a title, facts as pairs of texts, the settings as JSON, and the ids of the cells that it needs."""
     return {
-        each.id: {
-            "title": title(each),
-            "facts": [[name, text] for name, text in _facts(each) if text],
-            "settings": to_json(_settings(each.result)),
-            "needs": list(each.result.cell.needs.values()),
+        cell.id: {
+            "title": title(cell),
+            "facts": [[name, text] for name, text in _facts(cell) if text],
+            "settings": to_json(_settings(cell.result)),
+            "needs": list(cell.result.cell.needs.values()),
         }
-        for each in evidence
+        for cell in evidence
     }
 
 

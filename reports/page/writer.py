@@ -57,7 +57,7 @@ def write_page(output: ReportFolder, chapters: Sequence[Chapter], evidence: Sequ
     Raises:
         UsageError: the folder cannot be written.
     """
-    pages = _Pages(output, {each.id: each for each in evidence})
+    pages = _Pages(output, {cell.id: cell for cell in evidence})
     rendered = [pages.chapter(index, chapter) for index, chapter in enumerate(chapters, start=1)]
     papers = {part.paper.name: part.paper for chapter in chapters for part in chapter.papers}
     data = {"cells": origins(evidence), "viewers": pages.viewers}
@@ -163,13 +163,13 @@ def _heading(study: Study) -> str:
 
 def _facts(chapter: Chapter) -> list[tuple[str, str]]:
     table = chapter.tables[0]
-    evidence = [each for cells in chapter.study.methods.values() for each in cells]
-    seeds = sorted({each.seed for each in evidence if each.seed is not None})
-    records = [each.result.git for each in evidence]
+    evidence = [cell for cells in chapter.study.methods.values() for cell in cells]
+    seeds = sorted({cell.seed for cell in evidence if cell.seed is not None})
+    records = [cell.result.git for cell in evidence]
     commits = sorted({git.commit[:10] if git.commit else commit(git) for git in records})
     changed = ", with uncommitted changes" if any(git.dirty for git in records) else ""
     unknown = sorted({f", uncommitted changes unknown: {git.unknown}" for git in records if git.commit and git.unknown})
-    days = sorted({each.result.finished_at[:10] for each in evidence})
+    days = sorted({cell.result.finished_at[:10] for cell in evidence})
     return [
         (f"{table.split} images", f"{table.images} of {counted(table.photographs, 'photograph')}"),
         ("methods", str(len(chapter.methods))),
@@ -181,13 +181,13 @@ def _facts(chapter: Chapter) -> list[tuple[str, str]]:
 
 
 def _diverged(study: Study) -> Iterator[str]:
-    for each in (each for cells in study.diverged.values() for each in cells):
-        yield f"{title(each)} ({each.id}) has no scores: {each.result.diagnosis}."
+    for cell in (cell for cells in study.diverged.values() for cell in cells):
+        yield f"{title(cell)} ({cell.id}) has no scores: {cell.result.diagnosis}."
 
 
 def _left_out(study: Study) -> Iterator[str]:
     if study.left_out:
-        names = ", ".join(f"{each.label} ({each.id})" for each in study.left_out)
+        names = ", ".join(f"{cell.label} ({cell.id})" for cell in study.left_out)
         yield f"Left out, because a later result or one with unchanged settings replaces it: {names}."
 
 
