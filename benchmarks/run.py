@@ -95,7 +95,7 @@ def make_parser() -> Parser:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change settings, the last counts"
     )
     threads = "torch's threads on a CPU, part of every cell's id; auto: the physical cores that this process may use"
-    settings.add_argument("--threads", action="append", type=threads_change, metavar="N", dest="changes", help=threads)
+    settings.add_argument("--threads", type=threads_change, metavar="N", help=threads)
     settings.add_argument("--offline", action="store_true", help="open no internet socket; name missing files at once")
     settings.add_argument("--output", type=named_path, default=Path("runs"), metavar="DIR", help="results folder (default: runs)")
     executor = parser.add_argument_group("executor")
@@ -153,7 +153,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.execution.workspace import Workspace
     from benchmarks.planning.cells import find_cell
 
-    profile = load_profile(options.profile, options.changes)
+    profile = load_profile(options.profile, [*options.changes, *filter(None, [options.threads])])
     selection = _selection(options)
     methods = _methods(options, profile)
     cells = selection.plan(profile, methods)
@@ -270,8 +270,8 @@ def _check_options(options: argparse.Namespace) -> None:
         raise UsageError(f"{'--markdown' if options.markdown else '--step-times'} needs --dry-run")
     if options.max_parallel is not None and options.max_parallel < 1:
         raise UsageError(f"--max-parallel {options.max_parallel}: give 1 or more")
-    if sum(change.partition("=")[0].strip() == "threads" for change in options.changes) > 1:
-        raise UsageError("--threads and --set threads=… are one setting, and it is given twice: leave one of them out")
+    if options.threads and any(change.partition("=")[0].strip() == "threads" for change in options.changes):
+        raise UsageError("--threads and --set threads=… are one setting: leave one of them out")
     if options.retries < 0:
         raise UsageError(f"--retries {options.retries}: give 0 or more")
     check_options(options.executor, _executor_options(options))

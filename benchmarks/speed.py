@@ -7,11 +7,11 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from benchmarks.core.command import Names, Parser, named_path, run_command
-from benchmarks.core.errors import UsageError
-from benchmarks.core.text import counted
+from benchmarks.core.errors import BenchmarkError, UsageError
 
 if TYPE_CHECKING:
     from benchmarks.api.image import Image
@@ -23,6 +23,7 @@ examples:
   python -m benchmarks.speed tiling --method edsr --profile paper --size 510x339 --tile 224     untrained weights
   python -m benchmarks.speed loading --hr BSDS500/train --batch-size 16 --patch-size 32
   python -m benchmarks.speed training                  a step of every stage at demo size, compared with its reference step
+  python -m benchmarks.speed all --output speed.json   all of these, minutes on two cores
   python -m benchmarks.speed training --help           options and examples of a part
 
 Use an idle machine, and compare ratios, not seconds.
@@ -55,9 +56,32 @@ examples:
   python -m benchmarks.speed training --profile paper --stages cincgan-inner cincgan-joint --json
   python -m benchmarks.speed training --profile paper --stages edsr --set stages.edsr.training.batch_size=2
   python -m benchmarks.speed training --profile paper --repeat 0          memory and arithmetic only
-  python -m benchmarks.speed training --figures docs/performance.json --markdown      the table of docs/performance.md
+  python -m benchmarks.speed training --figures docs/performance/paper-steps.json --markdown      a table of docs/performance.md
 
 Times are the best of --repeat runs.
+"""
+ALL = """\
+examples:
+  python -m benchmarks.speed all
+  python -m benchmarks.speed all --repeat 1 --output speed.json       the record is also written, anew after each part
+
+Start of commands, inference, training patches, scores, and training steps at demo size in both precisions. A measurement whose
+prerequisites are missing is named and left out. Times are the best of --repeat runs. benchmarks.run --dry-run takes the steps
+of a record by --step-times.
+"""
+HISTORY = """\
+examples:
+  python -m benchmarks.speed history figures/*.json --output speed.html
+  python -m benchmarks.speed history before.json after.json --output compared.html
+
+The records are those of python -m benchmarks.speed all --output FILE, in any order. The page needs no other file.
+"""
+PAGE_EXAMPLES = """\
+examples:
+  python -m benchmarks.speed page              write the tables of docs/performance.md from docs/performance/*.json
+  python -m benchmarks.speed page --check      whether the page has these tables; exit code 1 if not
+
+A table stands between two marks of the page, the first of which names the file of figures.
 """
 
 LARGEST = 80_000_000 // 16  # LR pixels; HR images have 16 times as many
@@ -108,6 +132,15 @@ def make_parser() -> Parser:
     for part in (evaluation, tiling, loading):
         part.add_argument("--json", action="store_true", help="print JSON in place of a table")
     _add_training(add("training", "Measure training steps, each compared with the stage's reference step.", TRAINING))
+    everything = add("all", "Measure all of these with sizes that take minutes on two cores.", ALL)
+    everything.add_argument("--json", action="store_true", help="print the record as JSON in place of tables")
+    everything.add_argument("--output", type=named_path, metavar="FILE", help="also write the record to a JSON file")
+    _add_repeat(everything)
+    history = add("history", "Draw figures over commits, from records of all parts.", HISTORY)
+    history.add_argument("files", nargs="+", type=named_path, metavar="FILE", help="records, as all --output writes them")
+    history.add_argument("--output", type=named_path, required=True, metavar="FILE", help="HTML page to write")
+    page = add("page", "Write the tables of docs/performance.md from the figures in docs/performance.", PAGE_EXAMPLES)
+    page.add_argument("--check", action="store_true", help="compare the page with the figures; write nothing")
     return parser
 
 
@@ -149,14 +182,19 @@ def _add_repeat(part: PartParser, more: str = "") -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    return run_command(make_parser(), arguments, _dispatch)
+    return run_command(make_parser(), arguments, _dispatch, interrupted=_kept)
+
+
+def _kept(options: argparse.Namespace) -> str:
+    return f"figures of finished parts are in {options.output}" if getattr(options, "output", None) else "nothing was written"
 
 
 def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.measuring.figures import print_figures
 
-    if options.part == "training":
-        return _training(options)
+    whole = {"training": _training, "all": _all, "history": _history, "page": _page}
+    if options.part in whole:
+        return whole[options.part](options)
     measure = {"evaluation": _evaluation, "tiling": _tiling, "loading": _loading}[options.part]
     print_figures(list(measure(options)), as_json=options.json)
     return 0
@@ -166,18 +204,18 @@ def _evaluation(options: argparse.Namespace) -> Iterable[Figure]:
     from benchmarks.measuring.evaluation import measure_evaluation
 
     _check_repeat(options, 1)
-    return measure_evaluation(list(_truths(options)), os.cpu_count() or 1, options.repeat)
+    return measure_evaluation(list(_truths(options.hr, options.hr_suffix)), os.cpu_count() or 1, options.repeat)
 
 
-def _truths(options: argparse.Namespace) -> Iterable[Image]:
-    """HR images ``(H, W, 3)`` of the folder ``--hr``, or crops of packaged photographs."""
+def _truths(folder: Path | None, suffix: str) -> Iterable[Image]:
+    """HR images ``(H, W, 3)`` of a folder, or crops of packaged photographs."""
     from benchmarks.data.cards import load_dataset_card
     from benchmarks.data.matching import match
     from benchmarks.data.pixels.decode import decode
     from benchmarks.data.pixels.images import read_file
 
-    if options.hr:
-        paths = match(options.hr, options.hr, options.hr_suffix, options.hr_suffix)
+    if folder:
+        paths = match(folder, folder, suffix, suffix)
         return (decode(path, "ground truth", "get it again") for path, _ in paths.values())
     height, width = PHOTO_CROP
     sources = load_dataset_card(PHOTOS).sources("pairs").hr.images + load_dataset_card(PHOTOS).sources("test").hr.images
@@ -201,26 +239,20 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _loading(options: argparse.Namespace) -> Iterable[Figure]:
-    from benchmarks.measuring.figures import Figure
-    from benchmarks.measuring.loading import compare_loading
+    from benchmarks.measuring.loading import measure_loading
 
     _check_repeat(options, 1)
     patch, batch = options.patch_size, options.batch_size
     for option, value in (("--patch-size", patch), ("--batch-size", batch)):
         if value < 1:
             raise UsageError(f"{option} {value}: give 1 or more")
-    times = compare_loading(_truths(options), patch_size=patch, batch_size=batch, repeat=options.repeat)
-    rate = f"patches of {patch} and {4 * patch} pixels, batch {batch}, {counted(times.images, 'image')}"
-    against = f"basicsr, {counted(times.workers, 'worker')}"
-    yield Figure(rate, against, times.ours, times.theirs, unit="pairs/s")
-    yield Figure("until the first batch, nothing cached", against, times.first_start, times.their_start, unit="s")
-    yield Figure("until the first batch, images cached", against, times.later_start, times.their_start, unit="s")
+    return measure_loading(_truths(options.hr, options.hr_suffix), patch_size=patch, batch_size=batch, repeat=options.repeat)
 
 
 def _training(options: argparse.Namespace) -> int:
     from benchmarks.catalog.methods import get_stage
     from benchmarks.catalog.profiles import load_profile
-    from benchmarks.measuring.training_steps import measure_training
+    from benchmarks.measuring.everything import measure_steps
     from benchmarks.planning.step_times import Form, print_training, read_figures
 
     _check_repeat(options, 0)
@@ -231,15 +263,48 @@ def _training(options: argparse.Namespace) -> int:
         return 0
     profile = load_profile(options.profile, options.set)
     stages = [get_stage(name).name for name in options.stages or profile.stages]
-    figures = []
-    for stage in stages:
-        for precision in dict.fromkeys(options.precision):
-            figure = measure_training(profile, stage, precision, options.repeat)
-            if figure.precision != precision:
-                print(f"{stage}: {precision} would be slower than float32 on this device: left out", file=sys.stderr)
-            else:
-                figures.append(figure)
-    print_training(figures, form)
+    print_training(list(measure_steps(profile, stages, options.precision, options.repeat)), form)
+    return 0
+
+
+def _all(options: argparse.Namespace) -> int:
+    from benchmarks.core.files import write_text
+    from benchmarks.measuring.everything import measure_all
+    from benchmarks.measuring.record import print_record, to_text
+
+    _check_repeat(options, 1)
+    output = options.output
+    if output and (output.is_dir() or not output.absolute().parent.is_dir()):
+        raise UsageError(f"--output {output}: not a file in a folder that exists: create the folder, or name another file")
+    record = measure_all(
+        lambda: list(_truths(None, "")),
+        options.repeat,
+        (lambda so_far: write_text(output, to_text(so_far))) if output else lambda so_far: None,
+    )
+    print(to_text(record), end="") if options.json else print_record(record)
+    return 0
+
+
+def _history(options: argparse.Namespace) -> int:
+    from benchmarks.core.files import write_text
+    from benchmarks.measuring.history import to_html
+    from benchmarks.measuring.record import read_record
+
+    write_text(options.output, to_html([read_record(path) for path in options.files]))
+    return 0
+
+
+def _page(options: argparse.Namespace) -> int:
+    from benchmarks.core.files import write_text
+    from benchmarks.measuring.performance_page import PAGE, with_tables
+
+    text = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
+    written = with_tables(text)
+    if options.check and written != text:
+        raise BenchmarkError(f"{PAGE}: its tables are not those of its figures: run python -m benchmarks.speed page")
+    if not options.check:
+        write_text(PAGE, written)
+    print("up to date" if options.check else f"written: {PAGE}")
     return 0
 
 

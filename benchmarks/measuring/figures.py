@@ -41,6 +41,22 @@ class Figure:
         return {"ms an image": f"{seconds * 1e3:,.1f}", "pairs/s": f"{1 / seconds:,.0f}", "s": f"{seconds:,.3f}"}[self.unit]
 
 
+COLUMNS: dict[str, Callable[[Figure], str]] = {
+    "work": lambda figure: figure.what,
+    "our time": lambda figure: figure.shown(figure.seconds),
+    "compared with": lambda figure: figure.against,
+    "its time": lambda figure: figure.shown(figure.other_seconds),
+    "unit": lambda figure: figure.unit,
+    "times faster": lambda figure: _shown(figure.ratio),
+    "peak MB": lambda figure: _shown(figure.megabytes),
+}
+TEXTS = ("work", "compared with", "unit")
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:,.1f}"
+
+
 def best_seconds(repeat: int, run: Callable[[], object]) -> float:
     """Seconds of the fastest of several runs, after a warm-up run."""
     run()
@@ -74,20 +90,15 @@ def print_figures(figures: Sequence[Figure], *, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("work", "our time", "compared with", "its time", "unit", "times faster", "peak MB"):
-        table.add_column(column, justify="left" if column in ("work", "compared with", "unit") else "right")
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in TEXTS else "right")
     for figure in figures:
-        table.add_row(
-            figure.what,
-            figure.shown(figure.seconds),
-            figure.against,
-            figure.shown(figure.other_seconds),
-            figure.unit,
-            _shown(figure.ratio),
-            _shown(figure.megabytes),
-        )
+        table.add_row(*(show(figure) for show in COLUMNS.values()))
     Console(width=max(Console().width, 120), highlight=False).print(table)
 
 
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:,.1f}"
+def to_markdown(figures: Sequence[Figure]) -> str:
+    """A Markdown table, in the order of the figures."""
+    rows = [list(COLUMNS), ["---" if column in TEXTS else "---:" for column in COLUMNS]]
+    rows += [[show(figure) for show in COLUMNS.values()] for figure in figures]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -14,6 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.core.text import counted
+from benchmarks.measuring.figures import Figure
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,6 +67,16 @@ class _Files:
     @property
     def lr(self) -> Path:
         return self.folder / "lr"
+
+
+def measure_loading(images: Iterable[Image], *, patch_size: int, batch_size: int, repeat: int) -> Iterator[Figure]:
+    """Figures of ``compare_loading``, whose arguments and errors they have."""
+    times = compare_loading(images, patch_size=patch_size, batch_size=batch_size, repeat=repeat)
+    rate = f"patches of {patch_size} and {SCALE * patch_size} pixels, batch {batch_size}, {counted(times.images, 'image')}"
+    against = f"basicsr, {times.workers} workers"
+    yield Figure(rate, against, times.ours, times.theirs, unit="pairs/s")
+    yield Figure("until the first batch, nothing cached", against, times.first_start, times.their_start, unit="s")
+    yield Figure("until the first batch, images cached", against, times.later_start, times.their_start, unit="s")
 
 
 def compare_loading(images: Iterable[Image], *, patch_size: int, batch_size: int, repeat: int) -> LoadingTimes:

@@ -91,12 +91,13 @@ def _shown(value: float | None, digits: int) -> str:
 
 
 def read_figures(path: Path) -> list[StepFigure]:
-    """Figures as ``--json`` prints them. Raises UsageError where the file holds anything else."""
+    """Figures as ``training --json`` prints them or ``all --output`` writes them. Raises UsageError for any other file."""
     try:
         figures = parse_json(path.read_text(encoding="utf-8"))
+        figures = figures["training"] if isinstance(figures, dict) else figures
         fields = [{key: value for key, value in figure.items() if key not in DERIVED} for figure in figures]
         return [build(StepFigure, values, f"figure {number}") for number, values in enumerate(fields, start=1)]
-    except (OSError, ValueError, TypeError, AttributeError, UsageError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
         raise UsageError(f"{path}: no figures of python -m benchmarks.speed training --json ({error})") from error
 
 

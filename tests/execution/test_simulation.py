@@ -133,7 +133,7 @@ def edsr(profile: Profile) -> list[Cell]:
 
 
 def figures(path: Path, **changes: object) -> Path:
-    found = json.loads((ROOT / "docs" / "performance.json").read_text(encoding="utf-8"))
+    found = json.loads((ROOT / "docs" / "performance" / "paper-steps.json").read_text(encoding="utf-8"))
     path.write_text(json.dumps([{**figure, **changes} for figure in found]), encoding="utf-8")
     return path
 

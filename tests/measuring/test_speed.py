@@ -133,14 +133,6 @@ def test_arithmetic_is_counted_as_torch_does() -> None:
     assert convolution_flop(call) == counter.get_total_flops()
 
 
-def test_the_performance_page_shows_its_figures() -> None:
-    done = speed("training", "--figures", "docs/performance.json", "--markdown")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout in (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
-    done = speed("training", "--figures", "docs/performance.json", "--json")
-    assert json.loads(done.stdout) == json.loads((ROOT / "docs" / "performance.json").read_text(encoding="utf-8"))
-
-
 @needs_basicsr
 def test_both_implementations_are_held_to_the_same_pixels(small_images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = basicsr_oracles.paired_image_dataset
@@ -167,7 +159,7 @@ def small_images(tmp_path: Path) -> Path:
 
 def test_mistakes(small_images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = ("loading", "--hr", str(small_images))
-    figures = ("training", "--figures", str(ROOT / "docs" / "performance.json"))
+    figures = ("training", "--figures", str(ROOT / "docs" / "performance" / "paper-steps.json"))
     for arguments, message in (
         ((*small, "--patch-size", "0"), "--patch-size 0: give 1 or more"),
         ((*small, "--batch-size", "-1"), "--batch-size -1: give 1 or more"),
@@ -196,6 +188,8 @@ OWN = {
     "evaluation": {"--hr", "--hr-suffix", "--repeat", "--json"},
     "tiling": {"--method", "--profile", "--size", "--tile", "--json"},
     "loading": {"--hr", "--hr-suffix", "--patch-size", "--batch-size", "--repeat", "--json"},
+    "all": {"--repeat", "--output", "--json"},
+    "page": {"--check"},
     "training": {"--profile", "--stages", "--set", "--precision", "--repeat", "--figures", "--json", "--markdown"},
 }
 
