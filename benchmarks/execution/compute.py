@@ -16,12 +16,12 @@ from typing import IO, TYPE_CHECKING, Any
 from benchmarks.api.image import Image
 from benchmarks.api.method import TrainedStage
 from benchmarks.catalog.methods import method_class, stage_class
-from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import get_protocol
 from benchmarks.core.errors import BenchmarkError, CodeChanged, TrainingCollapsed, Unexpected, UsageError
 from benchmarks.core.files import write_atomically
 from benchmarks.core.interruption import is_foreign_exit
 from benchmarks.core.lazy import load_module
+from benchmarks.execution.kept_metrics import kept
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell, StageSettings
 from benchmarks.planning.identity import changed_inputs
@@ -296,7 +296,7 @@ def _scored(cell: Cell, workspace: Workspace, report: Callable[[int, int], None]
         _needed_stages(cell, workspace),
         cell.data.images,
         [get_protocol(name) for name in settings.protocols],
-        [get_metric(name) for name in settings.metrics],
+        kept(settings.metrics),
         dict.fromkeys(settings.sanity, cell.training_data.images) if cell.training_data else {},
         split=settings.split,
         tile=settings.tile,
@@ -315,7 +315,7 @@ def _enlarged(cell: Cell, workspace: Workspace, report: Callable[[int, int], Non
         _needed_stages(cell, workspace),
         cell.data.lr(settings.split),
         cell.data.card.scale,
-        {NO_REFERENCE: [get_metric(name) for name in settings.metrics]},
+        {NO_REFERENCE: kept(settings.metrics)},
         tile=settings.tile,
         threads=settings.threads,
         report=report,
