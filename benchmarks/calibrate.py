@@ -50,7 +50,12 @@ def make_parser() -> Parser:
     parser.add_argument("--keep", action="store_true", help="measure the profiles' parameters, and fit nothing")
     parser.add_argument("--profile", default="demo", metavar="NAME", help="whose EDSR is trained (default: demo)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change settings, the last counts"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="changes",
+        help="change a setting; repeatable, the last value counts",
     )
     parser.add_argument(
         "--output", type=named_path, default=Path("runs"), metavar="DIR", help="keeps the trained EDSR (default: runs)"

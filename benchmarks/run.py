@@ -92,7 +92,12 @@ def make_parser() -> Parser:
     settings = parser.add_argument_group("settings")
     settings.add_argument("--profile", default="demo", metavar="NAME", help="sizes and schedules: smoke, demo (default), paper")
     settings.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change settings, the last counts"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="changes",
+        help="change a setting; repeatable, the last value counts",
     )
     threads = "torch's threads on a CPU, part of every cell's id; auto: the physical cores that this process may use"
     settings.add_argument("--threads", type=threads_change, metavar="N", help=threads)

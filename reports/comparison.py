@@ -16,7 +16,8 @@ def make_parser() -> Parser:
     parser = Parser(
         "python -m reports.comparison",
         "Draw one sample image from every method of a finished run, side by side, with its scores.",
-        "example: python -m reports.comparison --image coffee-104-108 --figure comparison.png",
+        "example: python -m reports.comparison --image coffee-104-108 --figure comparison.png\n\n"
+        "exit codes: 0 drawn, 2 wrong use or no such image",
     )
     parser.add_argument(
         "--results", type=named_path, default=Path("runs"), metavar="DIR", help="results folder of the run (default: runs)"
