@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.core.callable_module import make_callable
 from benchmarks.core.command import Names, Parser, named_path, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError, WeightsMissing, one_line
 from benchmarks.core.text import counted
@@ -269,6 +270,8 @@ def _list() -> int:
     print(f"metrics:\n  {', '.join(METRICS)}; and pyiqa's by name, such as dists, niqe, ms_ssim (it downloads the weights)")
     return 0
 
+
+make_callable(__name__, "benchmarks.public.scores:evaluate")  # benchmarks.evaluate(sr, hr, protocol)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -114,15 +114,17 @@ def study_tables(study: Study) -> list[Table]:
     """The tables of a study: ``methods`` beside bicubic, then each method's variants beside the method."""
     names = study.methods.keys() | study.diverged.keys()
     notes = {name: _note(study.methods.get(name, ()), study.diverged.get(name, ())) for name in names}
-    return make_tables(study.title, study.profile, study.results, notes, _shown(study.profile))
+    return make_tables(study.title, study.profile, study.results, notes, _shown(study))
 
 
-def _shown(profile: str) -> Sequence[str] | None:
-    """Protocols that the profile's tables show; None, for all, if this version has no such profile."""
+def _shown(study: Study) -> Sequence[str] | None:
+    """Protocols that the profile's tables show; None, for all, if the study has none of them or this version no such profile."""
     try:
-        return load_profile(profile).shown
+        shown = load_profile(study.profile).shown
     except UsageError:
         return None
+    scored = {protocol for evidence in study.methods.values() for protocol in evidence[0].evaluation.settings.protocols}
+    return shown if scored.intersection(shown) else None
 
 
 def _note(evidence: Sequence[FinishedCell], diverged: Sequence[FinishedCell]) -> str:

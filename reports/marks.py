@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from benchmarks.catalog.methods import get_method
+from benchmarks.catalog.methods import get_method, is_method
 from benchmarks.core.text import counted, number
 from benchmarks.results.record import EvaluationResult, SanityCheck
 
@@ -72,5 +72,7 @@ def below_floor(psnr: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
 
 
 def _is_learned(method: str) -> bool:
+    if not is_method(method):  # a user's own model
+        return True
     entry = get_method(method)
     return entry.group != "classical" and bool(entry.stages or entry.weights)

@@ -18,7 +18,7 @@ from benchmarks.results.files import read_result
 from benchmarks.results.layout import MIRROR_NOTE, result_files
 from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result, TrainingResult, weights_digests
 from reports.measurements import Measurements
-from reports.tables import method_order
+from reports.tables import in_order, method_order
 
 LONGEST_NAME = 150  # characters
 UNKNOWN = "unknown profile"  # of old results, whose files lack it
@@ -198,7 +198,8 @@ def make_studies(evidence: Iterable[FinishedCell]) -> list[Study]:
     steps = {cell.id: cell.result.settings.steps for cell in evidence if isinstance(cell.result, TrainingResult)}
     groups: dict[tuple[str, ...], list[FinishedCell]] = {}
     method_names = method_order()
-    for cell in (cell for cell in evidence if isinstance(cell.result, EvaluationResult) and cell.label in method_names):
+    evaluations = [cell for cell in evidence if isinstance(cell.result, EvaluationResult)]
+    for cell in (cell for cell in evaluations if cell.label in method_names or cell.evaluation.is_own):
         groups.setdefault(_images_of(cell.evaluation), []).append(cell)
     for group in groups.values():
         _refuse_other_images(group)
@@ -286,8 +287,8 @@ def _study(profile: str, dataset: str, trained_on: str, evidence: Iterable[Finis
 def _by_method(evidence: Iterable[FinishedCell]) -> dict[str, tuple[FinishedCell, ...]]:
     """Evaluations by method, in the order of methods and seeds."""
     ordered = sorted(evidence, key=lambda cell: cell.seed or 0)
-    by_method = {name: tuple(cell for cell in ordered if cell.label == name) for name in method_order()}
-    return {name: evaluations for name, evaluations in by_method.items() if evaluations}
+    names = in_order({cell.label for cell in ordered})
+    return {name: tuple(cell for cell in ordered if cell.label == name) for name in names}
 
 
 def _rank(cell: FinishedCell) -> tuple[bool, str, str]:

@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from benchmarks.api.entries import ScoredSplit
-from benchmarks.catalog.methods import every_method, get_method, methods
+from benchmarks.catalog.methods import every_method, get_method, is_method, methods
 from benchmarks.core.text import csv_text
 from benchmarks.planning.frozen import why_seeds_are_exploratory
 from benchmarks.results.record import NO_REFERENCE, EvaluationResult
@@ -22,12 +22,14 @@ from reports.measurements import Column, Measurements, Results
 from reports.mixture import mixture
 
 REFERENCE = "bicubic"  # differences are to this method
+OWN = "own"  # group of models that are in no catalog
 NO_TRUTH = "no ground truth"  # note of a row
 GROUPS = {
     "rival": "",
     "classical": "floors: classical methods, nothing is learned of noise",
     "supervised": "supervised upper references: saw degraded pairs",
     "released": "released weights, trained on other data",
+    OWN: "your own models: what they have learned from is not recorded",
 }
 CSV_COLUMNS = (
     *("profile", "dataset", "split", "trained_on", "table", "reference", "group", "method", "note", "exploratory"),
@@ -124,7 +126,7 @@ class Table:
     def groups(self) -> Iterator[tuple[str, list[Row]]]:
         """Rows that belong together under a heading: rivals first, without one, then methods that are no fair rivals."""
         for group, heading in GROUPS.items():
-            rows = [row for row in self.rows if get_method(row.method).group == group]
+            rows = [row for row in self.rows if group_of(row.method) == group]
             if rows:
                 yield heading, rows
 
@@ -144,8 +146,7 @@ def make_tables(
     Returns:
         The table of methods, which may have no rows, and the ablations.
     """
-    named = results.keys() | notes.keys()
-    ordered = [name for name in method_order() if name in named]
+    ordered = in_order(results.keys() | notes.keys())
     groups = {REFERENCE: [name for name in ordered if "/" not in name]}
     for base in methods():
         variants = [name for name in ordered if name.startswith(f"{base}/")]
@@ -160,6 +161,17 @@ def method_order() -> list[str]:
     """Names of all methods and variants: rivals first, then methods that are no fair rivals; in the catalog's order."""
     order = list(GROUPS)
     return [entry.name for entry in sorted(every_method(), key=lambda entry: order.index(entry.group))]
+
+
+def in_order(names: Collection[str]) -> list[str]:
+    """Names in the order of ``method_order``, then those of the user's own models by the alphabet."""
+    order = method_order()
+    return [*(name for name in order if name in names), *sorted(set(names) - set(order))]
+
+
+def group_of(method: str) -> str:
+    """Group of a method or variant, a key of ``GROUPS``."""
+    return get_method(method).group if is_method(method) else OWN
 
 
 def make_table(
@@ -276,7 +288,7 @@ def to_csv(tables: Sequence[Table], mlflow_runs: Mapping[str, str] | None = None
     for table in tables:
         for row in table.rows:
             about = (table.profile, table.dataset, table.split, table.trained_on or table.dataset, table.kind, table.reference)
-            names = [csv_text(name) for name in (*about, get_method(row.method).group, row.method, row.note, row.exploratory)]
+            names = [csv_text(name) for name in (*about, group_of(row.method), row.method, row.note, row.exploratory)]
             writer.writerows([*names, *numbers] for numbers in _csv_numbers(table, row, mlflow_runs or {}))
     return text.getvalue()
 
@@ -319,7 +331,7 @@ def to_json(table: Table) -> dict[str, Any]:
         "rows": [
             {
                 "method": row.method,
-                "group": get_method(row.method).group,
+                "group": group_of(row.method),
                 "seeds": row.seeds,
                 "images": row.images,
                 "note": row.note,

@@ -70,6 +70,12 @@ def get_method(name: str) -> MethodEntry:
     return variants_of(base).look_up(name) if slash else methods()[base]
 
 
+def is_method(name: str) -> bool:
+    """True if the catalog has a method or variant of the name."""
+    base, slash, _ = name.partition("/")
+    return base in methods() and (not slash or name in variants_of(base))
+
+
 @cache
 def variants_of(name: str) -> Registry[MethodEntry]:
     """The declared variants of a method, in the order of their file. Raises UsageError where the file is invalid."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.api.image import Image
 from benchmarks.api.method import TrainedStage
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 # steps (training) or images (evaluation) done, their number, losses
 ProgressCallback = Callable[[int, int, dict[str, float]], None]
+AnyResult = TypeVar("AnyResult", bound=Result)
 Computed = tuple[Result, dict[str, bytes]]  # the result, and the other files of the cell by their paths in its folder
 
 
@@ -87,14 +88,20 @@ def run_cell(cell: Cell, workspace: Workspace, report: ProgressCallback = lambda
         raise
     if changed := changed_inputs(cell):
         raise CodeChanged(f"{_names(changed)} while it was computed: its result is not kept: run again")
+    result = replace(result, needed_weights=needed_weights)
+    result = store(cell, result, files, workspace, time.monotonic() - started)
+    if result.status == COMPLETE:
+        workspace.discard_checkpoint(cell)
+    return result
+
+
+def store(cell: Cell, result: AnyResult, files: Mapping[str, bytes], workspace: Workspace, seconds: float) -> AnyResult:
+    """Write a cell's files, then its result with the seconds that it took and the present time. Returns the written result."""
     for name, content in files.items():
         write_atomically(workspace.folder(cell) / name, partial(_write, content))
     finished_at = datetime.now(timezone.utc).isoformat(timespec="microseconds")
-    seconds = round(time.monotonic() - started, 3)
-    result = replace(result, needed_weights=needed_weights, seconds=seconds, finished_at=finished_at)
+    result = replace(result, seconds=round(seconds, 3), finished_at=finished_at)
     workspace.write(cell, result)
-    if result.status == COMPLETE:
-        workspace.discard_checkpoint(cell)
     return result
 
 
@@ -231,11 +238,25 @@ def _needed_stages(cell: Cell, workspace: Workspace) -> Mapping[str, TrainedStag
 
 
 def _evaluate(cell: Cell, workspace: Workspace, report: ProgressCallback) -> Computed:
-    from benchmarks.core.device import device
-
     has_truth = cell.data.card.has_truth(_evaluation_settings(cell).split)
     _load_code(cell)
     evaluation = (_scored if has_truth else _enlarged)(cell, workspace, lambda done, total: report(done, total, {}))
+    return evaluation_result(cell, evaluation, dict(_trained_with(cell, workspace)))
+
+
+def evaluation_result(
+    cell: Cell, evaluation: Evaluation, trained_with: Mapping[str, Numerics]
+) -> tuple[EvaluationResult, dict[str, bytes]]:
+    """The result of an evaluation cell without its duration, and its sample images as files.
+
+    Args:
+        cell: the evaluation cell.
+        evaluation: scores and SR images.
+        trained_with: precision, device and versions of each needed training, by stage.
+    """
+    from benchmarks.core.device import device
+
+    has_truth = cell.data.card.has_truth(_evaluation_settings(cell).split)
     pictures = () if has_truth else tuple(evaluation.images)
     samples = pictures or sample_names(list(evaluation.images))
     scored = evaluation.scored
@@ -253,7 +274,7 @@ def _evaluate(cell: Cell, workspace: Workspace, report: ProgressCallback) -> Com
         without_contrast=evaluation.without_contrast,
         sanity=evaluation.sanity,
         groups=groups,
-        trained_with=dict(_trained_with(cell, workspace)),
+        trained_with=dict(trained_with),
     )
     return result, {f"{SAMPLES}/{name}.png": _png(evaluation.images[name]) for name in samples}
 

@@ -19,6 +19,7 @@ Column = Annotated[dict[Name, float], Meta(min_length=1)]  # a number for each i
 Parameter = bool | int | float | Text | list[int | float]
 
 COMPLETE, DIVERGED = "complete", "diverged"
+OWN_CODE = "python:"  # begins the code of a user's own model, which is in no catalog
 NO_REFERENCE = "no-reference"  # in place of a protocol: scores of SR images that have no ground truth
 
 
@@ -348,6 +349,11 @@ class EvaluationResult(Result):
     def undertrained(self) -> bool:
         """True if the method fails a sanity check: no claim may rest on its scores."""
         return any(check.verdict == "undertrained" for check in self.sanity)
+
+    @property
+    def is_own(self) -> bool:
+        """True for a user's own model that ``benchmarks.benchmark`` has scored."""
+        return self.cell.code.startswith(OWN_CODE) and "/" not in self.cell.label
 
     @property
     def images(self) -> list[str]:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.catalog.methods import get_method
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.errors import UsageError
 from benchmarks.statistics.intervals import Estimate
+from reports.tables import OWN, group_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,6 +93,7 @@ LOOKS = {
     "classical": Look(SKY, "v", "...", "classical floor"),
     "supervised": Look(GREEN, "s", "....", "supervised reference"),
     "released": Look(PURPLE, "^", "xxxx", "released weights"),
+    OWN: Look(ORANGE, "P", "++++", "your own model"),
 }
 
 
@@ -166,7 +167,7 @@ def save(figure: Figure, path: Path) -> None:
 
 def look(method: str, under_study: Collection[str]) -> Look:
     """Marks of a method; the variants of a method under study are marked as the method is."""
-    return LOOKS["under study" if method.partition("/")[0] in under_study else get_method(method).group]
+    return LOOKS["under study" if method.partition("/")[0] in under_study else group_of(method)]
 
 
 def axis_title(metric: str, protocol: str) -> str:

@@ -242,5 +242,5 @@ def _drawn(drawings: Iterable[Drawing | None]) -> list[Drawing]:
 def _own_stages(evaluation: FinishedCell, method: str, cells: Mapping[str, FinishedCell]) -> dict[str, FinishedCell]:
     """The training cells of a method's own stages that an evaluation was built on, in the order of training."""
     needs = evaluation.result.cell.needs
-    own = (stage.name for stage in methods()[method].trains)
+    own = (stage.name for stage in methods()[method].trains) if method in methods() else ()
     return {stage: cells[needs[stage]] for stage in own if needs.get(stage) in cells}
