@@ -63,15 +63,16 @@ def below_floor(psnr: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
     """
     texts: dict[str, list[str]] = {}
     for protocol, means in psnr.items():
-        floors = {method: mean for method, mean in means.items() if not _is_learned(method)}
+        floors = {method: mean for method, mean in means.items() if not is_learned(method)}
         best = max(floors, key=floors.__getitem__, default="")
         for method, mean in means.items():
-            if best and _is_learned(method) and mean < floors[best]:
+            if best and is_learned(method) and mean < floors[best]:
                 texts.setdefault(method, []).append(f"{best} ({protocol})")
     return {method: f"PSNR below {', '.join(floors)}" for method, floors in texts.items()}
 
 
-def _is_learned(method: str) -> bool:
+def is_learned(method: str) -> bool:
+    """True if a method's weights were learned: here, or by others from other data. Classical methods learn nothing of noise."""
     if not is_method(method):  # a user's own model
         return True
     entry = get_method(method)

@@ -1,0 +1,161 @@
+"""Texts of README.md and docs/results.md from reference results: tables, and findings that the suite's own verdicts state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.core.errors import UsageError
+from reports.captions import table_caption
+from reports.chapters import Chapter, make_chapters
+from reports.claims import ClaimVerdict
+from reports.formats import to_markdown
+from reports.grid import Entry, interval
+from reports.grids import table_grid
+from reports.marks import is_learned
+from reports.paper import load_papers
+from reports.studies import load_evidence, without_replaced_weights
+from reports.tables import Table
+
+HEADING = """\
+# Results
+
+Written by `python -m reports.reference_results` from result files in `reports/reference/`; a test compares both.
+Intervals, letters and verdicts: [intervals.md](intervals.md). Choices, and how they were made:
+[reproduction-notes.md](reproduction-notes.md).
+"""
+SHOWN = "demo-bfloat16"  # the set that the README shows
+OTHERS = "This is the set `{name}` of `reports/reference/`. The other sets, and all columns: [docs/results.md](docs/results.md)."
+
+
+def chapters_by_set(folder: Path) -> dict[str, list[Chapter]]:
+    """Chapters of each set of reference results, by the set's name.
+
+    Raises:
+        UsageError: there is no set, or a result file is corrupt.
+    """
+    papers = load_papers().values()
+    sets = sorted(path for path in folder.glob("*") if path.is_dir() and path.name != "__pycache__")
+    if not sets:
+        raise UsageError(f"{folder}: no reference results: add some with --add")
+    return {path.name: make_chapters(without_replaced_weights(load_evidence(path))[0], papers) for path in sets}
+
+
+def results_page(folder: Path) -> str:
+    """Text of docs/results.md: tables, findings and verdicts of each set of reference results, then what differs between sets."""
+    parts = [HEADING]
+    sets = chapters_by_set(folder)
+    for name, chapters in sets.items():
+        for chapter in chapters:
+            parts += [f"## {chapter.study.title}, profile {chapter.study.profile}, {name}\n", f"{_origin(chapter)}\n"]
+            parts += [to_markdown(grid) for grid in chapter.all_grids()]
+            parts += ["\n".join(findings(chapter)) + "\n"]
+    return "\n".join(parts + _between_sets(sets))
+
+
+def _between_sets(sets: Mapping[str, Sequence[Chapter]]) -> list[str]:
+    """Markdown of the mean PSNR of the same methods in sets of one study, whose processors or packages differ."""
+    studies: dict[str, dict[str, Table]] = {}
+    for name, chapters in sets.items():
+        for chapter in chapters:
+            studies.setdefault(chapter.study.name, {})[name] = chapter.tables[0]
+    parts = []
+    for study, tables in studies.items():
+        if len(tables) < 2:
+            continue
+        parts.append(f"## {study}: {' and '.join(tables)}\n\nMean PSNR in dB, over the same photographs and seeds.\n")
+        for protocol in next(iter(tables.values())).resolved:
+            rows = [{row.method: row.scores.get((protocol, "psnr")) for row in table.rows} for table in tables.values()]
+            shared = [method for method in rows[0] if all(row.get(method) for row in rows)]
+            means = {method: [estimate.mean for row in rows if (estimate := row[method])] for method in shared}
+            lines = [f"| {' | '.join((protocol, *tables, 'largest difference'))} |", f"|{'---|' * (len(tables) + 2)}"]
+            lines += [
+                f"| {m} | {' | '.join(f'{v:.2f}' for v in values)} | {max(values) - min(values):.2f} |"
+                for m, values in means.items()
+            ]
+            parts.append("\n".join(lines) + "\n")
+    return parts
+
+
+def readme_block(folder: Path) -> str:
+    """Text of the README's table and findings. Raises UsageError if the set that the README shows is missing."""
+    sets = chapters_by_set(folder)
+    if SHOWN not in sets:
+        raise UsageError(f"{folder / SHOWN}: missing: the README shows this set: add it with --add DIR --name {SHOWN}")
+    lines = []
+    for chapter in sets[SHOWN]:
+        table = chapter.tables[0]
+        protocol = chapter.papers[0].paper.protocol if chapter.papers else table.protocols[0]
+        lines += [*findings(chapter), "", *_short_table(table, protocol), "", f"{table_caption(table)} {_origin(chapter)}", ""]
+    return "\n".join([*lines, OTHERS.format(name=SHOWN)])
+
+
+def _short_table(table: Table, protocol: str) -> list[str]:
+    """Markdown lines of a table: LPIPS, scores under one protocol, ΔPSNR with its interval, SD over seeds, letters, marks."""
+    grid = table_grid("", table)
+    shown = [i for i, header in enumerate(grid.headers) if i and (header.startswith("LPIPS") or header.endswith(f" {protocol}"))]
+    headers = ("method", *(grid.headers[i].removesuffix(f" {protocol}") for i in shown), "marks")
+    lines = [f"| {' | '.join(headers)} |", f"|{'---|' * len(headers)}"]
+    for section in grid.sections:
+        lines += [f"| *{section.heading}* |{' |' * (len(headers) - 1)}"] if section.heading else []
+        for method, *numbers in section.rows:
+            texts = [_text(grid.headers[i], numbers[i - 1]) for i in shown]
+            lines.append(f"| {' | '.join((method.text, *texts, method.small))} |")
+    return lines
+
+
+def _text(header: str, entry: Entry) -> str:
+    """Text of a number; differences keep their intervals."""
+    return f"{entry.text} ({entry.small})" if entry.small and header.startswith("Δ") else entry.text
+
+
+def findings(chapter: Chapter) -> list[str]:
+    """Markdown list of the findings that the suite's own verdicts state: the best floor, then claims of papers."""
+    lines = [_floor_finding(chapter, protocol) for protocol in chapter.tables[0].resolved]
+    for part in chapter.papers:
+        lines += [_claim_finding(part.paper.name, judged) for judged in part.verdicts]
+    return list(filter(None, lines))
+
+
+def _floor_finding(chapter: Chapter, protocol: str) -> str:
+    """The best method that has learned nothing, and how far the methods under study and other learned methods are from it."""
+    table = chapter.tables[0]
+    rows = {row.method: row for row in table.rows if (protocol, "psnr") in row.scores}
+    means = {method: row.scores[protocol, "psnr"].mean for method, row in rows.items()}
+    best = max((method for method in means if not is_learned(method)), key=means.__getitem__, default="")
+    learned = [method for method in means if is_learned(method)]
+    if not best or not learned:
+        return ""
+    sides: dict[str, list[str]] = {}
+    for method in learned:
+        is_alike = set(rows[method].letters[protocol]) & set(rows[best].letters[protocol])
+        side = "not distinguishable from it" if is_alike else "above it" if means[method] > means[best] else "below it"
+        sides.setdefault(side, []).append(method)
+    listed = "; ".join(f"{side}: {', '.join(methods)}" for side, methods in sides.items())
+    gaps = "".join(f" {_gap(chapter, method, best, protocol)}" for method in sorted(chapter.under_study & set(learned)))
+    best_floor = f"- `{protocol}`: of the methods that learn nothing, `{best}` is best, {means[best]:.2f} dB."
+    return f"{best_floor}{gaps} Learned methods {listed}."
+
+
+def _gap(chapter: Chapter, method: str, floor: str, protocol: str) -> str:
+    """Sentence on the paired PSNR difference between a method and a floor."""
+    difference = chapter.study.measurements.difference(method, floor, (protocol, "psnr"))
+    if difference is None:
+        return f"`{method}` cannot be compared with it."
+    mean, brackets = interval(difference.estimate, 2, "+")
+    return f"`{method}` less `{floor}`: {mean} dB{f' ({brackets})' if brackets else ''}."
+
+
+def _claim_finding(paper: str, judged: ClaimVerdict) -> str:
+    """A claim with its verdict and remarks."""
+    remarks = f" {' '.join(judged.remarks)}" if judged.remarks else ""
+    return f"- Claim {judged.claim.name} of `{paper}`, “{judged.claim.text}”: **{judged.verdict}**.{remarks}"
+
+
+def _origin(chapter: Chapter) -> str:
+    """Sentence on commit, processor and torch of a chapter's evaluations."""
+    evaluations = [result for results in chapter.study.results.values() for result in results]
+    commits = sorted({(result.git.commit or "unknown")[:10] + ("-dirty" if result.git.dirty else "") for result in evaluations})
+    processors = sorted({result.environment.processor for result in evaluations})
+    torches = sorted({result.environment.versions.get("torch", "unknown") for result in evaluations})
+    return f"Commit {', '.join(commits)}; processor {', '.join(processors)}; torch {', '.join(torches)}."

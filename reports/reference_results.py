@@ -1,0 +1,96 @@
+"""``python -m reports.reference_results``: tables and findings of README.md and docs/results.md, from committed results."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.errors import BenchmarkError, UsageError
+
+EXAMPLES = """\
+examples:
+  python -m reports.reference_results                              rewrite README.md and docs/results.md from reports/reference/
+  python -m reports.reference_results --check                      whether both say what the reference results say
+  python -m reports.reference_results --add runs --name bfloat16   the result files of runs/ become reports/reference/bfloat16
+
+A set of reference results is a folder of result files, without weights and images. The README shows the set demo-bfloat16.
+
+exit codes: 0 written or up to date, 1 --check found other texts, 2 wrong use
+"""
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = Path(__file__).parent / "reference"
+PAGE = ROOT / "docs" / "results.md"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- written by python -m reports.reference_results -->", "<!-- end of what it has written -->"
+
+
+def make_parser() -> Parser:
+    """The command line."""
+    about = "Write the tables and findings of README.md and docs/results.md from committed result files."
+    parser = Parser("python -m reports.reference_results", about, EXAMPLES)
+    parser.add_argument("--check", action="store_true", help="compare both files with the reference results; write nothing")
+    parser.add_argument("--add", type=named_path, metavar="DIR", help="results folder of a run, to copy result files from")
+    parser.add_argument("--name", metavar="NAME", help="name of the set of reference results that --add replaces")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    return run_command(make_parser(), arguments, _dispatch)
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    from benchmarks.core.files import write_text
+    from reports.findings import readme_block, results_page
+
+    if bool(options.add) != bool(options.name):
+        raise UsageError("--add and --name need each other")
+    if options.add and options.check:
+        raise UsageError("--check writes nothing: leave out --add")
+    if options.add:
+        _add(options.add, options.name)
+    texts = {PAGE: results_page(FOLDER), README: with_block(README.read_text(encoding="utf-8"), readme_block(FOLDER))}
+    for path, text in texts.items():
+        if not options.check:
+            write_text(path, text)
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            raise BenchmarkError(f"{path}: not what {FOLDER} says: run python -m reports.reference_results")
+    print("up to date" if options.check else f"written: {', '.join(map(str, texts))}")
+    return 0
+
+
+def _add(results: Path, name: str) -> None:
+    """Copy the result files of a results folder to a set of reference results, in place of its present files."""
+    from benchmarks.core.files import write_text
+    from benchmarks.results.layout import CELLS, RESULT, result_files
+
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise UsageError(f"--name {name}: lower-case letters, digits and hyphens")
+    sources = result_files(results)
+    if not sources:
+        raise UsageError(f"--add {results}: no results here: give the folder of a run")
+    for stale in result_files(FOLDER / name):
+        stale.unlink()
+        stale.parent.rmdir()
+    for source in sources:
+        result = json.loads(source.read_text(encoding="utf-8"))
+        result.setdefault("environment", {})["host"] = ""  # the name of a private machine says nothing of numbers
+        write_text(FOLDER / name / CELLS / source.parent.name / RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def with_block(text: str, block: str) -> str:
+    """The text with the part between its two marks replaced. Raises UsageError if it lacks the marks."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise UsageError(f"{README}: the marks '{BEGIN}' and '{END}' are missing: write both where the table belongs")
+    return f"{before}{BEGIN}\n\n{block}\n\n{END}{after}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""README.md and docs/results.md say what the committed reference results say, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.planning.sanity import MARGIN
+from benchmarks.results.layout import result_files
+from reports import reference_results
+from reports.findings import SHOWN
+from reports.paper import FOLDER
+from reports.reference_results import BEGIN, END, ROOT, main
+from tests.helpers.report_results import make_results
+
+# Score-like numbers: of two digits before the point, or signed or unsigned with two digits behind it.
+SCORE = re.compile(r"(?<![\w.:/-])(?:\d\d\.\d+|[+-]?\d\.\d\d+)(?![\d.]|\w)|\d\.\d+(?= dB)")
+NO_SCORES = {"3.10": "Python's version", "0.999": "a setting, ema_decay", f"{MARGIN}": "the margin of sanity checks"}
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in place of the repository: reference results, a README with marks, a page."""
+    monkeypatch.setattr(reference_results, "FOLDER", tmp_path / "reference")
+    monkeypatch.setattr(reference_results, "PAGE", tmp_path / "results.md")
+    monkeypatch.setattr(reference_results, "README", tmp_path / "README.md")
+    (tmp_path / "README.md").write_text(f"before\n\n{BEGIN}\nyesterday\n{END}\n\nafter\n")
+    return tmp_path
+
+
+def test_the_readme_and_the_page_are_those_of_the_committed_results(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check"]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/reproduction-notes.md"])
+def test_prose_has_no_scores_but_those_of_papers_and_of_reference_results(name: str) -> None:
+    """A score in prose is a paper's, or stands in the written part; trials stand in docs/choices.md, which says what they are."""
+    reported = set(re.findall(r"\d+\.\d+", "".join(path.read_text() for path in FOLDER.glob("*.toml"))))
+    prose = re.sub(f"{BEGIN}.*?{END}", "", (ROOT / name).read_text(), flags=re.S)
+    scores = {number.lstrip("+-") for number in SCORE.findall(prose)}
+    assert scores <= reported | NO_SCORES.keys()
+
+
+def test_scores_are_recognised() -> None:
+    text = "cincgan 22.27, SSIM 0.503 (+0.83…+1.29), 0.6 dB; rate 5e-4, torch 2.14.1, at 0.5 s, 1809.00437, +0.05"
+    assert SCORE.findall(text) == ["22.27", "0.503", "+0.83", "+1.29", "0.6", "+0.05"]
+
+
+def test_added_results_are_copied_without_weights_images_and_names_of_hosts(places: Path) -> None:
+    runs = make_results(places / "runs")
+    (result_files(runs)[0].parent / "weights.safetensors").write_bytes(b"weights")
+    assert main(["--add", str(runs), "--name", SHOWN]) == 0
+    copies = result_files(places / "reference" / SHOWN)
+    assert [path.parent.name for path in copies] == [path.parent.name for path in result_files(runs)]
+    assert {path.name for path in (places / "reference").rglob("*") if path.is_file()} == {"result.json"}
+    for copy, source in zip(copies, result_files(runs), strict=True):
+        record, original = json.loads(copy.read_text()), json.loads(source.read_text())
+        assert record["environment"].pop("host") == ""
+        original["environment"].pop("host", None)
+        assert record == original
+    readme, page = (places / "README.md").read_text(), (places / "results.md").read_text()
+    assert readme.startswith("before\n")
+    assert readme.endswith("after\n")
+    assert "yesterday" not in readme
+    for text in (readme, page):
+        assert "| cincgan " in text
+        assert "of the methods that learn nothing" in text
+        assert "Claim 1 of `cincgan`" in text
+        assert "**cannot be told**" in text
+
+
+def test_adding_a_set_again_replaces_its_files(places: Path) -> None:
+    assert main(["--add", str(make_results(places / "runs")), "--name", SHOWN]) == 0
+    few = make_results(places / "few")
+    for path in result_files(few)[3:]:
+        path.unlink()
+    assert main(["--add", str(few), "--name", SHOWN]) == 0
+    assert len(result_files(places / "reference" / SHOWN)) == 3
+
+
+@pytest.mark.parametrize("changed", ["README.md", "results.md"])
+def test_a_number_that_was_changed_by_hand_is_found(places: Path, changed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--add", str(make_results(places / "runs")), "--name", SHOWN])
+    assert main(["--check"]) == 0
+    text = (places / changed).read_text()
+    row = next(line for line in text.splitlines() if line.startswith("| cincgan "))
+    (places / changed).write_text(text.replace(row, row.replace("2", "3", 1)))
+    assert main(["--check"]) == 1
+    assert changed in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--add", "runs"], "--add and --name need each other"),
+        (["--name", "first"], "--add and --name need each other"),
+        (["--add", "runs", "--name", "first", "--check"], "leave out --add"),
+        (["--add", "runs", "--name", "../first"], "lower-case letters"),
+        (["--add", "nowhere", "--name", SHOWN], "no results here"),
+        (["--add", "runs", "--name", "first"], "the README shows this set"),
+        ([], "no reference results"),
+    ],
+)
+def test_wrong_use_is_a_line_and_exit_code_2(
+    places: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(places)
+    make_results(places / "runs")
+    assert main(arguments) == 2
+    captured = capsys.readouterr().err
+    assert words in captured
+    assert captured.count("\n") == 1
+
+
+def test_a_readme_without_marks_is_refused(places: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (places / "README.md").write_text("no marks\n")
+    assert main(["--add", str(make_results(places / "runs")), "--name", SHOWN]) == 2
+    assert "marks" in capsys.readouterr().err
+
+
+def test_sets_of_one_study_are_set_side_by_side(places: Path) -> None:
+    main(["--add", str(make_results(places / "runs")), "--name", SHOWN])
+    assert "largest difference" not in (places / "results.md").read_text()
+    main(["--add", str(make_results(places / "more")), "--name", "other"])
+    page = (places / "results.md").read_text()
+    assert f"{SHOWN} and other" in page
+    rows = [line for line in page.split("largest difference")[-1].splitlines() if line.startswith("| ")]
+    assert rows
+    assert all(row.endswith("| 0.00 |") for row in rows)
