@@ -16,7 +16,7 @@ import pytest
 from benchmarks import run
 from benchmarks.core.interruption import SIGNALS, Interrupted
 from benchmarks.execution.executors import on_ray
-from benchmarks.execution.executors.executor import Ended, Executor, Report
+from benchmarks.execution.executors.executor import Ended, Executor, ProgressCallback
 from benchmarks.execution.executors.queues import Local
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
@@ -48,7 +48,7 @@ class Signalled(Executor):
     def start(self, cell: Cell) -> None:
         pass
 
-    def poll(self, report: Report) -> Sequence[Ended]:
+    def poll(self, report: ProgressCallback) -> Sequence[Ended]:
         os.kill(os.getpid(), self._number)
         time.sleep(1)
         return []
