@@ -74,9 +74,9 @@ COLUMNS: dict[str, Callable[[StepFigure], str]] = {
     "stage": lambda figure: figure.stage,
     "size": lambda figure: f"{figure.profile}, {figure.batch_size} x {figure.patch_size}",
     "precision": lambda figure: figure.precision,
-    "s a step": lambda figure: _shown(figure.seconds, 3),
+    "s a step": lambda figure: _seconds(figure.seconds),
     "images/s": lambda figure: _shown(figure.images_per_second, 1),
-    "reference, s": lambda figure: _shown(figure.reference_seconds, 3),
+    "reference, s": lambda figure: _seconds(figure.reference_seconds),
     "times faster": lambda figure: _shown(figure.ratio, 2),
     "GFLOP": lambda figure: _shown(figure.flop and figure.flop / 1e9, 0),
     "reference, GFLOP": lambda figure: _shown(figure.reference_flop and figure.reference_flop / 1e9, 0),
@@ -88,6 +88,11 @@ COLUMNS: dict[str, Callable[[StepFigure], str]] = {
 
 def _shown(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:,.{digits}f}"
+
+
+def _seconds(value: float | None) -> str:
+    """Text of seconds, in tenths of a millisecond where they are few."""
+    return _shown(value, 3 if value is None or value >= 0.1 else 4)
 
 
 def read_figures(path: Path) -> list[StepFigure]:

@@ -11,6 +11,8 @@ from benchmarks.catalog import profiles
 from benchmarks.catalog.methods import methods, stages
 from benchmarks.catalog.profiles import load_profile, profile_names
 from benchmarks.core.errors import UsageError
+from benchmarks.planning.step_times import read_figures
+from tests.conftest import ROOT
 
 
 def test_all_profiles_load_with_every_stage() -> None:
@@ -101,6 +103,19 @@ def test_auto_threads_are_the_number_of_physical_cores(monkeypatch: pytest.Monke
     assert profile.threads == profile.resources_for("train", "edsr").cpus == 3
     with pytest.raises(UsageError, match="threads is a text"):
         load_profile("demo", ["threads=all"])
+
+
+def test_estimates_of_the_paper_profile_are_those_of_measured_steps() -> None:
+    """A step that was measured in bfloat16 alone takes longer in float32 by the ratio of both ceilings of the inner stage."""
+    figures = {(figure.stage, figure.precision): figure for figure in read_figures(ROOT / "docs" / "performance" / "h200.json")}
+    paper = load_profile("paper")
+    slower = (figures["cincgan-inner", "bfloat16"].ceiling or 0) / (figures["cincgan-inner", "float32"].ceiling or 1)
+    for stage, figure in {stage: figure for (stage, _), figure in reversed(figures.items())}.items():
+        training = paper.stages[stage].training
+        assert (training.batch_size, training.patch_size) == (figure.batch_size, figure.patch_size)
+        assert training.precision == "float32" and figure.seconds
+        seconds = figure.seconds * (slower if figure.precision == "bfloat16" else 1)
+        assert paper.estimates[stage].seconds == pytest.approx(training.steps * seconds, rel=0.01)
 
 
 def test_an_unknown_profile_suggests_the_nearest() -> None:

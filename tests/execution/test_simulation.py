@@ -212,9 +212,9 @@ def test_gpus_of_a_cell_are_counted_and_shared(capsys: pytest.CaptureFixture[str
     some = ("--profile", "paper", "--methods", "edsr", "--dry-run", "--output", str(tmp_path), "--set", "resources.train.gpus=3")
     found = json.loads(run(capsys, *some, "--json"))["schedule"]
     assert (found["unit"], [wall["workers"] for wall in found["simulations"]]) == ("GPU", [4, 16, 64])
-    assert found["gpu_hours"] == pytest.approx((111000 + 900) / 3600)
-    assert found["simulations"][0]["hours"] == pytest.approx((111000 / 3 + 900) / 3600)
-    assert "GPU time: 31 h; wall time on 3 GPUs: 11 h\n" in run(capsys, *some, "--max-parallel", "1")
+    assert found["gpu_hours"] == pytest.approx((20100 + 900) / 3600)
+    assert found["simulations"][0]["hours"] == pytest.approx((20100 / 3 + 900) / 3600)
+    assert "GPU time: 6 h; wall time on 3 GPUs: 2 h\n" in run(capsys, *some, "--max-parallel", "1")
 
 
 def test_a_plan_without_cells() -> None:
