@@ -43,7 +43,7 @@ class Machine:
 
     @property
     def is_busy(self) -> bool:
-        """Whether other programs ran, so that ratios of the figures count and seconds do not."""
+        """Whether other programs ran, so that neither seconds nor, in a single run, ratios can be relied on."""
         return self.load > BUSY * self.cores
 
 
@@ -156,7 +156,8 @@ def about(record: SpeedRecord) -> str:
     known = record.machine.environment
     versions = ", ".join(f"{name} {known.versions[name]}" for name in ("torch", "numpy") if name in known.versions)
     cores = f"{record.machine.cores} core{'s' if record.machine.cores > 1 else ''}"
-    busy = f" Other programs ran (load {record.machine.load:g}): only ratios count." if record.machine.is_busy else ""
+    load = f" Other programs ran (load {record.machine.load:g}): only processor time counts, ratios vary from run to run."
+    busy = load if record.machine.is_busy else ""
     best = f"best of {record.repeat}" if record.repeat > 1 else "measured once"
     return (
         f"{record.machine.name} ({known.processor}), {cores}, Python {known.python}, {versions}, commit {record.commit}, "
