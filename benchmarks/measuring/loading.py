@@ -73,7 +73,7 @@ def measure_loading(images: Iterable[Image], *, patch_size: int, batch_size: int
     """Figures of ``compare_loading``, whose arguments and errors they have."""
     times = compare_loading(images, patch_size=patch_size, batch_size=batch_size, repeat=repeat)
     rate = f"patches of {patch_size} and {SCALE * patch_size} pixels, batch {batch_size}, {counted(times.images, 'image')}"
-    against = f"basicsr, {times.workers} workers"
+    against = f"basicsr, {counted(times.workers, 'worker')}"
     yield Figure(rate, against, times.ours, times.theirs, unit="pairs/s")
     yield Figure("until the first batch, nothing cached", against, times.first_start, times.their_start, unit="s")
     yield Figure("until the first batch, images cached", against, times.later_start, times.their_start, unit="s")
