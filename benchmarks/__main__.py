@@ -37,6 +37,7 @@ COMMANDS = {
     "prepare": Command("benchmarks.prepare", "download and verify data sets and weights"),
     "report": Command("reports.build", "tables, verdicts and a page from finished results"),
     "comparison": Command("reports.comparison", "one image from every method, side by side"),
+    "reference-results": Command("reports.reference_results", "write README's table and docs/results.md from committed results"),
     "check": Command("benchmarks.check", "compare scores with the committed reference scores"),
     "sync": Command("benchmarks.sync", "mirror result files in MLflow"),
     "speed": Command("benchmarks.speed", "measure speed and memory"),

@@ -25,7 +25,8 @@ that are not frozen are labelled exploratory in results, tables, CSV and report.
 exit codes: 0 written or unchanged, 1 --check found other settings, 2 wrong use
 """
 HEADER = """\
-# Settings that were fixed before test images were scored with them: a hash of the settings of each method, seeds and code aside.
+# Settings whose test scores count as results: a hash of the settings of each method, seeds and code aside. docs/choices.md
+# says how they were chosen, and what was frozen again after test scores had been seen.
 # Written by python -m benchmarks.freeze; test scores under other settings or seeds are exploratory.
 """
 

@@ -59,8 +59,10 @@ def shared_reason(table: Table) -> str:
 
 
 def _degrees(table: Table) -> str:
-    """Range of the degrees of freedom of a table's intervals."""
-    degrees = [round(e.degrees, 1) for row in table.rows for e in (*row.scores.values(), *row.gains.values()) if e.degrees]
+    """Range of the degrees of freedom of the intervals that a table shows."""
+    shown = [row.scores[column] for row in table.rows for column in table.columns if column in row.scores]
+    shown += [row.gains[protocol] for row in table.rows for protocol in table.gain_protocols if protocol in row.gains]
+    degrees = [round(estimate.degrees, 1) for estimate in shown if estimate.degrees]
     ends = sorted({min(degrees), max(degrees)}) if degrees else []
     return f" ({' to '.join(f'{end:g}' for end in ends)} degrees of freedom)" if ends else ""
 

@@ -11,7 +11,8 @@ from benchmarks.catalog.methods import every_method
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.text import counted
 from benchmarks.statistics.intervals import Estimate
-from benchmarks.statistics.significance import Difference, holm, is_significant
+from benchmarks.statistics.significance import Difference, holm, is_significant, least_p
+from reports.marks import is_learned
 from reports.paper import Claim, Paper
 from reports.studies import Study
 
@@ -27,9 +28,10 @@ Verdict = Literal[
     "cannot be told",
     "not run",
 ]
+HOLDS: tuple[Verdict, ...] = ("same direction here", "reproduced")
 PRECEDENCE: tuple[Verdict, ...] = (
     *("contradicted", "opposite here", "not run", "cannot be told", "not distinguishable"),
-    *("same direction here", "reproduced"),
+    *HOLDS,
 )
 
 
@@ -74,17 +76,19 @@ def claim_verdicts(paper: Paper, study: Study) -> list[ClaimVerdict]:
     A comparison holds if the gain is significantly above the claim's threshold, and fails if it is significantly below the
     opposite one (``benchmarks.statistics.significance``). Reproduced and contradicted are words for the paper's data at the
     paper's profile, with sanity checks passed; elsewhere the direction is the same here, or the opposite. A claim has the verdict
-    of its comparisons that comes first in ``PRECEDENCE``.
+    of its comparisons that comes first in ``PRECEDENCE``. Holm's correction is over all comparisons of the paper's claims,
+    those that could not be made included: which methods were run changes no verdict on the others.
     """
-    judge = _Judge(paper, study)
+    family = sum(1 for claim in paper.claims for _ in _comparisons(claim))
+    judge = _Judge(paper, study, family)
     families = [[judge.compare(claim, *names) for names in _comparisons(claim)] for claim in paper.claims]
     told = [pair.p for pairs in families for pair in pairs if pair.p is not None]
-    corrected = iter(holm(told))
+    corrected = iter(holm([*told, *[1.0] * (family - len(told))]))
     verdicts = []
     for claim, pairs in zip(paper.claims, families, strict=True):
         judged = tuple(pair if pair.p is None else judge.judged(claim, replace(pair, p=next(corrected))) for pair in pairs)
         verdict = next(verdict for verdict in PRECEDENCE if any(pair.verdict == verdict for pair in judged))
-        verdicts.append(ClaimVerdict(claim, verdict, judged, tuple(judge.remarks(claim, judged))))
+        verdicts.append(ClaimVerdict(claim, verdict, judged, tuple(judge.remarks(claim, verdict, judged))))
     return verdicts
 
 
@@ -97,10 +101,15 @@ def _comparisons(claim: Claim) -> Iterator[tuple[str, str, str]]:
 
 @dataclass(frozen=True)
 class _Judge:
-    """Comparisons of one study under the protocol of one paper."""
+    """Comparisons of one study under the protocol of one paper.
+
+    Attributes:
+        family: number of comparisons of all claims of the paper.
+    """
 
     paper: Paper
     study: Study
+    family: int
 
     def compare(self, claim: Claim, metric: str, method: str, other: str) -> PairVerdict:
         """The difference and its uncorrected p-value; without a p-value if there is an obstacle."""
@@ -127,6 +136,9 @@ class _Judge:
         if claim.equal_budgets and (None in steps.values() or len(set(steps.values())) > 1):
             numbers = ", ".join(f"{name} {'unknown' if own is None else own}" for name, own in steps.items())
             return f"training steps differ: {numbers}"
+        if not is_significant(self.family * least_p(len(difference.photographs))):
+            photographs = counted(len(difference.photographs), "photograph")
+            return f"{photographs} are too few for the {counted(self.family, 'comparison')} of the paper's claims"
         return ""
 
     def judged(self, claim: Claim, pair: PairVerdict) -> PairVerdict:
@@ -152,30 +164,33 @@ class _Judge:
         results = {name: self.study.results.get(name, ()) for name in (pair.method, pair.other)}
         return [name for name, own in results.items() if any(r.cell.needs and not r.sanity for r in own)]
 
-    def remarks(self, claim: Claim, pairs: Sequence[PairVerdict]) -> Iterator[str]:
-        """Sentences on obstacles, on sanity checks that were not made, and on floors that do as well."""
+    def remarks(self, claim: Claim, verdict: Verdict, pairs: Sequence[PairVerdict]) -> Iterator[str]:
+        """Sentences on obstacles, on sanity checks that were not made, and on floors that do as well where the claim holds."""
         reasons = dict.fromkeys(pair.reason for pair in pairs if pair.reason)
         if reasons:
             yield f"Cannot be told: {'; '.join(reasons)}."
         told = [pair for pair in pairs if pair.p is not None]
         if unchecked := dict.fromkeys(name for pair in told for name in self._unchecked(pair)):
             yield f"Without a sanity check: {', '.join(unchecked)}."
-        if told and (floors := [name for name in self._floors() if self._satisfies(claim, name)]):
-            yield f"A classical method satisfies it too: {', '.join(floors)}."
+        if verdict in HOLDS and all(map(is_learned, claim.methods)):
+            floors = [name for name in self._floors() if self._satisfies(claim, name)]
+            if floors:
+                yield f"A classical method satisfies it too: {', '.join(floors)}."
 
     def _floors(self) -> list[str]:
         """Classical methods of the study."""
         groups = {entry.name: entry.group for entry in every_method()}
-        return [name for name in self.study.methods if groups[name] == FLOOR]
+        return [name for name in self.study.methods if groups.get(name) == FLOOR]
 
     def _satisfies(self, claim: Claim, floor: str) -> bool:
-        """True if a floor in place of the claim's methods satisfies the claim: each comparison by itself, without correction."""
+        """True if a floor in place of the claim's methods satisfies the claim, by Bonferroni's correction over the family."""
         for metric, _, other in _comparisons(claim):
             difference = self.study.measurements.difference(floor, other, (self.paper.protocol, metric))
             if difference is None or difference.obstacle:
                 return False
             gain = _oriented(difference, metric)
-            if gain.mean <= claim.threshold(metric) or not is_significant(_p(claim, metric, difference, gain)):
+            p = min(1.0, self.family * _p(claim, metric, difference, gain))
+            if gain.mean <= claim.threshold(metric) or not is_significant(p):
                 return False
         return True
 

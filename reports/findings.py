@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.core.errors import UsageError
+from benchmarks.core.text import counted
+from benchmarks.results.record import EvaluationResult
 from reports.captions import table_caption
 from reports.chapters import Chapter, make_chapters
 from reports.claims import ClaimVerdict
@@ -13,6 +16,7 @@ from reports.formats import to_markdown
 from reports.grid import Entry, interval
 from reports.grids import table_grid
 from reports.marks import is_learned
+from reports.measurements import Measurements
 from reports.paper import load_papers
 from reports.studies import load_evidence, without_replaced_weights
 from reports.tables import Table
@@ -49,8 +53,26 @@ def results_page(folder: Path) -> str:
         for chapter in chapters:
             parts += [f"## {chapter.study.title}, profile {chapter.study.profile}, {name}\n", f"{_origin(chapter)}\n"]
             parts += [to_markdown(grid) for grid in chapter.all_grids()]
-            parts += ["\n".join(findings(chapter)) + "\n"]
+            parts += ["\n".join([*findings(chapter), *_replaced(chapter)]) + "\n"]
     return "\n".join(parts + _between_sets(sets))
+
+
+def _replaced(chapter: Chapter) -> list[str]:
+    """Markdown list of evaluations under changed settings, which the tables leave out: mean PSNR by protocol."""
+    lines = []
+    for cell in chapter.study.left_out:
+        protocols = chapter.tables[0].resolved
+        means = [f"{_mean_psnr(cell.evaluation, protocol):.2f} dB {protocol}" for protocol in protocols]
+        lines.append(
+            f"- `{cell.label}`, seed {cell.seed}, {', '.join(f'`{change}`' for change in cell.changes)}: {', '.join(means)}."
+        )
+    return sorted(lines)
+
+
+def _mean_psnr(result: EvaluationResult, protocol: str) -> float:
+    """Mean PSNR over images, in dB."""
+    scores = result.scores[protocol]["psnr"].values()
+    return sum(scores) / len(scores)
 
 
 def _between_sets(sets: Mapping[str, Sequence[Chapter]]) -> list[str]:
@@ -118,7 +140,7 @@ def findings(chapter: Chapter) -> list[str]:
 
 
 def _floor_finding(chapter: Chapter, protocol: str) -> str:
-    """The best method that has learned nothing, and how far the methods under study and other learned methods are from it."""
+    """The floor with the highest mean PSNR, and how far the methods under study and other learned methods are from it."""
     table = chapter.tables[0]
     rows = {row.method: row for row in table.rows if (protocol, "psnr") in row.scores}
     means = {method: row.scores[protocol, "psnr"].mean for method, row in rows.items()}
@@ -126,24 +148,46 @@ def _floor_finding(chapter: Chapter, protocol: str) -> str:
     learned = [method for method in means if is_learned(method)]
     if not best or not learned:
         return ""
+    lines = [f"- `{protocol}`: of the floors, `{best}` has the highest mean PSNR, {means[best]:.2f} dB."]
+    lines += [_gap(chapter, method, best, protocol) for method in sorted(chapter.under_study & set(learned))]
+    if table.resolved[protocol] is None:
+        unresolved = (
+            f"{counted(table.photographs, 'photograph')} resolve no difference among the {len(rows)} methods of this table"
+        )
+        return " ".join([*lines, f"{unresolved}: no order of learned methods and floors is stated."])
     sides: dict[str, list[str]] = {}
     for method in learned:
         is_alike = set(rows[method].letters[protocol]) & set(rows[best].letters[protocol])
         side = "not distinguishable from it" if is_alike else "above it" if means[method] > means[best] else "below it"
         sides.setdefault(side, []).append(method)
     listed = "; ".join(f"{side}: {', '.join(methods)}" for side, methods in sides.items())
-    gaps = "".join(f" {_gap(chapter, method, best, protocol)}" for method in sorted(chapter.under_study & set(learned)))
-    best_floor = f"- `{protocol}`: of the methods that learn nothing, `{best}` is best, {means[best]:.2f} dB."
-    return f"{best_floor}{gaps} Learned methods {listed}."
+    return " ".join([*lines, f"Learned methods {listed}."])
 
 
 def _gap(chapter: Chapter, method: str, floor: str, protocol: str) -> str:
-    """Sentence on the paired PSNR difference between a method and a floor."""
-    difference = chapter.study.measurements.difference(method, floor, (protocol, "psnr"))
-    if difference is None:
-        return f"`{method}` cannot be compared with it."
-    mean, brackets = interval(difference.estimate, 2, "+")
-    return f"`{method}` less `{floor}`: {mean} dB{f' ({brackets})' if brackets else ''}."
+    """Sentence on the paired PSNR difference between a method and a floor, on all images and on those with contrast."""
+    results = {name: chapter.study.results[name] for name in (method, floor)}
+    flat = chapter.tables[0].without_contrast
+    texts = []
+    for label, images in (("", ()), (f" without the {counted(len(flat), 'image')} that lack contrast", flat)):
+        difference = Measurements.of(_without(results, images)).difference(method, floor, (protocol, "psnr"))
+        if difference is not None and (images or not label):
+            mean, brackets = interval(difference.estimate, 2, "+")
+            texts.append(f"{mean} dB{f' ({brackets})' if brackets else ''}{label}")
+    return f"`{method}` less `{floor}`: {'; '.join(texts)}." if texts else f"`{method}` cannot be compared with it."
+
+
+def _without(results: Mapping[str, Sequence[EvaluationResult]], images: Collection[str]) -> dict[str, list[EvaluationResult]]:
+    """Results without some images."""
+    return {method: [_kept(result, images) for result in own] for method, own in results.items()}
+
+
+def _kept(result: EvaluationResult, images: Collection[str]) -> EvaluationResult:
+    scores = {
+        protocol: {metric: {i: v for i, v in values.items() if i not in images} for metric, values in metrics.items()}
+        for protocol, metrics in result.scores.items()
+    }
+    return replace(result, scores=scores)
 
 
 def _claim_finding(paper: str, judged: ClaimVerdict) -> str:

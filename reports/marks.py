@@ -68,7 +68,7 @@ def below_floor(psnr: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
         for method, mean in means.items():
             if best and is_learned(method) and mean < floors[best]:
                 texts.setdefault(method, []).append(f"{best} ({protocol})")
-    return {method: f"PSNR below {', '.join(floors)}" for method, floors in texts.items()}
+    return {method: f"mean PSNR below {', '.join(floors)}" for method, floors in texts.items()}
 
 
 def is_learned(method: str) -> bool:

@@ -11,7 +11,7 @@ from benchmarks.scoring.alignment import WINDOW
 from benchmarks.scoring.metrics import luma
 
 BLOCK = 6  # pixels a side; the scorer's window has 10 x 10 blocks
-FLAT = 3.0  # of 255. Fixed before any score was seen: below it, blocks vary less than the sensor noise of all degradations here
+FLAT = 3.0  # of 255: below it, blocks vary less than the sensor noise of all degradations here
 
 
 def local_contrast(window: Image) -> float:

@@ -104,6 +104,11 @@ def _two_sided(t: float, degrees: float) -> float:
     return 2 * float(stdtr(degrees, -t))
 
 
+def least_p(photographs: int) -> float:
+    """The smallest two-sided p-value that signs of so many photographs allow: all differences have the same sign."""
+    return 2.0 ** (1 - photographs)
+
+
 def sign_flips(differences: Array) -> float:
     """Two-sided p-value of the sum of differences over all assignments of signs, or over random ones if there are many.
 

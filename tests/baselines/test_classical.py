@@ -79,9 +79,9 @@ def test_learned_methods_below_the_best_floor_are_marked() -> None:
     psnr = {"bicubic": 22.0, "nlm-bicubic": 24.0, "tv-bicubic": 23.0, "edsr": 23.9, "cincgan": 24.1, "realsr": 20.0}
     marks = below_floor({"rgb": psnr, "ntire2018": {**psnr, "cincgan": 23.5}})
     assert marks == {
-        "edsr": "PSNR below nlm-bicubic (rgb), nlm-bicubic (ntire2018)",
-        "cincgan": "PSNR below nlm-bicubic (ntire2018)",
-        "realsr": "PSNR below nlm-bicubic (rgb), nlm-bicubic (ntire2018)",
+        "edsr": "mean PSNR below nlm-bicubic (rgb), nlm-bicubic (ntire2018)",
+        "cincgan": "mean PSNR below nlm-bicubic (ntire2018)",
+        "realsr": "mean PSNR below nlm-bicubic (rgb), nlm-bicubic (ntire2018)",
     }
     assert below_floor({"rgb": {"edsr": 23.9, "cincgan": 24.1}}) == {}
 

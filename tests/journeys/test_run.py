@@ -322,7 +322,7 @@ def test_an_unwritable_output_is_one_clear_line(command: Run, tmp_path: Path) ->
     done = command("--all", "--profile", "smoke", output=tmp_path / "file" / "runs")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "cannot be written" in done.stderr
+    assert "is a file: name another folder" in done.stderr
 
 
 def test_help_lists_examples_and_light_commands_import_nothing_heavy() -> None:

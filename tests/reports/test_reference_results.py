@@ -67,7 +67,7 @@ def test_added_results_are_copied_without_weights_images_and_names_of_hosts(plac
     assert "yesterday" not in readme
     for text in (readme, page):
         assert "| cincgan " in text
-        assert "of the methods that learn nothing" in text
+        assert "of the floors, `" in text
         assert "Claim 1 of `cincgan`" in text
         assert "**cannot be told**" in text
 

@@ -53,7 +53,7 @@ class _Progress:
     def __call__(self, done: int, total: int, losses: dict[str, float]) -> None:
         if self._written < 0:
             unit = "step" if self._cell.kind == "train" else "image"
-            print(f"{self._cell}: started at {unit} {done} total {total}", flush=True)
+            print(f"{self._cell}: started at {unit} {done} of {total}", flush=True)
         if time.monotonic() - self._written > PROGRESS_SECONDS:
             self._written = time.monotonic()
             with suppress(NotWritten):  # a full disk is reported by the files that are needed
