@@ -46,7 +46,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     stranger = folder / "stranger"
     (stranger / "src").mkdir(parents=True)
     commit_of_stranger(stranger)
-    subprocess.run(["tar", "-xzf", source, "-C", stranger / "src"], check=True)
+    done = python("-m", "tarfile", "-e", str(source), str(stranger / "src"), folder=folder)
+    assert done.returncode == 0, done.stderr
     (unpacked,) = (stranger / "src").iterdir()
     options = ("--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--disable-pip-version-check")
     done = python("-m", "pip", "wheel", *options, "--wheel-dir", str(folder), str(unpacked), folder=folder)
