@@ -24,7 +24,8 @@ examples:
 
 Writes index.html, which opens from disk: tables, verdicts, figures, images to compare, the origin of every number; beside it
 tables as Markdown, LaTeX (tables.tex compiles as it is) and HTML, and tables.csv with the cells and MLflow runs of every number.
-Files that an earlier build wrote and this one does not are removed; your own files in the folder are kept.
+Files that an earlier build wrote and this one does not are removed; your own files in the folder are kept, and one with the name
+of a file of the report is refused before anything is written.
 A paper is a file reports/papers/*.toml. Nothing is trained or scored, and torch is not needed.
 
 exit codes: 0 built, 1 something failed, 2 wrong use or nothing to build from
@@ -70,6 +71,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.output:
         refuse_inside("--output", options.output, (options.data_dir,))
         refuse_file("--output", options.output)
+        _refuse_results_folder(options.output)
     if options.from_mlflow is None:
         evidence = load_evidence(options.results, [str(options.data_dir.absolute())] if options.data_dir else ())
     else:
@@ -86,6 +88,17 @@ def _dispatch(options: argparse.Namespace) -> int:
     return 0
 
 
+def _refuse_results_folder(output: Path) -> None:
+    """Raise UsageError if an output is a results folder, or lies in a folder of it that holds other files than reports."""
+    from benchmarks.results.layout import CELLS, JOBS, MLFLOW_ARTIFACTS
+
+    place = output.resolve()
+    inside = [folder.parent for folder in (place, *place.parents) if folder.name in (CELLS, JOBS, MLFLOW_ARTIFACTS)]
+    for folder in (place, *inside):
+        if (folder / CELLS).is_dir():
+            raise UsageError(f"--output {output}: {folder} has results of runs: name another folder, such as {folder / 'report'}")
+
+
 def _own_folder(results: Path) -> Path:
     """The folder ``report`` in the results folder. Raises UsageError if a link in it leads out of the results folder."""
     output = results / "report"
@@ -100,13 +113,14 @@ def build(evidence: Sequence[FinishedCell], output: Path) -> list[str]:
 
     Args:
         evidence: finished cells.
-        output: folder to write to; files of the same name are replaced, and files that only an earlier build wrote are removed.
+        output: folder to write to; files that an earlier build wrote are replaced or removed.
 
     Returns:
         A line for each study and paper with the verdicts on the paper's claims.
 
     Raises:
-        UsageError: there is no evaluation, a paper's file is invalid, or the folder cannot be written.
+        UsageError: there is no evaluation, a paper's file is invalid, the folder cannot be written, or
+            has a file of the same name that no build wrote.
     """
     from reports.chapters import make_chapters
     from reports.formats import to_html, to_latex, to_markdown
@@ -124,13 +138,13 @@ def build(evidence: Sequence[FinishedCell], output: Path) -> list[str]:
     grids = {grid.name: grid for chapter in chapters for grid in chapter.all_grids()}
     for name, grid in grids.items():
         for ending, write in (("md", to_markdown), ("tex", to_latex), ("html", to_html)):
-            folder.write_text(f"tables/{name}.{ending}", write(grid))
+            folder.add_text(f"tables/{name}.{ending}", write(grid))
     inputs = "".join(f"\\input{{tables/{name}.tex}}\n\\clearpage\n" for name in grids)
-    folder.write_text("tables.tex", f"{PREAMBLE}{inputs}\\end{{document}}\n")
+    folder.add_text("tables.tex", f"{PREAMBLE}{inputs}\\end{{document}}\n")
     tables = [table for chapter in chapters for table in chapter.tables]
-    folder.write_text("tables.csv", to_csv(tables, {cell.id: cell.mlflow for cell in evidence}))
+    folder.add_text("tables.csv", to_csv(tables, {cell.id: cell.mlflow for cell in evidence}))
     write_page(folder, chapters, evidence)
-    folder.remove_stale()
+    folder.save()
     return [line for chapter in chapters for line in chapter.summaries()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ import numpy as np
 
 from benchmarks.api.image import Image
 from benchmarks.core.errors import BenchmarkError, UsageError
-from benchmarks.core.files import write_atomically
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.pixels.decode import decode
@@ -191,12 +191,13 @@ def _around(middle: int, length: int, grid: int) -> tuple[int, int]:
     return max(0, min(middle - size // 2, length - size)) // grid * grid, size
 
 
-def write_webp(path: Path, image: Image) -> None:
-    """Write an image without loss. Raises UsageError where the folder cannot be written."""
+def webp(image: Image) -> bytes:
+    """Content of a WebP file with an image ``(H, W, 3)`` uint8 RGB, without loss."""
     from PIL import Image as PillowImage
 
-    picture = PillowImage.fromarray(np.ascontiguousarray(image))
-    write_atomically(path, lambda file: picture.save(file, "WEBP", lossless=True, quality=50, method=0))
+    file = io.BytesIO()
+    PillowImage.fromarray(np.ascontiguousarray(image)).save(file, "WEBP", lossless=True, quality=50, method=0)
+    return file.getvalue()
 
 
 def shrunk(image: Image, largest: int) -> Image:

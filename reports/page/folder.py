@@ -2,55 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import os
+from collections.abc import Collection, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from benchmarks.api.image import Image
 from benchmarks.core.errors import UsageError
-from benchmarks.core.files import hash_file, write_text
+from benchmarks.core.files import hash_file, write_atomically, write_text
 from benchmarks.core.strict import build, parse_json
+from benchmarks.data.pixels.decode import SUFFIXES
 from benchmarks.results.files import to_json
-from reports.figures.samples import write_webp
+from reports.figures.samples import webp
 
+PAGE = "index.html"
+TITLE = "CinCGAN benchmark: results"  # of the page
+HEAD = 1 << 12  # bytes of a page that hold its title
 MANIFEST = ".files.json"  # SHA-256 of each file of the last build, by its path in the folder
 
 
 class ReportFolder:
-    """Writes files, and remembers them.
+    """Collects the files of a build, and writes them.
 
     Args:
-        root: the folder; files of the same name are replaced.
+        root: the folder.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._written: dict[str, None] = {}
+        self._contents: dict[str, bytes] = {}
 
-    def write_text(self, name: str, text: str) -> None:
-        """Write a text file. Raises UsageError where it cannot be written."""
-        write_text(self.root / name, text)
-        self._written[name] = None
+    def add_text(self, name: str, text: str) -> None:
+        """Add a text file."""
+        self._contents[name] = text.encode()
 
-    def write_webp(self, name: str, image: Image) -> None:
-        """Write an image ``(H, W, 3)`` uint8 RGB without loss. Raises UsageError where it cannot be written."""
-        write_webp(self.root / name, image)
-        self._written[name] = None
+    def add_webp(self, name: str, image: Image) -> None:
+        """Add an image ``(H, W, 3)`` uint8 RGB, stored without loss."""
+        self._contents[name] = webp(image)
 
-    def remove_stale(self) -> None:
-        """Remove files of the last build that this one has not written, and write the manifest. Call this at the end of a build.
+    def save(self) -> None:
+        """Write all files, remove files of the last build that are not among them, and write the manifest.
 
-        Files that were edited since the last build, and files behind links, are kept.
+        Files that were edited since the last build, and files behind links, are not removed.
 
         Raises:
-            UsageError: the manifest cannot be written.
+            UsageError: a file of the same name is there that no build wrote; nothing is changed.
+            NotWritten: a file cannot be written.
         """
-        for name, digest in self._last_build().items():
+        before = self._last_build()
+        if not before and not self._has_old_page():
+            self._refuse_images()
+        self._refuse_strange_files(before)
+        digests = {name: hashlib.sha256(self._contents[name]).hexdigest() for name in sorted(self._contents)}
+        self._write_manifest({**before, **digests})  # a build that is killed knows its files again
+        for name, content in self._contents.items():
+            write_atomically(self.root / name, partial(_write, content))
+        for name, digest in before.items():
             path = self.root / name
-            if name not in self._written and self._is_inside(path) and hash_file(path).hexdigest() == digest:
+            if name not in self._contents and self._is_inside(path) and hash_file(path).hexdigest() == digest:
                 self._remove(path)
-        digests = {name: hash_file(self.root / name).hexdigest() for name in sorted(self._written)}
-        write_text(self.root / MANIFEST, to_json(digests) + "\n")
+        self._write_manifest(digests)
+
+    def _refuse_images(self) -> None:
+        """Raise UsageError if there are image files in the folder, which no build has written yet."""
+        images = [path for path in self.root.glob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
+        if images:
+            raise UsageError(f"{self.root}: has images of your own ({min(images).name}): name another folder with --output")
+
+    def _refuse_strange_files(self, before: Collection[str]) -> None:
+        """Raise UsageError if a file would be replaced that no build wrote."""
+        strange = [name for name in self._contents if name not in before and os.path.lexists(self.root / name)]
+        if strange and (before or not self._has_old_page()):
+            more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+            path = self.root / min(strange)
+            raise UsageError(f"{path}{more}: not written by reports.build: move it away, or name another folder with --output")
+
+    def _has_old_page(self) -> bool:
+        """True if the folder has a page of a build without a manifest."""
+        with suppress(OSError), (self.root / PAGE).open("rb") as file:
+            return f"<title>{TITLE}</title>".encode() in file.read(HEAD)
+        return False
+
+    def _write_manifest(self, digests: Mapping[str, str]) -> None:
+        write_text(self.root / MANIFEST, to_json(dict(sorted(digests.items()))) + "\n")
 
     def _last_build(self) -> Mapping[str, str]:
         """Digests by path; none if there is no manifest, or a broken one."""
@@ -71,3 +108,7 @@ class ReportFolder:
             for folder in path.relative_to(self.root).parents:
                 if folder != Path():
                     (self.root / folder).rmdir()
+
+
+def _write(content: bytes, file: IO[bytes]) -> None:
+    file.write(content)

@@ -34,7 +34,7 @@ def make_viewer(
     versions = []
     for name, image in sample.images.items():
         source = f"{folder}/{slug(name)}.webp"
-        output.write_webp(source, cut(image, box, sample.scale if name == LR else 1))
+        output.add_webp(source, cut(image, box, sample.scale if name == LR else 1))
         versions.append({"name": name, "src": source, "alt": f"{sample.name}: {name}", **_scores(sample, name, columns)})
     row, column, tall, wide = sample.region
     names = list(sample.images)

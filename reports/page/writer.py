@@ -26,14 +26,13 @@ from reports.figures.samples import Sample, load_samples
 from reports.figures.training import draw_training
 from reports.formats import to_html
 from reports.grid import Grid
-from reports.page.folder import ReportFolder
+from reports.page.folder import PAGE, TITLE, ReportFolder
 from reports.page.origin import commit, origins, title
 from reports.page.viewer import make_viewer, slug
 from reports.paper import Paper
 from reports.studies import FinishedCell, Study
 
 TEMPLATES = Path(__file__).parent / "templates"
-TITLE = "CinCGAN benchmark: results"
 SIGNS: dict[Verdict, str] = {
     "reproduced": "✓",
     "contradicted": "✗",
@@ -47,21 +46,18 @@ PAPER_TABLES = {"reported": "Reported and measured", "claims": "Comparisons behi
 
 
 def write_page(output: ReportFolder, chapters: Sequence[Chapter], evidence: Sequence[FinishedCell]) -> None:
-    """Write ``index.html``, ``figures/`` and ``images/``.
+    """Add ``index.html``, ``figures/`` and ``images/`` to a folder.
 
     Args:
-        output: folder to write to.
+        output: folder of the report.
         chapters: in the order of the page.
         evidence: every finished cell; numbers, training curves and images come from these.
-
-    Raises:
-        UsageError: the folder cannot be written.
     """
     pages = _Pages(output, {cell.id: cell for cell in evidence})
     rendered = [pages.chapter(index, chapter) for index, chapter in enumerate(chapters, start=1)]
     papers = {part.paper.name: part.paper for chapter in chapters for part in chapter.papers}
     data = {"cells": origins(evidence), "viewers": pages.viewers}
-    output.write_text("index.html", _render(list(papers.values()), rendered, data))
+    output.add_text(PAGE, _render(list(papers.values()), rendered, data))
 
 
 def _render(papers: Sequence[Paper], chapters: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> str:
@@ -111,8 +107,8 @@ class _Pages:
     def _write(self, stem: str, drawing: Drawing, study: Study) -> dict[str, Any]:
         """Write a drawing's light and dark version; its caption ends with the data that it is of."""
         light, dark = (f"figures/{stem}-{drawing.name}{ending}.svg" for ending in ("", "-dark"))
-        self.output.write_text(light, drawing.svg)
-        self.output.write_text(dark, drawing.dark)
+        self.output.add_text(light, drawing.svg)
+        self.output.add_text(dark, drawing.dark)
         width, height = drawing.size
         about = {"alt": drawing.alt, "caption": f"{drawing.caption} Data: {_heading(study)}.", "wide": drawing.wide}
         return {"light": light, "dark": dark, "width": width, "height": height, **about}

@@ -28,7 +28,7 @@ from reports.figures import crops, drawing, plane, training
 from reports.figures.distributions import draw_ablation, draw_distribution
 from reports.figures.drawing import DARK
 from reports.figures.plane import draw_plane
-from reports.figures.samples import LARGEST, Sample, cut, input_images, most_different, shrunk, view_box, write_webp
+from reports.figures.samples import LARGEST, Sample, cut, input_images, most_different, shrunk, view_box, webp
 from reports.figures.training import draw_training
 from reports.page.viewer import slug
 from reports.studies import FinishedCell, Study
@@ -263,7 +263,7 @@ def test_pictures_are_stored_without_loss_and_lr_is_cut_as_hr_is(tmp_path: Path)
     box = (16, 24, 32, 40)
     piece = cut(image.images["edsr"], box)
     assert np.array_equal(cut(image.images["LR"], box, 4), piece[::4, ::4])
-    write_webp(tmp_path / "a.webp", piece)
+    (tmp_path / "a.webp").write_bytes(webp(piece))
     with PillowImage.open(tmp_path / "a.webp") as stored:
         assert np.array_equal(np.asarray(stored.convert("RGB")), piece)
 
