@@ -16,6 +16,7 @@ from benchmarks.core.command import Names, Parser, go_offline_if_asked, named_pa
 from benchmarks.core.errors import UsageError
 from benchmarks.core.launch import is_helper, is_one_of_several, meet, place
 from benchmarks.core.threads import threads_change
+from benchmarks.execution.mending import naming_the_mend
 
 if TYPE_CHECKING:
     from benchmarks.catalog.profiles import Profile
@@ -136,13 +137,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command(
         make_parser(),
         arguments,
-        _dispatch,
-        interrupted=lambda options: f"finished cells are kept in {options.output}; to go on: {_command_line(arguments)}",
+        lambda options: naming_the_mend(lambda: _dispatch(options), _command_line(arguments)),
+        interrupted=lambda options: (
+            f"finished cells are kept in {options.output}; to go on: {shlex.join(_command_line(arguments))}"
+        ),
     )
 
 
-def _command_line(arguments: Sequence[str] | None) -> str:
-    return shlex.join(["python", "-m", "benchmarks.run", *(sys.argv[1:] if arguments is None else arguments)])
+def _command_line(arguments: Sequence[str] | None) -> list[str]:
+    return ["python", "-m", "benchmarks.run", *(sys.argv[1:] if arguments is None else arguments)]
 
 
 def _dispatch(options: argparse.Namespace) -> int:

@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
+    from benchmarks.execution.outcome import say
     from reports.studies import load_evidence, without_replaced_weights
 
     if options.output:
@@ -73,14 +74,14 @@ def _dispatch(options: argparse.Namespace) -> int:
         refuse_file("--output", options.output)
         _refuse_results_folder(options.output)
     if options.from_mlflow is None:
-        evidence = load_evidence(options.results, [str(options.data_dir.absolute())] if options.data_dir else ())
+        evidence = load_evidence(options.results, [str(options.data_dir.absolute())] if options.data_dir else (), say)
     else:
         from reports.from_mlflow import load_mirrored
 
         evidence = load_mirrored(options.results, options.from_mlflow)
     evidence, lines = without_replaced_weights(evidence)
     for line in lines:
-        print(line, file=sys.stderr)
+        say(line)
     output = options.output or _own_folder(options.results)
     for line in build(evidence, output):
         print(line)

@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
+    from benchmarks.execution.outcome import say
     from reports.chapters import caption_columns, make_chapters
     from reports.figures.crops import comparison
     from reports.figures.drawing import save, style
@@ -45,7 +46,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     from reports.studies import UNKNOWN, load_evidence
 
     refuse_inside("--figure", options.figure, (options.data_dir,))
-    evidence = load_evidence(options.results, [str(options.data_dir.absolute())] if options.data_dir else ())
+    evidence = load_evidence(options.results, [str(options.data_dir.absolute())] if options.data_dir else (), say)
     chapters = make_chapters(evidence, load_papers().values())
     chapter = next((chapter for chapter in chapters if chapter.study.profile in (options.profile, UNKNOWN)), None)
     if chapter is None:

@@ -68,7 +68,7 @@ class Presentation:
             return
         directories = {directory for cell in self._outcome.cells if (directory := cell.data.card.location.get("directory"))}
         try:
-            evidence, _ = without_replaced_weights(load_evidence(self._root, directories))  # the outcome says which
+            evidence, _ = without_replaced_weights(load_evidence(self._root, directories, say))  # the outcome says which
             build(evidence, self._root / "report")
         except NotWritten:
             raise

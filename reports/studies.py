@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.api.entries import ScoredSplit
 from benchmarks.core.errors import UsageError
 from benchmarks.data.titles import other_degradation, titled
-from benchmarks.results.files import read_result
+from benchmarks.results.files import read_results
 from benchmarks.results.layout import MIRROR_NOTE, result_files
 from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result, TrainingResult, weights_digests
 from reports.measurements import Measurements
@@ -135,15 +135,18 @@ class Study:
         return name[:LONGEST_NAME] + distinct
 
 
-def load_evidence(root: Path, directories: Collection[str] = ()) -> list[FinishedCell]:
+def load_evidence(
+    root: Path, directories: Collection[str] = (), leave_out: Callable[[str], None] | None = None
+) -> list[FinishedCell]:
     """Every finished cell of a results folder, in the order of ids.
 
     Args:
         root: the folder.
         directories: folders of the user's own images. No other folder is read, whatever a result file names.
+        leave_out: called with a line for each corrupt result file. None: such a file is an error.
 
     Raises:
-        UsageError: the folder has no results, or a file is corrupt.
+        UsageError: the folder has no results, or none that can be read, or a file is corrupt and ``leave_out`` is None.
     """
     paths = result_files(root)
     if not paths:
@@ -155,7 +158,7 @@ def load_evidence(root: Path, directories: Collection[str] = ()) -> list[Finishe
             _mlflow_run(path.with_name(MIRROR_NOTE)),
             result.data.place,
         )
-        for path, result in ((path, read_result(path)) for path in paths)
+        for path, result in read_results(paths, leave_out)
     ]
     return sorted(evidence, key=lambda cell: cell.id)
 

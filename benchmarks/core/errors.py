@@ -29,6 +29,18 @@ class NotWritten(UsageError):
     """A file could not be written: no space, a quota, a read-only folder. An older file of that name is untouched."""
 
 
+class DamagedCell(UsageError):
+    """Files of a finished cell cannot be read, and the run needs the cell.
+
+    Attributes:
+        cell: id of the cell.
+    """
+
+    def __init__(self, message: str, cell: str) -> None:
+        super().__init__(message)
+        self.cell = cell
+
+
 class WeightsMissing(UsageError):
     """Weights that a metric or a method needs are neither in the cache nor obtainable."""
 

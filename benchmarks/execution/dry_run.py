@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from benchmarks.catalog.profiles import Profile
 from benchmarks.core.text import counted
+from benchmarks.execution.outcome import say
 from benchmarks.execution.simulation import Forecast, Times, forecast
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
@@ -48,12 +49,12 @@ def print_dry_run(
         processes: number of processes that train a cell together.
 
     Raises:
-        UsageError: ``step_times`` lacks a step of the cells, a result is corrupt, an image does not suit the settings, or results
-            could not be written.
+        UsageError: ``step_times`` lacks a step of the cells, an image does not suit the settings, or nothing could be written.
+        DamagedCell: a result or weights are corrupt.
     """
     workspace.check_place()
     costs = measured(cells, profile, step_times) if step_times else estimated(cells, profile)
-    results = {cell.id: result for cell in cells if not force and (result := workspace.finished(cell))}
+    results = workspace.all_finished(cells, (), say, force=force)
     digests = weights_digests(results.values())
     waiting = [cell for cell in cells if cell.id not in results or _is_outdated(cell, results[cell.id], digests)]
     check_suitability(waiting, processes)

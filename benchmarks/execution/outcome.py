@@ -57,16 +57,13 @@ class Outcome:
             force: do not read the results of the run's own cells. They will be computed again, which mends corrupt files.
 
         Raises:
-            UsageError: a result file is corrupt.
+            DamagedCell: a result file or weights are corrupt, and the run needs them. Other corrupt files are a line.
         """
-        cells = {cell.id: cell for cell in (*self.related, *self.cells)}
-        forced = {cell.id for cell in self.cells} if force else set()
-        for cell_id in cells.keys() - forced:
-            result = self.workspace.finished(cells[cell_id])
-            if result is not None:
-                self.results[cell_id] = result
-                if result.status == COMPLETE:  # a run killed between writing it and removing the checkpoint left that
-                    self.workspace.discard_checkpoint(cells[cell_id])
+        self.results |= self.workspace.all_finished(self.cells, self.related, say, force=force)
+        for cell in {cell.id: cell for cell in (*self.related, *self.cells)}.values():
+            result = self.results.get(cell.id)
+            if result and result.status == COMPLETE:  # a run killed between writing it and removing the checkpoint left that
+                self.workspace.discard_checkpoint(cell)
         self._drop_replaced([cell.id for cell in self.cells])
         self._say_other_environments()
         for cell in self.cells:

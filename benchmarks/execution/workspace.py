@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.core.command import refuse_file
-from benchmarks.core.errors import NotWritten, UsageError
+from benchmarks.core.errors import DamagedCell, NotWritten, UsageError
 from benchmarks.core.files import check_writable, existing, sweep, write_text
 from benchmarks.core.locks import Busy, locked
 from benchmarks.planning.cells import Cell
-from benchmarks.results.files import read_result, write_result
+from benchmarks.results.files import MEND, read_result, write_result
 from benchmarks.results.layout import CELLS, CHECKPOINT, RESULT, WEIGHTS
 from benchmarks.results.record import COMPLETE, EvaluationResult, Result
+from benchmarks.results.trained import are_whole
 
 
 class Workspace:
@@ -32,21 +33,70 @@ class Workspace:
         """The cell's result, complete or diverged; None if there is none yet.
 
         Raises:
-            UsageError: the file is corrupt, of a newer schema, or of another cell.
+            UsageError: the file is corrupt, of a newer schema, or of another cell, or the weights beside it are not whole.
         """
         path = self.folder(cell) / RESULT
         if not path.is_file():
             return None
         result = read_result(path)
         if result.cell.id != cell.id:
-            raise UsageError(f"{path}: holds another cell ({result.cell.id}): move it away, or recompute with --force")
-        trained = cell.kind == "train" and result.status == COMPLETE
-        return None if trained and not (self.folder(cell) / WEIGHTS).is_file() else result
+            raise UsageError(f"{path}: holds another cell ({result.cell.id}): {MEND}")
+        weights = self.folder(cell) / WEIGHTS
+        if cell.kind != "train" or result.status != COMPLETE:
+            return result
+        if not weights.is_file():
+            return None
+        if not are_whole(weights):
+            raise UsageError(f"{weights}: corrupt weights (not of the size that they state): {MEND}")
+        return result
 
     def finished(self, cell: Cell) -> Result | None:
         """The cell's result; None if there is none, or if metrics are missing in it because weights could not be had."""
         result = self.read(cell)
         return None if isinstance(result, EvaluationResult) and result.missing else result
+
+    def all_finished(
+        self, own: Sequence[Cell], others: Sequence[Cell], leave_out: Callable[[str], None], *, force: bool
+    ) -> dict[str, Result]:
+        """Results by id of the cell, each read once.
+
+        Args:
+            own: cells of a run, in an order that respects their needs.
+            others: cells that its tables show besides.
+            leave_out: called with a line for each cell whose files cannot be read and which the run does not need.
+            force: do not read the results of the run's own cells, which will be computed again.
+
+        Raises:
+            DamagedCell: files cannot be read of an own cell, or of a cell that an own cell without a result starts from.
+        """
+        results, waiting = dict[str, Result](), list(own) if force else []
+        for cell in () if force else own:
+            result = self._finished_if_readable(cell)
+            if result is None:
+                waiting.append(cell)
+            else:
+                results[cell.id] = result
+        own_ids = {cell.id for cell in own}
+        needed = {need.id: need for cell in waiting for need in cell.needs.values() if need.id not in own_ids}
+        for cell in needed.values():
+            if result := self._finished_if_readable(cell):
+                results[cell.id] = result
+        for cell in {cell.id: cell for cell in others if cell.id not in own_ids | needed.keys()}.values():
+            try:
+                result = self.finished(cell)
+            except UsageError as error:
+                leave_out(f"{error} (--cell {cell.id}): left out until then")
+                continue
+            if result:
+                results[cell.id] = result
+        return results
+
+    def _finished_if_readable(self, cell: Cell) -> Result | None:
+        """The cell's result as of ``finished``. Raises DamagedCell if its files cannot be read."""
+        try:
+            return self.finished(cell)
+        except UsageError as error:
+            raise DamagedCell(str(error), cell.id) from error
 
     def write(self, cell: Cell, result: Result) -> None:
         """Write the result of a cell that has ended."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -142,11 +143,11 @@ def _cells(profile: Profile, methods: Sequence[str], dataset: str | Path, split:
 def _score_beside(cells: Sequence[Cell], workspace: Workspace) -> None:
     """Score methods of the catalog, unless the folder has a result of the same images and protocols."""
     from benchmarks.execution.compute import run_cell
-    from benchmarks.results.files import read_result
+    from benchmarks.results.files import read_results
     from benchmarks.results.layout import result_files
     from benchmarks.results.record import COMPLETE, EvaluationResult, EvaluationSettings
 
-    results = [read_result(path) for path in result_files(workspace.root, "evaluate")]
+    results = [result for _, result in read_results(result_files(workspace.root, "evaluate"), warnings.warn)]
     known = {
         (result.cell.label, result.profile, result.data.digest, tuple(sorted(result.settings.protocols)))
         for result in results

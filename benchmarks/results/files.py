@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,34 @@ def read_result(path: Path) -> TrainingResult | EvaluationResult:
     except (ValueError, OSError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"{path}: corrupt result file ({reason}): {MEND}") from error
+
+
+def read_results(
+    paths: Iterable[Path], leave_out: Callable[[str], None] | None = None
+) -> list[tuple[Path, TrainingResult | EvaluationResult]]:
+    """Read several ``result.json``, each with its path.
+
+    Args:
+        paths: of the files.
+        leave_out: called with a line for each file that cannot be read; the others are returned. None: such a file is an error.
+
+    Raises:
+        UsageError: a file cannot be read and ``leave_out`` is None, or no file at all can be read.
+    """
+    results, errors = list[tuple[Path, TrainingResult | EvaluationResult]](), list[UsageError]()
+    for path in paths:
+        try:
+            results.append((path, read_result(path)))
+        except UsageError as error:
+            if leave_out is None:
+                raise
+            errors.append(error)
+    if errors and not results:
+        raise errors[0]
+    for left_out in errors:
+        if leave_out is not None:
+            leave_out(f"{left_out}: left out until then")
+    return results
 
 
 def to_result(data: Any) -> TrainingResult | EvaluationResult:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.core.errors import UsageError
-from benchmarks.results.files import read_result
+from benchmarks.results.files import read_results
 from benchmarks.results.layout import result_files
 from benchmarks.results.record import EvaluationResult
 
@@ -32,7 +33,7 @@ def results(folder: str | Path = "runs") -> pandas.DataFrame:
         again with other settings have rows of their own, with another ``cell``.
 
     Raises:
-        UsageError: the folder has no results, or a file is corrupt.
+        UsageError: the folder has no results, or none that can be read. One corrupt file among others is a warning.
 
     Example:
         >>> from benchmarks import results
@@ -51,7 +52,7 @@ def results(folder: str | Path = "runs") -> pandas.DataFrame:
             *(result.cell.dataset, result.settings.split, result.profile, result.cell.label, result.cell.seed),
             *(image, result.groups.get(image, image), protocol, metric, value, result.cell.id, result.finished_at),
         )
-        for result in map(read_result, paths)
+        for _, result in read_results(paths, warnings.warn)
         if isinstance(result, EvaluationResult)
         for protocol, metrics in result.scores.items()
         for metric, column in metrics.items()

@@ -26,6 +26,17 @@ def pack_weights(weights: Mapping[str, Mapping[str, Tensor]]) -> bytes:
     return save({f"{network}/{key}": tensor for network, tensors in weights.items() for key, tensor in tensors.items()})
 
 
+def are_whole(weights: Path) -> bool:
+    """True if a safetensors file has the size that its header states; its content is not read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, framework="np"):
+            return True
+    except (SafetensorError, OSError):
+        return False
+
+
 def load_stage(folder: Path) -> TrainedStage:
     """Load a trained stage from the folder of its cell.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import results
 from tests.fuzz.documents import RESULTS, evaluation
 from tests.fuzz.mutation import places
 from tests.helpers.doors import Refused, refused  # noqa: F401 - a fixture
@@ -101,7 +102,7 @@ def test_texts(kind: str, tmp_path: Path, refused: Refused) -> None:  # noqa: F8
 
 @pytest.mark.parametrize(("path", "value"), CASES, ids=lambda value: ascii(value)[:40])
 def test_a_wrong_value_in_any_field(path: tuple[str, ...], value: Any, tmp_path: Path, refused: Refused) -> None:  # noqa: F811
-    write(tmp_path / "run", changed(path, value), evaluation("edsr", 20.0, {"edsr": "x"}))
+    write(tmp_path / "run", changed(path, value))
     refused("build", "--results", "run", message="evaluate-0/result.json: corrupt result file")
 
 
@@ -183,3 +184,18 @@ def test_reference_scores(kind: str, tmp_path: Path, refused: Refused) -> None: 
     (tmp_path / "run" / "cells").mkdir(parents=True)
     (tmp_path / "reference.json").write_bytes(text if isinstance(text, bytes) else text.encode())
     refused("check", "--results", "run", "--reference", "reference.json", message=message)
+
+
+def test_one_corrupt_result_among_others_is_left_out_and_named(tmp_path: Path) -> None:
+    from reports.studies import load_evidence
+
+    root = write(tmp_path / "run", RESULTS[0], evaluation("nearest", 20.0, {}))
+    broken = root / "cells" / "evaluate-1" / "result.json"
+    broken.write_text("{")
+    lines: list[str] = []
+    (cell,) = load_evidence(root, (), lines.append)
+    (line,) = lines
+    assert cell.label == "bicubic" and line.startswith(f"{broken}: corrupt result file (") and "left out" in line
+    with pytest.warns(UserWarning, match="corrupt result file"):
+        assert set(results(root).method) == {"bicubic"}
+    assert broken.read_text() == "{"

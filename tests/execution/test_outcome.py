@@ -6,17 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.catalog.profiles import load_profile
-from benchmarks.core.errors import BenchmarkError, NotWritten, UsageError
+from benchmarks.core.errors import BenchmarkError, DamagedCell, NotWritten, UsageError
 from benchmarks.execution.executors.executor import Ended
 from benchmarks.execution.outcome import Outcome
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.plan import make_plan
-from benchmarks.results.layout import CHECKPOINT, ERROR, RESULT
+from benchmarks.results.layout import CHECKPOINT, ERROR, RESULT, WEIGHTS
 from benchmarks.results.provenance import environment
 from benchmarks.results.record import EvaluationResult
+from benchmarks.results.trained import pack_weights
 from tests.helpers.cell_results import cell_result, diverged_result
 
 
@@ -116,11 +118,58 @@ def test_force_does_not_read_the_cells_that_it_mends(outcome: Outcome) -> None:
     corrupt = outcome.workspace.folder(bicubic) / RESULT
     corrupt.parent.mkdir(parents=True)
     corrupt.write_text("{")
-    with pytest.raises(UsageError, match="corrupt result file"):
+    with pytest.raises(DamagedCell, match="corrupt result file"):
         outcome.read_finished(force=False)
     forced = Outcome([bicubic], [evaluation], outcome.workspace)
     forced.read_finished(force=True)
     assert forced.waiting() == [bicubic] and forced.shown() == [bicubic]
+
+
+def spoil(workspace: Workspace, cell: Cell) -> Path:
+    """A half-written result beside weights that are cut off."""
+    folder = workspace.folder(cell)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RESULT).write_text("{")
+    (folder / WEIGHTS).write_bytes(pack_weights({"sr": {"a": torch.zeros(9)}})[:-4])
+    return folder
+
+
+def test_what_a_run_does_not_need_may_be_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bicubic, edsr, evaluation = make_plan(load_profile("smoke"), ["bicubic", "edsr"])
+    workspace = Workspace(tmp_path)
+    folder = spoil(workspace, edsr)
+    outcome = Outcome([bicubic], [bicubic, edsr, evaluation], workspace)
+    outcome.read_finished(force=False)
+    error = capsys.readouterr().err
+    assert error.startswith(f"{folder / RESULT}: corrupt result file (") and error.count("\n") == 1
+    assert f"--cell {edsr.id}" in error and outcome.waiting() == [bicubic] and (folder / RESULT).read_text() == "{"
+
+
+def test_each_damaged_cell_can_be_computed_again_whatever_else_is_damaged(tmp_path: Path) -> None:
+    cells = make_plan(load_profile("smoke"), ["bicubic", "edsr"])
+    bicubic, edsr, evaluation = cells
+    for cell in cells:
+        spoil(Workspace(tmp_path), cell)
+    for forced in (bicubic, edsr):
+        outcome = Outcome([forced], cells, Workspace(tmp_path))
+        outcome.read_finished(force=True)
+        assert outcome.waiting() == [forced]
+    for own in ([evaluation], [edsr, evaluation]):
+        with pytest.raises(DamagedCell) as caught:
+            Outcome(own, cells, Workspace(tmp_path)).read_finished(force=len(own) == 1)
+        assert caught.value.cell == edsr.id, "what the evaluation starts from comes first"
+
+
+def test_weights_that_are_cut_off_do_not_count_as_finished(tmp_path: Path) -> None:
+    edsr, evaluation = make_plan(load_profile("smoke"), ["edsr"])
+    workspace = Workspace(tmp_path)
+    spoil(workspace, edsr)
+    workspace.write(edsr, cell_result(edsr))
+    for own in ([edsr, evaluation], [evaluation]):
+        with pytest.raises(DamagedCell, match=r"weights.safetensors: corrupt weights .*recompute the cell with --force"):
+            workspace.all_finished(own, (), print, force=False)
+    workspace.write(evaluation, cell_result(evaluation))
+    assert set(workspace.all_finished([evaluation], (), print, force=False)) == {evaluation.id}, "it needs no weights any more"
 
 
 def test_tables_show_finished_cells_that_were_not_asked_for(tmp_path: Path) -> None:

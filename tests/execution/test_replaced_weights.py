@@ -21,6 +21,7 @@ from benchmarks.planning.plan import make_plan
 from benchmarks.results.layout import WEIGHTS
 from benchmarks.results.provenance import environment
 from benchmarks.results.record import Result, TrainingResult
+from benchmarks.results.trained import pack_weights
 from reports.studies import load_evidence, without_replaced_weights
 from tests.helpers.cell_results import cell_result
 
@@ -37,7 +38,7 @@ def result(cell: Cell, digest: str = "", needed: Mapping[str, str] | None = None
 def write(workspace: Workspace, cell: Cell, *arguments: Any) -> None:
     workspace.write(cell, result(cell, *arguments))
     if cell.kind == "train":
-        (workspace.folder(cell) / WEIGHTS).write_bytes(b"weights")
+        (workspace.folder(cell) / WEIGHTS).write_bytes(pack_weights({}))
 
 
 @pytest.fixture
