@@ -15,6 +15,9 @@ from benchmarks.api.image import Image
 from benchmarks.api.method import Descriptor, Method, TrainedStage
 from benchmarks.catalog.methods import get_method, method_class
 from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.execution.outcome import say
+from benchmarks.results.files import read_result
+from benchmarks.results.layout import RESULT
 from benchmarks.results.record import EvaluationResult
 from benchmarks.results.trained import latest_evaluation, stages_behind, stages_from_files
 
@@ -163,6 +166,8 @@ def find_enlarger(
         evaluation = _evaluation(results, name, seed if entry.stages else None, is_needed=bool(entry.stages))
         stages = stages_behind(results, evaluation) if evaluation and entry.stages else {}
         origin = _origin(evaluation) if evaluation and entry.stages else ""
+    if any(profile == "smoke" for profile in _profiles(weights, evaluation)):
+        origin += "; profile smoke trains for a few steps: the images mean nothing"
     scale = next(iter(stages.values())).scale if stages else SCALE
     if tile is None and evaluation:
         tile = evaluation.settings.tile or None
@@ -173,11 +178,18 @@ def find_enlarger(
 
 def _evaluation(results: Path, name: str, seed: int | None, *, is_needed: bool) -> EvaluationResult | None:
     try:
-        return latest_evaluation(results, name, seed)
+        return latest_evaluation(results, name, seed, say)
     except UsageError:
         if is_needed:
             raise
         return None
+
+
+def _profiles(weights: Sequence[Path], evaluation: EvaluationResult | None) -> list[str | None]:
+    """Profiles of the trainings that weights are of."""
+    folders = [path if path.is_dir() else path.parent for path in weights]
+    trained = [evaluation.profile] if evaluation and evaluation.cell.needs else []
+    return [read_result(folder / RESULT).profile for folder in folders] + trained
 
 
 def _origin(evaluation: EvaluationResult) -> str:

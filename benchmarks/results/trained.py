@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import shlex
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.api.method import TrainedStage
-from benchmarks.catalog.methods import settings_class
+from benchmarks.catalog.methods import get_method, settings_class
 from benchmarks.core.errors import UsageError
 from benchmarks.core.strict import build
-from benchmarks.results.files import read_result
+from benchmarks.results.files import read_result, read_results
 from benchmarks.results.layout import CELLS, RESULT, WEIGHTS, result_files
 from benchmarks.results.record import COMPLETE, EvaluationResult, TrainingResult
 
@@ -58,16 +60,25 @@ def load_stage(folder: Path) -> TrainedStage:
     try:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != result.weights_digest:
-            raise UsageError(f"{path}: not the weights of {RESULT}: recompute the cell with --force")
+            raise UsageError(f"{path}: not the weights of {RESULT}: {_mend(result)}")
         flat = load(content)
     except (SafetensorError, OSError) as error:
-        raise UsageError(f"{path}: corrupt weights ({error}): recompute the cell with --force") from error
+        raise UsageError(f"{path}: corrupt weights ({error}): {_mend(result)}") from error
     weights: dict[str, dict[str, Tensor]] = {}
     for key, tensor in flat.items():
         network, _, name = key.partition("/")
         weights.setdefault(network, {})[name] = tensor
     settings = stage_settings(result.cell.label, result.settings.stage, str(folder / RESULT))
     return TrainedStage(settings, weights, result.data.scale)
+
+
+def _mend(result: TrainingResult) -> str:
+    """How weights are made again; data of the run's own must be named beside it as the run named them."""
+    words = ["python", "-m", "benchmarks.run", "--cell", result.cell.id, "--force", "--profile", result.profile or "demo"]
+    words += ["--seeds", str(result.cell.seed)] if result.cell.seed else []
+    for change in result.changes:
+        words += ["--set", change]
+    return f"recompute the cell with --force: {shlex.join(words)}, and the run's --output and data"
 
 
 def stage_settings(stage: str, settings: Mapping[str, Any], where: str) -> Any:
@@ -80,25 +91,51 @@ def stages_of_run(output: Path, method: str, seed: int) -> dict[str, TrainedStag
     return stages_behind(output, latest_evaluation(output, method, seed))
 
 
-def latest_evaluation(output: Path, method: str, seed: int | None) -> EvaluationResult:
+def latest_evaluation(
+    output: Path, method: str, seed: int | None, leave_out: Callable[[str], None] = warnings.warn
+) -> EvaluationResult:
     """The latest finished evaluation of a method in a results folder.
 
     Args:
         output: results folder.
         method: name of the method.
         seed: of its training; None for an untrained method.
+        leave_out: called with a line for each corrupt result file.
 
     Raises:
-        UsageError: the folder has no finished evaluation of the method with the seed.
+        UsageError: the folder has no finished evaluation of the method with the seed; the error has the command that makes one.
     """
-    results = [result for path in result_files(output, "evaluate") if isinstance(result := read_result(path), EvaluationResult)]
-    finished = [result for result in results if (result.cell.label, result.cell.seed, result.status) == (method, seed, COMPLETE)]
+    results = [result for _, result in read_results(result_files(output), leave_out)]
+    finished = [
+        result
+        for result in results
+        if isinstance(result, EvaluationResult)
+        and (result.cell.label, result.cell.seed, result.status) == (method, seed, COMPLETE)
+    ]
     if not finished:
-        seeded = "" if seed is None else f" with seed {seed}"
-        option = "" if output == Path("runs") else f" --output {output}"
-        command = f"python -m benchmarks.run --methods {method}{f' --seeds {seed}' if seed else ''}{option}"
-        raise UsageError(f"{output}: no finished {method}{seeded} here: run {command}")
+        raise UsageError(_not_evaluated(output, method, seed, results))
     return max(finished, key=lambda result: result.finished_at)
+
+
+def _not_evaluated(output: Path, method: str, seed: int | None, results: Sequence[TrainingResult | EvaluationResult]) -> str:
+    """What is missing for an evaluation, the training too or the evaluation alone, and the command that makes it."""
+    stages = get_method(method).stages
+    last = [
+        result
+        for result in results
+        if stages and (result.cell.label, result.cell.seed, result.status) == (stages[-1], seed, COMPLETE)
+    ]
+    like = max(last or results, key=lambda result: result.finished_at, default=None)
+    words = ["python", "-m", "benchmarks.run", "--methods", method, *(["--seeds", str(seed)] if seed else [])]
+    words += ["--profile", like.profile] if like and like.profile not in (None, "demo") else []
+    for change in like.changes if like and last else ():
+        words += ["--set", change]
+    words += [] if output == Path("runs") else ["--output", str(output)]
+    seeded = "" if seed is None else f" with seed {seed}"
+    problem = f"no finished {method}{seeded} here"
+    if last and like:
+        problem = f"{stages[-1]}{seeded} is trained (cell {like.cell.id}), but the evaluation of {method} is missing"
+    return f"{output}: {problem}: run {shlex.join(words)}"
 
 
 def stages_behind(output: Path, evaluation: EvaluationResult) -> dict[str, TrainedStage]:

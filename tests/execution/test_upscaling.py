@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from benchmarks.execution.upscaling import enlarge_by_bands, find_enlarger
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.plan import make_plan
 from benchmarks.scoring.evaluation import super_resolve
+from tests.helpers.cell_results import cell_result
 from tests.helpers.report_results import demo_pairs
 
 SHORT = ("metrics=['psnr']", "protocols=['rgb']", "shown=['rgb']", "stages.edsr.training.steps=2")
@@ -75,11 +78,38 @@ def test_weights_of_a_file_are_those_of_the_run(runs: Path, tmp_path: Path) -> N
 @pytest.mark.train
 def test_a_method_that_is_not_trained_yet(runs: Path) -> None:
     for method, seed, command in (
-        ("cincgan", 0, f"--methods cincgan --output {runs}"),
-        ("edsr", 3, f"--methods edsr --seeds 3 --output {runs}"),
+        ("cincgan", 0, f"--methods cincgan --profile smoke --output {runs}"),
+        ("edsr", 3, f"--methods edsr --seeds 3 --profile smoke --output {runs}"),
     ):
         with pytest.raises(UsageError, match=f"run python -m benchmarks.run {command}"):
             find_enlarger(method, runs, [], seed=seed, tile=None, threads=None)
+
+
+def test_a_training_without_evaluation_is_named_with_the_command(tmp_path: Path) -> None:
+    edsr, _ = make_plan(load_profile("smoke"), ["edsr"])
+    workspace = Workspace(tmp_path)
+    workspace.write(edsr, replace(cell_result(edsr), profile="smoke", changes=("tile=8",)))
+    command = f"python -m benchmarks.run --methods edsr --profile smoke --set tile=8 --output {tmp_path}"
+    with pytest.raises(UsageError, match="but the evaluation of edsr is missing") as caught:
+        find_enlarger("edsr", tmp_path, [], seed=0, tile=None, threads=None)
+    assert str(caught.value).endswith(
+        f"edsr with seed 0 is trained (cell {edsr.id}), but the evaluation of edsr is missing: run {command}"
+    )
+
+
+@pytest.mark.train
+def test_weights_of_smoke_and_corrupt_results_beside_them_are_a_line(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(runs, tmp_path / "runs")
+    (corrupt,) = (tmp_path / "runs").glob("cells/evaluate-bicubic-*/result.json")
+    corrupt.write_text("{")
+    enlarger = find_enlarger("edsr", tmp_path / "runs", [], seed=0, tile=None, threads=None)
+    error = capsys.readouterr().err
+    assert error.startswith(f"{corrupt}: corrupt result file (") and error.count("\n") == 1
+    assert enlarger.origin.endswith("; profile smoke trains for a few steps: the images mean nothing")
+    (folder,) = (tmp_path / "runs").glob("cells/train-edsr-*")
+    assert "the images mean nothing" in find_enlarger("edsr", tmp_path, [folder], seed=0, tile=None, threads=1).origin
 
 
 class Dithering:
