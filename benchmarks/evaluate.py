@@ -162,9 +162,10 @@ def _crop(text: str | None) -> Crop | None:
 
 def _left_out(options: argparse.Namespace) -> list[str]:
     """Lines about files and subfolders that are left out, once for each folder."""
+    from benchmarks.core.files import real_path
     from benchmarks.data.matching import left_out
 
-    if options.hr.resolve() in [folder.resolve() for folder in options.sr]:  # names tell results and ground truths apart
+    if real_path(options.hr) in [real_path(folder) for folder in options.sr]:  # names tell results and ground truths apart
         return left_out(options.hr)
     folders = [(folder, options.sr_suffix) for folder in options.sr]
     return [line for folder, suffix in (*folders, (options.hr, options.hr_suffix)) for line in left_out(folder, suffix)]
@@ -208,12 +209,14 @@ def _score(
     metrics: Sequence[MetricEntry],
     notes: Sequence[str],
 ) -> int:
-    from benchmarks.core.files import write_text
+    from benchmarks.core.files import check_writable, write_text
     from benchmarks.data.file_pairs import same_results
     from benchmarks.data.photographs import read_photographs
     from benchmarks.scoring.pairs import Scorer
     from reports.scores import MethodScores, ScoreSheet, print_sheet, to_csv, to_json
 
+    if options.csv:  # before minutes are spent on scores that could not be written
+        check_writable(options.csv)
     images = list(next(iter(methods.values())).paths)
     groups = read_photographs(options.photographs, images) if options.photographs else {}
     scorer = Scorer([protocol], metrics, threads=options.threads, keep_going=True)

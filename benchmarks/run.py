@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.catalog.executors import EXECUTORS
-from benchmarks.core.command import Names, Parser, go_offline_if_asked, named_path, refuse_inside, run_command
+from benchmarks.core.command import Names, Parser, cluster_address, go_offline_if_asked, named_path, refuse_inside, run_command
 from benchmarks.core.errors import UsageError
 from benchmarks.core.launch import is_helper, is_one_of_several, meet, place
 from benchmarks.core.threads import threads_change
@@ -111,7 +111,9 @@ def make_parser() -> Parser:
     executor.add_argument("--max-parallel", type=int, metavar="N", help="cells at a time (default: as many as the executor can)")
     retries = "how often a cell is restarted when its process is killed or its node fails (default: 3)"
     executor.add_argument("--retries", type=int, default=3, metavar="N", help=retries)
-    executor.add_argument("--address", metavar="HOST:PORT", help="a running Ray cluster (default: start Ray on this machine)")
+    executor.add_argument(
+        "--address", type=cluster_address, metavar="HOST:PORT", help="a running Ray cluster (default: start Ray on this machine)"
+    )
     executor.add_argument("--slurm-partition", metavar="NAME", help="SLURM partition (default: the cluster's own)")
     show = parser.add_argument_group("output")
     show.add_argument("--list", action="store_true", help="print the catalog; run nothing")

@@ -272,7 +272,7 @@ def _training(options: argparse.Namespace) -> int:
 
 
 def _all(options: argparse.Namespace) -> int:
-    from benchmarks.core.files import write_text
+    from benchmarks.core.files import check_writable, write_text
     from benchmarks.measuring.everything import measure_all
     from benchmarks.measuring.record import print_record, to_text
 
@@ -280,6 +280,8 @@ def _all(options: argparse.Namespace) -> int:
     output = options.output
     if output and (output.is_dir() or not output.absolute().parent.is_dir()):
         raise UsageError(f"--output {output}: not a file in a folder that exists: create the folder, or name another file")
+    if output:
+        check_writable(output)
     record = measure_all(
         lambda: list(_truths(None, "")),
         options.repeat,

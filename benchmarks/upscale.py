@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,7 +171,7 @@ def _dry_run(jobs: Sequence[Job], enlarger: Enlarger, outcome: Outcome, *, as_js
 
 def _upscale(jobs: Sequence[Job], enlarger: Enlarger, file_format: str, outcome: Outcome) -> None:
     """Enlarge images one after the other. One that fails does not stop the others; a file that cannot be written does."""
-    with enlarger.built() as enlarge:
+    with enlarger.built(_longest_side(jobs)) as enlarge:
         for place, job in enumerate(jobs, 1):
             try:
                 entry, remark = _upscale_image(job, enlarge, file_format, f"{place}/{len(jobs)} {job.source.name}")
@@ -189,6 +190,17 @@ def _upscale(jobs: Sequence[Job], enlarger: Enlarger, file_format: str, outcome:
             outcome.written[str(job.source)] = entry
             size = f"{entry['width']}x{entry['height']}"
             _say(f"{place}/{len(jobs)} {job.source} -> {job.target} {size}, {entry['seconds']} s{remark and f'; {remark}'}")
+
+
+def _longest_side(jobs: Sequence[Job]) -> int:
+    """Longest side of the images in pixels, from the headers of their files; broken images are left out."""
+    from benchmarks.data.sizes import file_size
+
+    longest = 0
+    for job in jobs:
+        with suppress(UsageError):
+            longest = max(longest, *file_size(job.source, "image", "save it again"))
+    return longest
 
 
 def _upscale_image(job: Job, enlarge: Enlarge, file_format: str, title: str) -> tuple[dict[str, Any], str]:

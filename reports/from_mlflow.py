@@ -11,7 +11,7 @@ from benchmarks.core.secrets import address_without_secrets
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import RESULT
 from benchmarks.tracking.session import EXPERIMENT, connect, is_mirrored, quiet, sqlite_file
-from benchmarks.tracking.tracker import reason, tracking_uri
+from benchmarks.tracking.tracker import cause_and_remedy, reason, tracking_uri
 from reports.studies import FinishedCell
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def load_mirrored(root: Path, uri: str) -> list[FinishedCell]:
     except UsageError:
         raise
     except Exception as error:  # whatever MLflow and its drivers raise
-        raise UsageError(f"{shown}: cannot be read ({reason(error, address)}): check the address") from error
+        cause, remedy = cause_and_remedy(error, address)
+        raise UsageError(f"{shown}: cannot be read ({cause}): {remedy or 'check the address'}") from error
     if not evidence:
         raise UsageError(f"{shown}: no results there: run python -m benchmarks.run first")
     return sorted(evidence, key=lambda cell: cell.id)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
 from benchmarks.core.errors import BenchmarkError, UsageError, not_installed, one_line
-from benchmarks.core.files import existing
+from benchmarks.core.files import existing, real_path
 from benchmarks.core.interruption import Interrupted, interruptible
 from benchmarks.core.threads import sleep_at_barriers
 
@@ -24,11 +26,28 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, prog: str, description: str, epilog: str) -> None:
         formatter = argparse.RawDescriptionHelpFormatter
         super().__init__(prog=prog, description=description, epilog=epilog, formatter_class=formatter, allow_abbrev=False)
+        self._words: list[str] = []
         self.register("action", None, Once)  # of options without an action of their own
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As of ``argparse``. Keeps the words of the command line for the hint of an error."""
+        self._words = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise a UsageError in place of printing the usage."""
-        raise UsageError(f"{message} (--help shows examples)")
+        raise UsageError(f"{message}{self._hint(message)} (--help shows examples)")
+
+    def _hint(self, message: str) -> str:
+        """How to give a value that begins with a dash, where an error is about such a value; else empty."""
+        if lacking := re.match(r"argument (\S+/)*(--?[\w-]+): expected (one|at least one) argument", message):
+            values = [value for option, value in pairwise(self._words) if option == lacking[2]]
+            dashed = [value for value in values if value.startswith("-") and value not in self._option_string_actions]
+            return f": a value that begins with a dash is given as {lacking[2]}={dashed[0]}" if dashed else ""
+        if stray := re.match(r"unrecognized arguments: (-\S+)", message):
+            is_file = "=" not in stray[1] and os.path.lexists(stray[1])
+            return f": a file whose name begins with a dash is given as ./{stray[1]}" if is_file else ""
+        return ""
 
 
 class Once(argparse.Action):
@@ -64,11 +83,26 @@ def named_path(text: str) -> Path:
         raise argparse.ArgumentTypeError("is empty: name a file or folder")
     try:
         with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-            os.lstat(text)
+            Path(text).stat()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise argparse.ArgumentTypeError(f"{text[:40]!a}… is no path ({reason}): name another") from error
+        shown = f"{text[:40]!a}…" if len(text) > 40 else f"{text!a}"
+        raise argparse.ArgumentTypeError(f"{shown} is no path ({reason}): name another") from error
     return Path(text)
+
+
+def cluster_address(text: str) -> str:
+    """``HOST:PORT`` from the command line. Malformed addresses are refused without repeating a password.
+
+    Raises:
+        argparse.ArgumentTypeError: the text has a user or password, or is not a host and a port.
+    """
+    host, _, port = text.rpartition(":")
+    if "@" in text:
+        raise argparse.ArgumentTypeError("give HOST:PORT of the cluster's head, without user and password")
+    if not host or "/" in host or not (port.isascii() and port.isdecimal() and len(port) < 6 and 0 < int(port) < 65536):
+        raise argparse.ArgumentTypeError(f"{text}: give HOST:PORT of the cluster's head, as ray start --head prints it")
+    return text
 
 
 def refuse_inside(option: str, output: Path, folders: Iterable[Path | None]) -> None:
@@ -80,7 +114,7 @@ def refuse_inside(option: str, output: Path, folders: Iterable[Path | None]) -> 
         folders: of images; None for options that are not given.
     """
     for folder in filter(None, folders):
-        if output.resolve().is_relative_to(folder.resolve()):
+        if real_path(output).is_relative_to(real_path(folder)):
             raise UsageError(f"{option} {output}: lies in {folder}, which has your images: name a place outside of it")
 
 
@@ -130,6 +164,7 @@ def run_command(
         return _say(error)
     with interruptible(lambda: _last_words(interrupted(options))):
         try:
+            _check_working_directory()
             code = dispatch(options)
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -146,6 +181,14 @@ def run_command(
             with suppress(OSError):
                 print(f"interrupted: {interrupted(options)}", file=sys.stderr, flush=True)
             return stop.exit_code if isinstance(stop, Interrupted) else 130
+
+
+def _check_working_directory() -> None:
+    """Raise UsageError if the working directory was removed: relative paths mean nothing then."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError(f"the working directory cannot be used ({error.strerror}): it was removed: go to another one") from error
 
 
 def _last_words(text: str) -> None:

@@ -59,6 +59,11 @@ def named_folder(variable: str) -> Path | None:
         raise UsageError(f"{variable}={named}: this home folder is unknown: give an absolute path") from error
 
 
+def real_path(path: Path) -> Path:
+    """Absolute path without symbolic links. Links that form a loop stay as they are, where ``Path.resolve`` raises errors."""
+    return Path(os.path.realpath(path))
+
+
 def existing(path: Path) -> Path:
     """The path, or the nearest folder above it that exists. Raises OSError if a folder above it cannot be searched."""
     return path if path.exists() else existing(path.parent)

@@ -17,6 +17,9 @@ _UNCLEAR = re.compile(
 )  # user and password, or a query with an @: where the host is cannot be said
 _QUERY = re.compile(r"(//\S*?|\S(?=\?[^\s=]*=))\?\S+")  # of addresses, and of their paths alone, which libraries quote
 _PARAMETERS = re.compile(r"(//\S*?[;#&])[^/\s]*=\S*")
+_CREDENTIALS = re.compile(
+    r"(?<![^\s/:@='\"(])[^\s/:@='\"(]{1,99}:[^\s/@]{1,999}@(?=[\w\[])"
+)  # user:password@host, without a scheme
 _WHOLE_USER = re.compile(r"(?<!/)//(?!/)(.*)@", re.DOTALL)
 _WHOLE_UNCLEAR = re.compile(r"(?<!/)//(?!/).*[?;#].*@.*", re.DOTALL)
 
@@ -31,6 +34,8 @@ def without_secrets(text: str, *known: str) -> str:
 
     >>> without_secrets("cannot reach mysql+pymysql://me:p@ss/w:rd@host:3306/db and https://host/file?sig=abc")
     'cannot reach mysql+pymysql://***@host:3306/db and https://host/file?***'
+    >>> without_secrets("no cluster at me:password@10.0.0.1:6379")
+    'no cluster at ***@10.0.0.1:6379'
     """
     for address in sorted(known, key=len, reverse=True):
         text = text.replace(address, address_without_secrets(address))
@@ -38,6 +43,7 @@ def without_secrets(text: str, *known: str) -> str:
         text = re.sub(re.escape(secret), HIDDEN, text, flags=re.IGNORECASE)
     text = _UNCLEAR.sub(f"//{HIDDEN}", text)
     text = _USER.sub(f"//{HIDDEN}@", text)
+    text = _CREDENTIALS.sub(f"{HIDDEN}@", text)
     text = _QUERY.sub(rf"\1?{HIDDEN}", text)
     return _PARAMETERS.sub(rf"\1{HIDDEN}", text)
 

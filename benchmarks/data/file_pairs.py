@@ -13,9 +13,10 @@ import numpy as np
 
 from benchmarks.api.image import Image
 from benchmarks.core.errors import UsageError
+from benchmarks.core.files import real_path
 from benchmarks.data.matching import no_file, some
 from benchmarks.data.pixels.decode import decode, is_turned
-from benchmarks.data.resemblance import Thumbnail, exchanged, thumbnail, unlike
+from benchmarks.data.resemblance import Thumbnail, exchanged, in_words, thumbnail, unlike
 from benchmarks.data.sizes import file_size
 
 Crop = Literal["smaller"] | int  # both images to the smaller height and width, or each to multiples of a number
@@ -99,7 +100,7 @@ class FilePairs:
         others, unrelated = self._strangers(shifts)
         found = {finding: sorted(names) for finding, names in self.found.items()}
         found |= {"another": list(others), "unlike": unrelated}
-        shown = {**found, "another": _in_words(others)}
+        shown = {**found, "another": in_words(others)}
         return [
             f"{len(names)} of {len(self.digests)} {FINDINGS[finding]} ({some(shown[finding])})"
             for finding, names in found.items()
@@ -152,13 +153,6 @@ def _refuse_no_files(files: tuple[Path, Path]) -> None:
     for path, (title, _) in zip(files, SIDES, strict=True):
         if kind := no_file(path):
             raise UsageError(f"{title} is {kind} ({path}): remove or rename it")
-
-
-def _in_words(others: Mapping[str, str]) -> list[str]:
-    """Names of exchanged results: ``a and b exchanged`` where two have each other's, else ``a as b``."""
-    pairs = [(name, other) for name, other in others.items() if others.get(other) == name and name < other]
-    single = [f"{name} as {other}" for name, other in others.items() if others.get(other) != name]
-    return [*(f"{first} and {second} exchanged" for first, second in pairs), *single]
 
 
 def _fitted(sr: Image, hr: Image, crop: Crop | None) -> tuple[Image, Image]:
@@ -219,8 +213,8 @@ def crop_rule(text: str) -> Crop:
 
 def names_of(methods: Sequence[Path]) -> dict[str, Path]:
     """Folders by their names in tables: the last part of each path, or the whole path if last parts are equal."""
-    if len({folder.resolve() for folder in methods}) < len(methods):
+    if len({real_path(folder) for folder in methods}) < len(methods):
         raise UsageError("--sr: the same folder is given twice: give it once")
-    short = [folder.resolve().name for folder in methods]
+    short = [real_path(folder).name for folder in methods]
     names = short if len(set(short)) == len(short) else [str(folder) for folder in methods]
     return dict(zip(names, methods, strict=True))

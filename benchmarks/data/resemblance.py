@@ -72,6 +72,13 @@ def unlike(
     return names
 
 
+def in_words(others: Mapping[str, str]) -> list[str]:
+    """Names of exchanged results: ``a and b exchanged`` where two have each other's, else ``a as b``."""
+    pairs = [(name, other) for name, other in others.items() if others.get(other) == name and name < other]
+    single = [f"{name} as {other}" for name, other in others.items() if others.get(other) != name]
+    return [*(f"{first} and {second} exchanged" for first, second in pairs), *single]
+
+
 def _overlap(result: Thumbnail, truth: Thumbnail, shift: Shift) -> tuple[Thumbnail, Thumbnail]:
     """Parts of a shifted result and of its ground truth that lie on each other."""
     for axis, fraction in enumerate(shift):

@@ -58,6 +58,14 @@ def sizes(card: DatasetCard, split: Split) -> Iterator[Sized]:
             yield Sized(image.file, _size(image), hr_sizes[index] if hr_sizes else None)
 
 
+def check_headers(card: DatasetCard, split: Split) -> None:
+    """Raise UsageError, as ``sizes`` does, for files outside of a split that are decoded together with its images."""
+    sources = card.sources(split)
+    for images in filter(None, (sources.hr, sources.lr)):
+        for file in images.stack:
+            _hashed_file_size(file)
+
+
 def _cut(size: Size, scale: int) -> Size:
     return size[0] // scale * scale, size[1] // scale * scale
 

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from benchmarks.api.image import Image
 from benchmarks.core.errors import UsageError
-from benchmarks.core.files import write_atomically
+from benchmarks.core.files import real_path, write_atomically
 from benchmarks.data.matching import images, left_out, some
 from benchmarks.data.pixels.decode import FORMATS
 
@@ -48,11 +48,11 @@ def find_jobs(paths: Sequence[Path], output: Path, file_format: str) -> list[Job
     sources: dict[Path, Path] = {}
     for path in paths:
         if path.is_dir():
-            if path.resolve() == output.resolve():
+            if real_path(path) == real_path(output):
                 raise UsageError(f"--output {output}: a folder of the images themselves: name another folder")
-            sources |= {file.resolve(): file for file in images(path, files_only=False).values()}
+            sources |= {real_path(file): file for file in images(path, files_only=False).values()}
         elif path.exists():
-            sources.setdefault(path.resolve(), path)
+            sources.setdefault(real_path(path), path)
         else:
             raise UsageError(f"{path}: no such file or folder: give image files, or folders of image files")
     by_target: dict[Path, Path] = {}
@@ -60,8 +60,8 @@ def find_jobs(paths: Sequence[Path], output: Path, file_format: str) -> list[Job
         target = output / f"{source.stem}{SAVING[file_format][0]}"
         if target in by_target:
             both = f"{by_target[target]} and {source}"
-            raise UsageError(f"{both} would both be written to {target}: rename one, or give them apart, with two --output")
-        if target.resolve() in sources:
+            raise UsageError(f"{both} would both be written to {target}: rename one, or give two commands, with two --output")
+        if real_path(target) in sources:
             raise UsageError(f"{source}: its result {target} would replace an image that is read: name another --output")
         by_target[target] = source
     return [Job(source, target) for target, source in by_target.items()]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.catalog.profiles import Profile
+from benchmarks.core.errors import one_line
 from benchmarks.core.text import counted
 from benchmarks.execution.outcome import say
 from benchmarks.execution.simulation import Forecast, Times, forecast
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.costs import Costs, estimated, measured
+from benchmarks.planning.exchanged_names import lines_on_names
 from benchmarks.planning.inputs import missing_archives
 from benchmarks.planning.suitability import check_suitability
 from benchmarks.planning.untrained import count_parameters
@@ -58,6 +61,8 @@ def print_dry_run(
     digests = weights_digests(results.values())
     waiting = [cell for cell in cells if cell.id not in results or _is_outdated(cell, results[cell.id], digests)]
     check_suitability(waiting, processes)
+    for line in lines_on_names(waiting):
+        print(one_line(line), file=sys.stderr)
     plan = forecast(waiting, costs, max_parallel)
     if form == "markdown":
         print("\n".join(_schedule_as_markdown(plan)))

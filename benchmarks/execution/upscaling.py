@@ -48,17 +48,21 @@ class Enlarger:
     origin: str
 
     @contextmanager
-    def built(self) -> Iterator[Callable[[Image, Callable[[int, int], None]], Image]]:
+    def built(self, longest: int = 0) -> Iterator[Callable[[Image, Callable[[int, int], None]], Image]]:
         """Function that enlarges an image ``(h, w, 3)`` uint8 RGB and reports bands done. Inside the block only.
 
+        Args:
+            longest: longest side of all images in LR pixels, as far as it is known: longer ones than a tile are cut into tiles.
+
         Raises:
-            UsageError: weights are missing. The function: the image or the tile is too small for the method.
+            UsageError: weights are missing, or the tile is too small for the method. The function: the image is, or the tile.
             BenchmarkError: the method breaks the contract of ``api.contract``. The function: it fails, or needs too much memory.
         """
         from benchmarks.scoring.building import built_method
 
         smallest = get_method(self.name).smallest
         with built_method(method_class(self.name), self.stages, self.scale, self.threads) as method:
+            self._check_tile(method.descriptor, longest)
 
             def enlarge(lr: Image, report: Callable[[int, int], None]) -> Image:
                 height, width = lr.shape[:2]
@@ -69,6 +73,17 @@ class Enlarger:
                     return enlarge_by_bands(method, lr, tile, report)
 
             yield enlarge
+
+    def _check_tile(self, descriptor: Descriptor, longest: int) -> None:
+        """Raise UsageError if a side of this length would be cut into tiles that have no room for their margins."""
+        from benchmarks.scoring.tiling import margin
+
+        multiple = descriptor.multiple
+        least = (-(-2 * margin(descriptor) // multiple) + 1) * multiple
+        if self.tile and self.tile < least and self.tile < longest:
+            raise UsageError(
+                f"--tile {self.tile}: too small for {self.name}: give {least} or more LR pixels, or 0 for whole images"
+            )
 
 
 def enlarge_by_bands(method: Method, lr: Image, tile: int, report: Callable[[int, int], None]) -> Image:

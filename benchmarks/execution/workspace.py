@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from benchmarks.core.command import refuse_file
 from benchmarks.core.errors import DamagedCell, NotWritten, UsageError
-from benchmarks.core.files import check_writable, existing, sweep, write_text
+from benchmarks.core.files import check_writable, existing, real_path, sweep, write_text
 from benchmarks.core.locks import Busy, locked
 from benchmarks.planning.cells import Cell
 from benchmarks.results.files import MEND, read_result, write_result
@@ -23,7 +23,7 @@ class Workspace:
     """A results folder, ``runs/`` by default."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
+        self.root = real_path(root)
 
     def folder(self, cell: Cell) -> Path:
         """The folder of a cell's result, weights, checkpoint and samples."""

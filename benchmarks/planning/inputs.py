@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 
 from benchmarks.catalog.profiles import load_profile
-from benchmarks.core.errors import UsageError
+from benchmarks.core.errors import UsageError, one_line
 from benchmarks.core.offline import is_offline
 from benchmarks.core.text import counted
 from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.weights import cached, cached_path, load_weight_card
 from benchmarks.planning.cells import Cell
+from benchmarks.planning.exchanged_names import lines_on_names
 from benchmarks.planning.plan import make_plan
 from benchmarks.planning.suitability import check_suitability
 from benchmarks.results.record import EvaluationSettings
@@ -18,6 +20,8 @@ from benchmarks.results.record import EvaluationSettings
 
 def check_inputs(cells: Sequence[Cell], processes: Callable[[Cell], int] = lambda cell: 1) -> None:
     """Raise UsageError, before anything is computed, where images are not here, have changed, or do not suit the settings.
+
+    Names that may be exchanged in a user's pairs are told by a line on standard error.
 
     Offline, published weights are looked for too, and all missing files are named at once; else weights are fetched by the
     cells that need them.
@@ -31,6 +35,8 @@ def check_inputs(cells: Sequence[Cell], processes: Callable[[Cell], int] = lambd
     for data, splits in {(data, splits) for cell in cells for data, splits, _ in cell.inputs}:
         data.verify(splits)
     check_suitability(cells, processes)
+    for line in lines_on_names(cells):
+        print(one_line(line), file=sys.stderr)
 
 
 def weights_of(cells: Iterable[Cell]) -> list[str]:

@@ -11,7 +11,7 @@ from benchmarks.catalog.methods import get_method
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import get_protocol
 from benchmarks.core.errors import UsageError
-from benchmarks.data.sizes import Sized, sizes
+from benchmarks.data.sizes import Sized, check_headers, sizes
 from benchmarks.planning.cells import Cell, StageSettings
 from benchmarks.planning.untrained import descriptors
 from benchmarks.results.record import EvaluationSettings
@@ -53,6 +53,8 @@ def _check_patches(cell: Cell) -> None:
     """Raise UsageError if a training image has no room for a patch, or if LR and HR images of a pair do not fit."""
     patch = cell.stage_settings.training.patch_size
     images = [image for split in cell.splits for image in sizes(cell.data.card, split)]
+    for split in cell.splits:
+        check_headers(cell.data.card, split)
     _refuse_other_scale(images, cell.data.card.scale)
     small = [image for image in images if min(image.lr) < patch]
     if small:

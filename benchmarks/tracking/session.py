@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.core.errors import BenchmarkError
-from benchmarks.core.files import cache_root, is_alive, temporary_path, write_atomically
+from benchmarks.core.files import cache_root, is_alive, real_path, temporary_path, write_atomically
 from benchmarks.core.locks import Busy, NoLock, locked
 from benchmarks.results.layout import MLFLOW_ARTIFACTS, MLFLOW_DATABASE, SAMPLES
 from benchmarks.tracking.entry import Entry, Number, as_text, flatten
@@ -220,7 +220,7 @@ def _artifact_folder(file: Path) -> str:
 
 def own_uri(output: Path) -> str:
     """Address of the SQLite file in the output folder."""
-    return f"sqlite:///{(output.resolve() / MLFLOW_DATABASE).as_posix()}"
+    return f"sqlite:///{(real_path(output) / MLFLOW_DATABASE).as_posix()}"
 
 
 def sqlite_file(uri: str) -> Path | None:

@@ -24,6 +24,7 @@ from benchmarks.tracking.tracker import (
     INTERRUPTED_SECONDS,
     MAX_FAILURES,
     FailureBudget,
+    cause_and_remedy,
     reason,
 )
 
@@ -104,8 +105,9 @@ class Sync:
             )
             self.closed = self._budget.run(session.close_abandoned) if changes else len(session.abandoned)
         except Exception as error:  # MLflow and its database drivers may raise anything
-            hint = "check --to or MLFLOW_TRACKING_URI"
-            raise UsageError(f"{self.address}: cannot be used ({reason(error, self._uri)}): {hint}; results are safe") from error
+            cause, remedy = cause_and_remedy(error, self._uri)
+            hint = remedy or "check --to or MLFLOW_TRACKING_URI"
+            raise UsageError(f"{self.address}: cannot be used ({cause}): {hint}; results are safe") from error
         return session
 
     def _sync(self, session: Session | None, folder: Path, entry: Entry, say: Callable[[str], None]) -> None:

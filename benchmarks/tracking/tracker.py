@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.core.errors import UsageError
+from benchmarks.core.files import real_path
 from benchmarks.core.secrets import address_without_secrets, without_secrets
 from benchmarks.core.text import counted
 from benchmarks.results.record import Result
@@ -137,7 +138,7 @@ class Tracker:
     def __init__(self, output: Path, *, invocation: Mapping[str, Any], warn: Callable[[str], None]) -> None:
         self.failures: list[str] = []
         self.cell_failed = False
-        self._output, self._uri = output.resolve(), tracking_uri(output)
+        self._output, self._uri = real_path(output), tracking_uri(output)
         self._invocation, self._warn = invocation, warn
         self._session: Session | None = None
         self._started, self._budget = time.time(), FailureBudget()
@@ -244,11 +245,24 @@ class Tracker:
 
 def reason(error: Exception, uri: str) -> str:
     """An error of MLflow at an address in one line: its cause, without secrets, and a remedy if one is known."""
+    return ": ".join(filter(None, cause_and_remedy(error, uri)))
+
+
+def cause_and_remedy(error: Exception, uri: str) -> tuple[str, str]:
+    """Cause of an error of MLflow at an address, in one line without secrets, and a remedy; empty if none is known."""
     text = without_secrets(" ".join(f"{type(error).__name__}: {error}".split()), uri)
     cause = _CAUSE.search(text)
     if cause:  # it stands behind hundreds of characters of wrapped errors and SQL
         text = ": ".join(filter(None, cause.groups()))
     for sign, remedy in _REMEDIES.items():
         if sign in text:
-            return f"{text[:200]}: {remedy}"
-    return text[:300]
+            return _shortened(text, 200), remedy
+    return _shortened(text, 300), ""
+
+
+def _shortened(text: str, length: int) -> str:
+    """A text of at most about ``length`` characters: its whole sentences, or its beginning if the first sentence is longer."""
+    if len(text) <= length:
+        return text
+    sentences, stop, _ = text[:length].rpartition(". ")
+    return sentences if stop else f"{text[:length].rstrip()} …"

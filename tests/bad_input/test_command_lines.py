@@ -62,7 +62,7 @@ RUN: list[tuple[tuple[str, ...], str]] = [
     (("--all", *SMOKE, "--threads", "2", "--set", "threads=2"), "are one setting: leave one of them out"),
     (("--all", *SMOKE, "--threads", "2", "--threads", "auto"), "--threads is given twice: give it once"),
     (("--all", *SMOKE, "--address", "127.0.0.1:6379"), "only with --executor ray"),
-    (("--all", *SMOKE, "--executor", "slurm", "--address", ""), "only with --executor ray"),
+    (("--all", *SMOKE, "--executor", "slurm", "--address", ""), "give HOST:PORT"),
     (("--all", *SMOKE, "--executor", "ray", "--slurm-partition", "gpu"), "only with --executor slurm"),
     (("--all", *SMOKE, "--max-parallel", "0"), "--max-parallel 0: give 1 or more"),
     (("--all", *SMOKE, "--max-parallel", "two"), "invalid int value"),

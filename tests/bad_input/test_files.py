@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import evaluate
 from benchmarks.catalog import methods, profiles
 from benchmarks.core.errors import UsageError, not_installed, one_line
 from benchmarks.data import cards
@@ -202,3 +203,30 @@ def test_one_of_our_own_modules_that_is_not_there_is_a_bug() -> None:
     with pytest.raises(ModuleNotFoundError):
         not_installed(ModuleNotFoundError("No module named 'benchmarks.x'", name="benchmarks.x"))
     assert "'safetensors'" in str(not_installed(ModuleNotFoundError("x", name="safetensors.torch")))
+
+
+LOOPS = [
+    ("evaluate", "--sr", "loop", "--hr", "loop", "--protocol", "rgb"),
+    ("run", "--methods", "bicubic", "--profile", "smoke", "--data-dir", "loop"),
+    ("run", "--methods", "bicubic", "--profile", "smoke", "--output", "loop/x", "--dry-run"),
+    ("upscale", "loop", "--output", "out"),
+    ("build", "--results", "loop"),
+]
+
+
+@pytest.mark.parametrize("words", LOOPS, ids=lambda words: words[0])
+def test_a_loop_of_links(words: tuple[str, ...], tmp_path: Path, refused: Refused) -> None:  # noqa: F811
+    (tmp_path / "loop").symlink_to("loop")
+    refused(*words, message="is no path (Too many levels of symbolic links)")
+
+
+def test_a_removed_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert evaluate.main(["--sr", "a", "--hr", "b", "--protocol", "rgb"]) == 2
+    check_line(capsys.readouterr().err, "the working directory cannot be used")
+
+
+def test_a_value_that_begins_with_a_dash(refused: Refused) -> None:  # noqa: F811
+    refused("evaluate", "--sr", "-dash", "--hr", "b", message="a value that begins with a dash is given as --sr=-dash")

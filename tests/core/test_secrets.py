@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import sync
+from benchmarks import run, sync
 from benchmarks.core.errors import Unexpected, UsageError, as_ours, one_line
 from benchmarks.core.secrets import address_without_secrets, without_secrets
 from benchmarks.data.acquisition.manifest import write_manifest
 from benchmarks.data.acquisition.partial import Part
 from benchmarks.data.acquisition.weights import WeightFile
-from benchmarks.execution.executors.on_ray import _split
 from benchmarks.tracking.entry import make_entry, write_note
 from benchmarks.tracking.tracker import ui_command
 from reports.from_mlflow import load_mirrored
@@ -159,5 +158,17 @@ def test_a_manifest_and_a_partial_file_keep_no_signature(tmp_path: Path) -> None
 
 def test_a_card_with_a_signed_address(monkeypatch: pytest.MonkeyPatch) -> None:
     assert WeightFile("trunk", "MIT", url="https://host/a.pth?sig=TAIL88").origin == "https://host/a.pth?***"
-    with pytest.raises(UsageError, match="give HOST:PORT of the cluster's head"):
-        _split("bob:TAIL88@10.0.0.1:6379")
+
+
+@pytest.mark.parametrize("executor", [(), ("--executor", "ray"), ("--executor", "slurm")])
+@pytest.mark.parametrize("words", [("--address", "{}"), ("--address={}",), ("--adress", "{}"), ("--adress={}",), ("{}",)])
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_no_password_of_a_cluster_is_repeated(
+    executor: tuple[str, ...], words: tuple[str, ...], dry: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = "bob:TAIL88@10.0.0.1:6379"
+    given = [word.format(address) for word in words]
+    assert run.main(["--methods", "bicubic", "--profile", "smoke", *executor, *given, *dry]) == 2
+    shown = capsys.readouterr()
+    assert "TAIL88" not in shown.out + shown.err
+    assert ("give HOST:PORT of the cluster's head, without user and password" in shown.err) == ("--address" in words[0])

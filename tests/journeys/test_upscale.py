@@ -137,3 +137,9 @@ def test_twelve_megapixels_in_three_gigabytes(tmp_path: Path) -> None:
     with PillowImage.open(tmp_path / "out" / "large.png") as file:
         assert file.size == (12000, 16000)
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 3 * 2**20  # KiB
+
+
+def test_a_tile_that_is_too_small_is_told_once(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--method", "bicubic", "--tile", "1", "--output", "large"]
+    assert upscale.main(["photos/turned.jpg", "photos/palette.png", *options]) == 2
+    assert capsys.readouterr().err.count("--tile 1: too small for bicubic") == 1

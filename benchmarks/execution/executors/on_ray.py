@@ -35,7 +35,6 @@ class OnRay(NamedExecutor):
         address: ``HOST:PORT`` of a running cluster, of which this machine is a node; None to start a cluster on this machine.
 
     Raises:
-        UsageError: the address is malformed.
         ModuleNotFoundError: Ray is not installed.
     """
 
@@ -47,14 +46,15 @@ class OnRay(NamedExecutor):
         import ray  # noqa: F401 - raises early if Ray is not installed
 
         self._workspace, self._profile = workspace, profile
-        self._address = None if address is None else _split(address)
+        host, _, port = (address or "").rpartition(":")
+        self._address = (host, int(port)) if address else None
         self._running: dict[Any, Cell] = {}
         self._attempts = itertools.count()
         self._warned = set[Resources]()
 
     @classmethod
     def make(cls, workspace: Workspace, profile: Profile, options: ExecutorOptions) -> OnRay:
-        """Make the executor. Raises UsageError for a malformed address, ModuleNotFoundError if Ray is not installed."""
+        """Make the executor. Raises ModuleNotFoundError if Ray is not installed."""
         return cls(workspace, profile, options.address)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -142,16 +142,6 @@ class OnRay(NamedExecutor):
         if resources not in self._warned:
             self._warned.add(resources)
             print(f"{cell}: waits for a node with {wanted}: the cluster has none now", file=sys.stderr)
-
-
-def _split(address: str) -> tuple[str, int]:
-    """Host and port of an address. Raises UsageError if it is malformed, without repeating a password."""
-    host, _, port = address.rpartition(":")
-    if "@" in address:
-        raise UsageError("--address: give HOST:PORT of the cluster's head, without user and password")
-    if not host or "/" in host or not (port.isascii() and port.isdecimal() and len(port) < 6 and 0 < int(port) < 65536):
-        raise UsageError(f"--address {address}: give HOST:PORT of the cluster's head, as ray start --head prints it")
-    return host, int(port)
 
 
 def _connect(address: tuple[str, int] | None) -> None:
