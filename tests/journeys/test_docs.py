@@ -20,7 +20,7 @@ def test_the_quick_start_is_two_blocks_of_one_line() -> None:
     assert section
     run, test = re.findall(r"^```bash\n(.*?)^```", section.group(1), re.S | re.M)
     assert run.strip() == "pip install -e . && python -m benchmarks.run --all"
-    assert test.strip() == "pip install -e '.[test]' && python -m pytest -n 3 --dist loadfile"
+    assert test.strip() == "pip install -e '.[test]' && python -m pytest -n 2 --dist loadfile"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
