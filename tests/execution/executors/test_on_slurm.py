@@ -161,7 +161,7 @@ def test_a_killed_worker(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(OFTEN)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
-    changes = (*SHORT, "stages.edsr.training.steps=200")
+    changes = (*SHORT, "stages.edsr.training.steps=500")
     root, cell = tmp_path / "runs", plan(*changes)[0]
     checkpoint = Workspace(root).folder(cell) / CHECKPOINT
 
