@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: the cards of data sets and the commit travel in the package, without a package `datasets`.
+"""Build steps beyond pyproject.toml: cards of data sets and the commit travel in the package, without a package `datasets`.
 
 A wheel has both in `benchmarks/packaged/`, which no checkout has. The commit of a source distribution is in its `commit.json`.
 """

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.core.command import Parser, named_path, refuse_file, refuse_inside, run_command
+from benchmarks.core.command import Parser, add_changes, named_path, refuse_file, refuse_inside, run_command
 from benchmarks.core.errors import UsageError
 from benchmarks.core.text import counted
 
@@ -49,14 +49,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--keep", action="store_true", help="measure the profiles' parameters, and fit nothing")
     parser.add_argument("--profile", default="demo", metavar="NAME", help="whose EDSR is trained (default: demo)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="changes",
-        help="change a setting; repeatable, the last value counts",
-    )
+    add_changes(parser)
     parser.add_argument(
         "--output", type=named_path, default=Path("runs"), metavar="DIR", help="keeps the trained EDSR (default: runs)"
     )

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.catalog.executors import EXECUTORS
-from benchmarks.core.command import Names, Parser, cluster_address, go_offline_if_asked, named_path, refuse_inside, run_command
+from benchmarks.core.command import (
+    Names,
+    Parser,
+    add_changes,
+    cluster_address,
+    go_offline_if_asked,
+    named_path,
+    refuse_inside,
+    run_command,
+)
 from benchmarks.core.errors import UsageError
 from benchmarks.core.launch import is_helper, is_one_of_several, meet, place
 from benchmarks.core.threads import threads_change
@@ -92,14 +101,7 @@ def make_parser() -> Parser:
     methods.add_argument("--force", action="store_true", help="compute finished cells again")
     settings = parser.add_argument_group("settings")
     settings.add_argument("--profile", default="demo", metavar="NAME", help="sizes and schedules: smoke, demo (default), paper")
-    settings.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="changes",
-        help="change a setting; repeatable, the last value counts",
-    )
+    add_changes(settings)
     threads = "torch's threads on a CPU, part of every cell's id; auto: the physical cores that this process may use"
     settings.add_argument("--threads", type=threads_change, metavar="N", help=threads)
     settings.add_argument("--offline", action="store_true", help="open no internet socket; name missing files at once")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from benchmarks.core.command import Names, Parser, named_path, run_command
+from benchmarks.core.command import Names, Parser, add_changes, named_path, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError
 
 if TYPE_CHECKING:
@@ -149,9 +149,7 @@ def make_parser() -> Parser:
 def _add_training(training: PartParser) -> None:
     _add_profile(training)
     training.add_argument("--stages", nargs="+", action=Names, metavar="NAME", help="training stages (default: the profile's)")
-    training.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting; repeatable, the last value counts"
-    )
+    add_changes(training)
     training.add_argument(
         "--precision",
         nargs="+",
@@ -265,7 +263,7 @@ def _training(options: argparse.Namespace) -> int:
         _refuse_with_figures(options)
         print_training([figure for path in options.figures for figure in read_figures(path)], form)
         return 0
-    profile = load_profile(options.profile, options.set)
+    profile = load_profile(options.profile, options.changes)
     stages = [get_stage(name).name for name in options.stages or profile.stages]
     print_training(list(measure_steps(profile, stages, options.precision, options.repeat)), form)
     return 0
@@ -322,9 +320,10 @@ def _check_repeat(options: argparse.Namespace, least: int) -> None:
 def _refuse_with_figures(options: argparse.Namespace) -> None:
     """Raise UsageError for options of measurements beside ``--figures``."""
     defaults = make_parser().parse_args(["training"])
-    for name in ("profile", "stages", "set", "precision", "repeat"):
-        if getattr(options, name) != getattr(defaults, name):
-            raise UsageError(f"--{name} has no effect with --figures, which measures nothing: leave one of them out")
+    for attribute in ("profile", "stages", "changes", "precision", "repeat"):
+        if getattr(options, attribute) != getattr(defaults, attribute):
+            option = "set" if attribute == "changes" else attribute
+            raise UsageError(f"--{option} has no effect with --figures, which measures nothing: leave one of them out")
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @dataclass
 class Outcome:
-    """What has become of the images.
+    """Images that were written, kept or failed.
 
     Attributes:
         written: entries of ``--json`` by source.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,10 +45,9 @@ def chapters_by_set(folder: Path) -> dict[str, list[Chapter]]:
     return {path.name: make_chapters(without_replaced_weights(load_evidence(path))[0], papers) for path in sets}
 
 
-def results_page(folder: Path) -> str:
+def results_page(sets: Mapping[str, Sequence[Chapter]]) -> str:
     """Text of docs/results.md: tables, findings and verdicts of each set of reference results, then what differs between sets."""
     parts = [HEADING]
-    sets = chapters_by_set(folder)
     for name, chapters in sets.items():
         for chapter in chapters:
             parts += [f"## {chapter.study.title}, profile {chapter.study.profile}, {name}\n", f"{_origin(chapter)}\n"]
@@ -90,20 +89,22 @@ def _between_sets(sets: Mapping[str, Sequence[Chapter]]) -> list[str]:
             rows = [{row.method: row.scores.get((protocol, "psnr")) for row in table.rows} for table in tables.values()]
             shared = [method for method in rows[0] if all(row.get(method) for row in rows)]
             means = {method: [estimate.mean for row in rows if (estimate := row[method])] for method in shared}
-            lines = [f"| {' | '.join((protocol, *tables, 'largest difference'))} |", f"|{'---|' * (len(tables) + 2)}"]
-            lines += [
-                f"| {m} | {' | '.join(f'{v:.2f}' for v in values)} | {max(values) - min(values):.2f} |"
-                for m, values in means.items()
-            ]
-            parts.append("\n".join(lines) + "\n")
+            texts = [(name, *(f"{v:.2f}" for v in own), f"{max(own) - min(own):.2f}") for name, own in means.items()]
+            parts.append("\n".join(_lines((protocol, *tables, "largest difference"), texts)) + "\n")
     return parts
 
 
-def readme_block(folder: Path) -> str:
+def _lines(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table whose columns are not padded: texts beside numbers are long."""
+    return [f"| {' | '.join(headers)} |", f"|{'---|' * len(headers)}", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def readme_block(sets: Mapping[str, Sequence[Chapter]]) -> str:
     """Text of the README's table and findings. Raises UsageError if the set that the README shows is missing."""
-    sets = chapters_by_set(folder)
     if SHOWN not in sets:
-        raise UsageError(f"{folder / SHOWN}: missing: the README shows this set: add it with --add DIR --name {SHOWN}")
+        raise UsageError(
+            f"no set {SHOWN} among the reference results: the README shows this set: add it with --add DIR --name {SHOWN}"
+        )
     lines = []
     for chapter in sets[SHOWN]:
         table = chapter.tables[0]
@@ -117,13 +118,12 @@ def _short_table(table: Table, protocol: str) -> list[str]:
     grid = table_grid("", table)
     shown = [i for i, header in enumerate(grid.headers) if i and (header.startswith("LPIPS") or header.endswith(f" {protocol}"))]
     headers = ("method", *(grid.headers[i].removesuffix(f" {protocol}") for i in shown), "marks")
-    lines = [f"| {' | '.join(headers)} |", f"|{'---|' * len(headers)}"]
+    rows: list[Sequence[str]] = []
     for section in grid.sections:
-        lines += [f"| *{section.heading}* |{' |' * (len(headers) - 1)}"] if section.heading else []
+        rows += [(f"*{section.heading}*", *[""] * (len(headers) - 1))] if section.heading else []
         for method, *numbers in section.rows:
-            texts = [_text(grid.headers[i], numbers[i - 1]) for i in shown]
-            lines.append(f"| {' | '.join((method.text, *texts, method.small))} |")
-    return lines
+            rows.append((method.text, *(_text(grid.headers[i], numbers[i - 1]) for i in shown), method.small))
+    return _lines(headers, rows)
 
 
 def _text(header: str, entry: Entry) -> str:

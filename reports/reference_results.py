@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.core.files import write_text
-    from reports.findings import readme_block, results_page
+    from reports.findings import chapters_by_set, readme_block, results_page
 
     if bool(options.add) != bool(options.name):
         raise UsageError("--add and --name need each other")
@@ -54,7 +54,8 @@ def _dispatch(options: argparse.Namespace) -> int:
         raise UsageError("--check writes nothing: leave out --add")
     if options.add:
         _add(options.add, options.name)
-    texts = {PAGE: results_page(FOLDER), README: with_block(README.read_text(encoding="utf-8"), readme_block(FOLDER))}
+    sets = chapters_by_set(FOLDER)
+    texts = {PAGE: results_page(sets), README: with_block(README.read_text(encoding="utf-8"), readme_block(sets))}
     for path, text in texts.items():
         if not options.check:
             write_text(path, text)

@@ -105,6 +105,12 @@ def cluster_address(text: str) -> str:
     return text
 
 
+def add_changes(parser: argparse._ActionsContainer) -> None:
+    """Add the option ``--set``, whose values a command finds in ``changes``: changes to settings of a profile."""
+    help_ = "change a setting; repeatable, the last value counts"
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help=help_)
+
+
 def refuse_inside(option: str, output: Path, folders: Iterable[Path | None]) -> None:
     """Raise UsageError if an output would lie among a user's images, where a later run would read it.
 

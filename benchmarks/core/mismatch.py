@@ -33,7 +33,7 @@ Child = tuple[Any, Any, str]  # type, value and key of a part of the data
 
 
 def mismatch(annotation: Any, data: Any, key: str = "") -> str:
-    """One line about the first value that does not convert to its type, with its key; empty if the whole of the data converts.
+    """Error text on the first value that does not convert to its type, with its key; empty if all data convert.
 
     Args:
         annotation: a type that msgspec converts to, such as a dataclass.

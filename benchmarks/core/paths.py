@@ -13,5 +13,5 @@ CARDS = (PACKAGED if IS_INSTALLED else ROOT) / "datasets"  # cards of data sets;
 
 
 def is_own(package: str) -> bool:
-    """Whether a top-level package is part of the project: in a checkout each of its folders, in a wheel those that it brings."""
+    """True if a top-level package is part of the project: any folder of a checkout, the project's own packages in a wheel."""
     return (ROOT / package).is_dir() and (not IS_INSTALLED or package in PROJECT)

@@ -105,7 +105,7 @@ def left_out(folder: Path, suffix: str = "") -> list[str]:
 
 
 def no_file(path: Path) -> str:
-    """What an entry of a folder is that is no regular file, as a noun; empty for files, and for what is not there."""
+    """Noun for an entry of a folder that is no regular file; empty for files, and where nothing is there."""
     if path.is_file():
         return ""
     if path.is_dir():

@@ -43,7 +43,7 @@ class Machine:
 
     @property
     def is_busy(self) -> bool:
-        """Whether other programs ran, so that neither seconds nor, in a single run, ratios can be relied on."""
+        """True if other programs ran, so that neither seconds nor, in a single run, ratios can be relied on."""
         return self.load > BUSY * self.cores
 
 

@@ -118,7 +118,7 @@ def latest_evaluation(
 
 
 def _not_evaluated(output: Path, method: str, seed: int | None, results: Sequence[TrainingResult | EvaluationResult]) -> str:
-    """What is missing for an evaluation, the training too or the evaluation alone, and the command that makes it."""
+    """Error line of a missing evaluation: whether its training is missing too, and the command that computes it."""
     stages = get_method(method).stages
     last = [
         result

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.core.errors import WeightsMissing
 from benchmarks.scoring.pyiqa_metrics import PyiqaMetric
 
-LINE = 'Downloading: "https://example.org/niqe.mat" to /root/.cache/torch/hub/pyiqa/niqe.mat\n'
+LINE = 'Downloading: "https://example.org/niqe.mat" to /home/user/.cache/torch/hub/pyiqa/niqe.mat\n'
 
 
 def as_pyiqa(monkeypatch: pytest.MonkeyPatch, printed: str, error: Exception | None) -> None:
