@@ -21,6 +21,7 @@ from benchmarks.api.settings import Reduction
 from benchmarks.core.device import device
 from benchmarks.training.distributed import noise_like
 from benchmarks.training.losses import least_squares_discriminator_loss, least_squares_generator_loss
+from benchmarks.training.pair_source import SourcedPairStage
 from benchmarks.training.pairs import PairStage
 from benchmarks.training.stage import Stage
 
@@ -85,9 +86,13 @@ class PairReferenceStep(ReferenceStep):
 
     stage: PairStage
 
+    def draw_pairs(self) -> tuple[Tensor, Tensor]:
+        """The next batch of the sampler."""
+        return self.stage.sampler.draw_pairs()
+
     def pixel_step(self) -> dict[str, Tensor]:
         """Update SR on the pixel loss of a batch."""
-        lr, hr = self.stage.sampler.draw_pairs()
+        lr, hr = self.draw_pairs()
         terms = self.stage.loss(self.networks["sr"](lr.contiguous()), hr.contiguous())
         self.descend(total(terms), "sr")
         return terms
@@ -95,6 +100,16 @@ class PairReferenceStep(ReferenceStep):
     def step(self, index: int) -> dict[str, Tensor]:
         """Do the step of ``PairStage``."""
         return self.pixel_step()
+
+
+class SourcedPairReferenceStep(PairReferenceStep):
+    """Reference of ``SourcedPairStage``: SR on a pixel loss of pairs that a source makes."""
+
+    stage: SourcedPairStage
+
+    def draw_pairs(self) -> tuple[Tensor, Tensor]:
+        """The next batch of the source."""
+        return self.stage.draw_pairs()
 
 
 class AdversarialReferenceStep(ReferenceStep):

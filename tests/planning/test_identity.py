@@ -116,6 +116,7 @@ ROOMS: dict[str, set[str]] = {
     | evaluate(*ENLARGED_BY_EDSR, "srgan", "srgan-paired", "realsr", "realesrgan"),
     "benchmarks.training.networks.vgg": train("srgan", "srgan-paired"),
     "benchmarks.training.networks.vgg_layers": train("srgan", "srgan-paired"),
+    "benchmarks.training.pair_source": set(),  # of methods that no profile names
     "benchmarks.training.pairs": train(*WITH_PAIR_STAGE, "pseudo-supervision", "cincgan-joint"),
     "benchmarks.training.stage": TRAININGS,
     "benchmarks.training.watch": TRAININGS,
