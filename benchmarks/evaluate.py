@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,8 @@ examples:
   python -m benchmarks.evaluate --sr mine --hr BSD100 --protocol y-shave4 --crop 4         HR of 481x321, results of 480x320
   python -m benchmarks.evaluate --sr mine --hr HR --protocol rgb --crop smaller            the same without knowing the scale
   python -m benchmarks.evaluate --sr mine --sr edsr --hr crops --protocol rgb --photographs crops.csv     of crops
+  python -m benchmarks.evaluate --sr mine --hr HR --explain baby         each protocol on one pair, step by step with its numbers
+  python -m benchmarks.evaluate --sr mine --hr HR --find 28.42           protocols under which the mean is 28.42 dB
   python -m benchmarks.evaluate --list      protocols and metrics
 
 Images are PNG, BMP, TIFF, JPEG or WebP of 8 bits. They lie in the folders themselves: subfolders are not searched. Grey images
@@ -86,6 +89,20 @@ def make_parser() -> Parser:
     scoring.add_argument(
         "--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="images scored at a time (default: all cores)"
     )
+    explore = parser.add_argument_group("protocols of a number")
+    explore.add_argument(
+        "--explain",
+        nargs="?",
+        const="",
+        metavar="IMAGE",
+        help="print what the protocol, or each, does to one pair, step by step (default: the first pair)",
+    )
+    explore.add_argument(
+        "--find",
+        type=float,
+        metavar="NUMBER",
+        help="print which protocols and other definitions give this mean PSNR in dB, or this SSIM if it is at most 1",
+    )
     show = parser.add_argument_group("output")
     show.add_argument("--csv", type=named_path, metavar="FILE", help="also write the numbers of every image, at full precision")
     show.add_argument("--json", action="store_true", help="print JSON in place of tables")
@@ -102,6 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(options: argparse.Namespace) -> int:
     if options.list:
         return _list()
+    if options.explain is not None or options.find is not None:
+        return _explore(options)
     missing = [name for name in ("sr", "hr", "protocol") if not getattr(options, name)]
     if missing:
         raise UsageError(f"--{missing[0]} is missing: give --sr DIR, --hr DIR and --protocol NAME (--list shows them)")
@@ -109,21 +128,54 @@ def _dispatch(options: argparse.Namespace) -> int:
         raise UsageError(f"--threads {options.threads}: give 1 or more")
 
     from benchmarks.catalog.protocols import get_protocol
-    from benchmarks.data.file_pairs import FilePairs, names_of, refuse_own_truths
-    from benchmarks.data.matching import match
 
     protocol = get_protocol(options.protocol)
-    metrics, crop = _metrics(options.metrics, protocol), _crop(options.crop)
+    metrics = _metrics(options.metrics, protocol)
     _check_csv(options.csv)
-    methods = dict[str, FilePairs]()
-    for name, folder in names_of(options.sr).items():
-        paths = match(folder, options.hr, options.sr_suffix, options.hr_suffix, files_only=False)
-        methods[name] = FilePairs(paths, crop)
-        refuse_own_truths(methods[name].paths, folder)
+    methods = _file_pairs(options)
     notes = _left_out(options)
     if options.dry_run:
         return _dry_run(methods, protocol, metrics, notes)
     return _score(options, methods, protocol, metrics, notes)
+
+
+def _file_pairs(options: argparse.Namespace) -> dict[str, FilePairs]:
+    """Pairs of files by name of the folder of results. Raises UsageError if names do not agree."""
+    from benchmarks.data.file_pairs import FilePairs, names_of, refuse_own_truths
+    from benchmarks.data.matching import match
+
+    crop, methods = _crop(options.crop), dict[str, FilePairs]()
+    for name, folder in names_of(options.sr).items():
+        paths = match(folder, options.hr, options.sr_suffix, options.hr_suffix, files_only=False)
+        methods[name] = FilePairs(paths, crop)
+        refuse_own_truths(methods[name].paths, folder)
+    return methods
+
+
+def _explore(options: argparse.Namespace) -> int:
+    """Explain a pair, or find the protocols of a number."""
+    from reports.explorer import print_explanation, print_search
+
+    option = "--find" if options.explain is None else "--explain"
+    if options.find is not None and options.explain is not None:
+        raise UsageError("--explain and --find: give one of them")
+    if not (options.sr and options.hr):
+        raise UsageError(f"{option} needs --sr DIR and --hr DIR")
+    unused = {"csv", "photographs", "metrics"} & vars(options).get("options_given", set())
+    unused |= {"protocol"} if option == "--find" and options.protocol else set()
+    unused |= {"dry-run"} if options.dry_run else set()
+    if unused:
+        raise UsageError(f"{option} prints numbers of all protocols: leave out --{min(unused)}")
+    methods = _file_pairs(options)
+    if option == "--find":
+        if not math.isfinite(options.find):
+            raise UsageError(f"--find {options.find}: give a finite number, such as 28.42")
+        print_search(methods, options.find, options.threads, as_json=options.json)
+        return 0
+    if len(methods) > 1:
+        raise UsageError("--explain is about one pair: give one --sr DIR")
+    print_explanation(next(iter(methods.values())), options.explain, options.protocol, as_json=options.json)
+    return 0
 
 
 def _check_csv(path: Path | None) -> None:

@@ -83,6 +83,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.scoring.comparisons": EVALUATIONS,
     "benchmarks.scoring.contrast": EVALUATIONS,
     "benchmarks.scoring.evaluation": EVALUATIONS,
+    "benchmarks.scoring.explanation": set(),  # for users: evaluate --explain
     "benchmarks.scoring.lpips": EVALUATIONS,
     "benchmarks.scoring.metrics": EVALUATIONS,
     "benchmarks.scoring.network_method": evaluate(*ONE_NETWORK, *WITH_BM3D),
@@ -102,6 +103,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.scoring.tensors": EVALUATIONS,
     "benchmarks.scoring.tiling": EVALUATIONS,
     "benchmarks.scoring.trunks": train("srgan", "srgan-paired") | EVALUATIONS,
+    "benchmarks.scoring.variants": set(),  # for users: evaluate --find
     "benchmarks.training.cell": TRAININGS,
     "benchmarks.training.checkpoints": TRAININGS,
     "benchmarks.training.distributed": TRAININGS,
