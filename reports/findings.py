@@ -29,7 +29,10 @@ Intervals, letters and verdicts: [intervals.md](intervals.md). Choices, and how 
 [reproduction-notes.md](reproduction-notes.md).
 """
 SHOWN = "demo-bfloat16"  # the set that the README shows
-OTHERS = "This is the set `{name}` of `reports/reference/`. The other sets, and all columns: [docs/results.md](docs/results.md)."
+OTHERS = (
+    "This is the set `{name}` of `reports/reference/`. All columns and protocols, the verdict on each claim, the other sets: "
+    "[docs/results.md](docs/results.md)."
+)
 
 
 def chapters_by_set(folder: Path) -> dict[str, list[Chapter]]:
@@ -109,8 +112,15 @@ def readme_block(sets: Mapping[str, Sequence[Chapter]]) -> str:
     for chapter in sets[SHOWN]:
         table = chapter.tables[0]
         protocol = chapter.papers[0].paper.protocol if chapter.papers else table.protocols[0]
-        lines += [*findings(chapter), "", *_short_table(table, protocol), "", f"{table_caption(table)} {_origin(chapter)}", ""]
+        lines += [*_short_findings(chapter, protocol), "", *_short_table(table, protocol), ""]
+        lines += [f"{table_caption(table)} {_origin(chapter)}", ""]
     return "\n".join([*lines, OTHERS.format(name=SHOWN)])
+
+
+def _short_findings(chapter: Chapter, protocol: str) -> list[str]:
+    """Markdown list: the best floor under one protocol, and how many claims of each paper have which verdict."""
+    verdicts = [f"- `{part.paper.name}`, {part.summary()}." for part in chapter.papers]
+    return [*filter(None, [_floor_finding(chapter, protocol)]), *verdicts]
 
 
 def _short_table(table: Table, protocol: str) -> list[str]:

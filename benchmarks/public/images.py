@@ -32,7 +32,7 @@ def load_dataset(
     Raises:
         UsageError: the data set is unknown, not prepared, or lacks such images.
 
-    Example:
+    Examples:
         >>> from benchmarks import load_dataset
         >>> pair = load_dataset("demo-photos")[0]
         >>> pair.lr.shape, pair.hr.shape, pair.hr.dtype

@@ -71,7 +71,7 @@ def benchmark(
         TrainingCollapsed: an output is not finite.
         BenchmarkError: the model fails, or returns something else than SR images.
 
-    Example:
+    Examples:
         >>> from torch.nn.functional import interpolate
         >>> from benchmarks import benchmark
         >>> record = benchmark(lambda lr: interpolate(lr, scale_factor=4), "demo-photos", "rgb", name="nearest")

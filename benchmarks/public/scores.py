@@ -59,7 +59,7 @@ def evaluate(sr: Images, hr: Images, protocol: str, metrics: str | Sequence[str]
         UsageError: a name is unknown, a metric does not suit the protocol, or images are of other types, sizes or numbers.
         WeightsMissing: weights of a metric can neither be found nor downloaded. Nothing is scored.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from benchmarks import evaluate
         >>> hr = np.random.default_rng(0).integers(0, 250, (2, 32, 32, 3), dtype=np.uint8)

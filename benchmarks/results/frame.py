@@ -35,7 +35,7 @@ def results(folder: str | Path = "runs") -> pandas.DataFrame:
     Raises:
         UsageError: the folder has no results, or none that can be read. One corrupt file among others is a warning.
 
-    Example:
+    Examples:
         >>> from benchmarks import results
         >>> frame = results("runs")
         >>> psnr = frame[(frame.metric == "psnr") & (frame.protocol == "rgb")]
