@@ -19,6 +19,9 @@ DEGRADATIONS = Registry(
         Entry("bicubic", "benchmarks.degradations.bicubic:Bicubic"),
         Entry("track2-like", "benchmarks.degradations.track2_like:Track2Like"),
         Entry("track2-like-v2", "benchmarks.degradations.track2_like_v2:Track2LikeV2"),
+        Entry("first-order", "benchmarks.degradations.first_order:FirstOrder"),
+        Entry("real-esrgan", "benchmarks.degradations.real_esrgan:RealESRGAN"),
+        Entry("bsrgan", "benchmarks.degradations.bsrgan:BSRGAN"),
     ),
 )
 CLEAN = "bicubic"  # makes Y, the clean LR images, of Z

@@ -18,6 +18,54 @@ DEFAULTS = {
     "benchmarks.training.networks.settings.EDSRSettings.published": "",
     "benchmarks.degradations.track2_like.Track2Like.seed": 0,
     "benchmarks.degradations.track2_like_v2.Track2LikeV2.seed": 0,
+    **{
+        f"benchmarks.degradations.first_order.FirstOrder.{name}": default
+        for name, default in {
+            "kernel_size": (7, 21),
+            "anisotropic_share": 0.5,
+            "blur_sigma": (0.2, 3.0),
+            "noise_sigma": (1.0, 30.0),
+            "seed": 0,
+        }.items()
+    },
+    **{
+        f"benchmarks.degradations.real_esrgan.RealESRGAN.{name}": default
+        for name, default in {
+            "kernel_size": (7, 21),
+            "sinc_share": 0.1,
+            "blur_sigma": (0.2, 3.0),
+            "resize": (0.15, 1.5),
+            "noise_sigma": (1.0, 30.0),
+            "poisson_scale": (0.05, 3.0),
+            "second_blur_share": 0.8,
+            "second_blur_sigma": (0.2, 1.5),
+            "second_resize": (0.3, 1.2),
+            "second_noise_sigma": (1.0, 25.0),
+            "second_poisson_scale": (0.05, 2.5),
+            "final_sinc_share": 0.8,
+            "gaussian_share": 0.5,
+            "grey_share": 0.4,
+            "jpeg": True,
+            "jpeg_quality": (30, 95),
+            "seed": 0,
+        }.items()
+    },
+    **{
+        f"benchmarks.degradations.bsrgan.BSRGAN.{name}": default
+        for name, default in {
+            "halve_share": 0.25,
+            "kernel_size": (7, 25),
+            "anisotropic_share": 0.5,
+            "resize_share": 0.75,
+            "noise_sigma": (2.0, 25.0),
+            "grey_share": 0.4,
+            "correlated_share": 0.2,
+            "jpeg": True,
+            "jpeg_share": 0.9,
+            "jpeg_quality": (30, 95),
+            "seed": 0,
+        }.items()
+    },
 }
 
 

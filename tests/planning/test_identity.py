@@ -77,6 +77,9 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.degradations.bicubic": READS_Z | evaluate(*TRAINED),  # makes Y of Z, and clean LR images of sanity checks
     "benchmarks.degradations.track2_like": (TRAININGS - train("fsrcnn", "edsr", "srgan")) | EVALUATIONS,
     "benchmarks.degradations.track2_like_v2": set(),  # by name: --set degradation=track2-like-v2
+    **{  # parts of first-order, real-esrgan and bsrgan
+        f"benchmarks.degradations.{part}": set[str]() for part in ("blur_kernels", "jpeg", "ranges", "resizing", "sensor_noise")
+    },
     "benchmarks.scoring.alignment": EVALUATIONS,
     "benchmarks.scoring.building": EVALUATIONS,
     "benchmarks.scoring.cell": EVALUATIONS,
