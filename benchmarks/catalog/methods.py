@@ -23,6 +23,7 @@ FOLDERS = (  # packages with a tuple METHODS, in the order of tables
     "baselines.bm3d_edsr",
     "baselines.srgan",
     "baselines.pseudo_supervision",
+    "baselines.blind_synthetic",
     "cincgan",
     "baselines.rrdbnet",
 )
