@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.core.command import Parser, named_path, refuse_file, refuse_inside, run_command
 from benchmarks.core.errors import UsageError
+from benchmarks.core.files import real_path
 from benchmarks.core.text import counted
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     output = options.output or _own_folder(options.results)
     for line in build(evidence, output):
         print(line)
-    print(f"report   {output.resolve()}")
+    print(f"report   {real_path(output)}")
     return 0
 
 
@@ -93,7 +94,7 @@ def _refuse_results_folder(output: Path) -> None:
     """Raise UsageError if an output is a results folder, or lies in a folder of it that holds other files than reports."""
     from benchmarks.results.layout import CELLS, JOBS, MLFLOW_ARTIFACTS
 
-    place = output.resolve()
+    place = real_path(output)
     inside = [folder.parent for folder in (place, *place.parents) if folder.name in (CELLS, JOBS, MLFLOW_ARTIFACTS)]
     for folder in (place, *inside):
         if (folder / CELLS).is_dir():
@@ -104,7 +105,7 @@ def _own_folder(results: Path) -> Path:
     """The folder ``report`` in the results folder. Raises UsageError if a link in it leads out of the results folder."""
     output = results / "report"
     for path in (output, *output.rglob("*")):
-        if path.is_symlink() and not path.resolve().is_relative_to(results.resolve()):
+        if path.is_symlink() and not real_path(path).is_relative_to(real_path(results)):
             raise UsageError(f"{path}: a link that leads out of {results}: remove it, or name another folder with --output")
     return output
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.api.image import Image
 from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.core.files import real_path
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.pixels.decode import decode
@@ -84,9 +85,9 @@ def _files(evidence: FinishedCell) -> dict[str, Path]:
     """Sample files of a cell by image. Links that lead out of the cell's folder are left out."""
     if evidence.folder is None:
         return {}
-    home = evidence.folder.resolve()
+    home = real_path(evidence.folder)
     paths = sorted((evidence.folder / SAMPLES).glob("*.png"))
-    return {path.stem: path for path in paths if path.resolve().is_relative_to(home)}
+    return {path.stem: path for path in paths if real_path(path).is_relative_to(home)}
 
 
 def _order(evidence: Iterable[FinishedCell]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import IO
 
 from benchmarks.api.image import Image
 from benchmarks.core.errors import UsageError
-from benchmarks.core.files import hash_file, write_atomically, write_text
+from benchmarks.core.files import hash_file, real_path, write_atomically, write_text
 from benchmarks.core.strict import build, parse_json
 from benchmarks.data.pixels.decode import SUFFIXES
 from benchmarks.results.files import to_json
@@ -98,7 +98,7 @@ class ReportFolder:
     def _is_inside(self, path: Path) -> bool:
         """True if the path is a file in the folder, not a link, and not behind one that leads elsewhere."""
         with suppress(OSError, ValueError):
-            return path.is_file() and not path.is_symlink() and path.resolve().is_relative_to(self.root.resolve())
+            return path.is_file() and not path.is_symlink() and real_path(path).is_relative_to(real_path(self.root))
         return False
 
     def _remove(self, path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.conftest import ROOT, heed_interrupts, mlflow_statuses
 
 pytestmark = pytest.mark.train
 
+STEPS = 120
 SECONDS = 10.0  # limit for stopping: 5, and as much for a busy machine
 TRAINING = [
     "--methods",
@@ -29,7 +30,7 @@ TRAINING = [
     "--set",
     "metrics=['psnr']",
     "--set",
-    "stages.edsr.training.steps=200",
+    f"stages.edsr.training.steps={STEPS}",
 ]
 
 
@@ -65,7 +66,7 @@ def stop_in_training(output: Path, number: signal.Signals) -> str:
     """Stop a run within its training and check what it leaves. Returns the command that goes on."""
     with start(["-m", "benchmarks.run", *TRAINING, "--output", str(output)]) as process:
         assert process.stderr is not None
-        assert any("train edsr" in text and ": 50/200" in text for text in process.stderr)
+        assert any("train edsr" in text and f": {STEPS // 4}/{STEPS}" in text for text in process.stderr)
         seconds, said = stop(process, number)
     assert process.returncode == 128 + number
     assert seconds < SECONDS
@@ -74,7 +75,7 @@ def stop_in_training(output: Path, number: signal.Signals) -> str:
     assert kept == f"interrupted: finished cells are kept in {output}"
     assert "| edsr (seed 0 not run yet)" in (output / "table-smoke.md").read_text(encoding="utf-8")
     assert mlflow_statuses(output) == {"FINISHED", "KILLED"}
-    assert 50 <= steps_kept(output) < 200
+    assert STEPS // 4 <= steps_kept(output) < STEPS
     return resume
 
 
@@ -97,7 +98,7 @@ def test_a_terminated_training_goes_on_to_the_same_bits(undisturbed: Path, tmp_p
         first = next(text for text in process.stderr if "train edsr" in text)
         process.communicate()
     assert process.returncode == 0
-    assert int(first.partition("/200")[0].rpartition(" ")[2]) > done, "it goes on after the checkpoint"
+    assert int(first.partition(f"/{STEPS}")[0].rpartition(" ")[2]) > done, "it goes on after the checkpoint"
     resumed, whole = (read_result(trained(folder) / "result.json") for folder in (output, undisturbed))
     assert isinstance(resumed, TrainingResult) and isinstance(whole, TrainingResult)
     assert resumed.weights_digest == whole.weights_digest

@@ -272,13 +272,14 @@ def test_a_corrupt_result_stops_the_run_before_anything_is_touched(smoke: tuple[
 
 def test_without_weights_lpips_is_missing_and_everything_else_is_there(command: Run, tmp_path: Path) -> None:
     nowhere = {"CINCGAN_CACHE": str(tmp_path / "cache"), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
-    done = command("--methods", "bicubic", "--profile", "smoke", **nowhere)
+    line = ("--methods", "bicubic", "--profile", "smoke", "--set", "protocols=['rgb']", "--set", "shown=['rgb']")
+    done = command(*line, **nowhere)
     assert done.returncode == 2
     assert "weights 'lpips-alex'" in done.stderr.splitlines()[-1]
     scores = evaluations(tmp_path / "runs")["bicubic"].scores
     assert set(scores["rgb"]) == {"psnr", "ssim"}
     assert "lpips: weights missing" in done.stdout
-    mended = command("--methods", "bicubic", "--profile", "smoke")
+    mended = command(*line)
     assert mended.returncode == 0, mended.stderr
     assert set(evaluations(tmp_path / "runs")["bicubic"].scores["rgb"]) == {"psnr", "ssim", "lpips"}
 
@@ -339,9 +340,10 @@ def test_help_lists_examples_and_light_commands_import_nothing_heavy() -> None:
     assert "python -m benchmarks.run --all --profile smoke" in shown.stdout
 
 
-def test_force_computes_again_and_comes_to_the_same(command: Run, tmp_path: Path) -> None:
-    line = ("--methods", "bicubic", "--profile", "smoke", "--set", WITHOUT_LPIPS)
-    assert command(*line).returncode == 0
+def test_force_computes_again_and_comes_to_the_same(smoke: tuple[Path, str], command: Run, tmp_path: Path) -> None:
+    line = ("--methods", "bicubic", "--profile", "smoke")
+    copied = next(smoke[0].glob("cells/evaluate-bicubic-*"))
+    shutil.copytree(copied, tmp_path / "runs" / "cells" / copied.name)
     first = evaluations(tmp_path / "runs")["bicubic"]
     done = command(*line, "--force")
     assert "[1/1] evaluate bicubic" in done.stderr

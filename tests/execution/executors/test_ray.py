@@ -84,14 +84,6 @@ def steps_kept(output: Path) -> int:
     return steps
 
 
-def test_two_nodes_give_the_bits_of_a_serial_run(nodes: Cluster, serial: Path, tmp_path: Path) -> None:
-    for _ in range(2):
-        nodes.join()
-    errors = finish(tmp_path / "runs", nodes.environment, *nodes.options, "--max-parallel", "2")
-    look_at_the_end(tmp_path / "runs", serial)
-    assert [line for line in errors.splitlines() if not line.startswith("[")] == [], "no word of Ray's"
-
-
 def test_a_killed_node_costs_no_more_than_the_time_since_the_checkpoint(nodes: Cluster, serial: Path, tmp_path: Path) -> None:
     """The driver's files are hidden from workers, if this machine allows that: they never need them."""
     output = tmp_path / "runs"
@@ -116,7 +108,8 @@ def test_a_killed_driver_loses_nothing(nodes: Cluster, serial: Path, tmp_path: P
         wait_for(lambda: checkpoints(output), process)
         process.kill()
     done, kept = complete(output), steps_kept(output)
-    finish(output, nodes.environment, *nodes.options)
+    errors = finish(output, nodes.environment, *nodes.options)
+    assert [line for line in errors.splitlines() if not line.startswith("[")] == [], "no word of Ray's"
     assert done.items() <= complete(output).items(), "nothing is computed twice"
     assert nodes.begun()[0] == 0 and nodes.begun()[1] >= kept > 0
     look_at_the_end(output, serial)
