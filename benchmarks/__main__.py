@@ -41,6 +41,7 @@ COMMANDS = {
     "check": Command("benchmarks.check", "compare scores with the committed reference scores"),
     "sync": Command("benchmarks.sync", "mirror result files in MLflow"),
     "speed": Command("benchmarks.speed", "measure speed and memory"),
+    "pack": Command("benchmarks.pack", "pack weights of a run into the package"),
     "freeze": Command("benchmarks.freeze", "freeze the settings of a profile"),
     "calibrate": Command("benchmarks.calibrate", "fit a degradation to published scores"),
     "coverage": Command("benchmarks.coverage", "simulate how often intervals hold the truth"),

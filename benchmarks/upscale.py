@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
     Enlarge = Callable[[Image, Callable[[int, int], None]], Image]
 
+PACKED = "demo"  # weights of the package where nothing is trained
 EXAMPLES = """\
 examples:
-  python -m benchmarks.upscale photo.jpg --output large                               CinCGAN, as the run in runs/ trained it
+  python -m benchmarks.upscale photo.jpg --output large                               CinCGAN, as the run in runs/ trained it;
+                                                                                      without a run, small weights of the package
   python -m benchmarks.upscale photo.jpg holidays --method edsr --output large        a file and all images of a folder
   python -m benchmarks.upscale photo.jpg --method bicubic --output large              needs no training
   python -m benchmarks.upscale photo.jpg --method realesrgan --output large           weights that others have released
@@ -51,8 +53,9 @@ def make_parser() -> Parser:
     model.add_argument("--method", default="cincgan", metavar="NAME", help="method or variant (default: cincgan)")
     source = model.add_mutually_exclusive_group()
     source.add_argument(
-        "--results", type=named_path, default=Path("runs"), metavar="DIR", help="results folder with the training (default: runs)"
+        "--results", type=named_path, metavar="DIR", help="results folder with the training (default: runs, or --pretrained demo)"
     )
+    source.add_argument("--pretrained", metavar="NAME", help="small weights of the package: demo, for cincgan and edsr")
     source.add_argument(
         "--weights",
         action="append",
@@ -132,9 +135,7 @@ def _dispatch(options: argparse.Namespace) -> int:
         refuse_existing(jobs)
     _check_output(options.output)
 
-    from benchmarks.execution.upscaling import find_enlarger
-
-    enlarger = find_enlarger(options.method, options.results, options.weights, options.seed, options.tile, options.threads)
+    enlarger = _find(options)
     for line in lines_left_out(options.images):
         _say(line)
     _say(f"{enlarger.name} x{enlarger.scale}, {enlarger.origin}")
@@ -148,6 +149,23 @@ def _dispatch(options: argparse.Namespace) -> int:
         _upscale(jobs, enlarger, options.format, outcome)
     _show(outcome, enlarger, options)
     return outcome.code
+
+
+def _find(options: argparse.Namespace) -> Enlarger:
+    """The method with its weights. Without a training in ``runs``, and no other place named, those of the package are used."""
+    from benchmarks.execution.upscaling import find_enlarger, find_packed_enlarger
+    from benchmarks.results.pretrained import read_card
+
+    if options.pretrained is not None:
+        return find_packed_enlarger(options.method, options.pretrained, options.tile, options.threads)
+    results, rest = options.results or Path("runs"), (options.weights, options.seed, options.tile, options.threads)
+    try:
+        return find_enlarger(options.method, results, *rest)
+    except UsageError as error:
+        if options.results or options.weights or options.seed or options.method not in read_card(PACKED).methods:
+            raise
+        _say(f"{error}; until then the small weights of the package")
+        return find_packed_enlarger(options.method, PACKED, options.tile, options.threads)
 
 
 def _check_output(output: Path) -> None:

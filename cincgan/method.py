@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from benchmarks.api.contract import check_input
 from benchmarks.api.method import Descriptor, TrainedStage
+from benchmarks.results.pretrained import load_packed
 from benchmarks.results.trained import stages_of_run
 from benchmarks.scoring.receptive_field import receptive_field
 from benchmarks.training.networks.edsr import EDSRNetwork
@@ -93,3 +94,25 @@ class CinCGAN:
         """
         stages = stages_of_run(Path(path), "cincgan", seed)
         return cls.from_stages(stages, stages["cincgan-joint"].scale)
+
+    @classmethod
+    def pretrained(cls, name: str = "demo") -> CinCGAN:
+        """Load the small weights of the package: G1 and SR alone, enough to enlarge images.
+
+        Args:
+            name: of the weights; ``python -m benchmarks.pack --list`` shows all, with their origin and scores.
+
+        Raises:
+            UsageError: there are no weights of that name.
+
+        Example:
+            >>> import torch
+            >>> from cincgan import CinCGAN
+            >>> CinCGAN.pretrained("demo")(torch.rand(1, 3, 20, 30)).shape
+            torch.Size([1, 3, 80, 120])
+        """
+        stages, card = load_packed(name, "cincgan")
+        method = cls.from_stages(stages, card.scale)
+        for network in ("g2", "g3", "d1", "d2"):  # not packed: they would have random weights
+            delattr(method, network)
+        return method

@@ -18,6 +18,7 @@ from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.execution.outcome import say
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import RESULT
+from benchmarks.results.pretrained import load_packed
 from benchmarks.results.record import EvaluationResult
 from benchmarks.results.trained import latest_evaluation, stages_behind, stages_from_files
 
@@ -153,6 +154,31 @@ def _named_memory_errors(tile: int) -> Iterator[None]:
             raise
         mend = f"give a --tile smaller than {tile}" if tile else f"give --tile {TILE}"
         raise BenchmarkError(f"not enough memory: {mend}, or enlarge it on another machine") from error
+
+
+def find_packed_enlarger(name: str, packed: str, tile: int | None, threads: int | None) -> Enlarger:
+    """A method with the small weights of the package.
+
+    Args:
+        name: name of the method.
+        packed: name of the packed weights.
+        tile: side of a tile in LR pixels; 0 for whole images; None for the evaluation's.
+        threads: torch's threads on a CPU; None for the evaluation's.
+
+    Raises:
+        UsageError: a name is unknown.
+    """
+    stages, card = load_packed(packed, name)
+    evaluated = card.methods[name]
+    origin = f"small weights of the package, '{packed}': trained on {card.dataset}, profile {card.profile}, seed {card.seed}"
+    return Enlarger(
+        name,
+        stages,
+        card.scale,
+        (evaluated.tile or None) if tile is None else tile,
+        evaluated.threads if threads is None else threads,
+        origin,
+    )
 
 
 def find_enlarger(

@@ -28,6 +28,15 @@ def pack_weights(weights: Mapping[str, Mapping[str, Tensor]]) -> bytes:
     return save({f"{network}/{key}": tensor for network, tensors in weights.items() for key, tensor in tensors.items()})
 
 
+def unpack_weights(flat: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Weights by network and parameter, of tensors under ``network/parameter``."""
+    weights: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in flat.items():
+        network, _, name = key.partition("/")
+        weights.setdefault(network, {})[name] = tensor
+    return weights
+
+
 def are_whole(weights: Path) -> bool:
     """True if a safetensors file has the size that its header states; its content is not read."""
     from safetensors import SafetensorError, safe_open
@@ -64,12 +73,8 @@ def load_stage(folder: Path) -> TrainedStage:
         flat = load(content)
     except (SafetensorError, OSError) as error:
         raise UsageError(f"{path}: corrupt weights ({error}): {_mend(result)}") from error
-    weights: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in flat.items():
-        network, _, name = key.partition("/")
-        weights.setdefault(network, {})[name] = tensor
     settings = stage_settings(result.cell.label, result.settings.stage, str(folder / RESULT))
-    return TrainedStage(settings, weights, result.data.scale)
+    return TrainedStage(settings, unpack_weights(flat), result.data.scale)
 
 
 def _mend(result: TrainingResult) -> str:
@@ -140,7 +145,7 @@ def _not_evaluated(output: Path, method: str, seed: int | None, results: Sequenc
 
 def stages_behind(output: Path, evaluation: EvaluationResult) -> dict[str, TrainedStage]:
     """The trained stages that an evaluation in a results folder needed. Raises UsageError as ``load_stage`` does."""
-    return {stage: load_stage(_training_folder(output / CELLS, cell)) for stage, cell in evaluation.cell.needs.items()}
+    return {stage: load_stage(training_folder(output / CELLS, cell)) for stage, cell in evaluation.cell.needs.items()}
 
 
 def stages_from_files(paths: Sequence[Path], method: str, wanted: Sequence[str]) -> dict[str, TrainedStage]:
@@ -166,7 +171,7 @@ def stages_from_files(paths: Sequence[Path], method: str, wanted: Sequence[str])
         cell = read_result(folder / RESULT).cell
         if cell.label not in wanted:
             raise UsageError(f"--weights {path}: weights of {cell.label}: method '{method}' is built from {', '.join(wanted)}")
-        folders |= {stage: _training_folder(folder.parent, other) for stage, other in cell.needs.items() if stage not in folders}
+        folders |= {stage: training_folder(folder.parent, other) for stage, other in cell.needs.items() if stage not in folders}
         folders[cell.label] = folder
     stages = {stage: load_stage(folders[stage]) for stage in wanted if stage in folders}
     if missing := [stage for stage in wanted if stage not in stages]:
@@ -174,6 +179,6 @@ def stages_from_files(paths: Sequence[Path], method: str, wanted: Sequence[str])
     return stages
 
 
-def _training_folder(cells: Path, cell: str) -> Path:
+def training_folder(cells: Path, cell: str) -> Path:
     """Folder of a training cell by its id; a path that names the id if there is none."""
     return next(cells.glob(f"train-*-{cell}"), cells / cell)

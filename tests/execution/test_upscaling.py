@@ -12,6 +12,7 @@ import torch
 from PIL import Image as PillowImage
 
 from baselines.bicubic.method import Bicubic
+from benchmarks import pack, upscale
 from benchmarks.api.image import Image
 from benchmarks.api.method import Descriptor
 from benchmarks.catalog.profiles import load_profile
@@ -21,6 +22,7 @@ from benchmarks.execution.compute import run_cell
 from benchmarks.execution.upscaling import enlarge_by_bands, find_enlarger
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.plan import make_plan
+from benchmarks.results import pretrained
 from benchmarks.scoring.evaluation import super_resolve
 from tests.helpers.cell_results import cell_result
 from tests.helpers.report_results import demo_pairs
@@ -151,3 +153,31 @@ def test_a_lack_of_memory(error: Exception, monkeypatch: pytest.MonkeyPatch, tmp
     enlarger = find_enlarger("bicubic", tmp_path, [], seed=0, tile=None, threads=1)
     with enlarger.built() as enlarge, pytest.raises(BenchmarkError, match="not enough memory: give --tile 224"):
         enlarge(np.zeros((8, 8, 3), np.uint8), silent)
+
+
+@pytest.mark.train
+def test_packed_weights_are_those_of_the_run_in_float16(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    arguments = ["--results", str(runs), "--name", "own", "--methods", "edsr", "--networks"]
+    assert pack.main([*arguments, "edsr/sr"]) == 0
+    stages, card = pretrained.load_packed("own", "edsr")
+    trained = find_enlarger("edsr", runs, [], seed=0, tile=None, threads=None).stages["edsr"]
+    assert (card.profile, card.seed, stages["edsr"].settings) == ("smoke", 0, trained.settings)
+    for name, weight in trained.weights["sr"].items():
+        assert torch.equal(stages["edsr"].weights["sr"][name], weight.half().float()), name
+    assert pack.main([*arguments, "edsr/srr"]) == 2
+    monkeypatch.setattr(pretrained, "LARGEST", 1000)
+    assert pack.main([*arguments, "edsr/sr"]) == 2
+
+
+def test_without_a_run_the_packages_weights_enlarge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    PillowImage.fromarray(np.zeros((8, 9, 3), np.uint8)).save("dark.png")
+    assert upscale.main(["dark.png", "--output", "large"]) == 0
+    said = capsys.readouterr().err
+    assert "runs: no finished cincgan with seed 0 here: run python -m benchmarks.run" in said
+    assert "small weights of the package, 'demo': trained on demo-photos, profile demo, seed 0" in said
+    with PillowImage.open("large/dark.png") as image:
+        assert image.size == (36, 32)
