@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import mlflow
@@ -43,6 +44,16 @@ def mirrored(output: Path) -> int:
     return len([run for runs in all_runs(output) for run in runs])
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that keeps the database of this version."""
+    folder = tmp_path_factory.mktemp("filled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CINCGAN_CACHE", str(folder / "cache"))
+        mirrored(folder / "runs")
+    return folder / "cache"
+
+
 def test_the_second_workspace_copies_the_empty_database_of_the_first(tmp_path: Path, cache: Path, created: list[str]) -> None:
     assert [mirrored(tmp_path / name) for name in ("first", "second", "third")] == [2, 2, 2]
     assert len(created) == 1
@@ -52,9 +63,10 @@ def test_the_second_workspace_copies_the_empty_database_of_the_first(tmp_path: P
 
 @pytest.mark.parametrize("damage", ["flipped", "truncated", "empty", "a folder", "another version's"])
 def test_a_kept_database_that_is_not_the_written_one_is_not_used(
-    damage: str, tmp_path: Path, cache: Path, created: list[str]
+    damage: str, filled: Path, tmp_path: Path, cache: Path, created: list[str]
 ) -> None:
-    mirrored(tmp_path / "first")
+    shutil.copytree(filled, cache)
+    assert mirrored(tmp_path / "first") == 2 and created == [], "the kept one is used while it is whole"
     [kept] = (cache / KEPT).iterdir()
     content = kept.read_bytes()
     middle = len(content) // 2
@@ -67,7 +79,7 @@ def test_a_kept_database_that_is_not_the_written_one_is_not_used(
         flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
         kept.write_bytes({"flipped": flipped, "truncated": content[:middle], "empty": b""}[damage])
     assert mirrored(tmp_path / "second") == 2
-    assert len(created) == 2
+    assert len(created) == 1
 
 
 @pytest.mark.parametrize("place", ["a file", "no home"])
@@ -78,5 +90,5 @@ def test_without_a_cache_the_database_is_created_all_the_same(
         cache.write_text("")
     else:
         monkeypatch.setenv("CINCGAN_CACHE", "~nobody-of-this-name/cache")
-    assert [mirrored(tmp_path / name) for name in ("first", "second")] == [2, 2]
-    assert len(created) == 2
+    assert mirrored(tmp_path / "first") == 2
+    assert len(created) == 1
