@@ -7,8 +7,9 @@ import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
-from benchmarks.core.command import Parser, run_command
+from benchmarks.core.command import Parser, end_process, run_command
 from benchmarks.core.errors import UsageError, unknown
 
 PROGRAM = "cincgan-bench"
@@ -77,6 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command(make_parser(), arguments[:1] if is_name else arguments, _dispatch)
 
 
+def console() -> NoReturn:
+    """The console script."""
+    end_process(main())
+
+
 def _dispatch(options: argparse.Namespace) -> int:
     if options.version:
         from benchmarks.results.provenance import own_version
@@ -91,4 +97,4 @@ def _dispatch(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

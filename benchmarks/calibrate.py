@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.core.command import Parser, add_changes, named_path, refuse_file, refuse_inside, run_command
+from benchmarks.core.command import Parser, add_changes, end_process, named_path, refuse_file, refuse_inside, run_command
 from benchmarks.core.errors import UsageError
 from benchmarks.core.text import counted
 
@@ -173,4 +173,4 @@ def _print_targets(rows: Rows) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

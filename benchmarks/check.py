@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.command import Parser, end_process, named_path, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.core.paths import IS_INSTALLED
 
@@ -353,4 +353,4 @@ def _complete(cell: Cell, result: EvaluationResult | str) -> EvaluationResult:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

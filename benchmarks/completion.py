@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.command import Parser, end_process, named_path, run_command
 from benchmarks.core.errors import UsageError
 
 EXAMPLES = """\
@@ -101,4 +100,4 @@ def _add_candidates(parser: argparse.ArgumentParser, names: Mapping[str, Callabl
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.command import Parser, end_process, named_path, run_command
 from benchmarks.core.errors import UsageError
 
 EXAMPLES = """\
@@ -78,4 +77,4 @@ def _replace(path: Path, document: str, table: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

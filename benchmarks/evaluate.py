@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.core.callable_module import make_callable
-from benchmarks.core.command import Names, Parser, named_path, run_command
+from benchmarks.core.command import Names, Parser, end_process, named_path, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError, WeightsMissing, one_line
 from benchmarks.core.text import counted
 
@@ -329,4 +329,4 @@ def _list() -> int:
 make_callable(__name__, "benchmarks.public.scores:evaluate")  # benchmarks.evaluate(sr, hr, protocol)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.core.command import Parser, run_command
+from benchmarks.core.command import Parser, end_process, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError
 
 if TYPE_CHECKING:
@@ -87,4 +86,4 @@ def _lines(methods: Mapping[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.command import Parser, end_process, named_path, run_command
 from benchmarks.core.errors import UsageError
 
 LICENCE = "Apache-2.0, as the project; trained on photographs that packages carry (docs/data.md)"
@@ -63,4 +62,4 @@ def _dispatch(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

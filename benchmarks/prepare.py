@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.core.command import Names, Parser, go_offline_if_asked, named_path, run_command
+from benchmarks.core.command import Names, Parser, end_process, go_offline_if_asked, named_path, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError, one_line
 from benchmarks.core.text import counted
 
@@ -207,4 +207,4 @@ def _megabytes(size: int | None) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

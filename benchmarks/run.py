@@ -17,6 +17,7 @@ from benchmarks.core.command import (
     Parser,
     add_changes,
     cluster_address,
+    end_process,
     go_offline_if_asked,
     named_path,
     refuse_inside,
@@ -398,4 +399,4 @@ def _first_line(cls: type) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from benchmarks.core.command import Names, Parser, add_changes, named_path, run_command
+from benchmarks.core.command import Names, Parser, add_changes, end_process, named_path, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError
 
 if TYPE_CHECKING:
@@ -327,4 +326,4 @@ def _refuse_with_figures(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.core.command import Parser, go_offline_if_asked, named_path, run_command
+from benchmarks.core.command import Parser, end_process, go_offline_if_asked, named_path, run_command
 from benchmarks.core.errors import BenchmarkError, NotWritten, UsageError, one_line
 
 if TYPE_CHECKING:
@@ -260,4 +260,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.core.command import Parser, named_path, refuse_file, refuse_inside, run_command
+from benchmarks.core.command import Parser, end_process, named_path, refuse_file, refuse_inside, run_command
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import real_path
 from benchmarks.core.text import counted
@@ -151,4 +150,4 @@ def build(evidence: Sequence[FinishedCell], output: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.core.command import Parser, named_path, refuse_inside, run_command
+from benchmarks.core.command import Parser, end_process, named_path, refuse_inside, run_command
 from benchmarks.core.errors import UsageError, unknown
 
 
@@ -66,4 +66,4 @@ def _dispatch(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.core.command import Parser, named_path, run_command
+from benchmarks.core.command import Parser, end_process, named_path, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError
 
 EXAMPLES = """\
@@ -94,4 +93,4 @@ def with_block(text: str, block: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

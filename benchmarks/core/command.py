@@ -19,6 +19,8 @@ from benchmarks.core.files import existing, real_path
 from benchmarks.core.interruption import Interrupted, interruptible
 from benchmarks.core.threads import sleep_at_barriers
 
+SIGNALLED = 128  # exit codes above are 128 and the number of a signal
+
 
 class Parser(argparse.ArgumentParser):
     """Argument parser with errors of one line, examples printed as written, and no abbreviated options."""
@@ -187,6 +189,20 @@ def run_command(
             with suppress(OSError):
                 print(f"interrupted: {interrupted(options)}", file=sys.stderr, flush=True)
             return stop.exit_code if isinstance(stop, Interrupted) else 130
+
+
+def end_process(code: int) -> NoReturn:
+    """End the process with the exit code of a command.
+
+    After a signal it ends at once: everything is written by then, and Python's orderly end aborts where a thread of a library,
+    such as a call to MLflow that was left behind, prints or holds a lock of C++ meanwhile.
+    """
+    if code <= SIGNALLED:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
 
 
 def _check_working_directory() -> None:

@@ -215,3 +215,26 @@ def test_a_terminal_that_hangs_up(tmp_path: Path) -> None:
     os.waitpid(child, 0)
     assert time.monotonic() - began < SECONDS
     assert (tmp_path / "code").read_text(encoding="utf-8") == "129"
+
+
+ABORTING = """\
+import atexit, os, time
+from benchmarks.core.command import Parser, end_process, run_command
+
+def work(options):
+    atexit.register(os.abort)
+    print("at work", flush=True)
+    time.sleep(60)
+    return 0
+
+end_process(run_command(Parser("aborting", "", ""), [], work))
+"""
+
+
+def test_a_library_that_aborts_pythons_orderly_end_does_not_change_the_exit_code() -> None:
+    """As a thread of MLflow's that was left behind may do."""
+    with start(["-c", ABORTING]) as process:
+        assert process.stdout is not None and process.stdout.readline() == "at work\n"
+        _, said = stop(process, signal.SIGTERM)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert said == "interrupted: nothing was written\n"

@@ -43,7 +43,7 @@ def test_every_command_of_the_project_is_a_sub_command(capsys: pytest.CaptureFix
 def test_the_entry_point_and_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     project = read_toml(ROOT / "pyproject.toml")["project"]
     module, _, name = project["scripts"]["cincgan-bench"].partition(":")
-    assert getattr(importlib.import_module(module), name) is console.main
+    assert getattr(importlib.import_module(module), name) is console.console
     assert console.main(["--version"]) == 0
     assert capsys.readouterr().out == f"cincgan-bench {project['version']}\n"
 

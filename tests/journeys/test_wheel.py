@@ -81,7 +81,7 @@ def test_what_travels(built: tuple[Path, Path, str]) -> None:
         names = set(archive.namelist())
         assert json.loads(archive.read("benchmarks/packaged/commit.json")) == {"commit": head, "dirty": False}
         (entry_points,) = (archive.read(name).decode() for name in names if name.endswith("/entry_points.txt"))
-    assert "cincgan-bench = benchmarks.__main__:main" in entry_points
+    assert "cincgan-bench = benchmarks.__main__:console" in entry_points
     tops = {name.partition("/")[0] for name in names}
     assert tops == {*ROOMS, "cincgan_benchmark-0.1.0.dist-info"}
     tracked = {path.relative_to(ROOT).as_posix() for room in ROOMS for path in files(room)}
