@@ -28,11 +28,19 @@ def test_the_quick_start_is_two_blocks_of_one_line() -> None:
     assert test.strip() == "pip install -e '.[test]' && python -m pytest -n 2 --dist loadfile"
 
 
+def anchors(document: Path) -> set[str]:
+    """Anchors of a document's headings, as mkdocs and GitHub make them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\((?!http)([^)#]+)(?:#[\w-]+)?\)", text):
-        assert (document.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\((?!http)([^)#]*)(?:#([\w-]+))?\)", text):
+        path = document.parent / target if target else document
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path), f"{target}#{anchor}"
     variants = {name for name in re.findall(r"`(cincgan/[\w-]+)`", text) if is_method(name)}
     for path in set(re.findall(r"`((?:benchmarks|cincgan|baselines|datasets|reports|tests|docs)/[\w./-]+)`", text)) - variants:
         assert (ROOT / path).exists() or path in OF_EXAMPLES, path
