@@ -50,6 +50,7 @@ examples:
   python -m benchmarks.run --methods edsr --split validation --set stages.edsr.training.steps=900      choices, away from test
   python -m benchmarks.run --all --set stages.edsr.training.steps=100
   python -m benchmarks.run --methods bicubic edsr --set degradation=bicubic       another degradation
+  python -m benchmarks.run --all --also-degraded bsrgan bicubic      scored under two more degradations, trained as before
   python -m benchmarks.run --all --profile paper --dry-run
   python -m benchmarks.run --all --profile paper --dry-run --step-times FILE      by steps that benchmarks.speed has measured
   python -m benchmarks.run --all --profile paper --datasets demo-photos --set 'stages.*.training.steps=2'
@@ -91,6 +92,8 @@ def make_parser() -> Parser:
         metavar="NAME",
         help="data set to train on (default: the test data set; the profile's first data set if that has no training images)",
     )
+    others = "degradations to score under as well, with the same trainings: docs/data.md"
+    methods.add_argument("--also-degraded", nargs="+", action=Names, default=(), metavar="NAME", help=others)
     methods.add_argument(
         "--split",
         choices=("test", "validation"),
@@ -335,7 +338,7 @@ def _selection(options: argparse.Namespace) -> Selection:
             mend = "no data set uses it: add the name 'folder' to --datasets, or give --train-on folder"
             raise UsageError(f"--{option.replace('_', '-')} {value}: {mend}")
     apart = Apart(options.x_dir, options.z_dir, options.lr_suffix or "")
-    return Selection(datasets, _seeds(options.seeds), train_on, options.data_dir, apart, options.split)
+    return Selection(datasets, _seeds(options.seeds), train_on, options.data_dir, apart, options.split, options.also_degraded)
 
 
 def _related(profile: Profile, selection: Selection) -> list[Cell]:

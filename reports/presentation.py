@@ -11,7 +11,7 @@ from benchmarks.catalog.profiles import Profile, load_profile
 from benchmarks.core.errors import NotWritten, WeightsMissing
 from benchmarks.core.files import write_text
 from benchmarks.data.titles import other_degradation, titled
-from benchmarks.degradations.operator import label
+from benchmarks.degradations.operator import Degradation, label
 from benchmarks.execution.outcome import Outcome, say
 from benchmarks.planning.cells import Cell
 from benchmarks.results.layout import CELLS
@@ -43,7 +43,7 @@ class Presentation:
         self._root = outcome.workspace.root
         self._papers = tuple(load_papers().values())
         self._own_dataset = load_profile(profile.name).datasets[0]  # before any --set
-        self._degradation = other_degradation(label(profile.degradation), profile.degradation.parameters, profile.name)
+        self._degradations: dict[Degradation, str] = {}  # in words
 
     def update(self, cell: Cell) -> None:
         """Rewrite the tables after an evaluation, and print its calibrations of papers' protocols."""
@@ -129,8 +129,15 @@ class Presentation:
         """Name of a cell's data set, with a user's own folder, and with a degradation that is not the profile's own."""
         location = cell.data.card.location
         apart = " + ".join(location[name] for name in ("x_dir", "z_dir") if name in location)
-        degradation = self._degradation if cell.data.degrades(cell.splits) else ""
+        degradation = self._in_words(cell.data.degradation) if cell.data.degrades(cell.splits) else ""
         return titled(cell.dataset, location.get("directory") or apart, degradation)
+
+    def _in_words(self, degradation: Degradation) -> str:
+        """A degradation that is not the profile's own; empty for the profile's."""
+        if degradation not in self._degradations:
+            words = other_degradation(label(degradation), degradation.parameters, self._profile.name)
+            self._degradations[degradation] = words
+        return self._degradations[degradation]
 
     def _data_in_stem(self, title: str, cells: Sequence[Cell]) -> str:
         """Part of file names that tells tables of other data apart; empty for the profile's first data set as it comes.

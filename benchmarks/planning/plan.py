@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 from benchmarks.api.entries import MethodEntry, ScoredSplit
@@ -18,6 +19,7 @@ from benchmarks.core.errors import UsageError
 from benchmarks.data.acquisition.weights import card_digest
 from benchmarks.data.cards import NOTHING_APART, Apart, DatasetCard, load_dataset_card
 from benchmarks.data.dataset import Dataset
+from benchmarks.degradations.operator import Degradation, label
 from benchmarks.planning.cells import Cell, StageSettings
 from benchmarks.planning.frozen import why_exploratory
 from benchmarks.planning.identity import evaluation_code, training_code
@@ -35,10 +37,12 @@ class Selection:
     data_dir: Path | None = None
     apart: Apart = NOTHING_APART
     split: ScoredSplit = "test"
+    also_degraded: Sequence[str] = ()
 
     def plan(self, profile: Profile, methods: Sequence[str] | None) -> list[Cell]:
         """The cells of methods; see ``make_plan``."""
-        return make_plan(profile, methods, self.datasets, self.seeds, self.train_on, self.data_dir, self.apart, split=self.split)
+        data = (self.datasets, self.seeds, self.train_on, self.data_dir, self.apart)
+        return make_plan(profile, methods, *data, split=self.split, also_degraded=self.also_degraded)
 
     def unsuited(self, profile: Profile, methods: Sequence[str] | None) -> list[str]:
         """Sentences on methods that the data do not suit; see ``unsuited``."""
@@ -54,6 +58,7 @@ def make_plan(
     data_dir: Path | None = None,
     apart: Apart = NOTHING_APART,
     split: ScoredSplit = "test",
+    also_degraded: Sequence[str] = (),
 ) -> list[Cell]:
     """All cells of a run, each after the cells that it needs, method by method, so that cheap rows appear early.
 
@@ -69,6 +74,7 @@ def make_plan(
         data_dir: the folder of the data set ``folder``.
         apart: parts of the data set ``folder`` that lie elsewhere.
         split: images that are scored.
+        also_degraded: names of degradations under which images are scored as well, by methods that are trained without them.
 
     Raises:
         UsageError: an unknown name, a data set without the splits that it is asked for, or a stage without settings in the
@@ -80,21 +86,41 @@ def make_plan(
     for card, _ in cards:
         if not card.has(split):
             raise UsageError(f"data set '{card.name}' has no {split} images: name another with --datasets")
+        if also_degraded and not card.makes_lr(split):
+            mend = "leave --also-degraded out, or name another with --datasets"
+            raise UsageError(f"data set '{card.name}' has LR images of its own, which no degradation makes: {mend}")
     for method in [get_method(name) for name in methods or profile.methods]:
         varied = changed(profile, method.changes)
         for test_card, training_card in cards:
             if _lacks_pairs(method, training_card):
                 continue
-            data = [Dataset(card, varied.degradation) for card in (test_card, training_card)]
-            test, training = (shared.setdefault(dataset, dataset) for dataset in data)
-            for seed in seeds if seeds is not None else profile.seeds:
+            training, *scored = (
+                shared.setdefault(dataset, dataset)
+                for dataset in (
+                    Dataset(training_card, varied.degradation),
+                    Dataset(test_card, varied.degradation),
+                    *(Dataset(test_card, degradation) for degradation in _degradations(varied, also_degraded)),
+                )
+            )
+            for test, seed in product(scored, seeds if seeds is not None else profile.seeds):
                 for cell in _method_cells(varied, method, test, training, seed, split):
                     variant = method.name.partition("/")[2] if cell.kind == "train" else ""
                     cell = replace(cell, variant=variant, profile=profile.name, changes=profile.changes)
                     if cell.kind == "evaluate" and split == "test":
-                        cell = replace(cell, exploratory=why_exploratory(profile, method, cell.seed))
+                        cell = replace(cell, exploratory=_exploratory(profile, method, cell, test is not scored[0]))
                     cells.setdefault(cell.id, cell)
     return list(cells.values())
+
+
+def _degradations(profile: Profile, names: Sequence[str]) -> list[Degradation]:
+    """The degradations of these names with the profile's settings. Raises UsageError for an unknown name."""
+    return [changed(profile, [f"degradation={name}"]).degradation for name in names]
+
+
+def _exploratory(profile: Profile, method: MethodEntry, cell: Cell, is_other: bool) -> str:
+    """Reason why test scores are no results of a frozen profile; ``is_other`` tells a degradation that is not its own."""
+    reason = why_exploratory(profile, method, cell.seed)
+    return reason or (f"scored under {label(cell.data.degradation)}, on which nothing was frozen" if is_other else "")
 
 
 def unsuited(

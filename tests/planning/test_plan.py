@@ -11,6 +11,8 @@ from benchmarks.catalog.profiles import load_profile, profile_names
 from benchmarks.catalog.protocols import get_protocol
 from benchmarks.core.errors import UsageError
 from benchmarks.data.kinds.packaged_photos import PackagedPhotos
+from benchmarks.degradations.bsrgan import BSRGAN
+from benchmarks.degradations.operator import label
 from benchmarks.planning import plan
 from benchmarks.planning.cells import Cell, find_cell
 from benchmarks.planning.plan import make_plan
@@ -175,3 +177,27 @@ def test_cells_are_found_by_a_unique_prefix() -> None:
         find_cell(cells, "xyz")
     with pytest.raises(UsageError, match="6 cells"):
         find_cell(cells, "")
+
+
+def test_images_are_scored_under_further_degradations_by_the_same_trainings() -> None:
+    profile, methods = load_profile("demo"), ["bicubic", "cincgan"]
+    alone = make_plan(profile, methods)
+    cells = make_plan(profile, methods, also_degraded=["bsrgan", "bicubic", "track2-like"])
+    assert {cell.id for cell in alone} < {cell.id for cell in cells}
+    assert [cell for cell in cells if cell.kind == "train"] == [cell for cell in alone if cell.kind == "train"]
+    scored = [(cell.label, label(cell.data.degradation)) for cell in cells if cell.kind == "evaluate"]
+    assert scored == [(method, name) for method in methods for name in ("track2-like", "bsrgan", "bicubic")]
+    for cell in cells[1:]:
+        assert (label(cell.training_data.degradation) == "track2-like") if cell.training_data else cell.label != "cincgan"
+    strong = load_profile("demo", ["degradations.bsrgan.noise_sigma=[40, 50]"])
+    other = make_plan(strong, ["bicubic"], also_degraded=["bsrgan"])[1]
+    assert other.data.degradation == BSRGAN(noise_sigma=(40.0, 50.0))
+    assert cells[1].exploratory == "scored under bsrgan, on which nothing was frozen"
+
+
+def test_further_degradations_that_do_not_fit_are_one_line() -> None:
+    profile = load_profile("demo")
+    with pytest.raises(UsageError, match=r"^unknown degradation 'bsrgann': did you mean 'bsrgan'\?"):
+        make_plan(profile, ["bicubic"], also_degraded=["bsrgann"])
+    with pytest.raises(UsageError, match=r"^data set 'div2k-track2' has LR images of its own, .*: leave --also-degraded out"):
+        make_plan(profile, ["bicubic"], ["div2k-track2"], also_degraded=["bsrgan"])

@@ -32,3 +32,14 @@ def test_the_caption_of_a_failed_run(
     caption = shown[shown.index("demo-photos, profile") : shown.index("\ntable ")].splitlines()
     assert max(map(len, caption)) <= columns and "Traceback" not in shown
     assert re.search(r"bicubic\s+failed", shown)
+
+
+def test_further_degradations_have_tables_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    profile = load_profile("smoke")
+    cells = make_plan(profile, ["bicubic"], also_degraded=["bsrgan"])
+    outcome = Outcome(cells, [], Workspace(tmp_path))
+    for cell in cells:
+        outcome.take(Ended(cell, error=RuntimeError("no such thing")))
+    Presentation(profile, outcome).show(as_json=False)
+    assert {path.stem for path in tmp_path.glob("*.md")} == {"table-smoke", "table-smoke-demo-photos-degradation-bsrgan"}
+    assert "demo-photos (degradation bsrgan), profile smoke" in capsys.readouterr().out
