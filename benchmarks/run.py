@@ -44,6 +44,7 @@ examples:
   python -m benchmarks.run --all --threads auto           on all physical cores, in place of the profile's threads
   python -m benchmarks.run --all --seeds 0 1 2            three trainings of each method
   python -m benchmarks.run --methods bicubic edsr         some methods only
+  python -m benchmarks.run --all --family unpaired        with every method that is trained without pairs; --list shows families
   python -m benchmarks.run --ablation                     CinCGAN with each of its parts removed in turn
   python -m benchmarks.run --methods cincgan/no-d1        one variant, beside the full model
   python -m benchmarks.run --all --dry-run                cells to compute, finished cells, time and disk
@@ -82,6 +83,8 @@ def make_parser() -> Parser:
     methods.add_argument("--all", action="store_true", help="every method of the profile")
     methods.add_argument("--ablation", action="store_true", help="every variant of CinCGAN, beside the full model")
     methods.add_argument("--methods", nargs="+", action=Names, metavar="NAME", help="these methods only")
+    families = "methods of these families, beside those of --all or --methods; unpaired: all that are trained without pairs"
+    methods.add_argument("--family", nargs="+", action=Names, metavar="NAME", help=families)
     methods.add_argument("--datasets", nargs="+", action=Names, metavar="NAME", help="data sets in place of the profile's")
     methods.add_argument("--data-dir", type=named_path, metavar="DIR", help="your own images, as the data set 'folder'")
     methods.add_argument("--x-dir", type=named_path, metavar="DIR", help="your LR images without ground truth (else: train/X)")
@@ -278,8 +281,9 @@ def _check_options(options: argparse.Namespace) -> None:
     """Raise UsageError where options do not go together."""
     from benchmarks.execution.executors.selection import check_options
 
-    if not (options.all or options.ablation or options.methods or options.cell):
-        raise UsageError("nothing to run: give --all, --ablation, --methods NAME … or --cell ID (--help shows examples)")
+    if not (options.all or options.ablation or options.methods or options.family or options.cell):
+        choices = "--all, --ablation, --methods NAME …, --family NAME … or --cell ID"
+        raise UsageError(f"nothing to run: give {choices} (--help shows examples)")
     if options.methods and (options.all or options.ablation):
         raise UsageError("--methods excludes --all and --ablation: give one of them")
     if (options.markdown or options.step_times) and not options.dry_run:
@@ -351,16 +355,22 @@ def _related(profile: Profile, selection: Selection) -> list[Cell]:
 
 def _methods(options: argparse.Namespace, profile: Profile) -> list[str]:
     """Methods that are asked for; a variant comes after its method, whose trainings it may share."""
+    from benchmarks.catalog.families import methods_of_families
     from benchmarks.catalog.methods import methods, variants_of
 
+    members = methods_of_families(options.family or ())
     if options.methods:
         bases = [base for base, slash, _ in (name.partition("/") for name in options.methods) if slash and base in methods()]
-        return list(dict.fromkeys((*bases, *options.methods)))
-    wanted = list(profile.methods) if options.all or not options.ablation else []
-    if options.ablation or options.cell:
-        for base in methods():
-            wanted += [base, *variants_of(base)] if variants_of(base) else []
-    return list(dict.fromkeys(wanted))
+        return list(dict.fromkeys((*bases, *options.methods, *members)))
+    wanted = list(profile.methods) if options.all else []
+    if options.ablation:
+        wanted += [
+            name for base in profile.methods if base in methods() and variants_of(base) for name in (base, *variants_of(base))
+        ]
+    if not (wanted or members):  # --cell alone: any cell of the profile
+        bases = [name for name, entry in methods().items() if set(entry.stages) <= profile.stages.keys()]
+        wanted = [name for base in bases for name in (base, *variants_of(base))]
+    return list(dict.fromkeys((*wanted, *members)))
 
 
 def _seeds(texts: Sequence[str] | None) -> list[int] | None:
@@ -373,20 +383,9 @@ def _seeds(texts: Sequence[str] | None) -> list[int] | None:
 
 
 def _list(*, as_json: bool) -> int:
-    from benchmarks.catalog.degradations import DEGRADATIONS, degradation_class
-    from benchmarks.catalog.methods import methods, variants_of
-    from benchmarks.catalog.profiles import load_profile, profile_names
-    from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
-    from benchmarks.data.cards import dataset_names, load_dataset_card
+    from benchmarks.planning.listing import catalog_titles
 
-    titles: dict[str, dict[str, str]] = {
-        "methods": {name: method.title for name, method in methods().items()},
-        "variants": {variant.name: variant.title for name in methods() for variant in variants_of(name).values()},
-        "datasets": {name: load_dataset_card(name).title for name in dataset_names()},
-        "degradations": {name: _first_line(degradation_class(name)) for name in DEGRADATIONS},
-        "profiles": {name: load_profile(name).description for name in profile_names()},
-        "protocols": {name: get_protocol(name).title for name in PROTOCOLS},
-    }
+    titles = catalog_titles()
     if as_json:
         print(json.dumps(titles, indent=1))
         return 0
@@ -395,10 +394,6 @@ def _list(*, as_json: bool) -> int:
         for name, title in entries.items():
             print(f"  {name:<{max(map(len, entries))}} {title}")
     return 0
-
-
-def _first_line(cls: type) -> str:
-    return (cls.__doc__ or "").partition("\n")[0].rstrip(".")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ METHODS = (
         "cincgan",
         "CinCGAN, trained without pairs",
         "cincgan.method:CinCGAN",
+        family="unpaired-direct",
         trains=(
             StageEntry(
                 "cincgan-inner",

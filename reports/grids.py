@@ -13,18 +13,18 @@ from reports.measurements import Column
 from reports.mixture import mixture
 from reports.paper import Paper, Reported
 from reports.studies import Study
-from reports.tables import GROUPS, REFERENCE, Row, Table
+from reports.tables import REFERENCE, Row, Table
 
 
 def table_grid(name: str, table: Table) -> Grid:
     """Scores with intervals and differences. Best and second best of a column are marked among rivals and floors only."""
-    groups = list(table.groups())
-    fair = [row for heading, rows in groups if heading in ("", GROUPS["classical"]) for row in rows]
-    marked = {column: _marks(fair, column) for column in table.columns}
+    marked = {column: _marks(table.fair(), column) for column in table.columns}
     headers = [f"{metric_heading(metric)} {protocol}" for protocol, metric in table.columns]
     headers += [f"ΔPSNR {protocol}" for protocol in table.gain_protocols]
     headers += [f"{title} {protocol}" for protocol in table.resolved for title in ("SD over seeds", "alike")]
-    sections = [Section(heading, tuple(tuple(_table_row(table, row, marked)) for row in rows)) for heading, rows in groups]
+    sections = [
+        Section(heading, tuple(tuple(_table_row(table, row, marked)) for row in rows)) for heading, rows in table.families()
+    ]
     return Grid(name, table_caption(table), ("method", *headers), tuple(sections))
 
 

@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from benchmarks.api.entries import ScoredSplit
+from benchmarks.catalog.families import FAMILIES
 from benchmarks.catalog.methods import every_method, get_method, is_method, methods
 from benchmarks.core.text import csv_text
 from benchmarks.planning.frozen import why_seeds_are_exploratory
@@ -22,17 +23,14 @@ from reports.measurements import Column, Measurements, Results
 from reports.mixture import mixture
 
 REFERENCE = "bicubic"  # differences are to this method
-OWN = "own"  # group of models that are in no catalog
+OWN = "own"  # family and group of models that are in no catalog
 NO_TRUTH = "no ground truth"  # note of a row
-GROUPS = {
-    "rival": "",
-    "classical": "floors: classical methods, nothing is learned of noise",
-    "supervised": "supervised upper references: saw degraded pairs",
-    "released": "released weights, trained on other data",
+HEADINGS: dict[str, str] = {  # by family
+    **FAMILIES,
     OWN: "your own models: what they have learned from is not recorded",
 }
 CSV_COLUMNS = (
-    *("profile", "dataset", "split", "trained_on", "table", "reference", "group", "method", "note", "exploratory"),
+    *("profile", "dataset", "split", "trained_on", "table", "reference", "group", "family", "method", "note", "exploratory"),
     *("protocol", "metric", "mean", "low", "high", "degrees", "seed_sd", "alike", "images", "photographs", "seeds", "cells"),
     "mlflow_runs",
 )
@@ -123,12 +121,16 @@ class Table:
         """The cells behind a row's differences: its own and the reference's."""
         return (*row.cells, *(cell for other in self.rows if other.method == self.reference for cell in other.cells))
 
-    def groups(self) -> Iterator[tuple[str, list[Row]]]:
-        """Rows that belong together under a heading: rivals first, without one, then methods that are no fair rivals."""
-        for group, heading in GROUPS.items():
-            rows = [row for row in self.rows if group_of(row.method) == group]
+    def families(self) -> Iterator[tuple[str, list[Row]]]:
+        """Rows of each family that has any, with the family's heading, which an ablation, of one method, does not need."""
+        for family, heading in HEADINGS.items():
+            rows = [row for row in self.rows if family_of(row.method) == family]
             if rows:
-                yield heading, rows
+                yield heading if self.kind == "methods" else "", rows
+
+    def fair(self) -> list[Row]:
+        """Rows of rivals and floors, which may be compared: they saw no degraded pairs and no other data."""
+        return [row for row in self.rows if group_of(row.method) in ("rival", "classical")]
 
 
 def make_tables(
@@ -158,9 +160,9 @@ def make_tables(
 
 
 def method_order() -> list[str]:
-    """Names of all methods and variants: rivals first, then methods that are no fair rivals; in the catalog's order."""
-    order = list(GROUPS)
-    return [entry.name for entry in sorted(every_method(), key=lambda entry: order.index(entry.group))]
+    """Names of all methods and variants, family by family; in the catalog's order within a family."""
+    order = list(FAMILIES)
+    return [entry.name for entry in sorted(every_method(), key=lambda entry: order.index(entry.family))]
 
 
 def in_order(names: Collection[str]) -> list[str]:
@@ -170,8 +172,13 @@ def in_order(names: Collection[str]) -> list[str]:
 
 
 def group_of(method: str) -> str:
-    """Group of a method or variant, a key of ``GROUPS``."""
+    """Group of a method or variant: ``rival``, ``classical``, ``supervised``, ``released`` or ``own``."""
     return get_method(method).group if is_method(method) else OWN
+
+
+def family_of(method: str) -> str:
+    """Family of a method or variant, a key of ``HEADINGS``."""
+    return get_method(method).family if is_method(method) else OWN
 
 
 def make_table(
@@ -288,7 +295,8 @@ def to_csv(tables: Sequence[Table], mlflow_runs: Mapping[str, str] | None = None
     for table in tables:
         for row in table.rows:
             about = (table.profile, table.dataset, table.split, table.trained_on or table.dataset, table.kind, table.reference)
-            names = [csv_text(name) for name in (*about, group_of(row.method), row.method, row.note, row.exploratory)]
+            own = (group_of(row.method), family_of(row.method), row.method, row.note, row.exploratory)
+            names = [csv_text(name) for name in (*about, *own)]
             writer.writerows([*names, *numbers] for numbers in _csv_numbers(table, row, mlflow_runs or {}))
     return text.getvalue()
 
@@ -332,6 +340,7 @@ def to_json(table: Table) -> dict[str, Any]:
             {
                 "method": row.method,
                 "group": group_of(row.method),
+                "family": family_of(row.method),
                 "seeds": row.seeds,
                 "images": row.images,
                 "note": row.note,

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from benchmarks.api.entries import MethodEntry
 
-METHODS = (MethodEntry("bicubic", "bicubic interpolation, untrained", "baselines.bicubic.method:Bicubic"),)
+METHODS = (MethodEntry("bicubic", "bicubic interpolation, untrained", "baselines.bicubic.method:Bicubic", "interpolation"),)

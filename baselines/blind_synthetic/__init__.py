@@ -14,6 +14,7 @@ METHODS = (
         "blind-synthetic",
         "EDSR trained on pairs of Real-ESRGAN's random degradation, without degraded images",
         "baselines.blind_synthetic.method:BlindSynthetic",
+        family="synthetic",
         trains=(
             StageEntry(
                 "blind-synthetic",

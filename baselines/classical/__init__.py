@@ -9,7 +9,7 @@ METHODS = tuple(
         name,
         f"{title}, then bicubic interpolation, untrained",
         f"baselines.classical.method:{target}",
-        group="classical",
+        family="classical",
         smallest=smallest,
     )
     for name, title, target, smallest in (

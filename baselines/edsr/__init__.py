@@ -11,6 +11,7 @@ METHODS = (
         "edsr",
         "EDSR, trained on clean bicubic pairs",
         "baselines.edsr.method:EDSR",
+        family="clean-pairs",
         trains=(
             StageEntry(
                 "edsr",
@@ -26,6 +27,7 @@ METHODS = (
         "edsr-paired",
         "EDSR fine-tuned on degraded pairs (EDSR+)",
         "baselines.edsr.method:EDSR",
+        family="supervised",
         trains=(
             StageEntry(
                 "edsr-paired",
@@ -37,6 +39,5 @@ METHODS = (
             ),
         ),
         uses=("edsr",),
-        group="supervised",
     ),
 )

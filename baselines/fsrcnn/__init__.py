@@ -9,6 +9,7 @@ METHODS = (
         "fsrcnn",
         "FSRCNN, trained on clean bicubic pairs",
         "baselines.fsrcnn.method:FSRCNN",
+        family="clean-pairs",
         trains=(
             StageEntry(
                 "fsrcnn",

@@ -9,6 +9,7 @@ METHODS = (
         "pseudo-supervision",
         "pseudo-supervision (Maeda 2020), trained without pairs",
         "baselines.pseudo_supervision.method:PseudoSupervision",
+        family="unpaired-direct",
         trains=(
             StageEntry(
                 "pseudo-supervision",

@@ -13,14 +13,14 @@ METHODS = (
         "realsr",
         "RealSR DF2K, released weights",
         "baselines.rrdbnet.method:RealSR",
+        family="released",
         weights=("realsr-df2k",),
-        group="released",
     ),
     MethodEntry(
         "realesrgan",
         "Real-ESRGAN x4plus, released weights",
         "baselines.rrdbnet.method:RealESRGAN",
+        family="released",
         weights=("realesrgan-x4plus",),
-        group="released",
     ),
 )

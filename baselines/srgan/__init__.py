@@ -11,6 +11,7 @@ METHODS = (
         "srgan",
         "SRGAN, trained on clean bicubic pairs",
         "baselines.srgan.method:SRGAN",
+        family="clean-pairs",
         trains=(
             StageEntry(
                 "srgan",
@@ -26,6 +27,7 @@ METHODS = (
         "srgan-paired",
         "SRGAN fine-tuned on degraded pairs (SRGAN+)",
         "baselines.srgan.method:SRGAN",
+        family="supervised",
         trains=(
             StageEntry(
                 "srgan-paired",
@@ -38,6 +40,5 @@ METHODS = (
             ),
         ),
         uses=("srgan",),
-        group="supervised",
     ),
 )

@@ -11,6 +11,18 @@ from typing import Literal
 
 Split = Literal["x", "z", "pairs", "validation", "test"]
 ScoredSplit = Literal["validation", "test"]
+Family = Literal[
+    "interpolation",
+    "classical",
+    "clean-pairs",
+    "unpaired-direct",
+    "unpaired-indirect",
+    "explicit-estimate",
+    "synthetic",
+    "internal",
+    "supervised",
+    "released",
+]
 Group = Literal["rival", "classical", "supervised", "released"]
 
 
@@ -47,11 +59,12 @@ class MethodEntry:
         name: name on the command line and in tables; ``<method>/<variant>`` for a variant.
         title: a line for lists.
         target: ``module:Class``, a ``benchmarks.api.method.Method``.
+        family: data that the method may see, and its use of them (``benchmarks.catalog.families``). ``supervised``: saw *pairs*
+            of degraded LR and HR images, so it is an upper reference and no fair rival; ``released``: trained elsewhere on
+            other data.
         trains: the method's own training stages.
         uses: stages of other methods that the method is built from.
         weights: cards of published weights that the method consists of.
-        group: ``rival``; ``supervised``, which saw *pairs* of degraded LR and HR images: an upper reference and no fair rival;
-            or ``released``, trained elsewhere on other data.
         variants: package and file that declare variants, ``package/file.toml``; empty for none.
         changes: settings that a variant changes, in the form of ``--set``.
         without: stages that a variant leaves out.
@@ -61,14 +74,19 @@ class MethodEntry:
     name: str
     title: str
     target: str
+    family: Family
     trains: tuple[StageEntry, ...] = ()
     uses: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
-    group: Group = "rival"
     variants: str = ""
     changes: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     smallest: int = 1
+
+    @property
+    def group(self) -> Group:
+        """Part of a table in which the method is compared: with floors and supervised references, or as a rival."""
+        return self.family if self.family in ("classical", "supervised", "released") else "rival"
 
     @property
     def stages(self) -> tuple[str, ...]:

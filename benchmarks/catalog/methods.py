@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from benchmarks.api.entries import MethodEntry, StageEntry
+from benchmarks.api.entries import Family, MethodEntry, StageEntry
 from benchmarks.core.errors import UsageError, unknown
 from benchmarks.core.lazy import load_module, resolve
 from benchmarks.core.registry import Registry
@@ -121,6 +121,8 @@ def _declared(folder: str) -> Iterator[MethodEntry]:
     if not isinstance(declared, tuple) or not all(isinstance(entry, MethodEntry) for entry in declared):
         raise UsageError(f"{PLACE}: {folder} has no tuple METHODS of MethodEntry: add it to its __init__.py")
     for method in declared:
+        if method.family not in get_args(Family):
+            raise unknown(f"family of method '{method.name}'", str(method.family), get_args(Family))
         for stage in method.trains:
             _check_reads(stage, method)
     yield from declared
@@ -136,9 +138,9 @@ def _check_reads(stage: StageEntry, method: MethodEntry) -> None:
             splits = ", ".join(f'"{name}"' for name in TRAINING_SPLITS)
             of_z = 'Y is made of Z, so data.y() needs "z"'
             raise UsageError(f"{where}: reads has {split!a:.40}: the splits are {splits}; {of_z}")
-    if "pairs" in reads and method.group != "supervised":
-        mend = 'add group="supervised" to its MethodEntry, or read x and z'
-        raise UsageError(f"{where} reads \"pairs\", and method '{method.name}' is in the group '{method.group}': {mend}")
+    if "pairs" in reads and method.family != "supervised":
+        mend = 'write family="supervised" in its MethodEntry, or read x and z'
+        raise UsageError(f"{where} reads \"pairs\", and method '{method.name}' is of the family '{method.family}': {mend}")
 
 
 def _folder(package: str, entry: str) -> Path:

@@ -104,7 +104,7 @@ def test_a_stage_is_a_stage_and_its_settings_are_plain_data(name: str) -> None:
 def test_only_supervised_methods_are_built_on_pairs() -> None:
     for method in every_method():
         on_pairs = any("pairs" in get_stage(stage).reads for stage in method.stages)
-        assert on_pairs == (method.group == "supervised"), method.name
+        assert on_pairs == (method.family == "supervised"), method.name
 
 
 def test_settings_load_without_torch() -> None:

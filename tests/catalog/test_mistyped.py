@@ -68,7 +68,7 @@ ENTRIES: list[tuple[Registry[Any], Any, Callable[[], object], str]] = [
     ),
     (
         catalog.methods(),
-        MethodEntry("bicubic", "mistyped", "baselines.bicubic.method:Bicubi"),
+        MethodEntry("bicubic", "mistyped", "baselines.bicubic.method:Bicubi", "interpolation"),
         lambda: plan("bicubic"),
         "method 'bicubic': baselines.bicubic.method has no 'Bicubi': did you mean 'Bicubic'?",
     ),
@@ -118,7 +118,7 @@ def test_a_mistyped_folder_of_a_method_is_named(folder: str, text: str, monkeypa
         (["x"], "reads is ['x'], no tuple of splits"),
         (("x", "y"), 'reads has \'y\': the splits are "x", "z", "pairs"; Y is made of Z, so data.y() needs "z"'),
         (("test",), 'reads has \'test\': the splits are "x", "z", "pairs"'),
-        (("pairs",), "reads \"pairs\", and method 'fsrcnn' is in the group 'rival': add group=\"supervised\""),
+        (("pairs",), "reads \"pairs\", and method 'fsrcnn' is of the family 'clean-pairs': write family=\"supervised\""),
     ],
 )
 def test_splits_that_no_stage_may_read_are_named(reads: Any, text: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.catalog import profiles
+from benchmarks.catalog.families import methods_of_families
 from benchmarks.catalog.methods import methods, stages
 from benchmarks.catalog.profiles import load_profile, profile_names
 from benchmarks.core.errors import UsageError
@@ -21,7 +22,8 @@ def test_all_profiles_load_with_every_stage() -> None:
         profile = load_profile(name)
         assert profile.name == name
         assert set(profile.stages) == set(stages())
-        assert set(profile.methods) <= set(methods())
+        by_name = set(methods()) - set(profile.methods)  # methods that --all leaves to --family and --methods
+        assert set(profile.methods) <= set(methods()) and by_name <= set(methods_of_families(["unpaired"]))
         assert set(profile.estimates) == {*profile.stages, "evaluate"}
 
 

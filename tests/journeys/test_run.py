@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ import torch
 from mlflow import MlflowClient
 from PIL import Image
 
-from benchmarks.catalog.methods import get_method, methods, stages, variants_of
+from benchmarks.catalog.families import FAMILIES
+from benchmarks.catalog.methods import get_method, variants_of
+from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import UsageError
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.kinds.image_folders import ImageFolders
@@ -29,6 +32,8 @@ from tests.conftest import ROOT, Run
 
 pytestmark = pytest.mark.train
 
+METHODS = load_profile("smoke").methods
+STAGES = {stage for name in METHODS for stage in get_method(name).stages}
 WITHOUT_LPIPS = "metrics=['psnr', 'ssim']"
 
 
@@ -58,8 +63,8 @@ def evaluations(output: Path) -> dict[str, EvaluationResult]:
 def test_every_method_is_trained_and_scored(smoke: tuple[Path, str]) -> None:
     output, printed = smoke
     trained, evaluated = trainings(output), evaluations(output)
-    assert (set(trained), set(evaluated)) == (set(stages()), set(methods()))
-    for method in methods():
+    assert (set(trained), set(evaluated)) == (set(STAGES), set(METHODS))
+    for method in METHODS:
         assert f"  {method} " in printed
         scores = evaluated[method].scores
         assert set(scores["rgb"]) == {"psnr", "ssim", "lpips"}
@@ -68,15 +73,14 @@ def test_every_method_is_trained_and_scored(smoke: tuple[Path, str]) -> None:
     for result in trained.values():
         assert result.history[-1]["step"] == result.settings.stage["training"]["steps"]
         assert len(result.weights_digest) == 64
-    assert len({json.dumps(result.scores) for result in evaluated.values()}) == len(methods())
+    assert len({json.dumps(result.scores) for result in evaluated.values()}) == len(METHODS)
     table = (output / "table-smoke.md").read_text(encoding="utf-8")
-    headings = ("*floors", "*supervised upper references", "*released weights")
-    floors, upper, released = (table.index(heading) for heading in headings)
-    for name, method in methods().items():
-        place = table.index(f"| {name} ")
-        spans = {"rival": (0, floors), "classical": (floors, upper), "supervised": (upper, released)}
-        first, last = spans.get(method.group, (released, len(table)))
-        assert first < place < last
+    used = [family for family in FAMILIES if any(get_method(name).family == family for name in METHODS)]
+    starts = [table.index(f"*{FAMILIES[family]}*") if FAMILIES[family] else 0 for family in used]
+    spans = dict(zip(used, pairwise([*starts, len(table)]), strict=True))
+    for name in METHODS:
+        first, last = spans[get_method(name).family]
+        assert first < table.index(f"| {name} ") < last
     assert "mlflow ui --backend-store-uri" in printed
 
 
@@ -134,7 +138,7 @@ def test_the_ablation_stands_beside_the_full_model(
     done = command(*what, "--profile", "smoke", "--json")
     assert done.returncode == 0, done.stderr
     everything, ablation = json.loads(done.stdout)["tables"]
-    assert [row["method"] for row in everything["rows"]] == [name for name in method_order() if "/" not in name]
+    assert [row["method"] for row in everything["rows"]] == [name for name in method_order() if name in METHODS]
     full, *rows = ablation["rows"]
     assert (full["method"], full["psnr_gain"], ablation["reference"]) == ("cincgan", {}, "cincgan")
     assert [row["method"] for row in rows] == names
@@ -175,7 +179,7 @@ def test_mlflow_holds_what_the_files_hold(smoke: tuple[Path, str]) -> None:
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     children = {run.data.tags["cell_id"]: run for run in runs if "mlflow.parentRunId" in run.data.tags}
     assert len(parents) == 1
-    assert len(children) == len(methods()) + len(stages())
+    assert len(children) == len(METHODS) + len(STAGES)
     assert {run.info.status for run in runs} == {"FINISHED"}
     for result in evaluations(output).values():
         child = children[result.cell.id]
@@ -250,10 +254,8 @@ def test_a_stopped_run_goes_on_and_dry_run_says_what_is_left(smoke: tuple[Path, 
     done = command("--profile", "smoke", "--cell", lost.name[-16:-8], "--json")
     assert done.returncode == 0, done.stderr
     assert "[1/1] evaluate cincgan" in done.stderr
-    groups = ["rival", "classical", "supervised", "released"]
-    assert [row["method"] for row in json.loads(done.stdout)["tables"][0]["rows"]] == sorted(
-        methods(), key=lambda name: groups.index(get_method(name).group)
-    )
+    rows = json.loads(done.stdout)["tables"][0]["rows"]
+    assert [row["method"] for row in rows] == [name for name in method_order() if name in METHODS]
     assert evaluations(copied)["cincgan"].scores == evaluations(smoke[0])["cincgan"].scores
 
 

@@ -198,8 +198,7 @@ def test_steps_are_those_of_all_needed_trainings() -> None:
 
 def test_a_claim_that_a_method_without_learning_satisfies_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def entries() -> list[MethodEntry]:
-        floor = {"group": "classical"}
-        return [replace(entry, **floor) if entry.name == "bm3d-edsr" else entry for entry in every_method()]  # type: ignore[arg-type]
+        return [replace(entry, family="classical") if entry.name == "bm3d-edsr" else entry for entry in every_method()]
 
     monkeypatch.setattr(claims, "every_method", entries)
     judged = verdicts(study({**ORDER, "bm3d-edsr": 24.0}))

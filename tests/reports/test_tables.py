@@ -72,7 +72,12 @@ def test_a_metric_that_one_seed_lacks_is_left_out() -> None:
 
 
 def test_markdown() -> None:
-    lines = to_markdown(table_grid("table", TABLE)).splitlines()
+    padded = to_markdown(table_grid("table", TABLE)).splitlines()
+    assert [line.split("|")[1].strip() for line in padded if line.startswith("| *")] == [
+        "*clean pairs: saw Z and its bicubic LR images*",
+        "*unpaired, direct: saw X and Z, cleans the LR image, then enlarges it*",
+    ]
+    lines = [line for line in padded if not line.startswith("| *")]
     assert lines[0].startswith("**photos, profile demo: 3 test images of 3 photographs, seeds 0, 1; mean and 95 % t-interval")
     assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == [
         "method",
@@ -84,7 +89,7 @@ def test_markdown() -> None:
     assert lines[4].split("|")[2].strip().startswith("**22.00** (")
     assert lines[5].split("|")[2].strip().startswith("<u>21.33</u> (")
     assert lines[6].split("|")[1].strip() == "cincgan (seed 0 diverged)"
-    assert len({len(line) for line in lines[2:]}) == 1
+    assert len({len(line) for line in padded[2:]}) == 1
 
 
 def test_csv_has_full_precision_and_the_cells_behind_it() -> None:
@@ -100,12 +105,25 @@ def test_csv_has_full_precision_and_the_cells_behind_it() -> None:
 def test_csv_has_the_columns_of_all_tables_and_the_runs_where_they_are_known() -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv([TABLE], {"edsr0": "run-a", "edsr1": "", "bicubicNone": "run-b"}))))
     assert tuple(rows[0]) == CSV_COLUMNS
-    assert {"dataset", "profile", "group", "method", "protocol", "metric", "mean", "low", "high", "images", "seeds", "cells"} < {
-        *CSV_COLUMNS
-    }
+    assert {
+        "dataset",
+        "profile",
+        "group",
+        "family",
+        "method",
+        "protocol",
+        "metric",
+        "mean",
+        "low",
+        "high",
+        "images",
+        "seeds",
+        "cells",
+    } < {*CSV_COLUMNS}
     gain = next(row for row in rows if row["metric"] == "psnr-gain")
     assert (gain["cells"], gain["mlflow_runs"]) == ("edsr0 edsr1 bicubicNone", "run-a run-b")
-    assert (gain["trained_on"], gain["table"], gain["reference"], gain["group"]) == ("photos", "methods", "bicubic", "rival")
+    assert (gain["trained_on"], gain["table"], gain["reference"]) == ("photos", "methods", "bicubic")
+    assert (gain["group"], gain["family"]) == ("rival", "clean-pairs")
 
 
 def test_all_formats_show_the_same_texts() -> None:
@@ -202,8 +220,9 @@ def test_images_without_contrast_are_named_below_the_table() -> None:
 
 
 def shown(**psnr: list[EvaluationResult]) -> list[str]:
-    """Caption, headers, rule and rows of a table as Markdown."""
-    return to_markdown(table_grid("table", make_table("photos", "demo", psnr, {}))).splitlines()
+    """Caption, headers, rule and rows of a table as Markdown, without the headings of families."""
+    lines = to_markdown(table_grid("table", make_table("photos", "demo", psnr, {}))).splitlines()
+    return [line for line in lines if not line.startswith("| *")]
 
 
 def scattered(method: str, seed: int | None, mean: float, count: int = 24) -> EvaluationResult:
