@@ -211,6 +211,7 @@ def test_every_method_through_sbatch(cluster: Cluster, command: Run, tmp_path: P
     assert numbers(stored(tmp_path / "runs")) == numbers(stored(tmp_path / "serial"))
 
 
+@pytest.mark.long
 def test_a_cancelled_job(slurm: Cluster, tmp_path: Path, alone: Callable[..., dict[str, Result]]) -> None:
     cell, before = plan(*LONGER)[0], set(slurm.jobs())
 

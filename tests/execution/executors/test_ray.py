@@ -24,8 +24,9 @@ pytestmark = [pytest.mark.train, pytest.mark.ray]
 pytest.importorskip("ray")
 
 STEPS = 300
+BOTH = ("--methods", "bicubic", "fsrcnn")
 SMALL = (
-    *("--methods", "bicubic", "fsrcnn", "--profile", "smoke", "--set", "threads=1", "--set", "metrics=['psnr']"),
+    *("--profile", "smoke", "--set", "threads=1", "--set", "metrics=['psnr']"),
     *("--set", "protocols=['rgb']", "--set", "shown=['rgb']", "--set", f"stages.fsrcnn.training.steps={STEPS}"),
 )
 SECONDS = 20.0  # limit for stopping, which takes a few on an idle machine
@@ -53,7 +54,7 @@ def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def drive(output: Path, environment: dict[str, str], *more: str) -> subprocess.Popen[str]:
     """Start a driver in a process group of its own, as a terminal does."""
-    line = [sys.executable, "-m", "benchmarks.run", *SMALL, *more, "--output", str(output)]
+    line = [sys.executable, "-m", "benchmarks.run", *BOTH, *SMALL, *more, "--output", str(output)]
     env = {key: value for key, value in environment.items() if key != "MLFLOW_TRACKING_URI"}
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(line, cwd=ROOT, env=env, process_group=0, preexec_fn=heed_interrupts, **streams)  # type: ignore[call-overload]
@@ -137,7 +138,7 @@ def test_ctrl_c_reaches_the_workers_and_their_checkpoint_the_driver(tmp_path: Pa
 def test_an_error_in_a_worker_is_the_cells(nodes: Cluster, command: Run, tmp_path: Path) -> None:
     """The training gets two processes, for two GPUs are reserved for it; both meet a corrupt checkpoint."""
     nodes.join(cpus=2, gpus=2)
-    line = (*SMALL, "--set", "resources.train.gpus=2")
+    line = (*SMALL, "--methods", "fsrcnn", "--set", "resources.train.gpus=2")
     (training,) = (
         cell for cell in json.loads(command(*line, "--dry-run", "--json").stdout)["cells"] if cell["cell"].startswith("train")
     )
@@ -152,13 +153,15 @@ def test_an_error_in_a_worker_is_the_cells(nodes: Cluster, command: Run, tmp_pat
 
 
 def test_a_cell_that_fits_nowhere(command: Run) -> None:
-    done = command(*SMALL, "--executor", "ray", "--set", "resources.evaluate.cpus=1000", RAY_AUTH_TOKEN=secrets.token_hex(32))
+    done = command(
+        *BOTH, *SMALL, "--executor", "ray", "--set", "resources.evaluate.cpus=1000", RAY_AUTH_TOKEN=secrets.token_hex(32)
+    )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "the profile reserves 1000 CPUs, 0 GPUs, 2 GB for it, more than Ray finds on this machine" in done.stderr
 
 
 def test_no_cluster_at_the_address(command: Run) -> None:
-    done = command(*SMALL, "--executor", "ray", "--address", "127.0.0.1:1")
+    done = command(*BOTH, *SMALL, "--executor", "ray", "--address", "127.0.0.1:1")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "error: no Ray cluster at 127.0.0.1:1 (" in done.stderr
 
