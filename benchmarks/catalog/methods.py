@@ -25,6 +25,9 @@ FOLDERS = (  # packages with a tuple METHODS, in the order of tables
     "baselines.pseudo_supervision",
     "baselines.blind_synthetic",
     "cincgan",
+    "baselines.cyclesr",
+    "baselines.dsgan",
+    "baselines.pdm",
     "baselines.rrdbnet",
 )
 TRAINING_SPLITS = ("x", "z", "pairs")

@@ -68,6 +68,7 @@ def both_steps(name: str, dtype: torch.dtype) -> tuple[dict[str, Tensor], dict[s
     reference: ReferenceStep = resolve(get_stage(name).reference_step)(plain)
     modules = [*ours.networks.values(), *reference.networks.values()]
     modules += [stage.features for stage in (ours, plain) if hasattr(stage, "features")]
+    modules += [module for stage in (ours, plain) for module in vars(stage).values() if isinstance(module, nn.Module)]
     for module in modules:
         module.to(dtype)
     weights: list[dict[str, dict[str, Tensor]]] = []

@@ -19,7 +19,7 @@ from benchmarks.core.device import device, rounds_to_tf32
 from benchmarks.core.lazy import resolve
 from benchmarks.scoring.building import built_method
 from benchmarks.scoring.evaluation import super_resolve
-from benchmarks.training import loop, stage
+from benchmarks.training import loop, pair_source, stage
 from benchmarks.training.stage import effective_precision
 from tests.helpers.stages import PROFILE, needs_published_weights, trained, with_all_terms
 
@@ -34,7 +34,7 @@ def no_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (stage, loop, srgan):
+    for module in (stage, loop, pair_source, srgan):
         monkeypatch.setattr(module, "device", lambda: META)
 
 

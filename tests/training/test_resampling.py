@@ -20,7 +20,19 @@ from benchmarks.training.stage import Context
 from tests.helpers.stages import visible
 
 # Methods whose output is their skip connection as long as the last layers are zero. BM3D+EDSR denoises first.
-WITH_SKIP = ("edsr", "edsr-paired", "fsrcnn", "srgan", "srgan-paired", "cincgan", "pseudo-supervision")
+WITH_SKIP = (
+    "edsr",
+    "edsr-paired",
+    "fsrcnn",
+    "srgan",
+    "srgan-paired",
+    "cincgan",
+    "pseudo-supervision",
+    "cyclesr",
+    "dsgan",
+    "pdm",
+    "blind-synthetic",
+)
 
 
 def random_images(*shape: int) -> Tensor:

@@ -1,0 +1,18 @@
+"""DSGAN as a method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmarks.api.method import TrainedStage
+from benchmarks.scoring.network_method import NetworkMethod
+from benchmarks.training.networks.edsr import trained_edsr
+
+
+class DSGAN(NetworkMethod):
+    """DSGAN, SR(x): SR alone, which has learned to enlarge degraded images."""
+
+    @classmethod
+    def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> DSGAN:
+        """Build the method with the weights of the stage ``dsgan``; SR has the size of the stage ``edsr``."""
+        return cls(trained_edsr(stages["edsr"], stages["dsgan"].weights["sr"]), scale)
