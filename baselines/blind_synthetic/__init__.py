@@ -22,7 +22,7 @@ METHODS = (
                 "baselines.blind_synthetic.settings:BlindSyntheticSettings",
                 reads=("z",),
                 needs=("edsr",),
-                reference_step="benchmarks.measuring.reference_step:PairReferenceStep",
+                reference_step="benchmarks.measuring.reference_step:SourcedPairReferenceStep",
             ),
         ),
         uses=("edsr",),

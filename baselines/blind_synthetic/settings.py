@@ -16,7 +16,7 @@ class BlindSyntheticSettings:
         training: the schedule.
         degradation: the model that makes LR patches, with its published ranges.
         jpeg: whether the model compresses images; of no effect on ``first-order``, which has no JPEG.
-        pool: number of pairs that are made before the first step; batches are drawn from them.
+        pool: number of pairs that are made in the first step; batches are drawn from them.
     """
 
     training: TrainingSettings

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch.nn.functional import l1_loss
 
+from baselines.blind_synthetic import stage as stage_module
 from baselines.blind_synthetic.method import BlindSynthetic
 from baselines.blind_synthetic.stage import BlindSyntheticStage, synthetic_pairs
 from benchmarks.api.method import TrainedStage
 from benchmarks.catalog.profiles import load_profile
-from benchmarks.core.errors import UsageError
 from benchmarks.degradations.bicubic import Bicubic
-from benchmarks.training.stage import Context, make_stage
+from benchmarks.training.stage import make_stage
 from tests.helpers.stages import PROFILE, trained, visible
 
 NEEDS = {"edsr": trained("edsr")}
@@ -24,8 +24,7 @@ SETTINGS = PROFILE.stages["blind-synthetic"]
 
 
 def pool(seed: int = 3, **changes: Any) -> tuple[list[Any], list[Any]]:
-    context = Context(visible("blind-synthetic"), torch.Generator().manual_seed(seed), NEEDS)
-    lr, hr = synthetic_pairs(replace(SETTINGS, pool=6, **changes), context)
+    lr, hr = synthetic_pairs(replace(SETTINGS, pool=6, **changes), visible("blind-synthetic").z(), 4, seed)
     return list(lr), list(hr)
 
 
@@ -48,11 +47,23 @@ def test_hr_patches_are_those_of_z_and_the_seed_decides_all_pairs() -> None:
     assert all(any(row.tobytes() in image for image in images) for patch in first[1] for row in patch[::32])
 
 
-def test_an_image_that_is_smaller_than_a_patch_is_one_line() -> None:
-    with pytest.raises(
-        UsageError, match=r"^patch_size 200 is larger than the smallest training image \(\d+ LR pixels\): lower it"
-    ):
-        pool(training=replace(SETTINGS.training, patch_size=200))
+def test_the_pool_is_made_in_the_first_step_of_a_seed_that_the_stage_has_from_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resumed stage has another random state by then; and stages are built to count parameters."""
+    seeds: list[int] = []
+    make = stage_module.synthetic_pairs
+
+    def recorded(settings: Any, images: Any, scale: int, seed: int) -> Any:
+        seeds.append(seed)
+        return make(settings, images, scale, seed)
+
+    monkeypatch.setattr(stage_module, "synthetic_pairs", recorded)
+    for steps_before in (0, 5):
+        stage, generator = make_stage(BlindSyntheticStage, SETTINGS, visible("blind-synthetic"), NEEDS, seed=3)
+        assert len(seeds) == bool(steps_before)
+        torch.rand(steps_before, generator=generator)
+        stage.step(0)
+        stage.step(1)
+    assert len(seeds) == 2 and seeds[0] == seeds[1]
 
 
 @pytest.mark.parametrize("change", [{"degradation": "bsrgan"}, {"degradation": "first-order"}, {"jpeg": False}])
@@ -67,7 +78,7 @@ def test_a_step_is_the_l1_loss_of_pairs_of_the_pool() -> None:
     stages = [make_stage(BlindSyntheticStage, settings, visible("blind-synthetic"), NEEDS, seed=3)[0] for _ in range(2)]
     ours, twin = stages
     assert isinstance(twin, BlindSyntheticStage)
-    lr, hr = twin.sampler.draw_pairs()
+    lr, hr = twin.draw_pairs()
     expected = l1_loss(twin.networks["sr"](lr), hr)
     assert ours.step(0)["l1"] == pytest.approx(expected.item(), rel=1e-5)
     assert all(torch.equal(twin.networks["sr"].state_dict()[key], value) for key, value in NEEDS["edsr"].weights["sr"].items())
