@@ -28,6 +28,8 @@ FOLDERS = (  # packages with a tuple METHODS, in the order of tables
     "baselines.cyclesr",
     "baselines.dsgan",
     "baselines.pdm",
+    "baselines.noise_injection",
+    "baselines.simusr",
     "baselines.rrdbnet",
 )
 TRAINING_SPLITS = ("x", "z", "pairs")

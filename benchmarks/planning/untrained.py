@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 
 class _BlankImages(DatasetImages):
-    """One black image of the least size in every split: networks can be built where the data set is not at hand."""
+    """One black image in every split: networks can be built where the data set is not at hand.
+
+    Args:
+        data: the data set.
+        side: of LR images, in pixels.
+    """
 
     def __init__(self, data: Dataset, side: int) -> None:
         super().__init__(data.card.name, data.card.scale, data.card.sources, data.degradation, data.degradation)
@@ -58,7 +63,8 @@ def _fresh_stages(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Stage, TrainedS
     for cell in (cell for cell in cells if cell.kind == "train"):
         settings = cell.stage_settings
         needs = {name: built[needed.id] for name, needed in cell.needs.items()}
-        blank = StageImages(_BlankImages(cell.data, settings.training.patch_size), cell.label, cell.splits)
+        side = settings.training.patch_size * cell.data.card.scale  # for methods that make their LR images of X
+        blank = StageImages(_BlankImages(cell.data, side), cell.label, cell.splits)
         stage: Stage = stage_class(cell.label)(settings, Context(blank, torch.Generator(), needs))
         weights = {name: network.state_dict() for name, network in stage.networks.items()}
         built[cell.id] = TrainedStage(settings, weights, cell.data.card.scale)

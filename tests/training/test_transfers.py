@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from benchmarks.catalog.methods import stages
 from benchmarks.data.pixels.patches import ResidentImages
-from benchmarks.training import loop, watch
+from benchmarks.training import loop, pair_source, watch
 from benchmarks.training.checkpoints import Progress
 from benchmarks.training.stage import Stage
 from tests.helpers.stages import STEPS, fresh
@@ -34,7 +34,7 @@ def test_a_step_and_its_watch_bring_nothing_to_the_host(name: str, monkeypatch: 
     monkeypatch.setattr(torch, "autocast", lambda *args, **options: nullcontext())
     monkeypatch.setattr("benchmarks.training.stage.effective_precision", lambda training: "float32")
     monkeypatch.setattr("benchmarks.data.pixels.sampler.make_store", lambda images, device: ResidentImages(images, META))
-    for module in (loop, watch):
+    for module in (loop, watch, pair_source):
         monkeypatch.setattr(module, "device", lambda: META)
     stage = fresh(name, torch.Generator().manual_seed(1))
     averages = loop.prepare(stage)
