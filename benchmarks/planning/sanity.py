@@ -12,15 +12,15 @@ MARGIN = 0.25  # dB over bicubic; a fully trained FSRCNN, the smallest of the ne
 def sanity_settings(method: MethodEntry, training: Dataset) -> tuple[SanitySettings, ...]:
     """Checks of a trained method.
 
-    Every method is scored on clean LR images. A method whose own stages see clean pairs alone must gain ``MARGIN`` there. A
-    supervised method must gain it on degraded LR images, which it was trained for. Others need not gain: they clean first.
+    Every method is scored on clean LR images. A method of the family ``clean-pairs`` must gain ``MARGIN`` there. A supervised
+    method must gain it on degraded LR images, which it was trained for. Others need not gain: they have learned to clean.
 
     Args:
         method: with stages.
         training: the data set that its stages are trained on.
     """
     reads = {split for stage in method.trains for split in stage.reads}
-    clean = _settings("clean", training, "z", MARGIN if reads == {"z"} else None)
+    clean = _settings("clean", training, "z", MARGIN if method.family == "clean-pairs" else None)
     return (clean, _settings("degraded", training, "pairs", MARGIN)) if "pairs" in reads else (clean,)
 
 

@@ -79,6 +79,7 @@ def middle(pair: Pair) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         ("srgan-paired", {"clean": None, "degraded": MARGIN}),
         ("bm3d-edsr", {"clean": None}),
         ("pseudo-supervision", {"clean": None}),
+        ("blind-synthetic", {"clean": None}),
         ("cincgan", {"clean": None}),
         ("cincgan/no-d1", {"clean": None}),
     ],
