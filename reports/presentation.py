@@ -119,9 +119,9 @@ class Presentation:
         files: dict[str, list[Table]] = {}
         for title, cells in by_title.items():
             data = self._data_in_stem(title, cells)
+            split = "-validation" if "validation" in cells[0].splits else ""
             for table in (table for table in self._tables_of(title, cells) if table.rows):
                 kind = "table" if table.kind == "methods" else "ablation"
-                split = "-validation" if table.split == "validation" else ""
                 files.setdefault(f"{kind}-{table.profile}{data}{split}", []).append(table)
         return files
 

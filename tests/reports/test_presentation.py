@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.api.entries import ScoredSplit
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.execution.executors.executor import Ended
 from benchmarks.execution.outcome import Outcome
@@ -34,12 +35,18 @@ def test_the_caption_of_a_failed_run(
     assert re.search(r"bicubic\s+failed", shown)
 
 
-def test_further_degradations_have_tables_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("split", "end"), [("test", ""), ("validation", "-validation")])
+def test_further_degradations_have_tables_of_their_own(
+    split: ScoredSplit, end: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     profile = load_profile("smoke")
-    cells = make_plan(profile, ["bicubic"], also_degraded=["bsrgan"])
+    cells = make_plan(profile, ["bicubic"], split=split, also_degraded=["bsrgan"])
     outcome = Outcome(cells, [], Workspace(tmp_path))
     for cell in cells:
         outcome.take(Ended(cell, error=RuntimeError("no such thing")))
     Presentation(profile, outcome).show(as_json=False)
-    assert {path.stem for path in tmp_path.glob("*.md")} == {"table-smoke", "table-smoke-demo-photos-degradation-bsrgan"}
+    assert {path.stem for path in tmp_path.glob("*.md")} == {
+        f"table-smoke{end}",
+        f"table-smoke-demo-photos-degradation-bsrgan{end}",
+    }
     assert "demo-photos (degradation bsrgan), profile smoke" in capsys.readouterr().out
