@@ -34,6 +34,7 @@ COMMANDS = {
     "run": Command("benchmarks.run", "train and score methods"),
     "list": Command("benchmarks.run", "methods, data sets, degradations, profiles and protocols", ("--list",)),
     "evaluate": Command("benchmarks.evaluate", "score folders of images under a protocol"),
+    "submit": Command("benchmarks.submit", "store scores of SR images that were made elsewhere"),
     "upscale": Command("benchmarks.upscale", "enlarge your own images with a method"),
     "prepare": Command("benchmarks.prepare", "download and verify data sets and weights"),
     "report": Command("reports.build", "tables, verdicts and a page from finished results"),

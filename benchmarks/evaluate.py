@@ -154,7 +154,7 @@ def _file_pairs(options: argparse.Namespace) -> dict[str, FilePairs]:
 
 def _explore(options: argparse.Namespace) -> int:
     """Explain a pair, or find the protocols of a number."""
-    from reports.explorer import print_explanation, print_search
+    from reports.folders.explorer import print_explanation, print_search
 
     option = "--find" if options.explain is None else "--explain"
     if options.find is not None and options.explain is not None:

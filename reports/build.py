@@ -19,10 +19,12 @@ EXAMPLES = """\
 examples:
   python -m reports.build                                    runs/ to runs/report/
   python -m reports.build --results runs --output report
+  python -m reports.build --results runs --results submissions/mine --results theirs --output report     of several authors
   python -m reports.build --results runs --from-mlflow       the same tables out of the MLflow mirror of runs/
   python -m reports.build --from-mlflow http://tracking.example:5000 --output report
 
 Writes index.html, which opens from disk: tables, verdicts, figures, images to compare, the origin of every number; beside it
+leaderboard.html, in which methods that cannot be told apart share a rank, and
 tables as Markdown, LaTeX (tables.tex compiles as it is) and HTML, and tables.csv with the cells and MLflow runs of every number.
 Files that an earlier build wrote and this one does not are removed; your own files in the folder are kept, and one with the name
 of a file of the report is refused before anything is written.
@@ -45,9 +47,18 @@ def make_parser() -> Parser:
     parser = Parser(
         "python -m reports.build", "Build tables, verdicts on the claims of papers, and a page from finished results.", EXAMPLES
     )
-    parser.add_argument("--results", type=named_path, default=Path("runs"), metavar="DIR", help="folder of a run (default: runs)")
     parser.add_argument(
-        "--output", type=named_path, metavar="DIR", help="folder for the report (default: report in the results folder)"
+        "--results",
+        action="append",
+        type=named_path,
+        metavar="DIR",
+        help="folder of a run or of submissions; give it again to merge folders (default: runs)",
+    )
+    parser.add_argument(
+        "--output",
+        type=named_path,
+        metavar="DIR",
+        help="folder for the report (default: report in the results folder; needed with several)",
     )
     parser.add_argument("--data-dir", type=named_path, metavar="DIR", help="folder of your own images, if results are of them")
     parser.add_argument(
@@ -67,26 +78,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.execution.outcome import say
-    from reports.studies import load_evidence, without_replaced_weights
+    from reports.sharing.merging import load_merged
+    from reports.studies import without_replaced_weights
 
+    results = _folders(options)
     if options.output:
         refuse_inside("--output", options.output, (options.data_dir,))
         refuse_file("--output", options.output)
         _refuse_results_folder(options.output)
     if options.from_mlflow is None:
-        evidence = load_evidence(options.results, [str(options.data_dir.absolute())] if options.data_dir else (), say)
+        evidence = load_merged(results, [str(options.data_dir.absolute())] if options.data_dir else (), say)
     else:
         from reports.from_mlflow import load_mirrored
 
-        evidence = load_mirrored(options.results, options.from_mlflow)
+        evidence = load_mirrored(results[0], options.from_mlflow)
     evidence, lines = without_replaced_weights(evidence)
     for line in lines:
         say(line)
-    output = options.output or _own_folder(options.results)
+    output = options.output or _own_folder(results[0])
     for line in build(evidence, output):
         print(line)
     print(f"report   {real_path(output)}")
     return 0
+
+
+def _folders(options: argparse.Namespace) -> list[Path]:
+    """The results folders. Raises UsageError for several without an output, with MLflow, or if one is given twice."""
+    folders: list[Path] = options.results or [Path("runs")]
+    if len(folders) > 1 and options.from_mlflow is not None:
+        raise UsageError("--from-mlflow reads one mirror: give one --results DIR")
+    if len(folders) > 1 and options.output is None:
+        raise UsageError(f"--output is missing: name a folder for the report of {len(folders)} results folders")
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise UsageError("--results: the same folder is given twice: give it once")
+    return folders
 
 
 def _refuse_results_folder(output: Path) -> None:
@@ -126,11 +151,15 @@ def build(evidence: Sequence[FinishedCell], output: Path) -> list[str]:
     from reports.chapters import make_chapters
     from reports.formats import to_html, to_latex, to_markdown
     from reports.page.folder import ReportFolder
+    from reports.page.leaderboard import PAGE as LEADERBOARD
+    from reports.page.leaderboard import write_leaderboard
     from reports.page.writer import write_page
     from reports.paper import load_papers
+    from reports.sharing.leaderboard import make_leaderboards
     from reports.tables import to_csv
 
-    chapters = make_chapters(evidence, load_papers().values())
+    papers = list(load_papers().values())
+    chapters = make_chapters(evidence, papers)
     if not chapters:
         raise UsageError(
             f"{output}: not written: no finished evaluation among {counted(len(evidence), 'result')}: run benchmarks.run first"
@@ -144,7 +173,10 @@ def build(evidence: Sequence[FinishedCell], output: Path) -> list[str]:
     folder.add_text("tables.tex", f"{PREAMBLE}{inputs}\\end{{document}}\n")
     tables = [table for chapter in chapters for table in chapter.tables]
     folder.add_text("tables.csv", to_csv(tables, {cell.id: cell.mlflow for cell in evidence}))
-    write_page(folder, chapters, evidence)
+    boards = make_leaderboards((chapter.study for chapter in chapters), papers)
+    write_page(folder, chapters, evidence, LEADERBOARD if boards else "")
+    if boards:
+        write_leaderboard(folder, boards, evidence, papers)
     folder.save()
     return [line for chapter in chapters for line in chapter.summaries()]
 

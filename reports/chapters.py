@@ -128,12 +128,13 @@ def _shown(study: Study) -> Sequence[str] | None:
 
 
 def _note(evidence: Sequence[FinishedCell], diverged: Sequence[FinishedCell]) -> str:
-    """Text beside a method's name: trainings that diverged, metrics without weights, changed settings."""
+    """Text beside a method's name: images made elsewhere, trainings that diverged, metrics without weights, changed settings."""
     missing = {metric for cell in evidence for metric in cell.evaluation.missing}
     changes = dict.fromkeys(change for cell in (*evidence, *diverged) for change in cell.changes)
     lacking = f"{', '.join(sorted(missing))}: weights missing" if missing else ""
     lost = f"seed {', '.join(str(cell.seed) for cell in diverged)} diverged" if diverged else ""
-    return "; ".join(filter(None, (lost, lacking, *(f"--set {change}" for change in changes))))
+    rescored = "images rescored" if any(cell.evaluation.submission for cell in evidence) else ""
+    return "; ".join(filter(None, (rescored, lost, lacking, *(f"--set {change}" for change in changes))))
 
 
 def caption_columns(chapter: Chapter) -> tuple[Column, ...]:

@@ -33,12 +33,14 @@ class FinishedCell:
         folder: its folder; None if the result comes from MLflow.
         mlflow: id of the MLflow run that mirrors it; empty without one.
         place: folder of a user's own images, for its name alone.
+        root: results folder that it is from, if several are merged.
     """
 
     result: Result
     folder: Path | None
     mlflow: str
     place: str = ""
+    root: str = ""
 
     @property
     def label(self) -> str:
@@ -205,7 +207,7 @@ def make_studies(evidence: Iterable[FinishedCell]) -> list[Study]:
     for cell in (cell for cell in evaluations if cell.label in method_names or cell.evaluation.is_own):
         groups.setdefault(_images_of(cell.evaluation), []).append(cell)
     for group in groups.values():
-        _refuse_other_images(group)
+        refuse_other_images(group)
     studies = []
     for (profile, dataset, *_), group in groups.items():
         split = group[0].evaluation.settings.split
@@ -230,7 +232,7 @@ def _steps(study: Study, by_cell: Mapping[str, int | None]) -> dict[str, int | N
     return totals
 
 
-def _refuse_other_images(group: Iterable[FinishedCell]) -> None:
+def refuse_other_images(group: Iterable[FinishedCell]) -> None:
     """Raise UsageError if results have one data digest but scores of different images."""
     first: tuple[FinishedCell, set[str]] | None = None
     for cell in group:

@@ -23,11 +23,11 @@ from reports.measurements import Column, Measurements, Results
 from reports.mixture import mixture
 
 REFERENCE = "bicubic"  # differences are to this method
-OWN = "own"  # family and group of models that are in no catalog
+OWN = "own"  # family and group of models and submitted images that are in no catalog
 NO_TRUTH = "no ground truth"  # note of a row
 HEADINGS: dict[str, str] = {  # by family
     **FAMILIES,
-    OWN: "your own models: what they have learned from is not recorded",
+    OWN: "your own models and submitted images: what they have learned from is not recorded",
 }
 CSV_COLUMNS = (
     *("profile", "dataset", "split", "trained_on", "table", "reference", "group", "family", "method", "note", "exploratory"),

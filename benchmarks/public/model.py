@@ -85,7 +85,7 @@ def benchmark(
     chosen = load_profile(profile, [changes] if isinstance(changes, str) else changes)
     protocols = chosen.protocols if protocol is None else tuple(_listed(protocol, "protocol"))
     chosen = replace(chosen, protocols=protocols, metrics=tuple(_listed(metrics, "metrics")))
-    cells = _cells(chosen, ["bicubic", *beside], dataset, split)
+    cells = evaluation_cells(chosen, ["bicubic", *beside], dataset, split)
     workspace = Workspace(Path(output))
     workspace.check_writable()
     with workspace.locked():
@@ -114,7 +114,7 @@ def _name(name: str | None, model: object) -> str:
     return own
 
 
-def _cells(profile: Profile, methods: Sequence[str], dataset: str | Path, split: ScoredSplit) -> list[Cell]:
+def evaluation_cells(profile: Profile, methods: Sequence[str], dataset: str | Path, split: ScoredSplit) -> list[Cell]:
     """Evaluation cells of methods without training, each once. Raises UsageError for other methods, and if data are missing."""
     from benchmarks.catalog.methods import get_method
     from benchmarks.catalog.metrics import get_metric

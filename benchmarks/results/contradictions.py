@@ -21,6 +21,8 @@ def refuse_contradictions(result: Result) -> None:
         _refuse_different_images(result.scores.values())
         if result.groups and result.scores and result.groups.keys() != set(result.images):
             raise ValueError("groups of other images than the scored ones")
+        if result.submission and result.scores and result.submission.images.keys() != set(result.images):
+            raise ValueError("a submission of other images than the scored ones")
         if not result.settings.protocols:
             raise ValueError("an evaluation without settings.protocols")
         if result.pictures and result.scores.keys() - {NO_REFERENCE}:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from benchmarks.api.entries import ScoredSplit
+from benchmarks.results.submission import Submission
 
 Text = Annotated[str, Meta(max_length=10_000)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -331,6 +332,7 @@ class EvaluationResult(Result):
         sanity: outcomes of sanity checks; none for an untrained method, and in old files.
         groups: the photograph that each image shows; none in older files.
         trained_with: precision, device and versions of each needed training, by stage.
+        submission: origin of SR images that were made elsewhere; None if a method made them here.
     """
 
     settings: EvaluationSettings
@@ -344,6 +346,7 @@ class EvaluationResult(Result):
     sanity: tuple[SanityCheck, ...] = ()
     groups: dict[Name, Name] = field(default_factory=dict)
     trained_with: dict[Name, Numerics] = field(default_factory=dict)
+    submission: Submission | None = None
 
     @property
     def undertrained(self) -> bool:
@@ -352,8 +355,8 @@ class EvaluationResult(Result):
 
     @property
     def is_own(self) -> bool:
-        """True for a user's own model that ``benchmarks.benchmark`` has scored."""
-        return self.cell.code.startswith(OWN_CODE) and "/" not in self.cell.label
+        """True for a user's own model that ``benchmarks.benchmark`` has scored, and for submitted SR images."""
+        return (self.cell.code.startswith(OWN_CODE) or self.submission is not None) and "/" not in self.cell.label
 
     @property
     def images(self) -> list[str]:
@@ -368,6 +371,7 @@ class EvaluationResult(Result):
         yield self.exploratory
         yield from self.without_contrast
         yield from self.groups.values()
+        yield from self.submission.texts() if self.submission else ()
         for protocol, metrics in self.scores.items():
             yield protocol
             for metric, column in metrics.items():

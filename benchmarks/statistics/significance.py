@@ -258,3 +258,22 @@ def letters(order: Sequence[str], comparisons: Sequence[Comparison]) -> dict[str
     names = [*ascii_letters, *(f"({place})" for place in range(len(sets)))]
     sets.sort(key=lambda part: [order.index(name) for name in sorted(part, key=order.index)])
     return {name: "".join(letter for letter, part in zip(names, sets, strict=False) if name in part) for name in order}
+
+
+def rank_groups(order: Sequence[str], comparisons: Sequence[Comparison]) -> list[list[str]]:
+    """Groups of methods that share a rank: every method of a group differs from every method of the groups below it.
+
+    Within a group methods are chained: neighbours may differ while both are like a third. So the clusters of the WMT evaluations
+    are made (Bojar et al., WMT 2013).
+
+    Args:
+        order: names of methods, the best first.
+        comparisons: of all pairs of the methods.
+    """
+    alike = {frozenset((pair.first, pair.second)) for pair in comparisons if not pair.differs}
+    groups: list[list[str]] = []
+    for name in order:
+        chained = [place for place, group in enumerate(groups) if any({name, other} in alike for other in group)]
+        first = min(chained, default=len(groups))
+        groups = [*groups[:first], [*(each for group in groups[first:] for each in group), name]]
+    return groups

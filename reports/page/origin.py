@@ -40,9 +40,11 @@ def _facts(evidence: FinishedCell) -> list[tuple[str, str]]:
     cell, data = result.cell, result.data
     missing = result.missing if isinstance(result, EvaluationResult) else {}
     file = f"{CELLS}/{evidence.folder.name}/{RESULT}" if evidence.folder else ""
+    file = f"{evidence.root}/{file}" if evidence.root and file else file
     return [
         ("cell", evidence.id),
         ("method" if cell.kind == "evaluate" else "stage", evidence.label),
+        *_submission(result),
         ("data set", cell.dataset),
         ("trained on", data.trained_on),
         ("seed", "none: nothing is drawn" if evidence.seed is None else str(evidence.seed)),
@@ -61,6 +63,24 @@ def _facts(evidence: FinishedCell) -> list[tuple[str, str]]:
         ("MLflow run", evidence.mlflow or "not mirrored"),
         ("finished", f"{result.finished_at}, after {result.seconds} s"),
         ("result file", file),
+    ]
+
+
+def _submission(result: Result) -> list[tuple[str, str]]:
+    """Origin of submitted images, as their authors tell it."""
+    if not isinstance(result, EvaluationResult) or result.submission is None:
+        return []
+    card = result.submission.card
+    return [
+        ("title", card.title),
+        ("authors", card.authors),
+        ("family", card.family),
+        ("submitted by", card.by),
+        ("address", card.url),
+        ("trained on (as told)", card.trained_on),
+        ("licence of the images", card.licence),
+        ("remark", card.note),
+        ("scored by", result.submission.scored_by),
     ]
 
 

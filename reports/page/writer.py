@@ -6,12 +6,9 @@ are made of letters and digits, and the page's security policy allows no script 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from benchmarks.catalog.methods import methods
@@ -28,11 +25,11 @@ from reports.formats import to_html
 from reports.grid import Grid
 from reports.page.folder import PAGE, TITLE, ReportFolder
 from reports.page.origin import commit, origins, title
+from reports.page.rendering import render_page
 from reports.page.viewer import make_viewer, slug
 from reports.paper import Paper
 from reports.studies import FinishedCell, Study
 
-TEMPLATES = Path(__file__).parent / "templates"
 SIGNS: dict[Verdict, str] = {
     "reproduced": "✓",
     "contradicted": "✗",
@@ -45,31 +42,23 @@ SIGNS: dict[Verdict, str] = {
 PAPER_TABLES = {"reported": "Reported and measured", "claims": "Comparisons behind the claims"}
 
 
-def write_page(output: ReportFolder, chapters: Sequence[Chapter], evidence: Sequence[FinishedCell]) -> None:
+def write_page(
+    output: ReportFolder, chapters: Sequence[Chapter], evidence: Sequence[FinishedCell], leaderboard: str = ""
+) -> None:
     """Add ``index.html``, ``figures/`` and ``images/`` to a folder.
 
     Args:
         output: folder of the report.
         chapters: in the order of the page.
         evidence: every finished cell; numbers, training curves and images come from these.
+        leaderboard: file name of the leaderboard's page beside it; empty for none.
     """
     pages = _Pages(output, {cell.id: cell for cell in evidence})
     rendered = [pages.chapter(index, chapter) for index, chapter in enumerate(chapters, start=1)]
     papers = {part.paper.name: part.paper for chapter in chapters for part in chapter.papers}
     data = {"cells": origins(evidence), "viewers": pages.viewers}
-    output.add_text(PAGE, _render(list(papers.values()), rendered, data))
-
-
-def _render(papers: Sequence[Paper], chapters: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    loader = FileSystemLoader(TEMPLATES)
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
-    digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
-    own = {"style": Markup(style), "script": Markup(script), "script_hash": Markup(digest)}  # noqa: S704 - our own files
-    return environment.get_template("report.html.j2").render(title=TITLE, papers=papers, chapters=chapters, data=data, **own)
+    values = {"papers": list(papers.values()), "chapters": rendered, "data": data, "leaderboard": leaderboard}
+    output.add_text(PAGE, render_page("report.html.j2", ("report.js",), title=TITLE, **values))
 
 
 class _Pages:

@@ -125,6 +125,18 @@ SET: list[tuple[str, str]] = [
     ("stages.cincgan-inner.losses.cycle=inf", "cycle is inf: a number from 0 to"),
 ]
 OTHERS: list[tuple[tuple[str, ...], str]] = [
+    (("submit",), "--sr is missing"),
+    (("submit", "--sr", "images", "--method", "mine"), "one of --dataset and --data-dir is needed"),
+    (("submit", "--sr", "images", "--method", "edsr", "--dataset", "demo-photos"), "the catalog's own method has this name"),
+    (("submit", "--sr", "images", "--method", "../x", "--dataset", "demo-photos"), "give a name of letters"),
+    (("submit", "--sr", "images", "--method", "mine", "--dataset", "demo-photo"), "did you mean 'demo-photos'"),
+    (("submit", "--sr", "images", "--method", "mine", "--dataset", "demo-photos", "--protocols", "rbg"), "did you mean 'rgb'"),
+    (("submit", "--sr", "images", "--method", "mine", "--dataset", "demo-photos", "--seed", "-1"), "give a whole number from 0"),
+    (("submit", "--sr", "images", "--method", "mine", "--dataset", "demo-photos", "--card", "file"), "not valid TOML"),
+    (("submit", "--sr", "images", "--method", "mine", "--dataset", "demo-photos", "--output", "images"), "has your images"),
+    (("build", "--results", "images", "--results", "images", "--output", "out"), "the same folder is given twice"),
+    (("build", "--results", "images", "--results", "x"), "--output is missing: name a folder for the report of 2"),
+    (("build", "--results", "images", "--results", "x", "--output", "o", "--from-mlflow"), "give one --results DIR"),
     (("upscale",), "images are missing"),
     (("upscale", "file"), "--output DIR is missing"),
     (("upscale", "nowhere", "--output", "out"), "nowhere: no such file or folder"),

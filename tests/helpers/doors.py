@@ -19,6 +19,7 @@ COMMANDS = {
     "prepare": "benchmarks.prepare",
     "evaluate": "benchmarks.evaluate",
     "check": "benchmarks.check",
+    "submit": "benchmarks.submit",
     "upscale": "benchmarks.upscale",
     "speed": "benchmarks.speed",
     "build": "reports.build",

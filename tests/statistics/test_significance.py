@@ -22,6 +22,7 @@ from benchmarks.statistics.significance import (
     differences_of,
     holm,
     letters,
+    rank_groups,
     resolved,
     sign_flips,
 )
@@ -196,6 +197,15 @@ def test_too_few_photographs_for_many_pairs_resolve_nothing() -> None:
 def told(first: str, second: str, differs: bool) -> Comparison:
     estimate = Difference(fixed([0.0, 1.0]), fixed([0.0, 0.0]), Photographs(single(2))).estimate
     return Comparison(first, second, estimate, 0.01, "distinguishable" if differs else "not distinguishable")
+
+
+def test_methods_of_a_rank_differ_from_all_below() -> None:
+    order, different = ["a", "b", "c", "d", "e"], {frozenset(pair) for pair in ("ac", "ad", "ae", "be", "bd", "cd", "ce")}
+    comparisons = [told(first, second, {first, second} in different) for first, second in combinations(order, 2)]
+    assert rank_groups(order, comparisons) == [["a", "b", "c"], ["d", "e"]]  # b is like a and like c, which differ
+    assert rank_groups(order, [told(a, b, True) for a, b in combinations(order, 2)]) == [[name] for name in order]
+    assert rank_groups(order, [told(*pair, pair != ("a", "e")) for pair in combinations(order, 2)]) == [order]
+    assert rank_groups([], []) == []
 
 
 def test_letters_on_a_worked_example() -> None:

@@ -40,7 +40,9 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-def open_page(browser: Browser, report: Path, width: int = 1440, dark: bool = False, **options: Any) -> tuple[Page, list[str]]:
+def open_page(
+    browser: Browser, report: Path, width: int = 1440, dark: bool = False, name: str = "index.html", **options: Any
+) -> tuple[Page, list[str]]:
     """The page, and its complaints: console messages, errors, failed and outside requests."""
     scheme: Any = "dark" if dark else "light"
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce", **options)
@@ -49,7 +51,7 @@ def open_page(browser: Browser, report: Path, width: int = 1440, dark: bool = Fa
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("requestfailed", lambda request: said.append(f"failed: {request.url}"))
     page.on("request", lambda request: None if request.url.startswith(("file:", "data:")) else said.append(request.url))
-    page.goto((report / "index.html").as_uri())
+    page.goto((report / name).as_uri())
     return page, said
 
 
@@ -88,6 +90,30 @@ def test_it_loads_quietly_fits_its_window_and_passes_axe(browser: Browser, repor
     assert axe.Axe().run(page).response["violations"] == []
     page.click("td .number >> nth=0")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe.Axe().run(page).response["violations"] == []
+    assert said == []
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "dark"), [(390, True), (1440, False)])
+def test_the_leaderboard_fits_sorts_filters_and_passes_axe(browser: Browser, report: Path, width: int, dark: bool) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-core here: pip install -e '.[test]'")
+    page, said = open_page(browser, report, width, dark, "leaderboard.html")
+    assert page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd") < 1000
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe.Axe().run(page).response["violations"] == []
+    rows = "document.querySelectorAll('#board-1 tbody tr:not([hidden]) th')"
+    methods = f"[...{rows}].map((head) => head.firstChild.textContent.trim())"
+    assert page.evaluate(methods)[:2] == ["edsr-paired", "cincgan"]
+    page.click("#board-1 thead button >> nth=3")
+    assert page.evaluate(methods)[0] == "edsr"
+    page.select_option("#filter-origin", "run here")
+    page.select_option("#filter-protocol", "rgb")
+    assert page.evaluate(methods) == ["bicubic"]
+    assert page.inner_text("#shown") == "1 of 2 leaderboards"
+    page.click("#board-1 tr:not([hidden]) .number >> nth=0")
+    assert "evaluate bicubic" in page.inner_text("#provenance-cells")
     assert axe.Axe().run(page).response["violations"] == []
     assert said == []
     page.close()

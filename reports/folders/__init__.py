@@ -1,0 +1,1 @@
+"""Folders of a user's images: which protocol gives a number, and what each does to a pair."""

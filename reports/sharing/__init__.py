@@ -1,0 +1,1 @@
+"""Results of several authors: merged, ranked, and exported in formats of other sites."""
