@@ -38,6 +38,7 @@ COMMANDS = {
     "upscale": Command("benchmarks.upscale", "enlarge your own images with a method"),
     "prepare": Command("benchmarks.prepare", "download and verify data sets and weights"),
     "report": Command("reports.build", "tables, verdicts and a page from finished results"),
+    "export": Command("benchmarks.export", "finished results as model cards, CSV, Croissant and RO-Crate"),
     "comparison": Command("reports.comparison", "one image from every method, side by side"),
     "reference-results": Command("reports.reference_results", "write README's table and docs/results.md from committed results"),
     "check": Command("benchmarks.check", "compare scores with the committed reference scores"),

@@ -85,7 +85,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.output:
         refuse_inside("--output", options.output, (options.data_dir,))
         refuse_file("--output", options.output)
-        _refuse_results_folder(options.output)
+        refuse_results_folder(options.output)
     if options.from_mlflow is None:
         evidence = load_merged(results, [str(options.data_dir.absolute())] if options.data_dir else (), say)
     else:
@@ -114,7 +114,7 @@ def _folders(options: argparse.Namespace) -> list[Path]:
     return folders
 
 
-def _refuse_results_folder(output: Path) -> None:
+def refuse_results_folder(output: Path) -> None:
     """Raise UsageError if an output is a results folder, or lies in a folder of it that holds other files than reports."""
     from benchmarks.results.layout import CELLS, JOBS, MLFLOW_ARTIFACTS
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import partial
@@ -34,10 +35,20 @@ class ReportFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._contents: dict[str, bytes] = {}
+        self._copies: dict[str, Path] = {}
 
     def add_text(self, name: str, text: str) -> None:
         """Add a text file."""
         self._contents[name] = text.encode()
+
+    def add_copy(self, name: str, source: Path) -> None:
+        """Add a copy of a file, of any size."""
+        self._copies[name] = source
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each file so far, by path."""
+        copies = {name: source.stat().st_size for name, source in self._copies.items()}
+        return {**{name: len(content) for name, content in self._contents.items()}, **copies}
 
     def add_webp(self, name: str, image: Image) -> None:
         """Add an image ``(H, W, 3)`` uint8 RGB, stored without loss."""
@@ -56,13 +67,16 @@ class ReportFolder:
         if not before and not self._has_old_page():
             self._refuse_images()
         self._refuse_strange_files(before)
-        digests = {name: hashlib.sha256(self._contents[name]).hexdigest() for name in sorted(self._contents)}
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in self._contents.items()}
+        digests |= {name: hash_file(source).hexdigest() for name, source in self._copies.items()}
         self._write_manifest({**before, **digests})  # a build that is killed knows its files again
         for name, content in self._contents.items():
             write_atomically(self.root / name, partial(_write, content))
+        for name, source in self._copies.items():
+            write_atomically(self.root / name, partial(_copy, source))
         for name, digest in before.items():
             path = self.root / name
-            if name not in self._contents and self._is_inside(path) and hash_file(path).hexdigest() == digest:
+            if name not in digests and self._is_inside(path) and hash_file(path).hexdigest() == digest:
                 self._remove(path)
         self._write_manifest(digests)
 
@@ -74,11 +88,12 @@ class ReportFolder:
 
     def _refuse_strange_files(self, before: Collection[str]) -> None:
         """Raise UsageError if a file would be replaced that no build wrote."""
-        strange = [name for name in self._contents if name not in before and os.path.lexists(self.root / name)]
+        names = (*self._contents, *self._copies)
+        strange = [name for name in names if name not in before and os.path.lexists(self.root / name)]
         if strange and (before or not self._has_old_page()):
             more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
             path = self.root / min(strange)
-            raise UsageError(f"{path}{more}: not written by reports.build: move it away, or name another folder with --output")
+            raise UsageError(f"{path}{more}: not written by this command: move it away, or name another folder with --output")
 
     def _has_old_page(self) -> bool:
         """True if the folder has a page of a build without a manifest."""
@@ -112,3 +127,8 @@ class ReportFolder:
 
 def _write(content: bytes, file: IO[bytes]) -> None:
     file.write(content)
+
+
+def _copy(source: Path, file: IO[bytes]) -> None:
+    with source.open("rb") as original:
+        shutil.copyfileobj(original, file)

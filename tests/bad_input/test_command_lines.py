@@ -125,6 +125,11 @@ SET: list[tuple[str, str]] = [
     ("stages.cincgan-inner.losses.cycle=inf", "cycle is inf: a number from 0 to"),
 ]
 OTHERS: list[tuple[tuple[str, ...], str]] = [
+    (("export",), "--output DIR is missing"),
+    (("export", "--output", "out", "--results", "images"), "no results here"),
+    (("export", "--output", "file", "--results", "images"), "is a file"),
+    (("export", "--output", "out", "--hub", "a/b"), "give the name of an account"),
+    (("export", "--output", "out", "--url", "javascript:x"), "give an address that begins with https://"),
     (("submit",), "--sr is missing"),
     (("submit", "--sr", "images", "--method", "mine"), "one of --dataset and --data-dir is needed"),
     (("submit", "--sr", "images", "--method", "edsr", "--dataset", "demo-photos"), "the catalog's own method has this name"),

@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "benchmarks.run",
     "prepare": "benchmarks.prepare",
     "evaluate": "benchmarks.evaluate",
+    "export": "benchmarks.export",
     "check": "benchmarks.check",
     "submit": "benchmarks.submit",
     "upscale": "benchmarks.upscale",

@@ -95,7 +95,7 @@ def test_a_users_own_file_is_never_replaced(own: str, is_built: bool, tmp_path: 
     (tmp_path / own).parent.mkdir(exist_ok=True)
     (tmp_path / own).write_text("<title>my page</title>")
     before = files(tmp_path)
-    with pytest.raises(UsageError, match=f"{own}: not written by reports.build: move it away, or name another folder"):
+    with pytest.raises(UsageError, match=f"{own}: not written by this command: move it away, or name another folder"):
         written(tmp_path, "b.md", PAGE, "tables.csv", "tables/a.md")
     assert files(tmp_path) == before and (tmp_path / own).read_text() == "<title>my page</title>"
 
