@@ -75,7 +75,7 @@ def test_markdown() -> None:
     padded = to_markdown(table_grid("table", TABLE)).splitlines()
     assert [line.split("|")[1].strip() for line in padded if line.startswith("| *")] == [
         "*clean pairs: saw Z and its bicubic LR images*",
-        "*unpaired, direct: saw X and Z, cleans the LR image, then enlarges it*",
+        "*unpaired and direct: saw X and Z, cleans LR images first*",
     ]
     lines = [line for line in padded if not line.startswith("| *")]
     assert lines[0].startswith("**photos, profile demo: 3 test images of 3 photographs, seeds 0, 1; mean and 95 % t-interval")
