@@ -66,6 +66,7 @@ def full_parser() -> argparse.ArgumentParser:
 
 def _names() -> Mapping[str, Callable[[], Iterable[str]]]:
     """Functions that return the names that fit an option, by its attribute in the parsed options."""
+    from benchmarks.catalog.composites import COMPOSITES
     from benchmarks.catalog.methods import every_method, stages
     from benchmarks.catalog.metrics import METRICS
     from benchmarks.catalog.profiles import profile_names
@@ -83,7 +84,7 @@ def _names() -> Mapping[str, Callable[[], Iterable[str]]]:
         "train_on": dataset_names,
         "names": lambda: [*dataset_names(), *weight_names()],
         "protocol": lambda: PROTOCOLS,
-        "metrics": lambda: METRICS,
+        "metrics": lambda: [*METRICS, *COMPOSITES],
     }
 
 

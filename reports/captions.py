@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from benchmarks.catalog.composites import composites_of
 from benchmarks.core.text import counted
 from benchmarks.statistics.significance import LEAST
 from reports.tables import Table
 
-UNSCORED = "No ground truth, so no PSNR, SSIM or LPIPS: the SR images are in the folders samples of the cells."
-HOW_TO_SCORE = "No-reference metrics of pyiqa add numbers, such as --set \"metrics=['psnr', 'piqe']\", which needs no weights."
+UNSCORED = "No ground truth, so nothing is compared with one: the SR images are in the folders samples of the cells."
+HOW_TO_SCORE = "No-reference metrics add numbers: --set \"metrics=['niqe']\"."
+NO_REFERENCE_NUMBERS = (
+    "No-reference metrics see the SR image alone: an image may look natural and show something else than the scene. "
+    "The SR images are in the folders samples of the cells."
+)
 LETTERS = (
     "methods that share a letter cannot be told apart by PSNR (sign flips of photographs, and Student's t over photographs and "
     "trainings; p < 0.05 after Holm's correction over all pairs of the table)."
@@ -26,15 +31,24 @@ def table_caption(table: Table) -> str:
         images += f" of {counted(table.photographs, 'photograph')}"
     about = f"{_state(table)}{table.dataset}{trained}, profile {table.profile}: {images}, {seed_text}"
     if not table.has_truth:
-        return f"{about}. {UNSCORED if table.columns else f'{UNSCORED} {HOW_TO_SCORE}'}"
+        if not table.columns:
+            return f"{about}. {UNSCORED} {HOW_TO_SCORE}"
+        return f"{about}; mean and 95 % t-interval over photographs and trainings{_degrees(table)}. {NO_REFERENCE_NUMBERS}"
     sentences = (
         f"{about}; mean and 95 % t-interval over photographs and trainings{_degrees(table)}.",
+        *_composites(table),
         f"ΔPSNR: paired difference to {table.reference} in dB.",
         "SD over seeds: of a method's mean PSNR, in dB.",
         f"alike: {LETTERS}",
         *_power(table),
     )
     return " ".join(filter(None, (*sentences, table.mixture))) + _flat(table)
+
+
+def _composites(table: Table) -> Iterator[str]:
+    """Sentences on the composite scores that a table shows."""
+    for entry in composites_of(name for _, name in table.composites):
+        yield f"{entry.label} v{entry.version}: sum over means of {', '.join(entry.metrics)} ({entry.source}; docs/protocols.md)."
 
 
 def _flat(table: Table) -> str:

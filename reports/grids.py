@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.catalog.composites import COMPOSITES
 from benchmarks.catalog.metrics import get_metric
 from reports.captions import shared_reason, table_caption
 from reports.claims import ClaimVerdict, PairVerdict
@@ -20,6 +21,7 @@ def table_grid(name: str, table: Table) -> Grid:
     """Scores with intervals and differences. Best and second best of a column are marked among rivals and floors only."""
     marked = {column: _marks(table.fair(), column) for column in table.columns}
     headers = [f"{metric_heading(metric)} {protocol}" for protocol, metric in table.columns]
+    headers += [f"{COMPOSITES[name].label} v{COMPOSITES[name].version} ↑ {protocol}" for protocol, name in table.composites]
     headers += [f"ΔPSNR {protocol}" for protocol in table.gain_protocols]
     headers += [f"{title} {protocol}" for protocol in table.resolved for title in ("SD over seeds", "alike")]
     sections = [
@@ -41,6 +43,8 @@ def _table_row(table: Table, row: Row, marked: dict[Column, dict[str, Mark]]) ->
     for column in table.columns:
         mark = marked[column].get(row.method, "")
         yield estimate_entry(row.scores.get(column), get_metric(column[1]).digits, row.cells, mark=mark)
+    for column in table.composites:
+        yield number_entry(row.composites.get(column), COMPOSITES[column[1]].digits, cells=row.cells)
     for protocol in table.gain_protocols:
         yield estimate_entry(row.gains.get(protocol), get_metric("psnr").digits, table.gain_cells(row), sign="+")
     for protocol in table.resolved:

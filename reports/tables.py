@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from benchmarks.api.entries import ScoredSplit
+from benchmarks.catalog.composites import composite_scores
 from benchmarks.catalog.families import FAMILIES
 from benchmarks.catalog.methods import every_method, get_method, is_method, methods
 from benchmarks.core.text import csv_text
@@ -62,6 +63,14 @@ class Row:
     has_truth: bool = True
     exploratory: str = ""
 
+    @property
+    def composites(self) -> dict[Column, float]:
+        """Composite scores by protocol and name, as far as the row has all of their metrics."""
+        means: dict[str, dict[str, float]] = {}
+        for (protocol, metric), estimate in self.scores.items():
+            means.setdefault(protocol, {})[metric] = estimate.mean
+        return {(protocol, name): score for protocol in means for name, score in composite_scores(means[protocol]).items()}
+
 
 @dataclass(frozen=True)
 class Table:
@@ -106,6 +115,11 @@ class Table:
         """Shown protocols under which there are differences in PSNR."""
         shown = {protocol for protocol, metric in self.columns if metric == "psnr"}
         return [protocol for protocol in dict.fromkeys(p for row in self.rows for p in row.gains) if protocol in shown]
+
+    @property
+    def composites(self) -> list[Column]:
+        """Composite scores that a row has under a shown protocol."""
+        return [column for column in dict.fromkeys(c for row in self.rows for c in row.composites) if column[0] in self.protocols]
 
     @property
     def has_truth(self) -> bool:
@@ -317,6 +331,9 @@ def _csv_numbers(table: Table, row: Row, mlflow_runs: Mapping[str, str]) -> Iter
         runs = " ".join(mlflow_runs[cell] for cell in cells if mlflow_runs.get(cell))
         counts = (alike, row.images, table.photographs, " ".join(map(str, row.seeds)))
         yield (csv_text(protocol), csv_text(metric), *values, *counts, csv_text(" ".join(cells)), csv_text(runs))
+    for (protocol, name), score in row.composites.items():
+        counts = ("", row.images, table.photographs, " ".join(map(str, row.seeds)))
+        yield (csv_text(protocol), name, repr(score), "", "", "", "", *counts, csv_text(" ".join(row.cells)), "")
     if row.note and not numbers:
         yield ("",) * 13
 
@@ -350,6 +367,7 @@ def to_json(table: Table) -> dict[str, Any]:
                     {"protocol": p, "metric": m, **plain(e), "seed_sd": row.seed_sd.get((p, m))}
                     for (p, m), e in row.scores.items()
                 ],
+                "composites": [{"protocol": p, "name": name, "score": score} for (p, name), score in row.composites.items()],
                 "psnr_gain": {p: plain(e) for p, e in row.gains.items()},
                 "alike": row.letters,
             }

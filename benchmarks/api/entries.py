@@ -1,10 +1,11 @@
-"""Entries of the catalog: declarations of methods, training stages, metrics, protocols, degradations, data sets, executors.
+"""Entries of the catalog: methods, training stages, metrics, composite scores, protocols, degradations, executors.
 
 Code is named by lazy strings ``module:Name``, so that listing the catalog imports no heavy package.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -121,6 +122,59 @@ class MetricEntry:
     unit: str = ""
     smallest: int = 1
     no_reference: bool = False
+
+
+@dataclass(frozen=True)
+class Term:
+    """A summand of a composite score: ``offset + factor * mean``, and ``least`` where that is lower.
+
+    Attributes:
+        metric: metric whose mean over the images of a set is taken.
+        factor: of the mean.
+        offset: added to it.
+        least: lowest value of the summand.
+    """
+
+    metric: str
+    factor: float
+    offset: float = 0.0
+    least: float = -math.inf
+
+
+@dataclass(frozen=True)
+class CompositeEntry:
+    """A composite score of a set of images: a sum over means of metrics, under one protocol. Larger is better.
+
+    Attributes:
+        name: name on the command line and in tables.
+        label: heading of columns.
+        version: version of the definition; it changes whenever a number could.
+        terms: summands. Where one of their metrics is missing, so is the score.
+        source: who defined it, for lists.
+        digits: decimals in tables.
+    """
+
+    name: str
+    label: str
+    version: int
+    terms: tuple[Term, ...]
+    source: str
+    digits: int = 3
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Metrics that the score is made of."""
+        return tuple(term.metric for term in self.terms)
+
+    def missing(self, means: Mapping[str, float]) -> list[str]:
+        """Metrics that are not among the means."""
+        return [name for name in self.metrics if name not in means]
+
+    def score(self, means: Mapping[str, float]) -> float | None:
+        """The score of means over the images of a set, by metric; None if one of its metrics is missing."""
+        if self.missing(means):
+            return None
+        return sum(max(term.least, term.offset + term.factor * means[term.metric]) for term in self.terms)
 
 
 @dataclass(frozen=True)

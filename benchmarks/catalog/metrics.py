@@ -9,6 +9,13 @@ from benchmarks.core.registry import Registry
 
 PYIQA = "benchmarks.scoring.pyiqa_metrics"
 
+
+def _learned(name: str, label: str, *, digits: int = 3, no_reference: bool = True) -> MetricEntry:
+    """A metric of pyiqa whose weights have a card of its name; larger is better."""
+    target, options = "benchmarks.scoring.card_metrics:CardMetric", {"name": name}
+    return MetricEntry(name, label, True, digits, target, options, (name,), smallest=32, no_reference=no_reference)
+
+
 METRICS = Registry(
     "metric",
     (
@@ -18,6 +25,14 @@ METRICS = Registry(
         MetricEntry(
             "lpips-vgg", "LPIPS-VGG", False, 3, "benchmarks.scoring.lpips:LPIPS", {"net": "vgg"}, ("lpips-vgg",), smallest=16
         ),
+        MetricEntry("dists", "DISTS", False, 3, "benchmarks.scoring.dists:DISTS", weights=("dists",), smallest=16),
+        MetricEntry("niqe", "NIQE", False, 3, "benchmarks.scoring.niqe:NIQE", weights=("niqe",), smallest=96, no_reference=True),
+        _learned("musiq", "MUSIQ", digits=2),
+        _learned("maniqa", "MANIQA"),
+        _learned("maniqa-pipal", "MANIQA-PIPAL"),
+        _learned("clipiqa", "CLIP-IQA"),
+        _learned("topiq_nr", "TOPIQ-NR"),
+        _learned("topiq_fr", "TOPIQ-FR", no_reference=False),
     ),
 )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
 
+from benchmarks.catalog.composites import expanded
 from benchmarks.catalog.degradations import DEGRADATIONS, degradation_class, make_degradation
 from benchmarks.catalog.methods import get_method, get_stage, profile_files, settings_class
 from benchmarks.catalog.metrics import get_metric
@@ -149,6 +150,7 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
     stages = {stage: build(settings_class(stage), section, where, f"stages.{stage}") for stage, section in sections.items()}
     _check_names(profile, where)
     values = {part.name: getattr(profile, part.name) for part in fields(ProfileFile)}
+    values["metrics"] = tuple(expanded(profile.metrics))
     return Profile(**values, degradation=degradation, stages=stages, changes=tuple(changes))
 
 
@@ -163,7 +165,7 @@ def _check_names(profile: ProfileFile, where: str) -> None:
         get_method(method)
     for protocol in profile.protocols:
         PROTOCOLS.look_up(protocol)
-    for metric in profile.metrics:
+    for metric in expanded(profile.metrics):
         get_metric(metric)
     if not set(profile.shown) & set(profile.protocols):
         raise UsageError(f"{where}: shown: {', '.join(profile.shown)}: none of them is among the protocols: add one to shown")

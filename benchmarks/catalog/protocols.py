@@ -16,6 +16,7 @@ PROTOCOLS = Registry(
     (
         Entry("rgb", "benchmarks.scoring.protocols.rgb:RGB"),
         Entry("rgb-shave4", "benchmarks.scoring.protocols.rgb_shave4:RGB_SHAVE4"),
+        Entry("y", "benchmarks.scoring.protocols.y:Y"),
         Entry("y-shave4", "benchmarks.scoring.protocols.y_shave4:Y_SHAVE4"),
         Entry("ntire2018", "benchmarks.scoring.protocols.ntire2018:NTIRE2018"),
         Entry("ntire2018-norescale", "benchmarks.scoring.protocols.ntire2018_norescale:NTIRE2018_NORESCALE"),

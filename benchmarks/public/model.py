@@ -78,13 +78,14 @@ def benchmark(
         >>> round(record.summary["rgb"]["psnr"].mean, 1)
         20.7
     """
+    from benchmarks.catalog.composites import expanded
     from benchmarks.catalog.profiles import load_profile
     from benchmarks.execution.workspace import Workspace
 
     own = _name(name, model)
     chosen = load_profile(profile, [changes] if isinstance(changes, str) else changes)
     protocols = chosen.protocols if protocol is None else tuple(_listed(protocol, "protocol"))
-    chosen = replace(chosen, protocols=protocols, metrics=tuple(_listed(metrics, "metrics")))
+    chosen = replace(chosen, protocols=protocols, metrics=tuple(expanded(_listed(metrics, "metrics"))))
     cells = evaluation_cells(chosen, ["bicubic", *beside], dataset, split)
     workspace = Workspace(Path(output))
     workspace.check_writable()

@@ -40,6 +40,13 @@ class Scores:
     remarks: tuple[str, ...] = ()
 
     @property
+    def composites(self) -> dict[str, float]:
+        """Composite scores of which all metrics are there, by name (``docs/protocols.md``)."""
+        from benchmarks.catalog.composites import composite_scores
+
+        return composite_scores(self.mean)
+
+    @property
     def mean(self) -> dict[str, float]:
         """Mean over images by metric."""
         return {metric: interval.mean for metric, interval in self.summary.items()}
@@ -53,7 +60,8 @@ def evaluate(sr: Images, hr: Images, protocol: str, metrics: str | Sequence[str]
             folder of image files.
         hr: HR images in the same form. Files are paired by name, arrays by their order.
         protocol: name of the protocol, one of ``PROTOCOLS``.
-        metrics: names of metrics, a sequence or separated by commas: those of ``METRICS``, and pyiqa's.
+        metrics: names of metrics, a sequence or separated by commas: those of ``METRICS``, composite scores, and
+            pyiqa's.
 
     Raises:
         UsageError: a name is unknown, a metric does not suit the protocol, or images are of other types, sizes or numbers.
@@ -69,13 +77,14 @@ def evaluate(sr: Images, hr: Images, protocol: str, metrics: str | Sequence[str]
         >>> round(scores.mean["psnr"], 2)
         34.15
     """
+    from benchmarks.catalog.composites import expanded
     from benchmarks.catalog.metrics import get_metric
     from benchmarks.catalog.protocols import get_protocol
     from benchmarks.scoring.pairs import Scorer
     from benchmarks.statistics.intervals import ScoreMatrix, estimate
 
     chosen = get_protocol(protocol)
-    entries = [get_metric(name) for name in listed(metrics, "metrics")]
+    entries = [get_metric(name) for name in expanded(listed(metrics, "metrics"))]
     if not chosen.view and (unsuitable := [entry.name for entry in entries if entry.target]):
         raise UsageError(f"protocol {protocol} has PSNR and SSIM only: for {', '.join(unsuitable)} use rgb or aligned-rgb")
     scorer = Scorer([chosen], entries, threads=os.cpu_count() or 1)

@@ -190,7 +190,7 @@ OTHERS: list[tuple[tuple[str, ...], str]] = [
     (("evaluate", *RGB, "--metrics", ""), "--metrics is empty"),
     (("evaluate", *RGB, "--metrics", "../x"), "unknown metric"),
     (("evaluate", *RGB, "--metrics", "PSNR"), "did you mean 'psnr'?"),
-    (("evaluate", *RGB[:-1], "Y"), "did you mean 'y-shave4'?"),
+    (("evaluate", *RGB[:-1], "Y"), "did you mean 'y'?"),
     (("evaluate", *RGB[:-1], "NTIRE2018"), "did you mean 'ntire2018'?"),
     (("prepare", "Set5"), "did you mean 'set5'?"),
     (("evaluate", *RGB, "--crop", "centre"), "--crop centre: give smaller, or a number"),

@@ -82,14 +82,17 @@ ROOMS: dict[str, set[str]] = {
     },
     "benchmarks.scoring.alignment": EVALUATIONS,
     "benchmarks.scoring.building": EVALUATIONS,
+    "benchmarks.scoring.card_metrics": set(),  # no profile asks for them
     "benchmarks.scoring.cell": EVALUATIONS,
     "benchmarks.scoring.comparisons": EVALUATIONS,
     "benchmarks.scoring.contrast": EVALUATIONS,
+    "benchmarks.scoring.dists": set(),  # no profile asks for it
     "benchmarks.scoring.evaluation": EVALUATIONS,
     "benchmarks.scoring.explanation": set(),  # for users: evaluate --explain
     "benchmarks.scoring.lpips": EVALUATIONS,
     "benchmarks.scoring.metrics": EVALUATIONS,
     "benchmarks.scoring.network_method": evaluate(*ONE_NETWORK, *WITH_BM3D),
+    "benchmarks.scoring.niqe": set(),  # no profile asks for it
     "benchmarks.scoring.pairs": EVALUATIONS,
     "benchmarks.scoring.pictures": set(),  # of test images without ground truth
     "benchmarks.scoring.protocol": EVALUATIONS,
@@ -98,6 +101,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.scoring.protocols.ntire2018_norescale": EVALUATIONS,
     "benchmarks.scoring.protocols.rgb": EVALUATIONS,
     "benchmarks.scoring.protocols.rgb_shave4": EVALUATIONS,
+    "benchmarks.scoring.protocols.y": set(),  # no profile asks for it
     "benchmarks.scoring.protocols.y_shave4": EVALUATIONS,
     "benchmarks.scoring.pyiqa_metrics": set(),  # no profile asks for them
     "benchmarks.scoring.receptive_field": evaluate(*ONE_NETWORK, *WITH_BM3D, "cincgan"),

@@ -7,9 +7,11 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from skimage.data import chelsea
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
@@ -17,6 +19,7 @@ from benchmarks.core.errors import UsageError
 from benchmarks.measuring import direct
 from benchmarks.measuring.basicsr_oracles import luma_scores
 from benchmarks.scoring.alignment import REACH, best_overlap, best_window_psnr, overlap
+from benchmarks.scoring.tensors import to_tensor
 from tests.conftest import ROOT
 from tests.helpers.basicsr import needs_basicsr
 
@@ -54,10 +57,24 @@ def test_rgb_and_its_border() -> None:
 
 
 @needs_basicsr
-def test_luma_with_its_border_is_basicsrs() -> None:
+@pytest.mark.parametrize(("name", "border"), [("y", 0), ("y-shave4", 4)])
+def test_luma_with_its_border_is_basicsrs(name: str, border: int) -> None:
     hr, sr = smooth(0), moved(smooth(0), (0, 0), 1)
-    score, expected = get_protocol("y-shave4").score(sr, hr), luma_scores(sr, hr, border=4)
+    score, expected = get_protocol(name).score(sr, hr), luma_scores(sr, hr, border=border)
     assert (score.psnr, score.ssim) == pytest.approx(expected, abs=1e-6)
+
+
+def test_luma_of_the_whole_image_is_pyiqas_as_the_page_says() -> None:
+    """PSNR but for an epsilon, SSIM but for rounded luma and products of contrast and structure below zero."""
+    import pyiqa
+
+    options = {"device": torch.device("cpu"), "test_y_channel": True, "color_space": "ycbcr"}
+    hr: Pixels = chelsea()[:192, 60:252]  # type: ignore[no-untyped-call]
+    sr = np.clip(hr + np.random.default_rng(0).normal(0, 6, hr.shape), 0, 255).astype(np.uint8)
+    score, images = get_protocol("y").score(sr, hr), (to_tensor([sr]), to_tensor([hr]))
+    mean_error = 10 ** (-score.psnr / 10)
+    assert float(pyiqa.create_metric("psnr", **options)(*images)) == pytest.approx(-10 * math.log10(mean_error + 1e-8), abs=1e-4)
+    assert float(pyiqa.create_metric("ssim", **options)(*images)) == pytest.approx(score.ssim, abs=2e-3)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -184,6 +201,7 @@ def test_sizes_are_never_cropped_silently() -> None:
 GOLDEN = {  # version, PSNR, SSIM and shift as that version computed them: where one moves, the version must
     "rgb": (1, 20.3823, 0.2078, None),
     "rgb-shave4": (1, 20.6631, 0.2080, None),
+    "y": (1, 24.6406, 0.4415, None),
     "y-shave4": (1, 24.8965, 0.4388, None),
     "ntire2018": (1, 29.1241, 0.7567, (6, -4)),
     "ntire2018-norescale": (1, 24.6435, 0.7567, (6, -4)),

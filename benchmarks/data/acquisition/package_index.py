@@ -56,6 +56,18 @@ class _Source:
     is_index: bool
 
 
+def installed(file: IndexFile) -> bytes | None:
+    """Content of the file out of a distribution that is installed here; None if there is none, or it has another hash."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    inside = file.member.removeprefix(f"{file.archive.removesuffix('.tar.gz')}/")  # the folder that a sdist has in front
+    try:
+        content = Path(str(distribution(file.project).locate_file(inside))).read_bytes()
+    except (PackageNotFoundError, OSError):
+        return None
+    return content if hashlib.sha256(content).hexdigest() == file.sha256 else None
+
+
 def obtain(file: IndexFile, scratch: Path) -> bytes:
     """Download a file from the first source that has it, and check its hash.
 

