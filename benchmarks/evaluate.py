@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.core.callable_module import make_callable
-from benchmarks.core.command import Names, Parser, end_process, named_path, run_command
+from benchmarks.core.command import Names, Parser, end_process, named_path, refuse_file, refuse_inside, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError, WeightsMissing, one_line
 from benchmarks.core.text import counted
 
 if TYPE_CHECKING:
     from benchmarks.api.entries import MetricEntry
     from benchmarks.data.file_pairs import Crop, FilePairs
+    from benchmarks.data.lone_images import LoneImages
     from benchmarks.scoring.pairs import Scored, Scorer
     from benchmarks.scoring.protocol import Protocol
 
@@ -35,6 +36,8 @@ examples:
   python -m benchmarks.evaluate --sr mine --sr edsr --hr crops --protocol rgb --photographs crops.csv     of crops
   python -m benchmarks.evaluate --sr mine --hr HR --explain baby         each protocol on one pair, step by step with its numbers
   python -m benchmarks.evaluate --sr mine --hr HR --find 28.42           protocols under which the mean is 28.42 dB
+  python -m benchmarks.evaluate --sr mine                                 no ground truth: NIQE, which sees SR images alone
+  python -m benchmarks.evaluate --sr mine --sr edsr --metrics niqe,musiq --report page     and a page with the images side by side
   python -m benchmarks.evaluate --list      protocols and metrics
 
 Images are PNG, BMP, TIFF, JPEG or WebP of 8 bits. They lie in the folders themselves: subfolders are not searched. Grey images
@@ -61,7 +64,12 @@ def make_parser() -> Parser:
     images.add_argument(
         "--sr", action="append", type=named_path, default=[], metavar="DIR", help="SR images; give it again to compare methods"
     )
-    images.add_argument("--hr", type=named_path, metavar="DIR", help="HR images, the ground truth")
+    images.add_argument(
+        "--hr",
+        type=named_path,
+        metavar="DIR",
+        help="HR images, the ground truth; without it, no-reference metrics score SR images",
+    )
     images.add_argument("--sr-suffix", default="", metavar="TEXT", help="end of the SR images' names, before the extension")
     images.add_argument("--hr-suffix", default="", metavar="TEXT", help="end of the HR images' names, before the extension")
     images.add_argument(
@@ -76,9 +84,9 @@ def make_parser() -> Parser:
         "--metrics",
         nargs="+",
         action=Names,
-        default=["psnr", "ssim"],
+        default=[],
         metavar="NAME",
-        help="separated by commas or blanks (default: psnr ssim)",
+        help="separated by commas or blanks (default: psnr ssim; without --hr niqe)",
     )
     scoring.add_argument(
         "--crop",
@@ -105,6 +113,9 @@ def make_parser() -> Parser:
     )
     show = parser.add_argument_group("output")
     show.add_argument("--csv", type=named_path, metavar="FILE", help="also write the numbers of every image, at full precision")
+    show.add_argument(
+        "--report", type=named_path, metavar="DIR", help="without --hr: also write a page with the scores beside the SR images"
+    )
     show.add_argument("--json", action="store_true", help="print JSON in place of tables")
     show.add_argument("--dry-run", action="store_true", help="list the pairs of files and the protocol; score nothing")
     show.add_argument("--list", action="store_true", help="list protocols and metrics; score nothing")
@@ -121,22 +132,58 @@ def _dispatch(options: argparse.Namespace) -> int:
         return _list()
     if options.explain is not None or options.find is not None:
         return _explore(options)
-    missing = [name for name in ("sr", "hr", "protocol") if not getattr(options, name)]
-    if missing:
-        raise UsageError(f"--{missing[0]} is missing: give --sr DIR, --hr DIR and --protocol NAME (--list shows them)")
-    if options.threads < 1:
-        raise UsageError(f"--threads {options.threads}: give 1 or more")
+    _check_options(options)
 
     from benchmarks.catalog.protocols import get_protocol
+    from benchmarks.scoring.without_truth import WITHOUT_TRUTH
 
-    protocol = get_protocol(options.protocol)
-    metrics = _metrics(options.metrics, protocol)
+    protocol = get_protocol(options.protocol) if options.hr else WITHOUT_TRUTH
+    metrics = _metrics(options.metrics or (["psnr", "ssim"] if options.hr else ["niqe"]), protocol, has_truth=bool(options.hr))
     _check_csv(options.csv)
-    methods = _file_pairs(options)
+    methods: dict[str, FilePairs] | dict[str, LoneImages] = _file_pairs(options) if options.hr else _lone_images(options)
     notes = _left_out(options)
     if options.dry_run:
         return _dry_run(methods, protocol, metrics, notes)
     return _score(options, methods, protocol, metrics, notes)
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Raise UsageError for options that are missing, or that do not go together."""
+    needed = ("sr", "hr", "protocol") if options.hr or options.protocol else ("sr",)
+    if missing := [name for name in needed if not getattr(options, name)]:
+        mend = "" if options.hr else "; without --hr and --protocol, no-reference metrics score the SR images alone"
+        raise UsageError(f"--{missing[0]} is missing: give --sr DIR, --hr DIR and --protocol NAME (--list shows them){mend}")
+    if options.threads < 1:
+        raise UsageError(f"--threads {options.threads}: give 1 or more")
+    if not options.hr and (useless := [name for name in ("hr_suffix", "crop") if getattr(options, name)]):
+        raise UsageError(f"--{useless[0].replace('_', '-')} is about ground truths: give --hr DIR, or leave it out")
+    if options.report and options.hr:
+        raise UsageError("--report is for SR images without ground truth: leave --hr and --protocol out, or use benchmarks.run")
+    if options.report:
+        refuse_file("--report", options.report)
+        refuse_inside("--report", options.report, options.sr)
+
+
+def _lone_images(options: argparse.Namespace) -> dict[str, LoneImages]:
+    """SR images without ground truth by name of their folder. Raises UsageError if folders have images of different names."""
+    from benchmarks.data.file_pairs import names_of
+    from benchmarks.data.lone_images import LoneImages
+    from benchmarks.data.matching import images, match
+
+    suffix, methods = options.sr_suffix, dict[str, LoneImages]()
+    for name, folder in names_of(options.sr).items():
+        if methods:
+            match(
+                folder,
+                options.sr[0],
+                suffix,
+                suffix,
+                "folders have images of the same names, but for --sr-suffix",
+                files_only=False,
+            )
+        paths = images(folder, suffix, files_only=False)
+        methods[name] = LoneImages({image: (path,) for image, path in paths.items()})
+    return methods
 
 
 def _file_pairs(options: argparse.Namespace) -> dict[str, FilePairs]:
@@ -190,11 +237,15 @@ def _check_csv(path: Path | None) -> None:
         raise UsageError(f"--csv {path}: the name is that of an image, which would be lost: name a file such as scores.csv")
 
 
-def _metrics(names: Sequence[str], protocol: Protocol) -> list[MetricEntry]:
+def _metrics(names: Sequence[str], protocol: Protocol, *, has_truth: bool) -> list[MetricEntry]:
     """Entries of the metrics of ``--metrics``. Raises UsageError if a name is unknown, or a metric does not suit the protocol."""
+    from benchmarks.catalog.composites import expanded
     from benchmarks.catalog.metrics import get_metric
 
-    metrics = [get_metric(name) for name in dict.fromkeys(names)]
+    metrics = [get_metric(name) for name in expanded(names)]
+    if not has_truth and (compared := [metric.name for metric in metrics if not metric.no_reference]):
+        mend = "give --hr DIR and --protocol NAME, or metrics without reference, such as niqe"
+        raise UsageError(f"--metrics {' '.join(names)}: {', '.join(compared)} compare with a ground truth: {mend}")
     unsuitable = [metric.name for metric in metrics if metric.target and not protocol.view]
     if unsuitable:
         raise UsageError(f"protocol {protocol.name} has PSNR and SSIM only: for {', '.join(unsuitable)} use rgb or aligned-rgb")
@@ -217,25 +268,29 @@ def _left_out(options: argparse.Namespace) -> list[str]:
     from benchmarks.core.files import real_path
     from benchmarks.data.matching import left_out
 
+    folders = [(folder, options.sr_suffix) for folder in options.sr]
+    if not options.hr:
+        return [line for folder, suffix in folders for line in left_out(folder, suffix)]
     if real_path(options.hr) in [real_path(folder) for folder in options.sr]:  # names tell results and ground truths apart
         return left_out(options.hr)
-    folders = [(folder, options.sr_suffix) for folder in options.sr]
     return [line for folder, suffix in (*folders, (options.hr, options.hr_suffix)) for line in left_out(folder, suffix)]
 
 
-def _dry_run(methods: Mapping[str, FilePairs], protocol: Protocol, metrics: Sequence[MetricEntry], notes: Sequence[str]) -> int:
+def _dry_run(
+    methods: Mapping[str, FilePairs | LoneImages], protocol: Protocol, metrics: Sequence[MetricEntry], notes: Sequence[str]
+) -> int:
     for name, pairs in methods.items():
         names = ", ".join(metric.name for metric in metrics)
         print(f"{name}: {counted(len(pairs.paths), 'image')} under {protocol.name} v{protocol.version}: {names}")
-        for sr, hr in pairs.paths.values():
-            print(f"  {sr}  {hr}")
+        for paths in pairs.paths.values():
+            print("", *paths, sep="  ")
     for note in notes:
         print(one_line(note))
     failures = {name: reasons for name, pairs in methods.items() if (reasons := _failing(pairs))}
     return _say_failures(failures)
 
 
-def _failing(pairs: FilePairs) -> dict[str, str]:
+def _failing(pairs: FilePairs | LoneImages) -> dict[str, str]:
     """Reasons why images cannot be scored, as far as the headers of their files tell."""
     reasons = {}
     for image in pairs.paths:
@@ -256,11 +311,12 @@ def _say_failures(failures: Mapping[str, Mapping[str, str]]) -> int:
 
 def _score(
     options: argparse.Namespace,
-    methods: Mapping[str, FilePairs],
+    methods: Mapping[str, FilePairs | LoneImages],
     protocol: Protocol,
     metrics: Sequence[MetricEntry],
     notes: Sequence[str],
 ) -> int:
+    from benchmarks.catalog.composites import composites_of
     from benchmarks.core.files import check_writable, write_text
     from benchmarks.data.file_pairs import same_results
     from benchmarks.data.photographs import read_photographs
@@ -290,17 +346,23 @@ def _score(
         failures,
         crop=next(iter(methods.values())).crop,
         groups=groups,
+        composites=tuple(composites_of(options.metrics)),
     )
     print(to_json(sheet)) if options.json else print_sheet(sheet)
     if options.csv:
         write_text(options.csv, to_csv(sheet))
+    if options.report:
+        from reports.lone_images import build_report
+
+        files = {name: {image: paths[0] for image, paths in images.paths.items()} for name, images in methods.items()}
+        print(f"report   {build_report(sheet, files, options.report)}", file=sys.stderr if options.json else sys.stdout)
     code = _say_failures(failures)
     for reason in missing.values():
         print(reason, file=sys.stderr)
     return code or (WeightsMissing.exit_code if missing else 0)
 
 
-def _score_folder(name: str, pairs: FilePairs, scorer: Scorer) -> Scored:
+def _score_folder(name: str, pairs: FilePairs | LoneImages, scorer: Scorer) -> Scored:
     from benchmarks.core.step_progress import StepProgress
 
     with StepProgress(f"score {name}") as progress:
@@ -316,13 +378,17 @@ def _nothing_scored(failures: Mapping[str, Mapping[str, str]]) -> UsageError:
 
 
 def _list() -> int:
+    from benchmarks.catalog.composites import COMPOSITES
     from benchmarks.catalog.metrics import METRICS
     from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
 
     print("protocols:")
     for protocol in map(get_protocol, PROTOCOLS):
         print(f"  {protocol.name:<{max(map(len, PROTOCOLS))}} v{protocol.version} {protocol.title}")
-    print(f"metrics:\n  {', '.join(METRICS)}; and pyiqa's by name, such as dists, niqe, ms_ssim (it downloads the weights)")
+    print(f"metrics:\n  {', '.join(METRICS)}; and pyiqa's by name, such as ms_ssim, brisque (it downloads their weights)")
+    print("composite scores, of means of metrics:")
+    for entry in COMPOSITES.values():
+        print(f"  {entry.name} v{entry.version} {' '.join(entry.metrics)}: {entry.source}")
     return 0
 
 

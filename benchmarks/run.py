@@ -56,6 +56,7 @@ examples:
   python -m benchmarks.run --all --profile paper --dry-run --step-times FILE      by steps that benchmarks.speed has measured
   python -m benchmarks.run --all --profile paper --datasets demo-photos --set 'stages.*.training.steps=2'
   python -m benchmarks.run --methods bicubic edsr --data-dir photos     your own images: photos/train and photos/test
+  python -m benchmarks.run --methods bicubic realesrgan --data-dir phone --no-truth --set "metrics=['niqe']"     no ground truth
   python -m benchmarks.run --methods bicubic cincgan --data-dir photos --x-dir phone --z-dir camera    unpaired: docs/data.md
   python -m benchmarks.run --methods edsr --datasets set5 --train-on demo-photos
   python -m benchmarks.run --all --offline                after python -m benchmarks.prepare --profile demo
@@ -90,6 +91,7 @@ def make_parser() -> Parser:
     methods.add_argument("--x-dir", type=named_path, metavar="DIR", help="your LR images without ground truth (else: train/X)")
     methods.add_argument("--z-dir", type=named_path, metavar="DIR", help="your HR images of other scenes (else: train/Z)")
     methods.add_argument("--lr-suffix", metavar="TEXT", help="end of LR names beside HR names, such as x4m (default: as DIV2K's)")
+    methods.add_argument("--no-truth", action="store_true", help="test images of --data-dir are LR images without ground truth")
     methods.add_argument(
         "--train-on",
         metavar="NAME",
@@ -126,20 +128,12 @@ def make_parser() -> Parser:
     executor.add_argument("--slurm-partition", metavar="NAME", help="SLURM partition (default: the cluster's own)")
     show = parser.add_argument_group("output")
     show.add_argument("--list", action="store_true", help="print the catalog; run nothing")
-    show.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="print cells, estimated time and disk, wall time on several GPUs or machines; run nothing",
-    )
+    plan = "print cells, estimated time and disk, wall time on several GPUs or machines; run nothing"
+    show.add_argument("--dry-run", action="store_true", help=plan)
     show.add_argument("--json", action="store_true", help="print JSON in place of tables")
     show.add_argument("--markdown", action="store_true", help="with --dry-run: wall times as a Markdown table")
-    show.add_argument(
-        "--step-times",
-        type=named_path,
-        metavar="FILE",
-        help="with --dry-run: file with step times, as python -m benchmarks.speed training --json prints them, in place of the "
-        "profile's estimates",
-    )
+    times = "with --dry-run: step times of python -m benchmarks.speed training --json, in place of the profile's estimates"
+    show.add_argument("--step-times", type=named_path, metavar="FILE", help=times)
     return parser
 
 
@@ -337,12 +331,12 @@ def _selection(options: argparse.Namespace) -> Selection:
 
     datasets = options.datasets or (["folder"] if options.data_dir else None)
     train_on = options.train_on or ("folder" if options.x_dir and options.z_dir and not options.data_dir else None)
-    for option in ("data_dir", "x_dir", "z_dir", "lr_suffix"):
+    for option in ("data_dir", "x_dir", "z_dir", "lr_suffix", "no_truth"):
         if (value := getattr(options, option)) and "folder" not in (*(datasets or ()), train_on):
             mend = "no data set uses it: add the name 'folder' to --datasets, or give --train-on folder"
-            raise UsageError(f"--{option.replace('_', '-')} {value}: {mend}")
-    apart = Apart(options.x_dir, options.z_dir, options.lr_suffix or "")
-    return Selection(datasets, _seeds(options.seeds), train_on, options.data_dir, apart, options.split, options.also_degraded)
+            raise UsageError(f"--{option.replace('_', '-')}{'' if value is True else f' {value}'}: {mend}")
+    images = options.data_dir, Apart(options.x_dir, options.z_dir, options.lr_suffix or "", options.no_truth)
+    return Selection(datasets, _seeds(options.seeds), train_on, *images, options.split, options.also_degraded)
 
 
 def _related(profile: Profile, selection: Selection) -> list[Cell]:

@@ -7,8 +7,10 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.api.entries import CompositeEntry
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.text import counted, csv_text, number
 from benchmarks.data.file_pairs import Crop, describe
@@ -54,6 +56,7 @@ class ScoreSheet:
         failures: reason for each image that could not be scored, or lacks a metric, by method.
         crop: rule by which images were cropped; None for none.
         groups: the photograph of each image, by the image's name; images that are not named are photographs of their own.
+        composites: composite scores that were asked for.
     """
 
     protocol: Protocol
@@ -63,6 +66,7 @@ class ScoreSheet:
     failures: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     crop: Crop | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
+    composites: tuple[CompositeEntry, ...] = ()
 
     @property
     def metrics(self) -> list[str]:
@@ -78,6 +82,17 @@ class ScoreSheet:
         """Mean of a method and its interval, over the images of ``images``; None if there are none."""
         images = self.images(metric)
         return estimate(self._matrix(method, metric), self.photographs(images)) if images else None
+
+    def composite(self, method: MethodScores, entry: CompositeEntry) -> float | None:
+        """Composite score of a method; None if one of its metrics is missing."""
+        return entry.score(self._means(method))
+
+    def lacking(self, entry: CompositeEntry) -> list[str]:
+        """Metrics of a composite score that are missing."""
+        return entry.missing(self._means(self.methods[0]))
+
+    def _means(self, method: MethodScores) -> dict[str, float]:
+        return {metric: mean.mean for metric in self.metrics if (mean := self.estimate(method, metric))}
 
     def finite(self, method: MethodScores, metric: str) -> Estimate | None:
         """Mean of a method over the images with a finite score; None if all are finite, or none is."""
@@ -116,8 +131,19 @@ def print_sheet(sheet: ScoreSheet) -> None:
     if several:
         console.print(_comparison_table(sheet))
     console.print(_caption(sheet), soft_wrap=True)
+    for line in map(partial(_composite_line, sheet), sheet.composites):
+        console.print(line, soft_wrap=True)
     for line in (*(f"{get_metric(metric).label}: weights missing" for metric in sheet.missing), *sheet.notes):
         console.print(line, soft_wrap=True)
+
+
+def _composite_line(sheet: ScoreSheet, entry: CompositeEntry) -> str:
+    """A composite score of every method, or the metrics that it lacks."""
+    about = f"{entry.name} v{entry.version} of the means"
+    if lacking := sheet.lacking(entry):
+        return f"{about}: missing, for lack of {', '.join(get_metric(name).label for name in lacking)}"
+    scores = {method.name: sheet.composite(method, entry) for method in sheet.methods}
+    return f"{about}: {', '.join(f'{name} {number(score or 0.0, entry.digits + 1)}' for name, score in scores.items())}"
 
 
 def _caption(sheet: ScoreSheet) -> str:
@@ -250,6 +276,15 @@ def to_json(sheet: ScoreSheet) -> str:
                 {"metric": metric, **_plain(asdict(pair)), "verdict": _verdict(metric, pair)}
                 for metric, comparisons in sheet.comparisons().items()
                 for pair in comparisons
+            ],
+            "composites": [
+                {
+                    "name": entry.name,
+                    "version": entry.version,
+                    "missing": sheet.lacking(entry),
+                    "scores": {method.name: sheet.composite(method, entry) for method in sheet.methods},
+                }
+                for entry in sheet.composites
             ],
             "photographs": dict(sheet.groups),
             "missing": sheet.missing,

@@ -31,11 +31,13 @@ class Apart:
         x: folder of X, LR images without ground truth.
         z: folder of Z, other HR images.
         lr_suffix: end of the names of LR images beside the names of their HR images; empty to recognise DIV2K's.
+        without_truth: whether test images whose names do not say so are LR images, of which there is no ground truth.
     """
 
     x: Path | None = None
     z: Path | None = None
     lr_suffix: str = ""
+    without_truth: bool = False
 
 
 NOTHING_APART = Apart()

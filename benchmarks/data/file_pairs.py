@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -70,8 +70,8 @@ class FilePairs:
         sr, hr = _fitted(sr, hr, self.crop)
         checks = {
             "same": np.array_equal(sr, hr),
-            "flat result": _is_flat(sr),
-            "flat truth": _is_flat(hr),
+            "flat result": is_flat(sr),
+            "flat truth": is_flat(hr),
             "grey result": _is_grey(sr) and not _is_grey(hr),
             "grey truth": _is_grey(hr) and not _is_grey(sr),
             "exchanged": _fits_exchanged(sr, hr),
@@ -80,7 +80,7 @@ class FilePairs:
         }
         for finding in (finding for finding, is_so in checks.items() if is_so):
             self.found[finding].append(name)
-        self.digests[name] = hashlib.blake2b(repr(sr.shape).encode() + sr.tobytes(), digest_size=16).digest()
+        self.digests[name] = pixel_digest(sr)
         self._thumbnails[name] = thumbnail(sr), thumbnail(hr), hr.shape[:2]
         return sr, hr
 
@@ -122,7 +122,13 @@ class FilePairs:
         return others, [name for name in unlike(results, truths, fractions) if name not in others]
 
 
-def same_results(methods: Mapping[str, FilePairs]) -> list[str]:
+class Loaded(Protocol):
+    """Results with the digests of those that were loaded, by name."""
+
+    digests: dict[str, bytes]
+
+
+def same_results(methods: Mapping[str, Loaded]) -> list[str]:
     """A line for each pair of methods that have equal results."""
     lines = []
     for (first, ours), (second, theirs) in combinations(methods.items(), 2):
@@ -186,8 +192,14 @@ def _size(image: Image) -> str:
     return f"{image.shape[1]}x{image.shape[0]}"
 
 
-def _is_flat(image: Image) -> bool:
+def is_flat(image: Image) -> bool:
+    """True if no channel of an image ``(H, W, 3)`` uint8 has more than ``LEVELS`` levels."""
     return all(int(image[..., channel].max()) - int(image[..., channel].min()) <= LEVELS for channel in range(3))
+
+
+def pixel_digest(image: Image) -> bytes:
+    """Digest of the pixels of an image."""
+    return hashlib.blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).digest()
 
 
 def _is_grey(image: Image) -> bool:

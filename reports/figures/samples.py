@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.api.image import Image
 from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.core.files import real_path
-from benchmarks.data.cards import load_dataset_card
+from benchmarks.data.cards import Apart, load_dataset_card
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.pixels.decode import decode
 from benchmarks.results.layout import SAMPLES, sample_names
@@ -68,7 +68,8 @@ def load_samples(study: Study) -> tuple[list[Sample], list[str]]:
         return [], ["There are no sample images beside these results, so none are shown."]
     notes: list[str] = []
     try:
-        inputs = input_images(next(iter(first.values())).evaluation, order)
+        result = next(iter(first.values())).evaluation
+        inputs = input_images(result, order) if result.data.dataset or not result.pictures else {}  # of images made elsewhere
     except (BenchmarkError, OSError) as error:
         inputs = {}
         notes.append(f"LR and HR images are left out, for the data set is not at hand here: {' '.join(str(error).split())}.")
@@ -108,7 +109,7 @@ def input_images(result: EvaluationResult, wanted: Collection[str]) -> dict[str,
     if not card.is_located:
         if not data.directory:
             raise UsageError("give the folder of its images with --data-dir")
-        card = card.located_in(Path(data.directory))
+        card = card.located_in(Path(data.directory), Apart(without_truth=bool(result.pictures)))
     split = result.settings.split
     dataset = Dataset.recorded(card, data.degradation, data.parameters)
     if dataset.digest(split) != data.digest:

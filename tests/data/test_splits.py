@@ -164,6 +164,15 @@ def test_validation_files_are_among_those_to_prepare() -> None:
     assert not with_lr.makes_lr("validation") and with_lr.files_of(TRAIN_LR)[0] == "0701x4m.png"
 
 
+def test_a_card_of_lr_images_alone_has_no_ground_truth() -> None:
+    alone = {"pairs_lr": None, "pairs_hr": None, "x": None, "z": None, "test_hr": None}
+    card = folders(**alone, test_lr=numbered(1, 3, TRAIN_LR, "{:04d}x4m.png"))
+    assert card.has("test") and not card.has_truth("test") and not card.makes_lr("test") and folders().has_truth("test")
+    assert card.files_of(TRAIN_LR) == ["0001x4m.png", "0002x4m.png", "0003x4m.png"]
+    with pytest.raises(ValueError, match="neither test_hr nor test_lr"):
+        folders(**alone, test_lr=None)
+
+
 def test_a_data_set_without_validation_files_says_so() -> None:
     with pytest.raises(UsageError, match="data set 'div2k-track2' has no validation images: name another data set"):
         folders().sources("validation")

@@ -156,6 +156,19 @@ def test_lr_images_alone_are_a_test_without_ground_truth(tmp_path: Path, layout:
     assert cell.code.startswith("baselines.bicubic.method:Bicubic ")
 
 
+def test_images_without_a_telling_name_are_lr_images_where_one_says_so(tmp_path: Path) -> None:
+    photographs = fill(tmp_path / "phone", "a b", 24)
+    assert own(tmp_path / "phone").card.has_truth("test"), "by default they are HR images"
+    data = own(tmp_path / "phone", without_truth=True)
+    assert not data.card.has_truth("test") and same(list(data.lr("test").values()), photographs)
+    fill(tmp_path / "named" / "test" / "LR", "a b", 24)
+    assert same(list(own(tmp_path / "named", without_truth=True).lr("test").values()), photographs)
+    fill(tmp_path / "named" / "test" / "HR", "a b", 96)
+    user_folder._sources.cache_clear()
+    with pytest.raises(UsageError, match="its test images are pairs, which have a ground truth: leave out --no-truth"):
+        own(tmp_path / "named", without_truth=True).images.pairs("test")
+
+
 def test_images_of_x_may_be_enlarged_after_training_on_them(tmp_path: Path) -> None:
     x = fill(tmp_path / "train" / "X", "a b", 24)
     fill(tmp_path / "train" / "Z", "z", 96, seed=1)

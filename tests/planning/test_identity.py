@@ -111,6 +111,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.scoring.tiling": EVALUATIONS,
     "benchmarks.scoring.trunks": train("srgan", "srgan-paired") | EVALUATIONS,
     "benchmarks.scoring.variants": set(),  # for users: evaluate --find
+    "benchmarks.scoring.without_truth": set(),  # for users: evaluate without --hr
     "benchmarks.training.cell": TRAININGS,
     "benchmarks.training.checkpoints": TRAININGS,
     "benchmarks.training.distributed": TRAININGS,

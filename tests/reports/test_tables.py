@@ -54,6 +54,22 @@ TABLE = make_table(
 )
 
 
+def test_a_composite_score_stands_in_a_table_where_all_its_metrics_do() -> None:
+    values = {"lpips": [0.2, 0.4], "dists": [0.1, 0.1], "clipiqa": [0.6, 0.8], "maniqa": [0.5, 0.5], "musiq": [60.0, 70.0]}
+    complete, partial = result("edsr", 0, **values, niqe=[4.0, 6.0]), result("bicubic", None, **values)
+    table = make_table("photos", "demo", {"bicubic": [partial], "edsr": [complete]}, {})
+    score = (1 - 0.3) + (1 - 0.1) + 0.7 + 0.5 + 0.65 + 0.5
+    assert [row.composites for row in table.rows] == [{}, {("rgb", "ntire2026-perceptual"): pytest.approx(score)}]
+    grid = table_grid("t", table)
+    place = grid.headers.index("NTIRE 2026 v1 ↑ rgb")
+    assert [row[place].text for section in grid.sections for row in section.rows] == ["–", f"{score:.3f}"]
+    assert "NTIRE 2026 v1: sum over means of lpips, dists" in grid.caption
+    lines = [line for line in csv.DictReader(io.StringIO(to_csv([table]))) if line["metric"] == "ntire2026-perceptual"]
+    assert [(line["method"], float(line["mean"]), line["low"]) for line in lines] == [("edsr", pytest.approx(score), "")]
+    assert to_json(table)["rows"][1]["composites"] == [{"protocol": "rgb", "name": lines[0]["metric"], "score": score}]
+    assert "NTIRE 2026" not in table_grid("t", make_table("photos", "demo", {"bicubic": [partial]}, {})).caption
+
+
 def test_a_cell_is_the_mean_over_images_of_the_mean_over_seeds() -> None:
     bicubic, edsr, cincgan = TABLE.rows
     assert bicubic.scores["rgb", "psnr"].mean == 22

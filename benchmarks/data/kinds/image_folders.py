@@ -68,7 +68,7 @@ class ImageFolders(DatasetCard):
 
     Attributes:
         archives: archives or addresses of the files.
-        test_hr: HR images of the test split.
+        test_hr: HR images of the test split; None if there is no ground truth.
         test_lr: LR images of the test split; None if a degradation makes them.
         x: degraded LR images, for training without pairs.
         z: HR images, for training without pairs.
@@ -79,7 +79,7 @@ class ImageFolders(DatasetCard):
     """
 
     archives: Annotated[tuple[Archive, ...], Meta(min_length=1)]
-    test_hr: FileSet
+    test_hr: FileSet | None = None
     test_lr: FileSet | None = None
     x: FileSet | None = None
     z: FileSet | None = None
@@ -95,6 +95,8 @@ class ImageFolders(DatasetCard):
                 raise ValueError(
                     f"a file set names the archive '{file_set.archive}': archives has {', '.join(sorted(archive_names))}"
                 )
+        if not self.test_hr and not self.test_lr:
+            raise ValueError("neither test_hr nor test_lr: give HR images, LR images without ground truth, or both")
         training = (self.x, self.z, self.pairs_lr, self.pairs_hr)
         if any(training) and not all(training):
             raise ValueError("x, z, pairs_lr and pairs_hr: give all, or none for a data set that only tests")
@@ -147,6 +149,10 @@ class ImageFolders(DatasetCard):
     def has(self, split: Split) -> bool:
         """True if the card names files of the split."""
         return any(self._sets[split])
+
+    def has_truth(self, split: Split) -> bool:
+        """True if the card names HR images of the split."""
+        return self._sets[split][0] is not None
 
     def makes_lr(self, split: Split) -> bool:
         """True if LR images of the split are made by a degradation; images of X are never."""

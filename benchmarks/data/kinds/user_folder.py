@@ -42,12 +42,14 @@ class UserFolder(DatasetCard):
         x_dir: folder of X; empty if it is in the folder ``train``.
         z_dir: folder of Z; empty if it is in the folder ``train``.
         lr_suffix: end of the LR images' names beside the names of their HR images; empty to recognise it.
+        without_truth: whether test images whose names do not say so are LR images, of which there is no ground truth.
     """
 
     directory: str = ""
     x_dir: str = ""
     z_dir: str = ""
     lr_suffix: str = ""
+    without_truth: bool = False
 
     def has(self, split: Split) -> bool:
         """True if there are images of the split. A folder without subfolders is for testing only."""
@@ -85,7 +87,8 @@ class UserFolder(DatasetCard):
         if folder is None and not (apart.x and apart.z):
             raise UsageError(f"data set '{self.name}': give the folder that holds your images: --data-dir DIR")
         directory, x, z = ("" if path is None else str(path.absolute()) for path in (folder, apart.x, apart.z))
-        return replace(self, directory=directory, x_dir=x, z_dir=z, lr_suffix=apart.lr_suffix)
+        placed = replace(self, directory=directory, x_dir=x, z_dir=z)
+        return replace(placed, lr_suffix=apart.lr_suffix, without_truth=apart.without_truth)
 
     @property
     def location(self) -> dict[str, str]:
@@ -234,6 +237,10 @@ def _in_folder(card: UserFolder, role: Role) -> Found:
     files = find(folders if role == "train" else replace(folders, unpaired=False), card.lr_suffix, card.scale)
     if role == "train" and not files.hr:
         return replace(files, paired=False)
+    if role == "test" and card.without_truth:
+        if files.hr and files.lr:
+            raise UsageError(f"--data-dir {root}: its test images are pairs, which have a ground truth: leave out --no-truth")
+        return files if files.lr else Found({}, files.hr)
     if role != "train" and not files.paired:
         raise UsageError(f"--data-dir {root}: {role}: no LR image has a HR image of its name: name pairs alike, or take HR out")
     return files
