@@ -14,6 +14,9 @@ FROM ${BASE}:${PYTHON}-slim-trixie
 ARG VARIANT=cpu
 ARG EXTRAS=ray,slurm
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+# OpenCV, which pyiqa imports, loads these
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0t64 && rm -rf /var/lib/apt/lists/*
 RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel \
     case "$VARIANT" in \
         cpu) export PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu ;; \
