@@ -20,6 +20,7 @@ from benchmarks.catalog.methods import every_method, get_stage
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.profiles import Profile, changed
 from benchmarks.catalog.protocols import get_protocol
+from benchmarks.core.errors import PROJECT
 from benchmarks.core.paths import CARDS
 from benchmarks.core.strict import build, read_toml
 from benchmarks.core.values import set_values
@@ -79,14 +80,14 @@ def why_seeds_are_exploratory(profile: str, seeds: Sequence[int]) -> str:
 
 
 def freeze(profile: Profile, seeds: Sequence[int] | None = None) -> Frozen:
-    """Hashes of a profile's settings, for the committed file.
+    """Hashes of a profile's settings for each method of the project, for the committed file.
 
     Args:
         profile: without changes.
         seeds: whose scores count; the profile's where None.
     """
-    names = {entry.name: entry for entry in every_method() if entry.name.partition("/")[0] in profile.methods}
-    return Frozen(tuple(seeds or profile.seeds), {name: settings_digest(profile, entry) for name, entry in names.items()})
+    own = [entry for entry in every_method() if entry.target.partition(".")[0] in PROJECT]
+    return Frozen(tuple(seeds or profile.seeds), {entry.name: settings_digest(profile, entry) for entry in own})
 
 
 def stale_methods(profile: Profile) -> list[str]:
