@@ -384,7 +384,7 @@ def _list(*, as_json: bool) -> int:
         print(json.dumps(titles, indent=1))
         return 0
     for kind, entries in titles.items():
-        print(f"{kind}:")
+        print(f"{kind}:" if entries else f"{kind}: none")
         for name, title in entries.items():
             print(f"  {name:<{max(map(len, entries))}} {title}")
     return 0

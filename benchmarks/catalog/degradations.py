@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.api.entries import Entry
+from benchmarks.catalog.plugins import DEGRADATION, added_objects
 from benchmarks.core.lazy import resolve
 from benchmarks.core.registry import Registry
 from benchmarks.core.strict import build
@@ -23,6 +25,7 @@ DEGRADATIONS = Registry(
         Entry("real-esrgan", "benchmarks.degradations.real_esrgan:RealESRGAN"),
         Entry("bsrgan", "benchmarks.degradations.bsrgan:BSRGAN"),
     ),
+    partial(added_objects, "degradations", "degradation", DEGRADATION),
 )
 CLEAN = "bicubic"  # makes Y, the clean LR images, of Z
 

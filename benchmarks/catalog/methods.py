@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
 from benchmarks.api.entries import Family, MethodEntry, StageEntry
+from benchmarks.catalog.plugins import package_folder
 from benchmarks.core.errors import UsageError, unknown
-from benchmarks.core.lazy import load_module, resolve
+from benchmarks.core.lazy import check, load_module, resolve
+from benchmarks.core.plugins import Plugin, additions
 from benchmarks.core.registry import Registry
 from benchmarks.core.strict import build, read_toml
 
@@ -39,12 +40,13 @@ PLACE = "FOLDERS of benchmarks/catalog/methods.py"  # for errors
 @cache
 def methods() -> Registry[MethodEntry]:
     """All methods, without their variants. Raises UsageError where two have one name, or one's declaration is broken."""
-    return Registry("method", (method for folder in FOLDERS for method in _declared(folder)))
+    own = _own()
+    return Registry("method", own, lambda names: (method for methods in _added(own).values() for method in methods))
 
 
 @cache
 def stages() -> Registry[StageEntry]:
-    """All training stages. Raises UsageError where two have one name."""
+    """All training stages, of plug-ins too. Raises UsageError where two have one name."""
     return Registry("training stage", (stage for method in methods().values() for stage in method.trains))
 
 
@@ -85,26 +87,26 @@ def is_method(name: str) -> bool:
 @cache
 def variants_of(name: str) -> Registry[MethodEntry]:
     """The declared variants of a method, in the order of their file. Raises UsageError where the file is invalid."""
-    method = methods()[name]
+    return Registry("variant", _variants(methods()[name]))
+
+
+def _variants(method: MethodEntry) -> list[MethodEntry]:
     if not method.variants:
-        return Registry("variant", ())
+        return []
     package, _, file = method.variants.partition("/")
-    path = _folder(package, f"variants of method '{name}'") / file
+    path = package_folder(package, f"variants of method '{method.name}'") / file
     variants = {key: build(Variant, data, str(path), key) for key, data in read_toml(path).items()}
-    return Registry(
-        "variant",
-        (
-            replace(
-                method,
-                name=f"{name}/{key}",
-                title=variant.title,
-                changes=variant.changes,
-                without=variant.without,
-                variants="",
-            )
-            for key, variant in variants.items()
-        ),
-    )
+    return [
+        replace(
+            method,
+            name=f"{method.name}/{key}",
+            title=variant.title,
+            changes=variant.changes,
+            without=variant.without,
+            variants="",
+        )
+        for key, variant in variants.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,42 @@ def every_method() -> list[MethodEntry]:
     return [entry for name, method in methods().items() for entry in (method, *variants_of(name).values())]
 
 
-def _declared(folder: str) -> Iterator[MethodEntry]:
-    declared = getattr(load_module(folder, PLACE), "METHODS", None)
+def _own() -> tuple[MethodEntry, ...]:
+    return tuple(method for folder in FOLDERS for method in _declared(folder, PLACE))
+
+
+@cache
+def _added(own: tuple[MethodEntry, ...]) -> Mapping[Plugin, Sequence[MethodEntry]]:
+    """Methods of plug-ins, given the project's own."""
+
+    def load(plugin: Plugin) -> list[MethodEntry]:
+        declared = list(_declared(plugin.target, str(plugin)))
+        for method in declared:
+            build(MethodEntry, asdict(method), f"method '{method.name}'")
+            for target in (method.target, *(target for stage in method.trains for target in (stage.target, stage.settings))):
+                check(target, f"method '{method.name}'")
+            _variants(method)
+        return declared
+
+    return additions("methods", load, _called, {name for method in own for name in _called(method)})
+
+
+def _called(method: MethodEntry) -> list[str]:
+    return [f"method '{method.name}'", *(f"training stage '{stage.name}'" for stage in method.trains)]
+
+
+def added_profile_files() -> dict[Plugin, tuple[Path, list[str]]]:
+    """File ``profiles.toml`` of each plug-in whose methods have training stages, and the names of these stages."""
+    stages = {plugin: [stage.name for method in added for stage in method.trains] for plugin, added in _added(_own()).items()}
+    return {
+        plugin: (package_folder(plugin.target, str(plugin)) / "profiles.toml", names) for plugin, names in stages.items() if names
+    }
+
+
+def _declared(folder: str, place: str) -> Iterator[MethodEntry]:
+    declared = getattr(load_module(folder, place), "METHODS", None)
     if not isinstance(declared, tuple) or not all(isinstance(entry, MethodEntry) for entry in declared):
-        raise UsageError(f"{PLACE}: {folder} has no tuple METHODS of MethodEntry: add it to its __init__.py")
+        raise UsageError(f"{place}: {folder} has no tuple METHODS of MethodEntry: add it to its __init__.py")
     for method in declared:
         if method.family not in get_args(Family):
             raise unknown(f"family of method '{method.name}'", str(method.family), get_args(Family))
@@ -148,12 +182,7 @@ def _check_reads(stage: StageEntry, method: MethodEntry) -> None:
         raise UsageError(f"{where} reads \"pairs\", and method '{method.name}' is of the family '{method.family}': {mend}")
 
 
-def _folder(package: str, entry: str) -> Path:
-    load_module(package, entry)
-    return Path(str(files(package)))
-
-
 def profile_files() -> list[Path]:
     """Files ``profiles.toml`` in the folders of methods: settings of their stages, by profile."""
-    paths = (_folder(folder, PLACE) / "profiles.toml" for folder in FOLDERS)
+    paths = (package_folder(folder, PLACE) / "profiles.toml" for folder in FOLDERS)
     return [path for path in paths if path.is_file()]

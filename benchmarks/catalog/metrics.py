@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.api.entries import MetricEntry
+from benchmarks.catalog.plugins import added_metrics
 from benchmarks.core.errors import unknown
 from benchmarks.core.lazy import resolve
 from benchmarks.core.registry import Registry
@@ -34,6 +35,7 @@ METRICS = Registry(
         _learned("topiq_nr", "TOPIQ-NR"),
         _learned("topiq_fr", "TOPIQ-FR", no_reference=False),
     ),
+    added_metrics,
 )
 
 

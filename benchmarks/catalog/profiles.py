@@ -18,10 +18,11 @@ from msgspec import Meta
 
 from benchmarks.catalog.composites import expanded
 from benchmarks.catalog.degradations import DEGRADATIONS, degradation_class, make_degradation
-from benchmarks.catalog.methods import get_method, get_stage, profile_files, settings_class
+from benchmarks.catalog.methods import added_profile_files, get_method, get_stage, profile_files, settings_class
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import PROTOCOLS
 from benchmarks.core.errors import UsageError, unknown
+from benchmarks.core.plugins import leave_out, reason
 from benchmarks.core.strict import build, parse_toml, read_toml
 from benchmarks.core.threads import physical_cores
 from benchmarks.core.values import with_defaults
@@ -198,10 +199,45 @@ def _merged(name: str) -> dict[str, Any]:
             _merge(data, tables)
     degradations, stages = data.setdefault("degradations", {}), data.setdefault("stages", {})
     _check_tables(data, f"profile '{name}'")
+    for plugin, (path, names) in added_profile_files().items():
+        try:
+            _merge(data, _added_tables(name, path, names))
+        except Exception as error:  # of settings that others wrote
+            leave_out(plugin, reason(error))
     for degradation in DEGRADATIONS:
         degradations[degradation] = with_defaults(degradation_class(degradation), degradations.get(degradation, {}))
     for stage, settings in stages.items():
         stages[stage] = with_defaults(settings_class(stage), settings)
+    return data
+
+
+def _added_tables(name: str, path: Path, stages: Sequence[str]) -> dict[str, Any]:
+    """Settings and estimates of a plug-in's training stages in a profile.
+
+    Args:
+        name: of the profile.
+        path: the plug-in's ``profiles.toml``.
+        stages: names of the plug-in's training stages. The file may have settings of no others.
+
+    Raises:
+        UsageError: the file is missing or invalid, or settings do not fit their stage.
+    """
+    tables = read_toml(path)
+    for other, table in tables.items():
+        if other not in profile_names() or not isinstance(table, dict):
+            raise UsageError(f"{path}: {unknown('profile', other, profile_names())}")
+    data: dict[str, Any] = {"stages": {}, "estimates": {}}
+    for part in _chain(name):
+        table = {key: value for key, value in tables.get(part, {}).items() if part == name or key not in NOT_INHERITED}
+        for key, value in table.items():
+            if key not in data or not isinstance(value, dict) or not value.keys() <= set(stages):
+                known = ", ".join(f"[{part}.stages.{stage}]" for stage in stages)
+                raise UsageError(f"{path}: [{part}] has {key}: only {known} and estimates of these are read: take it out")
+        _merge(data, table)
+    for stage, settings in data["stages"].items():
+        build(settings_class(stage), with_defaults(settings_class(stage), settings), str(path), f"{name}.stages.{stage}")
+    for stage, estimate in data["estimates"].items():
+        build(CellEstimate, estimate, str(path), f"{name}.estimates.{stage}")
     return data
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks.api.entries import Entry
+from benchmarks.catalog.plugins import PROTOCOL, added_objects
 from benchmarks.core.lazy import resolve
 from benchmarks.core.registry import Registry
 
@@ -22,6 +24,7 @@ PROTOCOLS = Registry(
         Entry("ntire2018-norescale", "benchmarks.scoring.protocols.ntire2018_norescale:NTIRE2018_NORESCALE"),
         Entry("aligned-rgb", "benchmarks.scoring.protocols.aligned_rgb:ALIGNED_RGB"),
     ),
+    partial(added_objects, "protocols", "protocol", PROTOCOL),
 )
 
 

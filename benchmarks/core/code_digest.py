@@ -7,7 +7,8 @@ list of modules:
 - a module of ``benchmarks`` counts if it lies in one of ``DECIDING_ROOMS``;
 - a module of another package in the project's folder (``cincgan``, ``baselines``) counts; installed packages do not;
 - a module called ``settings`` does not count, since identities have the values of settings; nor does a package's ``__init__``,
-  which declares names and titles.
+  which declares names and titles;
+- every module of a package that a plug-in names counts, if code of plug-ins imports it. The project's own code imports none.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache, lru_cache
+from importlib.util import resolve_name
 from pathlib import Path
 
+from benchmarks.core import plugins
 from benchmarks.core.errors import UsageError
 from benchmarks.core.paths import ROOT, is_own
 
@@ -30,7 +34,9 @@ UNCOUNTED = ("settings.py", "__init__.py")
 def decides(module: str) -> bool:
     """True if the code of a module can change a number."""
     path = source_file(module)
-    if path is None or path.name in UNCOUNTED:
+    if path is None or not is_own(package_of(module)):
+        return path is not None
+    if path.name in UNCOUNTED:
         return False
     return module.split(".")[0] not in HARNESS or module.startswith(tuple(f"{room}." for room in DECIDING_ROOMS))
 
@@ -70,8 +76,26 @@ def deciding_modules(*modules: str) -> frozenset[str]:
         name = waiting.pop()
         if name not in names and decides(name):
             names.add(name)
-            waiting += _module(name)[1]
+            waiting += _imported(name)
     return frozenset(names)
+
+
+def package_of(module: str) -> str:
+    """Top-level package of a module."""
+    return module.partition(".")[0]
+
+
+def _imported(module: str) -> Iterator[str]:
+    """Names of the modules that a module imports; of the project's own code those of the project."""
+    path, is_project = source_file(module), is_own(package_of(module))
+    package = module if path and path.name == "__init__.py" else module.rpartition(".")[0]
+    for name in _module(module)[1]:
+        if not name.startswith("."):
+            if is_own(package_of(name)) or not is_project:
+                yield name
+        else:
+            with suppress(ImportError):  # relative, and beyond the top-level package
+                yield resolve_name(name, package)
 
 
 class _Bare(ast.NodeTransformer):
@@ -115,18 +139,19 @@ def _digest_now(name: str) -> str:
 
 def _imports(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield module
+            yield from (f"{module}{'.' if node.module else ''}{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
 
 
 @cache
 def source_file(module: str) -> Path | None:
-    """Source file of a module in the project's folder; None for installed modules and for names that are no module."""
+    """Source file of a module of the project or of a plug-in; None for other modules and for names that are no module."""
     parts = module.split(".")
-    if not is_own(parts[0]):
-        return None
-    path = ROOT.joinpath(*parts)
-    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
+    places = (ROOT,) if is_own(parts[0]) else plugins.folders(parts[0])
+    paths = [place.joinpath(*parts) for place in places]
+    files = (file for path in paths for file in (path / "__init__.py", path.with_suffix(".py")))
+    return next((file for file in files if file.is_file()), None)

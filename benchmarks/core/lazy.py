@@ -12,10 +12,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from benchmarks.core.code_digest import source_file
+from benchmarks.core import plugins
+from benchmarks.core.code_digest import package_of, source_file
 from benchmarks.core.errors import PROJECT, BenchmarkError, UsageError, nearest
 from benchmarks.core.interruption import is_foreign_exit
 from benchmarks.core.paths import ROOT, is_own
+
+IMPORTERS = ("core/lazy.py", "importlib/__init__.py")  # files that every traceback of an import goes through
 
 
 def module_of(target: str) -> str:
@@ -61,12 +64,12 @@ def load_module(module: str, entry: str) -> ModuleType:
 
 
 def check(target: str, entry: str) -> None:
-    """Raise UsageError if ``module:Name`` names no object of the project's source. Nothing is imported.
+    """Raise UsageError if ``module:Name`` names no object of the project's source or a plug-in's. Nothing is imported.
 
-    Objects of installed packages, and of modules that make their names when they are imported, are not checked.
+    Objects of other installed packages, and of modules that make their names when they are imported, are not checked.
     """
     module, _, name = target.partition(":")
-    if not is_own(module.partition(".")[0]):
+    if not is_own(package_of(module)) and not plugins.folders(package_of(module)):
         return
     path = source_file(module)
     if path is None:
@@ -114,7 +117,8 @@ def _refuse_module(missing: str, module: str, entry: str) -> NoReturn:
 def _reason(error: BaseException) -> str:
     """Class, message and place of an error."""
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    own = [place for place in frames if ROOT in Path(place[0]).parents and not place[0].endswith("core/lazy.py")]
+    frames = [place for place in frames if not place[0].startswith("<") and not place[0].endswith(IMPORTERS)]
+    own = [place for place in frames if ROOT in Path(place[0]).parents] or frames  # of a plug-in there are others only
     place = (error.filename, error.lineno) if isinstance(error, SyntaxError) else own[-1] if own else None
     text = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
     if place is None or place[0] is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from benchmarks.core.errors import PROJECT
@@ -12,6 +13,7 @@ IS_INSTALLED = PACKAGED.is_dir()  # as a wheel, with strangers' packages in ROOT
 CARDS = (PACKAGED if IS_INSTALLED else ROOT) / "datasets"  # cards of data sets; cards of weights are in the subfolder weights
 
 
+@cache
 def is_own(package: str) -> bool:
     """True if a top-level package is part of the project: any folder of a checkout, the project's own packages in a wheel."""
     return (ROOT / package).is_dir() and (not IS_INSTALLED or package in PROJECT)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
 from benchmarks.core.errors import UsageError, unknown
@@ -26,18 +27,26 @@ class Registry(Mapping[str, E], Generic[E]):
     Args:
         kind: kind of the entries, for errors: ``method``, ``protocol`` …
         entries: with different names.
+        more: returns further entries, given the names of the others. It is called when the registry is read first.
 
     Raises:
         UsageError: two entries have one name.
     """
 
-    def __init__(self, kind: str, entries: Iterable[E]) -> None:
+    def __init__(
+        self, kind: str, entries: Iterable[E], more: Callable[[Collection[str]], Iterable[E]] = lambda names: ()
+    ) -> None:
         self.kind = kind
-        self._entries: dict[str, E] = {}
+        self._own: dict[str, E] = {}
+        self._more = more
         for entry in entries:
-            if entry.name in self._entries:
+            if entry.name in self._own:
                 raise UsageError(f"two entries of the registry of {kind}s are called '{entry.name}': rename one of them")
-            self._entries[entry.name] = entry
+            self._own[entry.name] = entry
+
+    @cached_property
+    def _entries(self) -> dict[str, E]:
+        return self._own | {entry.name: entry for entry in self._more(self._own)}
 
     def __getitem__(self, name: str) -> E:
         return self._entries[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from msgspec import Meta
 
 from benchmarks.api.entries import Split
 from benchmarks.catalog.dataset_kinds import KINDS
+from benchmarks.catalog.plugins import added_cards
 from benchmarks.core.errors import UsageError, unknown
 from benchmarks.core.lazy import resolve
 from benchmarks.core.paths import CARDS
@@ -141,7 +143,14 @@ class DatasetCard(ABC):
 
 
 def _files() -> dict[str, Path]:
-    return {path.stem: path for path in sorted(CARDS.glob("*.toml"))}
+    own = {path.stem: path for path in sorted(CARDS.glob("*.toml"))}
+    return own | _added(frozenset(own))
+
+
+@cache
+def _added(own: frozenset[str]) -> dict[str, Path]:
+    """Cards of plug-ins, given the names of the project's own."""
+    return added_cards("data set", "", own, _read)
 
 
 def dataset_names() -> list[str]:
@@ -149,11 +158,20 @@ def dataset_names() -> list[str]:
     return list(_files())
 
 
-def load_dataset_card(name: str) -> DatasetCard:
-    """Read and check ``datasets/<name>.toml``. Raises UsageError if it is unknown or invalid."""
+def card_path(name: str) -> Path:
+    """File of a data set's card: ``datasets/<name>.toml``, or a plug-in's. Raises UsageError if there is none."""
     path = _files().get(name)
     if path is None:
         raise unknown("data set", name, dataset_names())
+    return path
+
+
+def load_dataset_card(name: str) -> DatasetCard:
+    """Read and check the card of a data set. Raises UsageError if it is unknown or invalid."""
+    return _read(name, card_path(name))
+
+
+def _read(name: str, path: Path) -> DatasetCard:
     data: dict[str, Any] = read_toml(path)
     kind = data.get("kind", "")
     if kind not in KINDS:

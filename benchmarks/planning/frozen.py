@@ -21,9 +21,9 @@ from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.profiles import Profile, changed
 from benchmarks.catalog.protocols import get_protocol
 from benchmarks.core.errors import PROJECT
-from benchmarks.core.paths import CARDS
 from benchmarks.core.strict import build, read_toml
 from benchmarks.core.values import set_values
+from benchmarks.data.cards import card_path
 from benchmarks.data.sources import digest
 
 PATH = Path(profiles.__file__).with_name("frozen.toml")
@@ -101,7 +101,7 @@ def settings_digest(profile: Profile, method: MethodEntry) -> str:
     varied = changed(profile, method.changes)
     content = {
         "degradation": varied.degradation.identity,
-        "datasets": [_deciding(read_toml(CARDS / f"{name}.toml")) for name in varied.datasets],
+        "datasets": [_deciding(read_toml(card_path(name))) for name in varied.datasets],
         "protocols": {name: get_protocol(name).version for name in varied.protocols},
         "metrics": {metric.name: dict(metric.options) for metric in map(get_metric, varied.metrics)},
         "threads": varied.threads,

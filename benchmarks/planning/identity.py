@@ -9,8 +9,9 @@ from benchmarks.api.entries import Split
 from benchmarks.catalog.methods import get_method, get_stage
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import PROTOCOLS
-from benchmarks.core.code_digest import changed_files, code_digest, source_digests
+from benchmarks.core.code_digest import changed_files, code_digest, package_of, source_digests
 from benchmarks.core.lazy import check, module_of
+from benchmarks.core.plugins import versions
 from benchmarks.data.acquisition.weights import card_digest
 from benchmarks.data.dataset import Dataset
 from benchmarks.planning.cells import Cell
@@ -80,5 +81,7 @@ def changed_inputs(cell: Cell) -> list[str]:
 
 
 def _code(target: str, *modules: str) -> Code:
+    """Target, digests of modules, and versions of the plug-ins that they are of."""
     modules = (module_of(target), *modules)
-    return Code(f"{target} {code_digest(*modules)}", source_digests(*modules))
+    name = " ".join((target, code_digest(*modules), *versions(map(package_of, modules))))
+    return Code(name, source_digests(*modules))

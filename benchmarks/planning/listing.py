@@ -7,11 +7,12 @@ from benchmarks.catalog.families import described_families
 from benchmarks.catalog.methods import methods, variants_of
 from benchmarks.catalog.profiles import load_profile, profile_names
 from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
+from benchmarks.core.plugins import all_plugins
 from benchmarks.data.cards import dataset_names, load_dataset_card
 
 
 def catalog_titles() -> dict[str, dict[str, str]]:
-    """Titles by name of methods, variants, data sets, degradations, profiles and protocols, and the methods of each family."""
+    """Titles by name of all kinds of entries, the methods of each family, and the versions of installed plug-ins."""
     return {
         "methods": {name: method.title for name, method in methods().items()},
         "variants": {variant.name: variant.title for name in methods() for variant in variants_of(name).values()},
@@ -20,6 +21,7 @@ def catalog_titles() -> dict[str, dict[str, str]]:
         "degradations": {name: _first_line(degradation_class(name)) for name in DEGRADATIONS},
         "profiles": {name: load_profile(name).description for name in profile_names()},
         "protocols": {name: get_protocol(name).title for name in PROTOCOLS},
+        "plugins": {plugin.distribution: plugin.version for plugin in all_plugins()},
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import evaluate
-from benchmarks.catalog import methods, profiles
+from benchmarks.catalog import methods, plugins, profiles
 from benchmarks.core.errors import UsageError, not_installed, one_line
 from benchmarks.data import cards
 from benchmarks.data.acquisition import weights
@@ -53,7 +53,7 @@ def copied_file(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(weights, "CARDS", tmp_path / "datasets")
     monkeypatch.setattr(paper, "FOLDER", tmp_path / "papers")
     monkeypatch.setattr(profiles, "FOLDER", tmp_path / "profiles")
-    monkeypatch.setattr(methods, "files", lambda package: tmp_path / "cincgan" if package == "cincgan" else files(package))
+    monkeypatch.setattr(plugins, "files", lambda package: tmp_path / "cincgan" if package == "cincgan" else files(package))
     places = {
         "data set": Place(tmp_path / "datasets" / "demo-photos.toml", lambda: cards.load_dataset_card("demo-photos")),
         "weights": Place(tmp_path / "datasets" / "weights" / "vgg19.toml", lambda: weights.load_weight_card("vgg19")),

@@ -12,6 +12,7 @@ from benchmarks import freeze as command
 from benchmarks.catalog.methods import get_method
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.data import cards
 from benchmarks.planning import frozen
 from benchmarks.planning.frozen import PATH, frozen_profiles, settings_digest, stale_methods, why_exploratory
 from benchmarks.planning.plan import make_plan
@@ -78,8 +79,8 @@ def test_profiles_and_methods_that_are_not_frozen() -> None:
 def test_a_digest_follows_the_regions_of_a_card_but_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     demo, bicubic = load_profile("demo"), get_method("bicubic")
     before = settings_digest(demo, bicubic)
-    text = (frozen.CARDS / "demo-photos.toml").read_text()
-    monkeypatch.setattr(frozen, "CARDS", tmp_path)
+    text = (cards.CARDS / "demo-photos.toml").read_text()
+    monkeypatch.setattr(cards, "CARDS", tmp_path)
     (tmp_path / "demo-photos.toml").write_text(text.replace("Colour photographs", "Photographs"))
     assert settings_digest(demo, bicubic) == before
     (tmp_path / "demo-photos.toml").write_text(text.replace("test = [[104, 108, ", "test = [[100, 108, "))

@@ -8,13 +8,14 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from msgspec import Meta
 
+from benchmarks.catalog.plugins import added_cards
 from benchmarks.core.errors import BenchmarkError, UsageError, WeightsMissing, unknown
 from benchmarks.core.files import cache_root, hash_file, write_atomically
 from benchmarks.core.locks import NoLock, locked
@@ -96,16 +97,31 @@ class WeightCard:
         return files
 
 
+def _files() -> dict[str, Path]:
+    own = {path.stem: path for path in sorted((CARDS / "weights").glob("*.toml"))}
+    return own | _added(frozenset(own))
+
+
+@cache
+def _added(own: frozenset[str]) -> dict[str, Path]:
+    """Cards of plug-ins, given the names of the project's own."""
+    return added_cards("weights", "weights", own, _read)
+
+
 def weight_names() -> list[str]:
     """Names of all cards of weights."""
-    return sorted(path.stem for path in (CARDS / "weights").glob("*.toml"))
+    return sorted(_files())
 
 
 def load_weight_card(name: str) -> WeightCard:
-    """Read and check ``datasets/weights/<name>.toml``. Raises UsageError if it is unknown or invalid."""
-    if name not in weight_names():
+    """Read and check ``datasets/weights/<name>.toml``, or a plug-in's card. Raises UsageError if it is unknown or invalid."""
+    path = _files().get(name)
+    if path is None:
         raise unknown("weights", name, weight_names())
-    path = CARDS / "weights" / f"{name}.toml"
+    return _read(name, path)
+
+
+def _read(name: str, path: Path) -> WeightCard:
     card = build(WeightCard, read_toml(path), str(path))
     if card.name != name:
         raise UsageError(f"{path}: name is '{card.name}': it must be the file's, '{name}'")

@@ -1,0 +1,1 @@
+"""A plug-in of cincgan-benchmark: one addition to each part of the catalog."""

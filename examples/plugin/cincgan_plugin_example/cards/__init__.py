@@ -1,0 +1,1 @@
+"""Cards of data sets, ``<name>.toml``; cards of weights would be in the folder ``weights``."""
