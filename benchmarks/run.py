@@ -59,6 +59,7 @@ examples:
   python -m benchmarks.run --methods bicubic realesrgan --data-dir phone --no-truth --set "metrics=['niqe']"     no ground truth
   python -m benchmarks.run --methods bicubic cincgan --data-dir photos --x-dir phone --z-dir camera    unpaired: docs/data.md
   python -m benchmarks.run --methods edsr --datasets set5 --train-on demo-photos
+  python -m benchmarks.run --methods bicubic spandrel:4x-net.pth        weights of others, in a file that spandrel recognises
   python -m benchmarks.run --all --offline                after python -m benchmarks.prepare --profile demo
   torchrun --nproc-per-node 2 -m benchmarks.run --methods cincgan     each training on two processes
   python -m benchmarks.run --all --executor ray --max-parallel 2      two cells at a time on this machine
@@ -83,7 +84,7 @@ def make_parser() -> Parser:
     methods = parser.add_argument_group("methods and data")
     methods.add_argument("--all", action="store_true", help="every method of the profile")
     methods.add_argument("--ablation", action="store_true", help="every variant of CinCGAN, beside the full model")
-    methods.add_argument("--methods", nargs="+", action=Names, metavar="NAME", help="these methods only")
+    methods.add_argument("--methods", nargs="+", action=Names, metavar="NAME", help="these; spandrel:FILE is a checkpoint")
     families = "methods of these families, beside those of --all or --methods; unpaired: all that are trained without pairs"
     methods.add_argument("--family", nargs="+", action=Names, metavar="NAME", help=families)
     methods.add_argument("--datasets", nargs="+", action=Names, metavar="NAME", help="data sets in place of the profile's")
@@ -235,8 +236,7 @@ def _compute(
             for cell in waiting:
                 outcome.workspace.discard_checkpoint(cell)
         with executor, OneByOne(waiting, costs) if one_by_one else Matrix(waiting) as view:
-            parallel = {"max_parallel": options.max_parallel, "retries": options.retries}
-            for ended in schedule.run(waiting, executor, view, **parallel):
+            for ended in schedule.run(waiting, executor, view, max_parallel=options.max_parallel, retries=options.retries):
                 outcome.take(ended)
                 mirror.add(ended)
                 presentation.update(ended.cell)

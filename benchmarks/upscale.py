@@ -31,6 +31,7 @@ examples:
   python -m benchmarks.upscale photo.jpg holidays --method edsr --output large        a file and all images of a folder
   python -m benchmarks.upscale photo.jpg --method bicubic --output large              needs no training
   python -m benchmarks.upscale photo.jpg --method realesrgan --output large           weights that others have released
+  python -m benchmarks.upscale photo.jpg --method spandrel:4x-net.pth --output large  any checkpoint that spandrel recognises
   python -m benchmarks.upscale photo.jpg --weights runs/cells/train-cincgan-joint-…/weights.safetensors --output large
   python -m benchmarks.upscale holidays --output large --dry-run                      files and the method; computes nothing
 
@@ -50,7 +51,9 @@ def make_parser() -> Parser:
     parser.add_argument("images", nargs="*", type=named_path, metavar="IMAGE", help="image files, or folders of image files")
     parser.add_argument("--output", type=named_path, metavar="DIR", help="folder for the results")
     model = parser.add_argument_group("method")
-    model.add_argument("--method", default="cincgan", metavar="NAME", help="method or variant (default: cincgan)")
+    model.add_argument(
+        "--method", default="cincgan", metavar="NAME", help="method or variant, or spandrel:FILE (default: cincgan)"
+    )
     source = model.add_mutually_exclusive_group()
     source.add_argument(
         "--results", type=named_path, metavar="DIR", help="results folder with the training (default: runs, or --pretrained demo)"

@@ -12,13 +12,14 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.api.entries import ScoredSplit
+from benchmarks.catalog.methods import is_method
 from benchmarks.core.errors import UsageError
 from benchmarks.data.titles import other_degradation, titled
 from benchmarks.results.files import read_results
 from benchmarks.results.layout import MIRROR_NOTE, result_files
 from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result, TrainingResult, weights_digests
 from reports.measurements import Measurements
-from reports.tables import in_order, method_order
+from reports.tables import in_order
 
 LONGEST_NAME = 150  # characters
 UNKNOWN = "unknown profile"  # of old results, whose files lack it
@@ -202,9 +203,8 @@ def make_studies(evidence: Iterable[FinishedCell]) -> list[Study]:
     evidence = list(evidence)
     steps = {cell.id: cell.result.settings.steps for cell in evidence if isinstance(cell.result, TrainingResult)}
     groups: dict[tuple[str, ...], list[FinishedCell]] = {}
-    method_names = method_order()
     evaluations = [cell for cell in evidence if isinstance(cell.result, EvaluationResult)]
-    for cell in (cell for cell in evaluations if cell.label in method_names or cell.evaluation.is_own):
+    for cell in (cell for cell in evaluations if is_method(cell.label) or cell.evaluation.is_own):
         groups.setdefault(_images_of(cell.evaluation), []).append(cell)
     for group in groups.values():
         refuse_other_images(group)

@@ -70,6 +70,8 @@ class MethodEntry:
         changes: settings that a variant changes, in the form of ``--set``.
         without: stages that a variant leaves out.
         smallest: shortest side, in LR pixels, of an image that the method can enlarge.
+        file: checkpoint that the user has named, which the method consists of; empty for methods of the catalog.
+        packages: distributions whose code computes the method's images: their versions are part of identities.
     """
 
     name: str
@@ -83,6 +85,8 @@ class MethodEntry:
     changes: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     smallest: int = 1
+    file: str = ""
+    packages: tuple[str, ...] = ()
 
     @property
     def group(self) -> Group:

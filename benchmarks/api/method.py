@@ -34,11 +34,13 @@ class Descriptor:
         receptive_field: side, in LR pixels, of the square that an output pixel depends on at most; None if it depends on the
             whole image, or on so much of it that tiles would not pay.
         multiple: divisor of both sides that the method needs; LR images are padded by reflection to multiples of it.
+        tiles: False if the method's authors advise against tiles: images are then cut into tiles only where a user asks for it.
     """
 
     scale: int
     receptive_field: int | None
     multiple: int = 1
+    tiles: bool = True
 
 
 class Method(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -34,6 +35,7 @@ FOLDERS = (  # packages with a tuple METHODS, in the order of tables
     "baselines.rrdbnet",
 )
 TRAINING_SPLITS = ("x", "z", "pairs")
+CHECKPOINT = "spandrel:"  # begins the name of a method that consists of a file: spandrel:FILE
 PLACE = "FOLDERS of benchmarks/catalog/methods.py"  # for errors
 
 
@@ -66,12 +68,16 @@ def stage_class(stage: str) -> Any:
 
 
 def method_class(name: str) -> Any:
-    """The class of a method. Raises UsageError where there is none."""
-    return resolve(get_method(name).target, f"method '{name}'", ("from_stages",))
+    """The class of a method, or what stands in its place for a checkpoint. Raises UsageError where there is none."""
+    entry = get_method(name)
+    cls = resolve(entry.target, f"method '{name}'", ("from_stages",))
+    return cls(Path(entry.file)) if entry.file else cls
 
 
 def get_method(name: str) -> MethodEntry:
     """The method or variant of a name. Raises UsageError, with the nearest name, where there is none."""
+    if name.startswith(CHECKPOINT):
+        return _checkpoint(name.removeprefix(CHECKPOINT))
     base, slash, _ = name.partition("/")
     if base not in methods():
         raise unknown("method", name, methods())
@@ -79,9 +85,19 @@ def get_method(name: str) -> MethodEntry:
 
 
 def is_method(name: str) -> bool:
-    """True if the catalog has a method or variant of the name."""
+    """True if the catalog has a method or variant of the name, or if it is that of a checkpoint."""
     base, slash, _ = name.partition("/")
-    return base in methods() and (not slash or name in variants_of(base))
+    return name.startswith(CHECKPOINT) or (base in methods() and (not slash or name in variants_of(base)))
+
+
+def _checkpoint(file: str) -> MethodEntry:
+    """Method of a checkpoint, whose name in tables and results has the file's name and not its folder."""
+    if not Path(file).name:
+        raise UsageError(f"{CHECKPOINT}{file}: names no file: write {CHECKPOINT}FILE")
+    name = CHECKPOINT + re.sub(r"[^\w.+-]", "_", Path(file).name, flags=re.ASCII)[-100:]
+    target = "baselines.spandrel_file.method:Checkpoint"
+    title = "a checkpoint in a network that spandrel recognises"
+    return MethodEntry(name, title, target, "released", weights=(name,), file=file, packages=("spandrel",))
 
 
 @cache

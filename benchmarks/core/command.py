@@ -67,16 +67,26 @@ class Once(argparse.Action):
 
 
 class Names(Once):
-    """Names of an option that are separated by blanks, by commas, or by both. Options without a name are refused."""
+    """Names of an option that are separated by blanks, by commas, or by both. Options without a name are refused.
+
+    A value ``<name>:<path>`` is one name, whatever the path has in it, if there is such a file.
+    """
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None
     ) -> None:
         """Store the list of names."""
-        names = [name for value in values for name in value.replace(",", " ").split()]
+        names = [name for value in values for name in ([value] if _names_file(value) else value.replace(",", " ").split())]
         if values and not names:
             parser.error(f"{option_string or self.metavar} is empty: give names")
         super().__call__(parser, namespace, names, option_string)
+
+
+def _names_file(value: str) -> bool:
+    try:
+        return ":" in value and Path(value.partition(":")[2]).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def named_path(text: str) -> Path:

@@ -24,6 +24,7 @@ GROUPS = ("methods", "metrics", "degradations", "datasets", "protocols")
 PREFIX = "cincgan_benchmark."  # of the groups of entry points
 METADATA = (".dist-info", ".egg-info")  # ends of the names of folders with a distribution's metadata
 TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*)?")  # package.module, or package.module:Name
+CALLED = re.compile(r"[a-z ]+ '[A-Za-z0-9][\w.+-]*'", re.ASCII)  # kind and name of an entry
 
 E = TypeVar("E")
 
@@ -64,9 +65,9 @@ def all_plugins() -> tuple[Plugin, ...]:
 
     by_name: dict[str, tuple[Plugin, ...]] = {}  # the first distribution of a name on the path is the one that is imported
     for distribution in distributions():
-        if PREFIX in (distribution.read_text("entry_points.txt") or ""):
+        if _names_plugins(distribution):
             found = tuple(_of_distribution(distribution))
-            by_name.setdefault(found[0].distribution if found else "", found)
+            by_name.setdefault(str(distribution.metadata["Name"]), found)
     return tuple(plugin for name in sorted(by_name) for plugin in by_name[name])
 
 
@@ -99,7 +100,9 @@ def additions(
     called = {plugin: [name for entry in entries for name in names(entry)] for plugin, entries in loaded.items()}
     count = Counter(name for names_ in called.values() for name in names_)
     for plugin, own in called.items():
-        if clash := next((name for name in own if name in taken), None):
+        if wrong := next((name for name in own if not CALLED.fullmatch(name)), None):
+            leave_out(plugin, f"{wrong}: names are of letters, digits and . _ + -: rename it")
+        elif clash := next((name for name in own if name in taken), None):
             leave_out(plugin, f"the project has a {clash}: rename the plug-in's")
         elif clash := next((name for name in own if count[name] > 1), None):
             others = sorted({other.distribution for other, theirs in called.items() if clash in theirs})
@@ -162,8 +165,20 @@ def _content(path: Path) -> bytes:
         return b""
 
 
+def _names_plugins(distribution: Distribution) -> bool:
+    try:
+        return PREFIX in (distribution.read_text("entry_points.txt") or "")
+    except (OSError, ValueError):  # damaged metadata
+        return False
+
+
 def _of_distribution(distribution: Distribution) -> Iterator[Plugin]:
     name, version = str(distribution.metadata["Name"]), str(distribution.version)
+    try:
+        distribution.entry_points  # noqa: B018 - parsed on access
+    except (ValueError, TypeError):
+        leave_out(Plugin("entry points", "all", "", name, version), "entry_points.txt cannot be parsed: install it again")
+        return
     points = ((point.group.removeprefix(PREFIX), point) for point in distribution.entry_points if point.group.startswith(PREFIX))
     for group, point in sorted(points, key=lambda pair: (pair[0], pair[1].name)):
         plugin = Plugin(group, point.name, point.value.strip(), name, version)

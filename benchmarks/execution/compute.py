@@ -313,7 +313,7 @@ def _scored(cell: Cell, workspace: Workspace, report: Callable[[int, int], None]
 
     settings = _evaluation_settings(cell)
     return evaluate_method(
-        method_class(cell.label),
+        method_class(cell.method),
         _needed_stages(cell, workspace),
         cell.data.images,
         [get_protocol(name) for name in settings.protocols],
@@ -332,7 +332,7 @@ def _enlarged(cell: Cell, workspace: Workspace, report: Callable[[int, int], Non
 
     settings = _evaluation_settings(cell)
     return enlarge_images(
-        method_class(cell.label),
+        method_class(cell.method),
         _needed_stages(cell, workspace),
         cell.data.lr(settings.split),
         cell.data.card.scale,

@@ -15,6 +15,7 @@ from benchmarks.api.image import Image
 from benchmarks.api.method import Descriptor, Method, TrainedStage
 from benchmarks.catalog.methods import get_method, method_class
 from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.data.acquisition.weights import file_digest
 from benchmarks.execution.outcome import say
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import RESULT
@@ -69,7 +70,8 @@ class Enlarger:
                 height, width = lr.shape[:2]
                 if min(height, width) < smallest:
                     raise UsageError(f"{width}x{height} pixels: {self.name} needs {smallest} a side or more: leave it out")
-                tile = self.tile if self.tile is not None else TILE if height * width > WHOLE else 0
+                may_tile = method.descriptor.tiles and height * width > WHOLE
+                tile = self.tile if self.tile is not None else TILE if may_tile else 0
                 with _named_memory_errors(tile), named_errors(f"method '{self.name}'"):
                     return enlarge_by_bands(method, lr, tile, report)
 
@@ -204,12 +206,14 @@ def find_enlarger(
         stages = stages_from_files(weights, name, entry.stages)
         evaluation, origin = None, f"weights of {', '.join(map(str, weights))}"
     else:
-        evaluation = _evaluation(results, name, seed if entry.stages else None, is_needed=bool(entry.stages))
+        evaluation = _evaluation(results, entry.name, seed if entry.stages else None, is_needed=bool(entry.stages))
         stages = stages_behind(results, evaluation) if evaluation and entry.stages else {}
         origin = _origin(evaluation) if evaluation and entry.stages else ""
     if any(profile == "smoke" for profile in _profiles(weights, evaluation)):
         origin += "; profile smoke trains for a few steps: the images mean nothing"
     scale = next(iter(stages.values())).scale if stages else SCALE
+    if entry.file:
+        scale, origin = method_class(name).scale(), f"sha256 {file_digest(Path(entry.file))}"
     if tile is None and evaluation:
         tile = evaluation.settings.tile or None
     if threads is None:

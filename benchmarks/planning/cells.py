@@ -7,9 +7,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.api.entries import Split
+from benchmarks.catalog.methods import CHECKPOINT
 from benchmarks.core.errors import UsageError
 from benchmarks.core.values import plain, set_values
 from benchmarks.data.dataset import Dataset
@@ -64,6 +66,7 @@ class Cell:
         profile: the profile that the cell was planned for; no part of the identity.
         changes: made to the profile's values on the command line; no part of the identity.
         exploratory: why scores are no results of a frozen profile; empty for results and trainings; no part of the identity.
+        file: checkpoint that the method consists of, whose hash the settings have; no part of the identity.
     """
 
     kind: Kind
@@ -81,6 +84,12 @@ class Cell:
     profile: str = ""
     changes: tuple[str, ...] = ()
     exploratory: str = ""
+    file: Path | None = None
+
+    @property
+    def method(self) -> str:
+        """Name by which the catalog finds the method of an evaluation: of a checkpoint, with its path."""
+        return f"{CHECKPOINT}{self.file}" if self.file else self.label
 
     @property
     def identity(self) -> dict[str, Any]:

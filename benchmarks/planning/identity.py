@@ -10,9 +10,10 @@ from benchmarks.catalog.methods import get_method, get_stage
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import PROTOCOLS
 from benchmarks.core.code_digest import changed_files, code_digest, package_of, source_digests
+from benchmarks.core.errors import UsageError
 from benchmarks.core.lazy import check, module_of
 from benchmarks.core.plugins import versions
-from benchmarks.data.acquisition.weights import card_digest
+from benchmarks.data.acquisition.weights import card_digest, file_digest
 from benchmarks.data.dataset import Dataset
 from benchmarks.planning.cells import Cell
 from benchmarks.results.record import NO_REFERENCE, EvaluationSettings
@@ -52,16 +53,18 @@ def evaluation_code(method: str, settings: EvaluationSettings, data: Dataset, tr
         data: test images.
         training: data set with the images of sanity checks; None for an untrained method.
     """
-    check(get_method(method).target, f"method '{method}'")
+    entry = get_method(method)
+    check(entry.target, f"method '{method}'")
     for name in settings.metrics:
         if target := get_metric(name).target:
             check(target, f"metric '{name}'")
     metrics = [module_of(get_metric(name).target) for name in settings.metrics if get_metric(name).target]
     if NO_REFERENCE in settings.protocols:
-        return _code(get_method(method).target, PICTURES, *metrics)
+        return _code(entry.target, PICTURES, *metrics, packages=entry.packages)
     protocols = [module_of(PROTOCOLS.look_up(name).target) for name in settings.protocols]
     held_out = training.modules(("z", *(check.split for check in settings.sanity))) if training else ()
-    return _code(get_method(method).target, EVALUATION, *protocols, *metrics, *data.modules((settings.split,)), *held_out)
+    modules = (EVALUATION, *protocols, *metrics, *data.modules((settings.split,)), *held_out)
+    return _code(entry.target, *modules, packages=entry.packages)
 
 
 def code_here(cell: Cell) -> Code:
@@ -72,16 +75,27 @@ def code_here(cell: Cell) -> Code:
 
 
 def changed_inputs(cell: Cell) -> list[str]:
-    """Files, relative to the project's folder, that are other now than the cell's identity says: sources, cards of weights."""
+    """Files that are other now than the cell's identity says: sources and cards of weights, relative to the project's folder."""
     weights = dict(cell.settings.weights)
+    files = [str(cell.file)] if cell.file and file_digest(cell.file) != weights.pop(cell.label) else []
     for metric in cell.settings.metrics.values() if isinstance(cell.settings, EvaluationSettings) else ():
         weights |= metric["weights"]
     cards = [f"datasets/weights/{name}.toml" for name, digest in weights.items() if card_digest(name) != digest]
-    return changed_files(cell.sources) + cards
+    return changed_files(cell.sources) + cards + files
 
 
-def _code(target: str, *modules: str) -> Code:
-    """Target, digests of modules, and versions of the plug-ins that they are of."""
+def _code(target: str, *modules: str, packages: Sequence[str] = ()) -> Code:
+    """Target, digests of modules, and versions of packages and of the plug-ins that the modules are of."""
     modules = (module_of(target), *modules)
-    name = " ".join((target, code_digest(*modules), *versions(map(package_of, modules))))
+    name = " ".join((target, code_digest(*modules), *versions(map(package_of, modules)), *map(_versioned, packages)))
     return Code(name, source_digests(*modules))
+
+
+def _versioned(package: str) -> str:
+    """Name and version of an installed package, whose extra has its name. Raises UsageError if it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"{package}=={version(package)}"
+    except PackageNotFoundError:
+        raise UsageError(f"the Python package '{package}' is not installed: pip install 'cincgan-benchmark[{package}]'") from None

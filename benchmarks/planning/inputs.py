@@ -43,7 +43,7 @@ def weights_of(cells: Iterable[Cell]) -> list[str]:
     """Cards of the published weights that the cells use."""
     names = dict[str, None]()
     for cell in cells:
-        names |= dict.fromkeys(cell.settings.weights)
+        names |= dict.fromkeys(() if cell.file else cell.settings.weights)
         for metric in cell.settings.metrics.values() if isinstance(cell.settings, EvaluationSettings) else ():
             names |= dict.fromkeys(metric["weights"])
     return list(names)

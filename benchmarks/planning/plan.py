@@ -16,7 +16,7 @@ from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.profiles import Profile, changed
 from benchmarks.catalog.protocols import get_protocol
 from benchmarks.core.errors import UsageError
-from benchmarks.data.acquisition.weights import card_digest
+from benchmarks.data.acquisition.weights import card_digest, file_digest
 from benchmarks.data.cards import NOTHING_APART, Apart, DatasetCard, load_dataset_card
 from benchmarks.data.dataset import Dataset
 from benchmarks.degradations.operator import Degradation, label
@@ -89,7 +89,7 @@ def make_plan(
         if also_degraded and not card.makes_lr(split):
             mend = "leave --also-degraded out, or name another with --datasets"
             raise UsageError(f"data set '{card.name}' has LR images of its own, which no degradation makes: {mend}")
-    for method in [get_method(name) for name in methods or profile.methods]:
+    for method in _entries(methods or profile.methods):
         varied = changed(profile, method.changes)
         for test_card, training_card in cards:
             if _lacks_pairs(method, training_card):
@@ -121,6 +121,16 @@ def _exploratory(profile: Profile, method: MethodEntry, cell: Cell, is_other: bo
     """Reason why test scores are no results of a frozen profile; ``is_other`` tells a degradation that is not its own."""
     reason = why_exploratory(profile, method, cell.seed)
     return reason or (f"scored under {label(cell.data.degradation)}, on which nothing was frozen" if is_other else "")
+
+
+def _entries(names: Sequence[str]) -> list[MethodEntry]:
+    """Methods of the names. Raises UsageError for unknown ones, and for checkpoints whose files have one name."""
+    files: dict[str, str] = {}
+    entries = [get_method(name) for name in names]
+    for entry in entries:
+        if files.setdefault(entry.name, entry.file) != entry.file:
+            raise UsageError(f"{files[entry.name]} and {entry.file} would both be the row '{entry.name}': rename one of them")
+    return entries
 
 
 def unsuited(
@@ -211,7 +221,7 @@ def _evaluation(
         },
         threads=profile.threads,
         tile=profile.tile,
-        weights=_digests(method.weights),
+        weights={method.name: file_digest(Path(method.file))} if method.file else _digests(method.weights),
         split=split,
         sanity=sanity_settings(method, training) if training and has_truth else (),
     )
@@ -228,6 +238,7 @@ def _evaluation(
         needs={stage: trained[stage] for stage in method.stages},
         splits=(split,),
         sources=code.sources,
+        file=Path(method.file).absolute() if method.file else None,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from benchmarks.api.entries import MetricEntry
-from benchmarks.catalog.methods import get_method
+from benchmarks.catalog.methods import get_method, method_class
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import get_protocol
 from benchmarks.core.errors import UsageError
@@ -36,6 +36,7 @@ def check_suitability(cells: Iterable[Cell], processes: Callable[[Cell], int] = 
         else:
             _check_test_images(cell, cell.settings)
     _check_tiles([cell for cell in ready if cell.kind == "evaluate"])
+    _check_checkpoints([cell for cell in ready if cell.file])
 
 
 def _check_batch(cell: Cell, processes: int) -> None:
@@ -132,6 +133,16 @@ def _check_tiles(cells: Sequence[Cell]) -> None:
         least = (-(-2 * margin(descriptor) // descriptor.multiple) + 1) * descriptor.multiple
         if tile < least:
             raise UsageError(f"{cell}: a tile of {tile} LR pixels is too small for {cell.label}: --set tile={least}, or more")
+
+
+def _check_checkpoints(cells: Sequence[Cell]) -> None:
+    """Raise UsageError if a user's checkpoint cannot be loaded, or does not suit the scale of the images or the tile."""
+    for cell in cells:
+        descriptor = method_class(cell.method).from_stages({}, cell.data.card.scale).descriptor
+        tile = cell.settings.tile if isinstance(cell.settings, EvaluationSettings) else 0
+        is_tiled = tile and any(max(image.lr) > tile for image in sizes(cell.data.card, cell.splits[0]))
+        if is_tiled and not descriptor.tiles:
+            raise UsageError(f"{cell}: {cell.file} is a network that whole images suit better than tiles: --set tile=0")
 
 
 def _refuse_other_scale(images: Iterable[Sized], scale: int) -> None:

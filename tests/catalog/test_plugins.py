@@ -103,6 +103,7 @@ BROKEN: dict[str, tuple[dict[str, str], dict[str, dict[str, str]], str]] = {
     "no-group": ({}, {"executors": {"a": "brk_e:A"}}, "there is no group cincgan_benchmark.executors: the groups are methods, "),
     "no-target": ({}, {"methods": {"a": "brk-z"}}, "'brk-z' is no 'package.module' or 'package.module:Name'"),
     "of-the-project": ({}, {"methods": {"a": "baselines.bicubic"}}, "baselines.bicubic is no code of its own"),
+    "odd-name": ({"brk_o/__init__.py": method("a/b")}, {"methods": {"a": "brk_o"}}, "method 'a/b': names are of letters, digits"),
     "of-python": ({}, {"metrics": {"a": "json:loads"}}, "json:loads is no code of its own"),
 }
 
@@ -267,11 +268,18 @@ def test_without_plugins_their_metadata_are_not_parsed(site: Site, monkeypatch: 
     assert "bicubic" in methods()
 
 
-def test_entry_points_that_cannot_be_read_are_no_plugins(site: Site) -> None:
+def test_entry_points_that_cannot_be_read_are_no_plugins(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     metadata = site.folder / "unreadable-1.0.dist-info"
     (metadata / "entry_points.txt").mkdir(parents=True)
     site.look_again()
+    for name, text in {"binary": b"\xff", "damaged": b"[cincgan_benchmark.methods]\nno equals sign\n"}.items():
+        site.install(name, {}, methods={"a": "b"})
+        (site.folder / f"{name}-1.0.dist-info" / "entry_points.txt").write_bytes(text)
+    site.look_again()
     assert "bicubic" in methods()
+    assert lines(capsys) == {
+        "damaged": "plug-in damaged (entry points: all) is left out: entry_points.txt cannot be parsed: install it again"
+    }
 
 
 def test_a_plugin_on_the_path_twice_is_the_first(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

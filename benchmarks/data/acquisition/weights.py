@@ -137,6 +137,14 @@ def card_digest(name: str) -> str:
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
+def file_digest(path: Path) -> str:
+    """SHA-256 of a checkpoint that the user has named. Raises UsageError if it cannot be read."""
+    try:
+        return hash_file(path).hexdigest()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}): give the path of a checkpoint") from error
+
+
 def fetch(card: WeightCard) -> dict[str, Path]:
     """Paths of the card's files in the cache, by role. Missing files and files with a wrong hash are downloaded.
 
