@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -43,13 +44,14 @@ PLACE = "FOLDERS of benchmarks/catalog/methods.py"  # for errors
 def methods() -> Registry[MethodEntry]:
     """All methods, without their variants. Raises UsageError where two have one name, or one's declaration is broken."""
     own = _own()
-    return Registry("method", own, lambda names: (method for methods in _added(own).values() for method in methods))
+    return Registry("method", own, lambda names: chain.from_iterable(_added(own).values()))
 
 
 @cache
 def stages() -> Registry[StageEntry]:
     """All training stages, of plug-ins too. Raises UsageError where two have one name."""
-    return Registry("training stage", (stage for method in methods().values() for stage in method.trains))
+    own = _own()
+    return Registry("training stage", _trained(own), lambda names: _trained(chain.from_iterable(_added(own).values())))
 
 
 def get_stage(name: str) -> StageEntry:
@@ -157,6 +159,10 @@ def _added(own: tuple[MethodEntry, ...]) -> Mapping[Plugin, Sequence[MethodEntry
         return declared
 
     return additions("methods", load, _called, {name for method in own for name in _called(method)})
+
+
+def _trained(entries: Iterable[MethodEntry]) -> list[StageEntry]:
+    return [stage for method in entries for stage in method.trains]
 
 
 def _called(method: MethodEntry) -> list[str]:

@@ -19,7 +19,7 @@ from benchmarks.data.acquisition import weights
 
 CACHED = (
     *(plugins.all_plugins, plugins.folders, plugins.leave_out),
-    *(methods.methods, methods.stages, methods.variants_of, methods._added, profiles._merged, cards._added, weights._added),
+    *(methods.variants_of, methods._added, profiles._merged, cards._added, weights._added),
     *(code_digest.code_digest, code_digest.deciding_modules, code_digest.source_file, code_digest._module),
 )
 
@@ -57,7 +57,7 @@ def forget() -> None:
     """Forget all plug-ins, and what the catalog has of them."""
     for function in CACHED:
         function.cache_clear()
-    for registry in (METRICS, DEGRADATIONS, PROTOCOLS):
+    for registry in (METRICS, DEGRADATIONS, PROTOCOLS, methods.methods(), methods.stages()):
         registry.__dict__.pop("_entries", None)
 
 
