@@ -208,7 +208,9 @@ def _explore(options: argparse.Namespace) -> int:
         raise UsageError("--explain and --find: give one of them")
     if not (options.sr and options.hr):
         raise UsageError(f"{option} needs --sr DIR and --hr DIR")
-    unused = {"csv", "photographs", "metrics"} & vars(options).get("options_given", set())
+    if options.threads < 1:
+        raise UsageError(f"--threads {options.threads}: give 1 or more")
+    unused = {"csv", "photographs", "metrics", "report"} & vars(options).get("options_given", set())
     unused |= {"protocol"} if option == "--find" and options.protocol else set()
     unused |= {"dry-run"} if options.dry_run else set()
     if unused:

@@ -109,11 +109,12 @@ def _dispatch(options: argparse.Namespace) -> int:
 
 def _profile(options: argparse.Namespace) -> Profile:
     """The profile with protocols and metrics of the command line."""
+    from benchmarks.catalog.composites import expanded
     from benchmarks.catalog.profiles import load_profile
 
     profile = load_profile(options.profile, options.changes)
     protocols = tuple(dict.fromkeys(options.protocols or profile.protocols))
-    return replace(profile, protocols=protocols, metrics=tuple(dict.fromkeys(options.metrics or profile.metrics)))
+    return replace(profile, protocols=protocols, metrics=tuple(expanded(options.metrics or profile.metrics)))
 
 
 def _card(path: Path | None) -> SubmissionCard | None:

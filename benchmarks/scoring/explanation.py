@@ -121,6 +121,7 @@ def _viewed(protocol: Protocol, sr: Image, hr: Image, score: Score) -> list[Step
 STEPS: Mapping[str, Callable[[Image, Image, Score], list[Step]]] = {
     "rgb": partial(_compared, border=0, colour="RGB"),
     "rgb-shave4": partial(_compared, border=4, colour="RGB"),
+    "y": partial(_compared, border=0, colour="luma"),
     "y-shave4": partial(_compared, border=4, colour="luma"),
     "ntire2018": partial(_windowed, rescale=True),
     "ntire2018-norescale": partial(_windowed, rescale=False),

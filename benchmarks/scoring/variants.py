@@ -27,6 +27,7 @@ BORDERS = (0, 2, 3, 4, 6, 8, 10)  # pixels that public scorers shave; NTIRE's ta
 PROTOCOLS: dict[tuple[Colour, int], str] = {  # variants that are protocols, as means over images
     ("RGB", 0): "rgb",
     ("RGB", 4): "rgb-shave4",
+    ("luma", 0): "y",
     ("luma", 4): "y-shave4",
 }
 FULL_RANGE = np.array([0.299, 0.587, 0.114])  # BT.601

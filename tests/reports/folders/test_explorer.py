@@ -69,7 +69,7 @@ def test_the_protocol_of_a_number(evaluate: Evaluate, folders: tuple[str, ...], 
 def test_a_number_that_nothing_gives(evaluate: Evaluate, folders: tuple[str, ...]) -> None:
     code, out, _ = evaluate(*folders, "--find", "70.5")
     assert code == 0
-    assert "none within 0.05 dB; nearest y-shave4" in out
+    assert "none within 0.05 dB; nearest y" in out
     assert "nor any other definition; nearest" in out
 
 
@@ -108,6 +108,7 @@ def test_a_pair_is_explained(evaluate: Evaluate, folders: tuple[str, ...]) -> No
         (("--find", "inf"), "give a finite number"),
         (("--find", "28", "--protocol", "rgb"), "leave out --protocol"),
         (("--find", "28", "--csv", "x.csv"), "leave out --csv"),
+        (("--find", "28", "--report", "page"), "leave out --report"),
         (("--explain", "--dry-run"), "leave out --dry-run"),
         (("--explain", "--protocol", "ntire2018"), "a: protocol ntire2018 needs"),
     ],
