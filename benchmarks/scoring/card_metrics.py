@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.core.errors import UsageError
@@ -69,13 +73,36 @@ def _metric(name: str, path: Path) -> Any:
 
 def _clip_metric(name: str, path: Path) -> Any:
     """A metric whose network is OpenAI's CLIP, an archive of TorchScript, of which the weights alone are used."""
-    import pyiqa
     import torch
 
+    with _packaging_for_clip():
+        import_module("clip")  # where this fails, pyiqa would say that it has no such metric
+        import pyiqa
     try:
-        return pyiqa.create_metric(name, device=torch.device("cpu"), backbone=str(path)).requires_grad_(False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of TorchScript, in which the file is written
+            return pyiqa.create_metric(name, device=torch.device("cpu"), backbone=str(path)).requires_grad_(False)
     except Exception as error:  # as above
         raise _unfit(path, name, error) from error
+
+
+@contextmanager
+def _packaging_for_clip() -> Iterator[None]:
+    """Inside the block ``pkg_resources`` has ``packaging``, the one name that the package ``clip`` takes from it.
+
+    Setuptools had it up to version 80.
+    """
+    if find_spec("pkg_resources"):
+        yield
+        return
+    module = ModuleType("pkg_resources")
+    module.packaging = import_module("packaging")  # type: ignore[attr-defined]
+    import_module("packaging.version")
+    sys.modules["pkg_resources"] = module
+    try:
+        yield
+    finally:
+        del sys.modules["pkg_resources"]
 
 
 def _unfit(path: Path, name: str, error: Exception) -> UsageError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,43 @@ def test_a_foreign_file_is_refused_in_a_line(cards: Path, tmp_path: Path, monkey
     monkeypatch.setitem(card_metrics.OPTIONS, "musiq", SMALL)
     with pytest.raises(UsageError, match=r"musiq\.pth: holds no weights of musiq .*: delete it to have it fetched again"):
         CardMetric("musiq")
+
+
+class Branch(torch.nn.Module):
+    """A part of an archive of weights, without a computation."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+def save_archive(state: dict[str, torch.Tensor], path: Path) -> None:
+    """Write weights as OpenAI does: an archive of TorchScript whose modules carry them."""
+    root = Branch()
+    for name, values in state.items():
+        *parts, last = name.split(".")
+        branch: torch.nn.Module = root
+        for part in parts:
+            if not hasattr(branch, part):
+                branch.add_module(part, Branch())
+            branch = branch.get_submodule(part)
+        branch.register_buffer(last, values)
+    torch.jit.script(root).save(str(path))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of TorchScript
+def test_clip_iqa_reads_an_archive_of_torchscript(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pyiqa.archs.clip_model import CLIP
+
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("touched the network"))
+    torch.manual_seed(0)
+    path = tmp_path / "cache" / "weights" / "RN50.pt"
+    path.parent.mkdir(parents=True)
+    save_archive(CLIP(32, 32, (1, 1, 1, 1), 64, None, 77, 49408, 64, 1, 1).state_dict(), path)
+    write_card(cards, "clipiqa", "http://127.0.0.1:1/RN50.pt", path.read_bytes())
+    metric = CardMetric("clipiqa")
+    (score,) = metric.score_batch([image()], [image()])
+    assert 0 < score < 1 and metric.score_batch([image()], [image()[::-1]]) == [score]
+    assert "pkg_resources" not in sys.modules or find_spec("pkg_resources")
 
 
 @pytest.mark.long
