@@ -22,7 +22,7 @@ from reports.tables import REFERENCE
 FOLDER = Path(__file__).parent / "papers"
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z", max_length=60)]
-Url = Annotated[str, Meta(pattern=r"^https?://")]
+Url = Annotated[str, Meta(pattern=r"^(https?://|\Z)")]
 Names = Annotated[tuple[str, ...], Meta(min_length=1)]
 Relation = Literal["above", "reaches"]
 Amounts = dict[str, Annotated[float, Meta(gt=0)]]  # by metric, in its unit
@@ -90,9 +90,9 @@ class Paper:
     Attributes:
         name: in file names, and as the heading of the paper's part of the report.
         title: authors, title, venue and year.
-        url: of the paper.
         dataset: the data set of the reported numbers.
         protocol: the protocol of the measured numbers beside them, and of the comparisons behind claims.
+        url: of the paper; empty for questions of the benchmark's own.
         note: a remark on protocol and data, for captions.
         ablation_of: the method under study, whose variants an ablation compares; optional.
         calibration: an untrained method, by whose number the paper's protocol can be told; optional.
@@ -100,9 +100,9 @@ class Paper:
 
     name: Name
     title: str
-    url: Url
     dataset: str
     protocol: str
+    url: Url = ""
     note: str = ""
     ablation_of: str = ""
     calibration: str = ""
@@ -125,8 +125,14 @@ class Paper:
         return claimed | {entry.method for entry in self.reported}
 
     def is_about(self, methods: Collection[str]) -> bool:
-        """True if the paper reports or claims something of one of these methods, the reference method left aside."""
-        return not (self.methods - {REFERENCE}).isdisjoint(methods)
+        """True if the paper is to be set beside results of these methods.
+
+        A paper with numbers is if it reports or claims something of one of them, the reference method left aside; questions
+        without numbers are if one of them can be answered.
+        """
+        if self.reported:
+            return not (self.methods - {REFERENCE}).isdisjoint(methods)
+        return any({*claim.methods, *claim.others} <= set(methods) for claim in self.claims)
 
     def digits(self, metric: str) -> int:
         """Decimals that the paper prints of a metric: the longest of its numbers has them all."""

@@ -78,7 +78,7 @@ def test_a_paper_without_a_calibration_method_says_nothing() -> None:
 def test_any_metric_can_be_the_main_one() -> None:
     """LPIPS has three digits: 0.004 away is a hit, 0.006 is none."""
     reported = (Reported("bicubic", {"lpips": 0.4, "psnr": 25.0}, "table 3"),)
-    paper = Paper("other", "Others", "https://example.org", "set5", "rgb", calibration="bicubic", reported=reported)
+    paper = Paper("other", "Others", "set5", "rgb", calibration="bicubic", reported=reported)
 
     def sentence(lpips: float) -> str | None:
         scores = {"rgb": {"lpips": lpips, "psnr": 20.0}, "rgb-shave4": {"lpips": 0.5, "psnr": 25.0}}

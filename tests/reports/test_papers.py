@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.core.errors import UsageError
+from benchmarks.statistics.significance import least_p
 from reports import paper
 from reports.build import build
 from reports.paper import load_papers
@@ -226,3 +227,12 @@ def test_a_claim_has_a_name_of_its_own(papers: Path) -> None:
 def test_a_paper_says_how_many_decimals_it_prints() -> None:
     papers = load_papers()
     assert (papers["cincgan"].digits("psnr"), papers["cincgan"].digits("ssim"), papers["cincgan"].digits("lpips")) == (2, 2, 0)
+
+
+def test_questions_without_numbers_stand_beside_results_that_answer_one() -> None:
+    questions = load_papers()["unpaired-family"]
+    assert not questions.reported and not questions.url
+    assert not questions.is_about({"bicubic", "pseudo-supervision", "realesrgan"})
+    assert questions.is_about({"bicubic", "pseudo-supervision", "cyclesr"})
+    comparisons = sum(len(claim.methods) * len(claim.others) * len(claim.metrics) for claim in questions.claims)
+    assert comparisons * least_p(9) < 0.05, "the photographs of demo could answer them"

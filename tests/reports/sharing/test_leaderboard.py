@@ -21,7 +21,6 @@ from tests.helpers.submissions import write_submission
 PAPER = Paper(
     "invented2026",
     "An invented paper",
-    "https://example.org",
     "demo-photos",
     "rgb",
     reported=(
