@@ -204,9 +204,10 @@ def _run(options: argparse.Namespace, profile: Profile, outcome: Outcome) -> int
         outcome.say_before_computing()
         if waiting or workspace.is_stale:
             workspace.mark_stale()
-            _compute(options, profile, outcome, waiting, executor, presentation)
+            is_mirrored = _compute(options, profile, outcome, waiting, executor, presentation)
             presentation.build_report()
-            workspace.mark_synced()
+            if is_mirrored:
+                workspace.mark_synced()
         presentation.show(as_json=options.json)
     for reason in outcome.missing:
         say(reason)
@@ -220,8 +221,8 @@ def _compute(
     waiting: Sequence[Cell],
     executor: Executor,
     presentation: Presentation,
-) -> None:
-    """Have the waiting cells computed; mirror and present each as it ends."""
+) -> bool:
+    """Have the waiting cells computed; mirror and present each as it ends. Returns whether MLflow has all results of the run."""
     from benchmarks.execution import schedule
     from benchmarks.execution.mirroring import Mirror
     from benchmarks.execution.progress.matrix import Matrix
@@ -240,6 +241,7 @@ def _compute(
                 outcome.take(ended)
                 mirror.add(ended)
                 presentation.update(ended.cell)
+    return not mirror.is_lacking
 
 
 def _dry_run(

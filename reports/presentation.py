@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Iterable, Sequence
 
 from benchmarks.catalog.profiles import Profile, load_profile
@@ -104,7 +105,9 @@ class Presentation:
         console.print(f"results  {self._root / CELLS}", soft_wrap=True, markup=False)
         if (page := self._root / "report" / "index.html").is_file():
             console.print(f"report   {page}", soft_wrap=True, markup=False)
-        console.print(f"MLflow   {ui_command(self._root)}", soft_wrap=True, markup=False)
+        lacking = f"lacks results: python -m benchmarks.sync --results {shlex.quote(str(self._root))}"
+        is_lacking = self._outcome.workspace.is_stale
+        console.print(f"MLflow   {lacking if is_lacking else ui_command(self._root)}", soft_wrap=True, markup=False)
 
     def _tables(self) -> dict[str, list[Table]]:
         """For each data set the methods beside bicubic, and each method's variants beside the method, by the stem of files.

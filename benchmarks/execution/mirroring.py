@@ -42,6 +42,11 @@ class Mirror:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._tracker.__exit__(kind, error, trace)
 
+    @property
+    def is_lacking(self) -> bool:
+        """True if MLflow lacks a result of the run."""
+        return self._tracker.is_lacking
+
     def add_finished(self) -> None:
         """Mirror the results of cells that were finished before the run."""
         for cell in self._outcome.cells:

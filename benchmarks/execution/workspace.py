@@ -123,7 +123,7 @@ class Workspace:
 
     @property
     def is_stale(self) -> bool:
-        """True if a run ended before report and mirror had all of its results."""
+        """True if a run ended before report and mirror had all of its results: it was cut off, or MLflow did not take them."""
         return self._stale.exists()
 
     def mark_stale(self) -> None:

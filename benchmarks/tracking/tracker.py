@@ -167,6 +167,11 @@ class Tracker:
         """Address of the tracking server or database, without secrets."""
         return address_without_secrets(self._uri)
 
+    @property
+    def is_lacking(self) -> bool:
+        """True if a result that was passed could not be mirrored."""
+        return self._lacking > 0
+
     def open(self) -> bool:
         """Create the database, the experiment and the parent run, in the first call only.
 
