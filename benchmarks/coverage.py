@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
-    from benchmarks.core.step_progress import StepProgress
+    from benchmarks.core.progress.step_progress import StepProgress
     from benchmarks.statistics.coverage import CORRELATIONS, PHOTOGRAPHS, TRAININGS, study, to_markdown
 
     if options.simulations < 1:

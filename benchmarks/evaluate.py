@@ -354,7 +354,7 @@ def _score(
     if options.csv:
         write_text(options.csv, to_csv(sheet))
     if options.report:
-        from reports.lone_images import build_report
+        from reports.folders.lone_images import build_report
 
         files = {name: {image: paths[0] for image, paths in images.paths.items()} for name, images in methods.items()}
         print(f"report   {build_report(sheet, files, options.report)}", file=sys.stderr if options.json else sys.stdout)
@@ -365,7 +365,7 @@ def _score(
 
 
 def _score_folder(name: str, pairs: FilePairs | LoneImages, scorer: Scorer) -> Scored:
-    from benchmarks.core.step_progress import StepProgress
+    from benchmarks.core.progress.step_progress import StepProgress
 
     with StepProgress(f"score {name}") as progress:
         loads = {image: partial(pairs.load, image) for image in pairs.paths}

@@ -187,7 +187,7 @@ def _check_room(waiting: Sequence[Item], local_files: Mapping[str, Path]) -> Non
 
 def _prepare(chosen: Sequence[Item], local_files: dict[str, Path]) -> int:
     """Prepare items one after the other; a failure does not stop the rest. Returns the exit code."""
-    from benchmarks.core.transfer_progress import TransferProgress
+    from benchmarks.core.progress.transfer_progress import TransferProgress
 
     codes = [0]
     for item in chosen:

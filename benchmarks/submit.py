@@ -140,7 +140,7 @@ def _dry_run(submitted: Submitted) -> int:
 
 def _score(submitted: Submitted, output: Path, threads: int) -> int:
     from benchmarks.catalog.metrics import get_metric
-    from benchmarks.core.step_progress import StepProgress
+    from benchmarks.core.progress.step_progress import StepProgress
     from benchmarks.execution.workspace import Workspace
     from benchmarks.public.submission import check_images, score_images
 

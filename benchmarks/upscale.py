@@ -226,7 +226,7 @@ def _longest_side(jobs: Sequence[Job]) -> int:
 
 def _upscale_image(job: Job, enlarge: Enlarge, file_format: str, title: str) -> tuple[dict[str, Any], str]:
     """Enlarge an image and write the result. Returns its entry for ``--json``, and a remark on its colour profile."""
-    from benchmarks.core.step_progress import StepProgress
+    from benchmarks.core.progress.step_progress import StepProgress
     from benchmarks.data.pixels.decode import decode
     from benchmarks.data.user_images import rgb_profile, save_image
 

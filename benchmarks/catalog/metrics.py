@@ -13,7 +13,7 @@ PYIQA = "benchmarks.scoring.pyiqa_metrics"
 
 def _learned(name: str, label: str, *, digits: int = 3, no_reference: bool = True) -> MetricEntry:
     """A metric of pyiqa whose weights have a card of its name; larger is better."""
-    target, options = "benchmarks.scoring.card_metrics:CardMetric", {"name": name}
+    target, options = "benchmarks.scoring.from_cards.card_metrics:CardMetric", {"name": name}
     return MetricEntry(name, label, True, digits, target, options, (name,), smallest=32, no_reference=no_reference)
 
 
@@ -26,8 +26,10 @@ METRICS = Registry(
         MetricEntry(
             "lpips-vgg", "LPIPS-VGG", False, 3, "benchmarks.scoring.lpips:LPIPS", {"net": "vgg"}, ("lpips-vgg",), smallest=16
         ),
-        MetricEntry("dists", "DISTS", False, 3, "benchmarks.scoring.dists:DISTS", weights=("dists",), smallest=16),
-        MetricEntry("niqe", "NIQE", False, 3, "benchmarks.scoring.niqe:NIQE", weights=("niqe",), smallest=96, no_reference=True),
+        MetricEntry("dists", "DISTS", False, 3, "benchmarks.scoring.from_cards.dists:DISTS", weights=("dists",), smallest=16),
+        MetricEntry(
+            "niqe", "NIQE", False, 3, "benchmarks.scoring.from_cards.niqe:NIQE", weights=("niqe",), smallest=96, no_reference=True
+        ),
         _learned("musiq", "MUSIQ", digits=2),
         _learned("maniqa", "MANIQA"),
         _learned("maniqa-pipal", "MANIQA-PIPAL"),

@@ -191,7 +191,7 @@ def _evaluated(model: Callable[[Tensor], Tensor], cell: Cell, protocols: Mapping
     from benchmarks.api.contract import named_errors
     from benchmarks.catalog.metrics import get_metric
     from benchmarks.catalog.protocols import get_protocol
-    from benchmarks.core.step_progress import StepProgress
+    from benchmarks.core.progress.step_progress import StepProgress
     from benchmarks.results.record import EvaluationSettings
     from benchmarks.scoring.cell import evaluate_method
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.core.errors import UsageError
+from benchmarks.core.progress.step_progress import StepProgress
 from benchmarks.core.secrets import address_without_secrets
-from benchmarks.core.step_progress import StepProgress
 from benchmarks.core.text import counted
 from benchmarks.results.files import read_result
 from benchmarks.results.layout import RESULT

@@ -15,9 +15,9 @@ from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
 from benchmarks.core.errors import UsageError, one_line, unknown
 from benchmarks.core.text import counted, number
 from benchmarks.results.files import to_json
-from benchmarks.scoring.explanation import Explanation, explain
+from benchmarks.scoring.explaining.explanation import Explanation, explain
+from benchmarks.scoring.explaining.variants import BORDERS, COLOURS, Errors, psnr_of, squared_errors, variants
 from benchmarks.scoring.protocol import Protocol
-from benchmarks.scoring.variants import BORDERS, COLOURS, Errors, psnr_of, squared_errors, variants
 
 if TYPE_CHECKING:
     from benchmarks.data.file_pairs import FilePairs

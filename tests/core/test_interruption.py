@@ -185,7 +185,7 @@ WAITING = LONG.replace("with whole()", "if True")
 HANGUP = """\
 import sys, time
 from benchmarks.core.command import Parser, run_command
-from benchmarks.core.step_progress import StepProgress
+from benchmarks.core.progress.step_progress import StepProgress
 
 def work(options):
     with StepProgress("training") as progress:

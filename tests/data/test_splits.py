@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks.api.entries import Split
 from benchmarks.core.errors import UsageError
+from benchmarks.core.progress.transfer_progress import TransferProgress
 from benchmarks.core.strict import build
-from benchmarks.core.transfer_progress import TransferProgress
 from benchmarks.data.cards import DatasetCard, dataset_names, load_dataset_card
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.kinds import user_folder

@@ -82,17 +82,17 @@ ROOMS: dict[str, set[str]] = {
     },
     "benchmarks.scoring.alignment": EVALUATIONS,
     "benchmarks.scoring.building": EVALUATIONS,
-    "benchmarks.scoring.card_metrics": set(),  # no profile asks for them
+    "benchmarks.scoring.from_cards.card_metrics": set(),  # no profile asks for them
     "benchmarks.scoring.cell": EVALUATIONS,
     "benchmarks.scoring.comparisons": EVALUATIONS,
     "benchmarks.scoring.contrast": EVALUATIONS,
-    "benchmarks.scoring.dists": set(),  # no profile asks for it
+    "benchmarks.scoring.from_cards.dists": set(),  # no profile asks for it
     "benchmarks.scoring.evaluation": EVALUATIONS,
-    "benchmarks.scoring.explanation": set(),  # for users: evaluate --explain
+    "benchmarks.scoring.explaining.explanation": set(),  # for users: evaluate --explain
     "benchmarks.scoring.lpips": EVALUATIONS,
     "benchmarks.scoring.metrics": EVALUATIONS,
     "benchmarks.scoring.network_method": evaluate(*ONE_NETWORK, *WITH_BM3D),
-    "benchmarks.scoring.niqe": set(),  # no profile asks for it
+    "benchmarks.scoring.from_cards.niqe": set(),  # no profile asks for it
     "benchmarks.scoring.pairs": EVALUATIONS,
     "benchmarks.scoring.pictures": set(),  # of test images without ground truth
     "benchmarks.scoring.protocol": EVALUATIONS,
@@ -110,7 +110,7 @@ ROOMS: dict[str, set[str]] = {
     "benchmarks.scoring.tensors": EVALUATIONS,
     "benchmarks.scoring.tiling": EVALUATIONS,
     "benchmarks.scoring.trunks": train("srgan", "srgan-paired") | EVALUATIONS,
-    "benchmarks.scoring.variants": set(),  # for users: evaluate --find
+    "benchmarks.scoring.explaining.variants": set(),  # for users: evaluate --find
     "benchmarks.scoring.without_truth": set(),  # for users: evaluate without --hr
     "benchmarks.training.cell": TRAININGS,
     "benchmarks.training.checkpoints": TRAININGS,

@@ -15,7 +15,7 @@ from benchmarks.data.acquisition.archive import Archive
 from benchmarks.data.acquisition.weights import WeightCard, WeightFile
 
 if TYPE_CHECKING:
-    from benchmarks.core.transfer_progress import TransferProgress
+    from benchmarks.core.progress.transfer_progress import TransferProgress
 
 
 @dataclass(frozen=True)

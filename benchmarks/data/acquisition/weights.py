@@ -21,9 +21,9 @@ from benchmarks.core.files import cache_root, hash_file, write_atomically
 from benchmarks.core.locks import NoLock, locked
 from benchmarks.core.offline import is_offline
 from benchmarks.core.paths import CARDS
+from benchmarks.core.progress.transfer_progress import TransferProgress
 from benchmarks.core.secrets import address_without_secrets
 from benchmarks.core.strict import build, read_toml
-from benchmarks.core.transfer_progress import TransferProgress
 from benchmarks.data.acquisition import package_index
 from benchmarks.data.acquisition.download import DownloadFailed, Remote, download
 from benchmarks.data.acquisition.package_index import IndexFile, NotObtained

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from benchmarks.core.errors import one_line
-from benchmarks.core.step_progress import LINES, Speed
+from benchmarks.core.progress.step_progress import LINES, Speed
 from benchmarks.results.record import COMPLETE
 
 if TYPE_CHECKING:

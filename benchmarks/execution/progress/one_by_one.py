@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from benchmarks.core.step_progress import WINDOW, StepProgress
+from benchmarks.core.progress.step_progress import WINDOW, StepProgress
 
 if TYPE_CHECKING:
     from benchmarks.execution.executors.executor import Ended

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.catalog.profiles import load_profile
-from benchmarks.core.step_progress import Speed
+from benchmarks.core.progress.step_progress import Speed
 from benchmarks.execution.progress.one_by_one import OneByOne
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.costs import Cost, Costs
@@ -25,7 +25,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("benchmarks.core.step_progress.time.monotonic", clock)
+    monkeypatch.setattr("benchmarks.core.progress.step_progress.time.monotonic", clock)
     return clock
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks.core.step_progress import LINES
+from benchmarks.core.progress.step_progress import LINES
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

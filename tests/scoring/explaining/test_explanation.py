@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
 from benchmarks.core.errors import UsageError
-from benchmarks.scoring.explanation import STEPS, explain
-from benchmarks.scoring.variants import PROTOCOLS as VARIANT_PROTOCOLS
-from benchmarks.scoring.variants import Variant, psnr_of, squared_errors, variants
+from benchmarks.scoring.explaining.explanation import STEPS, explain
+from benchmarks.scoring.explaining.variants import PROTOCOLS as VARIANT_PROTOCOLS
+from benchmarks.scoring.explaining.variants import Variant, psnr_of, squared_errors, variants
 
 Pixels = NDArray[np.uint8]
 

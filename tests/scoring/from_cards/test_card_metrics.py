@@ -17,8 +17,8 @@ from benchmarks.catalog.metrics import METRICS, get_metric
 from benchmarks.core.errors import UsageError, WeightsMissing
 from benchmarks.data.acquisition import weights
 from benchmarks.data.acquisition.weights import load_weight_card
-from benchmarks.scoring import card_metrics
-from benchmarks.scoring.card_metrics import CardMetric, replaced
+from benchmarks.scoring.from_cards import card_metrics
+from benchmarks.scoring.from_cards.card_metrics import CardMetric, replaced
 from benchmarks.scoring.tensors import to_tensor
 from tests.helpers.weight_cards import Index, empty_cards, made_up_index, only_this_index
 

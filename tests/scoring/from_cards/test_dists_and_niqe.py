@@ -14,8 +14,8 @@ from skimage.data import astronaut, chelsea
 from benchmarks.core.errors import UsageError, WeightsMissing
 from benchmarks.data.acquisition import package_index, weights
 from benchmarks.data.acquisition.weights import fetch, load_weight_card
-from benchmarks.scoring.dists import DISTS
-from benchmarks.scoring.niqe import NIQE
+from benchmarks.scoring.from_cards.dists import DISTS
+from benchmarks.scoring.from_cards.niqe import NIQE
 from benchmarks.scoring.tensors import to_tensor
 from benchmarks.scoring.trunks import read_arrays, trunk_state
 from tests.helpers.basicsr import needs_basicsr

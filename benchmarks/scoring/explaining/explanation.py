@@ -14,10 +14,10 @@ import numpy as np
 from benchmarks.api.image import Image
 from benchmarks.scoring.alignment import REACH, WINDOW, overlap
 from benchmarks.scoring.comparisons import shaved
+from benchmarks.scoring.explaining.variants import Colour, psnr_of, values
 from benchmarks.scoring.metrics import Array
 from benchmarks.scoring.protocol import Protocol, Score
 from benchmarks.scoring.protocols.ntire2018 import BORDER, SCALE, windows
-from benchmarks.scoring.variants import Colour, psnr_of, values
 
 
 @dataclass(frozen=True)

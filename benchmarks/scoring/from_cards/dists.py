@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from benchmarks.data.acquisition.weights import fetch, load_weight_card
-from benchmarks.scoring.card_metrics import replaced
+from benchmarks.scoring.from_cards.card_metrics import replaced
 from benchmarks.scoring.tensors import to_tensor
 from benchmarks.scoring.trunks import trunk_state
 
