@@ -166,6 +166,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.execution.outcome import Outcome
     from benchmarks.execution.workspace import Workspace
     from benchmarks.planning.cells import find_cell
+    from benchmarks.planning.unpaired import say_unpaired
 
     profile = load_profile(options.profile, [*options.changes, *filter(None, [options.threads])])
     selection = _selection(options)
@@ -174,6 +175,8 @@ def _dispatch(options: argparse.Namespace) -> int:
     left_out = [] if options.cell else selection.unsuited(profile, methods)
     if not cells:
         raise UsageError("; ".join(left_out))
+    if not is_helper():
+        say_unpaired(cells, selection.training_cards(profile), selection.apart)
     related = cells if methods == list(profile.methods) else _related(profile, selection)
     workspace = Workspace(options.output)
     if options.cell:

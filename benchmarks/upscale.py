@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     Enlarge = Callable[[Image, Callable[[int, int], None]], Image]
 
+LONG = 10  # seconds that the rest must take to be told
 PACKED = "demo"  # weights of the package where nothing is trained
 EXAMPLES = """\
 examples:
@@ -134,11 +136,10 @@ def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.data.user_images import find_jobs, lines_left_out, refuse_existing
 
     jobs = find_jobs(options.images, options.output, options.format)
+    _check_output(options.output)
+    enlarger = _find(options)
     if not options.force and not options.skip_existing:
         refuse_existing(jobs)
-    _check_output(options.output)
-
-    enlarger = _find(options)
     for line in lines_left_out(options.images):
         _say(line)
     _say(f"{enlarger.name} x{enlarger.scale}, {enlarger.origin}")
@@ -192,6 +193,7 @@ def _dry_run(jobs: Sequence[Job], enlarger: Enlarger, outcome: Outcome, *, as_js
 
 def _upscale(jobs: Sequence[Job], enlarger: Enlarger, file_format: str, outcome: Outcome) -> None:
     """Enlarge images one after the other. One that fails does not stop the others; a file that cannot be written does."""
+    started = time.monotonic()
     with enlarger.built(_longest_side(jobs)) as enlarge:
         for place, job in enumerate(jobs, 1):
             try:
@@ -210,7 +212,15 @@ def _upscale(jobs: Sequence[Job], enlarger: Enlarger, file_format: str, outcome:
                 continue
             outcome.written[str(job.source)] = entry
             size = f"{entry['width']}x{entry['height']}"
-            _say(f"{place}/{len(jobs)} {job.source} -> {job.target} {size}, {entry['seconds']} s{remark and f'; {remark}'}")
+            left = _time_left(time.monotonic() - started, place, len(jobs))
+            line = f"{place}/{len(jobs)} {job.source} -> {job.target} {size}, {entry['seconds']} s"
+            _say(f"{line}{left}{remark and f'; {remark}'}")
+
+
+def _time_left(seconds: float, done: int, total: int) -> str:
+    """Words on the time that the images after the second and each later one may take; empty for short times."""
+    left = round(seconds / done * (total - done))
+    return f", the rest may take {timedelta(seconds=left)}" if done > 1 and left >= LONG else ""
 
 
 def _longest_side(jobs: Sequence[Job]) -> int:

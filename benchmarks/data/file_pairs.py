@@ -34,6 +34,7 @@ FINDINGS = {
     "exchanged": "results fit better with red and blue exchanged: they may have been written as BGR",
     "turned": "pairs have an image that was turned upright by its EXIF orientation",
     "cropped": "pairs were cropped",
+    "off centre": "results fit better with the larger image cut at all sides alike: scores are of shifted pairs",
     "another": "results resemble another ground truth than their own, at 16x16 pixels: names may be exchanged",
     "unlike": "results are no more like their ground truths than a plain colour is, at 16x16 pixels: other pictures?",
 }
@@ -66,8 +67,25 @@ class FilePairs:
         files = self.paths[name]
         _refuse_no_files(files)
         sr, hr = (decode(path, *about) for path, about in zip(files, SIDES, strict=True))
-        sizes = sr.shape, hr.shape
+        uncut = sr, hr
         sr, hr = _fitted(sr, hr, self.crop)
+        others = {
+            "turned": any(map(is_turned, files)),
+            "cropped": (uncut[0].shape, uncut[1].shape) != (sr.shape, hr.shape),
+            "off centre": self.crop == "smaller" and _fits_centred(sr, hr, *uncut),
+        }
+        self.inspect(name, sr, hr, others)
+        return sr, hr
+
+    def inspect(self, name: str, sr: Image, hr: Image, others: Mapping[str, bool] | None = None) -> None:
+        """Note what a pair of equal size has that makes scores meaningless.
+
+        Args:
+            name: of the pair.
+            sr: result.
+            hr: ground truth.
+            others: whether the pair has further findings, by key of ``FINDINGS``.
+        """
         checks = {
             "same": np.array_equal(sr, hr),
             "flat result": is_flat(sr),
@@ -75,14 +93,12 @@ class FilePairs:
             "grey result": _is_grey(sr) and not _is_grey(hr),
             "grey truth": _is_grey(hr) and not _is_grey(sr),
             "exchanged": _fits_exchanged(sr, hr),
-            "turned": any(map(is_turned, files)),
-            "cropped": sizes != (sr.shape, hr.shape),
+            **(others or {}),
         }
         for finding in (finding for finding, is_so in checks.items() if is_so):
             self.found[finding].append(name)
         self.digests[name] = pixel_digest(sr)
         self._thumbnails[name] = thumbnail(sr), thumbnail(hr), hr.shape[:2]
-        return sr, hr
 
     def check(self, name: str) -> None:
         """Raise UsageError, as ``load`` does, as far as the headers of both files tell."""
@@ -212,6 +228,19 @@ def _fits_exchanged(sr: Image, hr: Image) -> bool:
     error = ((result[..., ::-1] - truth) ** 2).sum()
     plain = ((truth - truth.mean(axis=(0, 1))) ** 2).sum()
     return bool(2 * error < min(plain, ((result - truth) ** 2).sum()))
+
+
+def _fits_centred(sr: Image, hr: Image, whole_sr: Image, whole_hr: Image) -> bool:
+    """True if images cut at all sides alike would halve the squared error of those cut at the lower right, at some pixels."""
+    centred = [
+        image[(image.shape[0] - height) // 2 :, (image.shape[1] - width) // 2 :][:height, :width]
+        for image, (height, width, _) in ((whole_sr, sr.shape), (whole_hr, hr.shape))
+    ]
+    ours, theirs = (
+        float(((one[::STEP, ::STEP].astype(np.float32) - other[::STEP, ::STEP]) ** 2).sum())
+        for one, other in ((sr, hr), (centred[0], centred[1]))
+    )
+    return 2 * theirs < ours
 
 
 def crop_rule(text: str) -> Crop:

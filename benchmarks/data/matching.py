@@ -44,6 +44,9 @@ def match(
         for names, all_names, folder, other in sides
         if names
     ]
+    lower = {name.lower() for name in without_result}
+    if lacking and (alike := [name for name in without_truth if name.lower() in lower]):
+        hint = f"{len(alike)} of {len(without_truth)} names differ in upper and lower case alone ({some(alike)}): rename them"
     if lacking:
         raise UsageError(f"{', and '.join(lacking)}: {hint}")
     return {name: (results[name], truths[name]) for name in sorted(truths)}

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.api.entries import Split
+from benchmarks.core.errors import UsageError
 from benchmarks.data.cards import DatasetCard
+from benchmarks.data.matching import some
 from benchmarks.data.pixels.decode import EIGHT_BITS, FORMATS, LARGEST, TIFF_BITS, decode, is_turned
 from benchmarks.data.sources import ImageFile, ImageSource
 
@@ -58,12 +60,28 @@ def sizes(card: DatasetCard, split: Split) -> Iterator[Sized]:
             yield Sized(image.file, _size(image), hr_sizes[index] if hr_sizes else None)
 
 
-def check_headers(card: DatasetCard, split: Split) -> None:
-    """Raise UsageError, as ``sizes`` does, for files outside of a split that are decoded together with its images."""
+def refuse_broken(card: DatasetCard, split: Split, *, whole: bool) -> None:
+    """Raise UsageError, as ``sizes`` does, with the names of all broken files.
+
+    Args:
+        card: of the data set.
+        split: whose images are read.
+        whole: whether files outside of the split that are decoded together with its images count too.
+    """
     sources = card.sources(split)
-    for images in filter(None, (sources.hr, sources.lr)):
-        for file in images.stack:
+    parts = list(filter(None, (sources.hr, sources.lr)))
+    files = [image.file for part in parts for image in part.images if not image.box]
+    files += [file for part in parts for file in part.stack if whole]
+    reasons: dict[str, UsageError] = {}
+    for file in sorted(set(files), key=lambda file: file.path):
+        try:
             _hashed_file_size(file)
+        except UsageError as error:
+            reasons[file.path.name] = error
+    if reasons:
+        (_, first), *others = reasons.items()
+        more = f"; and {len(others)} more ({some([name for name, _ in others])})" if others else ""
+        raise UsageError(f"{first}{more}") from first
 
 
 def _cut(size: Size, scale: int) -> Size:

@@ -14,7 +14,7 @@ from benchmarks.data.acquisition.weights import cached, cached_path, load_weight
 from benchmarks.planning.cells import Cell
 from benchmarks.planning.exchanged_names import lines_on_names
 from benchmarks.planning.plan import make_plan
-from benchmarks.planning.suitability import check_suitability
+from benchmarks.planning.suitability import check_headers, check_suitability
 from benchmarks.results.record import EvaluationSettings
 
 
@@ -32,6 +32,7 @@ def check_inputs(cells: Sequence[Cell], processes: Callable[[Cell], int] = lambd
     """
     if is_offline():
         _refuse_missing(cells)
+    check_headers([cell for cell in cells if cell.data.card.location])
     for data, splits in {(data, splits) for cell in cells for data, splits, _ in cell.inputs}:
         data.verify(splits)
     check_suitability(cells, processes)

@@ -44,6 +44,11 @@ class Selection:
         data = (self.datasets, self.seeds, self.train_on, self.data_dir, self.apart)
         return make_plan(profile, methods, *data, split=self.split, also_degraded=self.also_degraded)
 
+    def training_cards(self, profile: Profile) -> list[DatasetCard]:
+        """Cards of the data sets that methods are trained on, one for each data set that is scored."""
+        names = self.datasets or profile.datasets
+        return [_cards(profile, name, self.train_on, self.data_dir, self.apart)[1] for name in names]
+
     def unsuited(self, profile: Profile, methods: Sequence[str] | None) -> list[str]:
         """Sentences on methods that the data do not suit; see ``unsuited``."""
         return unsuited(profile, methods, self.datasets, self.train_on, self.data_dir, self.apart)

@@ -11,7 +11,7 @@ from benchmarks.catalog.methods import get_method, method_class
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import get_protocol
 from benchmarks.core.errors import UsageError
-from benchmarks.data.sizes import Sized, check_headers, sizes
+from benchmarks.data.sizes import Sized, refuse_broken, sizes
 from benchmarks.planning.cells import Cell, StageSettings
 from benchmarks.planning.untrained import descriptors
 from benchmarks.results.record import EvaluationSettings
@@ -29,6 +29,7 @@ def check_suitability(cells: Iterable[Cell], processes: Callable[[Cell], int] = 
         processes: number of processes that train a cell together.
     """
     ready = [cell for cell in cells if not cell.data.card.missing()]
+    check_headers(ready)
     for cell in ready:
         if isinstance(cell.settings, StageSettings):
             _check_batch(cell, processes(cell))
@@ -37,6 +38,14 @@ def check_suitability(cells: Iterable[Cell], processes: Callable[[Cell], int] = 
             _check_test_images(cell, cell.settings)
     _check_tiles([cell for cell in ready if cell.kind == "evaluate"])
     _check_checkpoints([cell for cell in ready if cell.file])
+
+
+def check_headers(cells: Iterable[Cell]) -> None:
+    """Raise UsageError if images of cells are broken, with the names of all of a split. Data sets not prepared are left out."""
+    ready = [cell for cell in cells if not cell.data.card.missing()]
+    splits = dict.fromkeys((cell.data.card, split, cell.kind == "train") for cell in ready for split in cell.splits)
+    for card, split, trains in splits:
+        refuse_broken(card, split, whole=trains)
 
 
 def _check_batch(cell: Cell, processes: int) -> None:
@@ -54,8 +63,6 @@ def _check_patches(cell: Cell) -> None:
     """Raise UsageError if a training image has no room for a patch, or if LR and HR images of a pair do not fit."""
     patch = cell.stage_settings.training.patch_size
     images = [image for split in cell.splits for image in sizes(cell.data.card, split)]
-    for split in cell.splits:
-        check_headers(cell.data.card, split)
     _refuse_other_scale(images, cell.data.card.scale)
     small = [image for image in images if min(image.lr) < patch]
     if small:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sysconfig
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.core.errors import UsageError, unknown
+from benchmarks.core.errors import BenchmarkError, UsageError, unknown
+from benchmarks.core.interruption import is_foreign_exit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,6 +73,9 @@ def benchmark(
         UsageError: a name is unknown or taken, or the data set is not prepared or lacks such images.
         TrainingCollapsed: an output is not finite.
         BenchmarkError: the model fails, or returns something else than SR images.
+
+    Warns:
+        UserWarning: sample images have no contrast, exchanged red and blue or the like, as ``evaluate`` remarks.
 
     Examples:
         >>> from torch.nn.functional import interpolate
@@ -179,6 +185,8 @@ def _score(
     settings = replace(like.settings, tile=tile, weights={}, sanity=())
     cell = replace(like, label=name, seed=seed, settings=settings, needs={}, sources={}, exploratory=EXPLORATORY)
     evaluation = _evaluated(model, cell, settings.protocols, tuple(settings.metrics))
+    for remark in _remarks(evaluation, cell):
+        warnings.warn(f"{name}: {remark}", stacklevel=3)
     digest = hashlib.sha256(to_json(evaluation.scored.scores).encode()).hexdigest()[:16]
     cls = model if hasattr(model, "__qualname__") else type(model)
     cell = replace(cell, code=f"{OWN_CODE}{cls.__module__}:{cls.__qualname__} scores {digest}")  # code of others has no digest
@@ -200,7 +208,7 @@ def _evaluated(model: Callable[[Tensor], Tensor], cell: Cell, protocols: Mapping
         raise TypeError(f"{cell} is no evaluation")
     with _ready(model), named_errors(f"model '{cell.label}'"), StepProgress(f"score {cell.label}") as progress:
         return evaluate_method(
-            _as_method(model, cell.data.card.scale),
+            _as_method(model, cell.label, cell.data.card.scale),
             {},
             cell.data.images,
             [get_protocol(name) for name in protocols],
@@ -213,8 +221,27 @@ def _evaluated(model: Callable[[Tensor], Tensor], cell: Cell, protocols: Mapping
         )
 
 
-def _as_method(model: Callable[[Tensor], Tensor], method_scale: int) -> type[Method]:
-    """A class of methods that call the model."""
+def _remarks(evaluation: Evaluation, cell: Cell) -> list[str]:
+    """Lines about sample images that make scores meaningless, as ``python -m benchmarks.evaluate`` prints them of files."""
+    from benchmarks.data.file_pairs import FilePairs
+
+    pairs = FilePairs({})
+    for pair in cell.data.images.pairs(cell.splits[0], only=evaluation.images):
+        pairs.inspect(pair.name, evaluation.images[pair.name], pair.hr)
+    return pairs.lines({})
+
+
+def _place(error: BaseException) -> str:
+    """File and line of the model's own code, not of a library's, in which an error of a call of the model was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    libraries = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+    own = [frame for frame in frames[1:] if not frame.filename.startswith((*libraries, "<frozen"))]
+    last = (own or frames)[-1]
+    return f"{last.filename}:{last.lineno}"
+
+
+def _as_method(model: Callable[[Tensor], Tensor], name: str, method_scale: int) -> type[Method]:
+    """A class of methods that call the model. Its errors have the model's name and the line of its code."""
     from benchmarks.api.method import Descriptor
 
     class OwnModel:
@@ -223,8 +250,15 @@ def _as_method(model: Callable[[Tensor], Tensor], method_scale: int) -> type[Met
         def __call__(self, lr: Tensor) -> Tensor:
             import torch
 
-            with torch.inference_mode():
-                return model(lr)
+            try:
+                with torch.inference_mode():
+                    return model(lr)
+            except BaseException as error:
+                ours = isinstance(error, BenchmarkError | ModuleNotFoundError)
+                if ours or not (isinstance(error, Exception) or is_foreign_exit(error)):
+                    raise
+                text = f"{type(error).__name__}: {error}".removesuffix(": ")
+                raise BenchmarkError(f"model '{name}': {text} ({_place(error)})") from error
 
         @classmethod
         def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> OwnModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,7 @@ INFINITE = ("inf", "-inf")  # texts for numbers that JSON lacks
 NUMBERS = frozenset(("scores", "summary", "history"))  # fields that can hold infinite numbers
 REQUIRED = ("schema", "status", "cell", "settings", "data", "seconds", "finished_at", "environment", "git")
 
+CELL_ID = re.compile(r"-([0-9a-f]{16})$")  # at the end of the name of a cell's folder
 MEND = "move it away, or recompute the cell with --force"
 
 
@@ -44,7 +46,9 @@ def read_result(path: Path) -> TrainingResult | EvaluationResult:
         return to_result(_upgraded(_parse(path), path))
     except (ValueError, OSError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{path}: corrupt result file ({reason}): {MEND}") from error
+        cell = CELL_ID.search(path.parent.name)
+        mend = f"{MEND}: the run's command with --cell {cell[1]} --force does" if cell else MEND
+        raise UsageError(f"{path}: corrupt result file ({reason}): {mend}") from error
 
 
 def read_results(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.api.method import TrainedStage
-from benchmarks.core.errors import UsageError, unknown
+from benchmarks.core.errors import UsageError, nearest, unknown
 from benchmarks.core.files import write_atomically, write_text
 from benchmarks.core.strict import build, parse_json
 from benchmarks.results.files import read_result, to_json
@@ -119,11 +119,13 @@ def load_packed(name: str, method: str) -> tuple[dict[str, TrainedStage], Card]:
     Raises:
         UsageError: the names are unknown, or the file is not the card's.
     """
+    card, path = read_card(name), FOLDER / f"{name}.safetensors"
+    if method not in card.methods:  # said before torch is imported, which takes seconds
+        choices = nearest(method, card.methods)
+        raise UsageError(f"the weights '{name}' have no '{method}': {choices}known: {', '.join(sorted(card.methods))}")
+
     from safetensors.torch import load
 
-    card, path = read_card(name), FOLDER / f"{name}.safetensors"
-    if method not in card.methods:
-        raise unknown(f"method of the pretrained weights '{name}'", method, list(card.methods))
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != card.sha256:
         raise UsageError(f"{path}: not the weights of its card: install the package again")

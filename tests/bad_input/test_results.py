@@ -100,6 +100,13 @@ def test_texts(kind: str, tmp_path: Path, refused: Refused) -> None:  # noqa: F8
     assert str(path.name) in refused("build", "--results", "run", message=message)
 
 
+def test_the_command_that_computes_a_broken_cell_again(tmp_path: Path, refused: Refused) -> None:  # noqa: F811
+    folder = write(tmp_path / "run", RESULTS[0]) / "cells" / "evaluate-0"
+    (folder / "result.json").write_text(SOUND[:99], encoding="utf-8")
+    folder.rename(folder.with_name(f"evaluate-bicubic-folder-{16 * 'a'}"))
+    refused("build", "--results", "run", message=f"the run's command with --cell {16 * 'a'} --force does")
+
+
 @pytest.mark.parametrize(("path", "value"), CASES, ids=lambda value: ascii(value)[:40])
 def test_a_wrong_value_in_any_field(path: tuple[str, ...], value: Any, tmp_path: Path, refused: Refused) -> None:  # noqa: F811
     write(tmp_path / "run", changed(path, value))

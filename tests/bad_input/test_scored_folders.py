@@ -311,3 +311,21 @@ def test_ssim_alone_needs_the_window(evaluate: Evaluate) -> None:
         code, out, err = evaluate(*line, "--metrics", *metrics)
         assert code == 1 and "SSIM" in out
         assert "sr, tiny: protocol rgb needs images of 11x11 or more (PSNR alone 1x1): got 8x8" in err
+
+
+def test_results_that_were_cut_at_all_sides_are_told(evaluate: Evaluate) -> None:
+    for index in range(2):
+        image = photo(index)
+        write(f"hr/{index}.png", image)
+        write(f"sr/{index}.png", image[4:-4, 4:-4])
+        write(f"corner/{index}.png", image[:-8, :-8])
+    words = "2 of 2 results fit better with the larger image cut at all sides alike: scores are of shifted pairs"
+    assert words in evaluate("--sr", "sr", "--hr", "hr", "--crop", "smaller", *RGB)[1].replace("\n", " ")
+    assert "at all sides" not in evaluate("--sr", "corner", "--hr", "hr", "--crop", "smaller", *RGB)[1].replace("\n", " ")
+
+
+def test_names_that_differ_in_case_alone(evaluate: Evaluate) -> None:
+    write("hr/Baby.png", photo(0))
+    write("sr/baby.png", photo(0))
+    code, _, errors = evaluate("--sr", "sr", "--hr", "hr", *RGB)
+    assert code == 2 and errors.endswith("1 of 1 names differ in upper and lower case alone (baby): rename them\n")

@@ -143,3 +143,21 @@ def test_a_tile_that_is_too_small_is_told_once(photos: Path, capsys: pytest.Capt
     options = ["--method", "bicubic", "--tile", "1", "--output", "large"]
     assert upscale.main(["photos/turned.jpg", "photos/palette.png", *options]) == 2
     assert capsys.readouterr().err.count("--tile 1: too small for bicubic") == 1
+
+
+def test_options_are_checked_before_results_that_exist(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The weights' names are checked before torch is imported."""
+    Path("large").mkdir()
+    Path("large/palette.png").write_bytes(b"")
+    line = ["photos/palette.png", "--output", "large", "--pretrained"]
+    for words, message in (
+        (("dem",), "unknown pretrained weights 'dem': did you mean 'demo'?"),
+        (("demo", "--method", "bicubic"), "the weights 'demo' have no 'bicubic': known: cincgan, edsr"),
+    ):
+        assert upscale.main([*line, *words]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_the_time_left_is_told_from_the_second_image_on() -> None:
+    assert upscale._time_left(60, 2, 20) == ", the rest may take 0:09:00"
+    assert upscale._time_left(60, 1, 20) == upscale._time_left(2, 2, 4) == upscale._time_left(60, 20, 20) == ""

@@ -221,6 +221,14 @@ def test_a_broken_training_image_is_found_before_the_first_step(tmp_path: Path) 
         check_inputs(make_plan(load_profile("smoke"), ["cincgan"], ["folder"], data_dir=tmp_path))
 
 
+def test_all_broken_images_are_named_at_once(tmp_path: Path) -> None:
+    write(tmp_path, **GOOD)
+    for name in ("p0", "p1", "p2"):
+        (tmp_path / "train" / f"{name}.png").write_bytes(b"no image" + name.encode())
+    line = refusal(tmp_path, ["edsr"], *BARE)
+    assert "image p0.png" in line and line.endswith("; and 2 more (p1.png, p2.png)")
+
+
 @pytest.mark.parametrize("tile", [8, 18])
 def test_a_tile_that_is_too_small_for_a_method(tile: int) -> None:
     cells = make_plan(load_profile("smoke", [f"tile={tile}"]), ["edsr"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,12 @@ def test_set5_through_a_lambda(shared_data: Path, tmp_path: Path) -> None:
         (lambda lr: lr, BenchmarkError, "expected a float32 tensor"),
         (lambda lr: nearest(lr) * 255, BenchmarkError, "divide by 255"),
         (lambda lr: nearest(lr) * float("nan"), TrainingCollapsed, "not finite"),
-        (lambda lr: 1 / 0, BenchmarkError, "model 'mine': ZeroDivisionError"),
+        (
+            lambda lr: 1 / 0,
+            BenchmarkError,
+            r"image photo-0: model 'mine': ZeroDivisionError: division by zero \(.*test_model.py:\d+\)",
+        ),
+        (lambda lr: sys.exit(0), BenchmarkError, r"image photo-0: model 'mine': SystemExit: 0 \(.*test_model.py:\d+\)"),
         (lambda lr: nearest(lr).numpy(), BenchmarkError, "expected a float32 tensor"),
     ],
 )
@@ -147,6 +153,18 @@ def test_models_that_fail(model: Any, error: type[Exception], message: str, phot
     with pytest.raises(error, match=message):
         benchmark(model, photos, "rgb", "mine", output=tmp_path, beside=())
     assert not list(result_files(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("model", "remark"),
+    [
+        (lambda lr: nearest(lr).flip(1), "mine: 6 of 6 results fit better with red and blue exchanged"),
+        (lambda lr: nearest(lr) * 0 + 0.5, "mine: 6 of 6 results have no contrast"),
+    ],
+)
+def test_scores_without_meaning_are_warned_of(model: Any, remark: str, photos: Path, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match=remark):
+        benchmark(model, photos, "rgb", "mine", metrics="psnr", output=tmp_path, beside=())
 
 
 @pytest.mark.parametrize(
