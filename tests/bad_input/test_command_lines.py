@@ -153,7 +153,7 @@ OTHERS: list[tuple[tuple[str, ...], str]] = [
     (("upscale", "images", "--output", "out", "--results", "runs"), "no finished cincgan with seed 0 here: run python -m"),
     (("upscale", "images", "--output", "out", "--seed", "1"), "no finished cincgan with seed 1 here: run python -m"),
     (("upscale", "images", "--output", "out", "--pretrained", "dmeo"), "did you mean 'demo'"),
-    (("upscale", "images", "--output", "out", "--pretrained", "demo", "--method", "srgan"), "unknown method of the pretrained"),
+    (("upscale", "images", "--output", "out", "--pretrained", "demo", "--method", "srgan"), "the weights 'demo' have no"),
     (("upscale", "images", "--output", "out", "--method", "edrs"), "did you mean 'edsr'"),
     (("upscale", "images", "--output", "out", "--method", "cincgan/no-x"), "unknown variant"),
     (("upscale", "images", "--output", "out", "--method", "bicubic", "--weights", "file"), "has no training"),

@@ -30,6 +30,8 @@ TWICE: list[tuple[str, tuple[str, ...], str]] = [
     ("speed", ("tiling", "--size", "8x8", "--size", "9x9"), "--size"),
     ("build", ("--from-mlflow", "--from-mlflow", "sqlite:///a.db"), "--from-mlflow"),
     ("upscale", ("a.png", "--output", "b", "--method", "bicubic", "--method", "edsr"), "--method"),
+    ("export", ("croissant", "--output", "a", "--output", "b"), "--output"),
+    ("submit", ("--method", "a", "--method", "b"), "--method"),
     ("comparison", ("--image", "a", "--figure", "f.png", "--image", "b"), "--image"),
 ]
 
