@@ -187,12 +187,12 @@ def test_without_weights_the_other_metrics_are_there(evaluate: Evaluate, folders
 def test_weights_that_pyiqa_cannot_download_are_missing(evaluate: Evaluate, folders: Path, tmp_path: Path) -> None:
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "TORCH_HOME": str(tmp_path)}
     nowhere |= {name.lower(): address for name, address in nowhere.items() if "PROXY" in name}
-    line = ("--sr", folders / "close", "--hr", folders / "hr", "--protocol", "rgb", "--metrics", "psnr,niqe", "--json")
+    line = ("--sr", folders / "close", "--hr", folders / "hr", "--protocol", "rgb", "--metrics", "psnr,brisque", "--json")
     done = evaluate(*line, **nowhere, HF_HUB_OFFLINE="1", XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 2
     report = json.loads(done.stdout)
     assert list(report["methods"][0]["scores"]) == ["psnr"]
-    assert "metric 'niqe': pyiqa cannot load it" in report["missing"]["niqe"]
+    assert "metric 'brisque': pyiqa cannot load it" in report["missing"]["brisque"]
 
 
 @pytest.mark.parametrize(
