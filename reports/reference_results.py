@@ -74,11 +74,14 @@ def _add(results: Path, name: str) -> None:
     sources = result_files(results)
     if not sources:
         raise UsageError(f"--add {results}: no results here: give the folder of a run")
+    contents = {source: json.loads(source.read_text(encoding="utf-8")) for source in sources}
+    if unknown := [source.parent.name for source, result in contents.items() if result.get("git", {}).get("dirty")]:
+        those = f"{unknown[0]}{f' and {len(unknown) - 1} more' if len(unknown) > 1 else ''}"
+        raise UsageError(f"--add {results}: computed with uncommitted changes: {those}: compute them again from a clean checkout")
     for stale in result_files(FOLDER / name):
         stale.unlink()
         stale.parent.rmdir()
-    for source in sources:
-        result = json.loads(source.read_text(encoding="utf-8"))
+    for source, result in contents.items():
         result.setdefault("environment", {})["host"] = ""  # the name of a private machine says nothing of numbers
         write_text(FOLDER / name / CELLS / source.parent.name / RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.helpers.report_results import make_results
 
 # Score-like numbers: of two digits before the point, or signed or unsigned with two digits behind it.
 SCORE = re.compile(r"(?<![\w.:/-])(?:\d\d\.\d+|[+-]?\d\.\d\d+)(?![\d.]|\w)|\d\.\d+(?= dB)")
+clean_results = partial(make_results, git={"commit": "0" * 40, "dirty": False})
 NO_SCORES = {"3.10": "Python's version", "0.999": "a setting, ema_decay", f"{MARGIN}": "the margin of sanity checks"}
 
 
@@ -50,7 +52,7 @@ def test_scores_are_recognised() -> None:
 
 
 def test_added_results_are_copied_without_weights_images_and_names_of_hosts(places: Path) -> None:
-    runs = make_results(places / "runs")
+    runs = clean_results(places / "runs")
     (result_files(runs)[0].parent / "weights.safetensors").write_bytes(b"weights")
     assert main(["--add", str(runs), "--name", SHOWN]) == 0
     copies = result_files(places / "reference" / SHOWN)
@@ -74,8 +76,8 @@ def test_added_results_are_copied_without_weights_images_and_names_of_hosts(plac
 
 
 def test_adding_a_set_again_replaces_its_files(places: Path) -> None:
-    assert main(["--add", str(make_results(places / "runs")), "--name", SHOWN]) == 0
-    few = make_results(places / "few")
+    assert main(["--add", str(clean_results(places / "runs")), "--name", SHOWN]) == 0
+    few = clean_results(places / "few")
     for path in result_files(few)[3:]:
         path.unlink()
     assert main(["--add", str(few), "--name", SHOWN]) == 0
@@ -84,7 +86,7 @@ def test_adding_a_set_again_replaces_its_files(places: Path) -> None:
 
 @pytest.mark.parametrize("changed", ["README.md", "results.md"])
 def test_a_number_that_was_changed_by_hand_is_found(places: Path, changed: str, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--add", str(make_results(places / "runs")), "--name", SHOWN])
+    main(["--add", str(clean_results(places / "runs")), "--name", SHOWN])
     assert main(["--check"]) == 0
     text = (places / changed).read_text()
     row = next(line for line in text.splitlines() if line.startswith("| cincgan "))
@@ -109,7 +111,7 @@ def test_wrong_use_is_a_line_and_exit_code_2(
     places: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(places)
-    make_results(places / "runs")
+    clean_results(places / "runs")
     assert main(arguments) == 2
     captured = capsys.readouterr().err
     assert words in captured
@@ -118,16 +120,23 @@ def test_wrong_use_is_a_line_and_exit_code_2(
 
 def test_a_readme_without_marks_is_refused(places: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (places / "README.md").write_text("no marks\n")
-    assert main(["--add", str(make_results(places / "runs")), "--name", SHOWN]) == 2
+    assert main(["--add", str(clean_results(places / "runs")), "--name", SHOWN]) == 2
     assert "marks" in capsys.readouterr().err
 
 
 def test_sets_of_one_study_are_set_side_by_side(places: Path) -> None:
-    main(["--add", str(make_results(places / "runs")), "--name", SHOWN])
+    main(["--add", str(clean_results(places / "runs")), "--name", SHOWN])
     assert "largest difference" not in (places / "results.md").read_text()
-    main(["--add", str(make_results(places / "more")), "--name", "other"])
+    main(["--add", str(clean_results(places / "more")), "--name", "other"])
     page = (places / "results.md").read_text()
     assert f"{SHOWN} and other" in page
     rows = [line for line in page.split("largest difference")[-1].splitlines() if line.startswith("| ")]
     assert rows
     assert all(row.endswith("| 0.00 |") for row in rows)
+
+
+def test_results_of_uncommitted_changes_are_refused(places: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = make_results(places / "runs", git={"commit": "f" * 40, "dirty": True})
+    assert main(["--add", str(runs), "--name", SHOWN]) == 2
+    assert "computed with uncommitted changes: evaluate-" in capsys.readouterr().err
+    assert not (places / "reference").exists()
