@@ -311,7 +311,7 @@ def test_a_folder_that_nothing_uses_is_an_error(tmp_path: Path, command: Run) ->
 def test_training_and_testing_on_a_folder_from_the_command_line(tmp_path: Path, command: Run) -> None:
     fill(tmp_path / "own" / "train", " ".join(f"{number}.png" for number in range(6)), 136)
     fill(tmp_path / "own" / "test", "s.png t.png", 64)
-    line = ("--methods", "bicubic", "edsr-paired", "cincgan", "--profile", "smoke", "--data-dir", str(tmp_path / "own"), *SCORES)
+    line = ("--methods", "bicubic", "cincgan", "--profile", "smoke", "--data-dir", str(tmp_path / "own"), *SCORES)
     line = (*line, "--set", "stages.*.training.steps=4")
     done = command(*line, CINCGAN_CACHE=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr

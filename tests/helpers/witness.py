@@ -149,7 +149,7 @@ def outcome(root: Path) -> dict[str, Any]:
         contents[_name(root, path)] = path.read_bytes()
     for path in (path for path in root.glob("report/**/*") if path.is_file()):
         contents[_name(root, path)] = path.read_bytes()
-    for name in ("report/index.html", "report/tables.csv"):
+    for name in ("report/index.html", "report/leaderboard.html", "report/tables.csv"):
         contents[name] = _without_own_texts(root, contents[name].decode())
     manifest = f"report/{MANIFEST}"  # its digests are of files that have dates
     contents[manifest] = list(json.loads(contents[manifest]))

