@@ -356,6 +356,7 @@ def test_force_computes_again_and_comes_to_the_same(smoke: tuple[Path, str], com
     assert second.seconds != first.seconds
 
 
+@pytest.mark.long
 def test_the_first_row_of_the_papers_data_says_which_protocol_is_the_papers(command: Run, tmp_path: Path) -> None:
     """On stand-ins for DIV2K: every image is one of two files."""
     lr, hr = (tmp_path / name for name in ("lr.png", "hr.png"))

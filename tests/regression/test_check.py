@@ -155,6 +155,7 @@ def test_other_scores_under_the_same_ids_are_an_uncovered_change(project: Projec
     assert updated.returncode == 0 and updated.stdout.count("under the same id") == 2
 
 
+@pytest.mark.long
 def test_swapped_lpips_weights_are_a_regression(project: Project, tmp_path: Path) -> None:
     same_identity = 'state[f"lin{index}.model.1.weight"]'
     project.replace("benchmarks/scoring/lpips.py", same_identity, f"{same_identity}.flip(1)")

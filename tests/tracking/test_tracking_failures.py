@@ -294,7 +294,7 @@ def failing() -> Iterator[str]:
 SERVERS = {
     "refused": (refusing, "Connection refused"),
     "never answers": (black_hole, "timed out"),
-    "drips": (dripping, "no answer in 6 s"),
+    "drips": (dripping, "no answer in 3 s"),
     "answers 500": (failing, "500"),
 }
 
@@ -306,7 +306,7 @@ def test_a_server_that_cannot_be_used(
     server, phrase = SERVERS[name]
     if name != "drips":
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
-    monkeypatch.setattr(tracking, "FAILURE_SECONDS", 6.0)
+    monkeypatch.setattr(tracking, "FAILURE_SECONDS", 3.0 if name == "drips" else 6.0)
     with server() as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         _, warnings = go_through(output)

@@ -116,6 +116,7 @@ def test_a_killed_driver_loses_nothing(nodes: Cluster, serial: Path, tmp_path: P
     look_at_the_end(output, serial)
 
 
+@pytest.mark.long
 def test_ctrl_c_reaches_the_workers_and_their_checkpoint_the_driver(tmp_path: Path) -> None:
     """On a cluster of its own. The terminal signals all of the process group."""
     output, steps = tmp_path / "runs", 10 * STEPS  # seconds are left when the driver has heard of the first quarter
