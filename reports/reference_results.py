@@ -67,6 +67,7 @@ def _dispatch(options: argparse.Namespace) -> int:
 def _add(results: Path, name: str) -> None:
     """Copy the result files of a results folder to a set of reference results, in place of its present files."""
     from benchmarks.core.files import write_text
+    from benchmarks.data.matching import some
     from benchmarks.results.layout import CELLS, RESULT, result_files
 
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
@@ -75,9 +76,9 @@ def _add(results: Path, name: str) -> None:
     if not sources:
         raise UsageError(f"--add {results}: no results here: give the folder of a run")
     contents = {source: json.loads(source.read_text(encoding="utf-8")) for source in sources}
-    if unknown := [source.parent.name for source, result in contents.items() if result.get("git", {}).get("dirty")]:
-        those = f"{unknown[0]}{f' and {len(unknown) - 1} more' if len(unknown) > 1 else ''}"
-        raise UsageError(f"--add {results}: computed with uncommitted changes: {those}: compute them again from a clean checkout")
+    if dirty := [source.parent.name for source, result in contents.items() if result.get("git", {}).get("dirty")]:
+        mend = "compute them again from a clean checkout"
+        raise UsageError(f"--add {results}: computed with uncommitted changes: {some(dirty)}: {mend}")
     for stale in result_files(FOLDER / name):
         stale.unlink()
         stale.parent.rmdir()

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from benchmarks.api.method import TrainedStage
-from benchmarks.scoring.network_method import NetworkMethod
-from benchmarks.training.networks.edsr import trained_edsr
+from baselines.edsr.fine_tuned import FineTunedEDSR
 
 
-class BlindSynthetic(NetworkMethod):
-    """SR alone on the degraded LR image: no cleaning network comes before it."""
+class BlindSynthetic(FineTunedEDSR):
+    """Blind-synthetic training, SR(x): SR alone, which has learned from pairs of a hand-made degradation."""
 
-    @classmethod
-    def from_stages(cls, stages: Mapping[str, TrainedStage], scale: int) -> BlindSynthetic:
-        """Build the method in the size of the stage ``edsr``, with the weights of the stage ``blind-synthetic``."""
-        return cls(trained_edsr(stages["edsr"], stages["blind-synthetic"].weights["sr"]), scale)
+    stage = "blind-synthetic"

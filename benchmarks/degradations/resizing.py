@@ -27,7 +27,7 @@ def resize(image: FloatImage, height: int, width: int, interpolation: Interpolat
 
 
 def random_interpolation(generator: np.random.Generator) -> Interpolation:
-    """One of the three kinds, each as likely."""
+    """Kind of interpolation, drawn from the three with equal shares."""
     return INTERPOLATIONS[int(generator.integers(len(INTERPOLATIONS)))]
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class _BlankImages(DatasetImages):
-    """One black image in every split: networks can be built where the data set is not at hand.
+    """Black images, one in every split: networks can be built where the data set is not at hand.
 
     Args:
         data: the data set.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.api.method import TrainedStage
 from benchmarks.core.errors import UsageError, nearest, unknown
 from benchmarks.core.files import write_atomically, write_text
+from benchmarks.core.paths import ROOT
 from benchmarks.core.strict import build, parse_json
 from benchmarks.results.files import read_result, to_json
 from benchmarks.results.layout import CELLS, RESULT
@@ -26,7 +27,7 @@ from benchmarks.results.trained import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-FOLDER = Path(__file__).resolve().parents[1] / "pretrained"  # <name>.json, a card, and <name>.safetensors in float16
+FOLDER = ROOT / "benchmarks" / "pretrained"  # <name>.json, a card, and <name>.safetensors in float16
 LARGEST = 1_500_000  # bytes of a weight file: all of them travel in every wheel
 
 

@@ -47,7 +47,7 @@ def load_merged(
 
 
 def _outcome(cell: FinishedCell) -> object:
-    """What two computations of a cell are compared by."""
+    """Weights digest or scores: two computations of a cell are compared by them."""
     result = cell.result
     return result.weights_digest if isinstance(result, TrainingResult) else cell.evaluation.scores
 

@@ -139,6 +139,7 @@ FOLDER_FILES: dict[str, set[str]] = {
     "baselines.classical.method": evaluate(*FLOORS),
     "baselines.classical.noise": evaluate(*FLOORS, *WITH_BM3D),
     "baselines.edsr.method": evaluate("edsr", "edsr-paired", *WITH_BM3D),
+    "baselines.edsr.fine_tuned": set(),  # methods outside of --all, which these plans leave out
     "baselines.edsr.paired_stage": train("edsr-paired"),
     "baselines.edsr.stage": train("edsr"),
     "baselines.fsrcnn.method": evaluate("fsrcnn"),

@@ -171,7 +171,9 @@ def cached(card: WeightCard) -> dict[str, Path | None]:
 
     A file that an installed package carries counts as there: ``fetch`` copies it to the cache.
     """
-    intact = {role: _cached(files) or next(_carried(files), None) for role, files in card.alternatives().items()}
+    intact = {
+        role: _cached(files) or next((file for file, _ in _carried(files)), None) for role, files in card.alternatives().items()
+    }
     return {role: cached_path(file) if file else None for role, file in intact.items()}
 
 
@@ -228,16 +230,18 @@ def _here(files: Sequence[WeightFile]) -> WeightFile | None:
     """A file of a role that is in the cache, or was copied there from an installed package; None if there is none."""
     if file := _cached(files):
         return file
-    for file in _carried(files):
+    for file, content in _carried(files):
         with suppress(BenchmarkError):  # a shared cache may be read-only
-            _write(cached_path(file), package_index.installed(_index_file(file)) or b"")
+            _write(cached_path(file), content)
             return file
     return None
 
 
-def _carried(files: Sequence[WeightFile]) -> Iterator[WeightFile]:
-    """Files of a role that installed packages carry, with the right hash."""
-    return (file for file in files if file.project and package_index.installed(_index_file(file)))
+def _carried(files: Sequence[WeightFile]) -> Iterator[tuple[WeightFile, bytes]]:
+    """Files of a role that installed packages carry, with the right hash, each with its content."""
+    for file in files:
+        if file.project and (content := package_index.installed(_index_file(file))):
+            yield file, content
 
 
 def _is_intact(file: WeightFile) -> bool:

@@ -18,5 +18,5 @@ class WorstError:
     """Largest absolute difference of two images on the 0-255 scale."""
 
     def score_batch(self, sr: Sequence[Image], hr: Sequence[Image]) -> list[float]:
-        """One number per pair of ``(H, W, 3)`` uint8 RGB images."""
+        """Score of each pair of ``(H, W, 3)`` uint8 RGB images."""
         return [float(np.abs(result.astype(int) - truth).max()) for result, truth in zip(sr, hr, strict=True)]
