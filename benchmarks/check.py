@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.core.command import Parser, end_process, named_path, run_command
-from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.core.errors import BenchmarkError, UsageError, missing_prerequisite
 from benchmarks.core.paths import IS_INSTALLED
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ def _dispatch(options: argparse.Namespace, kept: list[Path]) -> int:
         _say_kept(kept)
         if isinstance(error, BenchmarkError):
             raise UsageError(str(error)) from error
+        if missing := missing_prerequisite(error):
+            raise missing from error
         traceback.print_exc()
         return UsageError.exit_code
     if code == 0:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.api.method import Descriptor
-from benchmarks.core.errors import BenchmarkError, Unexpected, UsageError
+from benchmarks.core.errors import BenchmarkError, Unexpected, UsageError, missing_prerequisite
 from benchmarks.core.interruption import is_foreign_exit
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def named_errors(what: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        ours = isinstance(error, BenchmarkError | ModuleNotFoundError)
+        ours = isinstance(error, BenchmarkError) or missing_prerequisite(error)
         if ours or not (isinstance(error, Exception) or is_foreign_exit(error)):
             raise
         trace = "".join(traceback.format_exception(error))

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
-from benchmarks.core.errors import BenchmarkError, UsageError, not_installed, one_line
+from benchmarks.core.errors import BenchmarkError, UsageError, missing_prerequisite, one_line
 from benchmarks.core.files import existing, real_path
 from benchmarks.core.interruption import Interrupted, interruptible
 from benchmarks.core.threads import sleep_at_barriers
@@ -189,9 +189,11 @@ def run_command(
             return code
         except BenchmarkError as error:
             return _say(error)
-        except ModuleNotFoundError as error:
-            return _say(not_installed(error))
-        except OSError as error:
+        except (ImportError, OSError) as error:
+            if missing := missing_prerequisite(error):
+                return _say(missing)
+            if isinstance(error, ImportError):
+                raise
             if isinstance(error.__context__, Interrupted):  # printing on the way out, to a terminal that has hung up
                 return error.__context__.exit_code
             return _cannot_print(error)

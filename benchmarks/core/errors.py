@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import traceback
 from collections.abc import Iterable
 
@@ -11,6 +12,12 @@ from benchmarks.core.secrets import without_secrets
 PROJECT = ("baselines", "benchmarks", "cincgan", "reports")
 LONGEST = 1200  # characters of a message
 LISTED = 20  # known names in a message, of many
+MISSING_LIBRARY = re.compile(r"(?P<library>[\w.+-]+\.so[.\d]*): cannot open shared object file: No such file or directory")
+SYSTEM_PACKAGES = {  # of Debian, by the Python package or the library, where the library's name does not tell
+    "cv2": "libgl1 libglib2.0-0",  # OpenCV: the second is found missing when the first is there
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libgthread-2.0.so.0": "libglib2.0-0",
+}
 
 
 class BenchmarkError(Exception):
@@ -74,27 +81,45 @@ class Unexpected(BenchmarkError):
 
 
 def as_ours(error: Exception) -> BenchmarkError:
-    """Any exception as an error of this module. A missing package is wrong use; a missing module of the project is a bug."""
+    """Any exception as an error of this module. A missing prerequisite is wrong use; a missing module of the project is a bug."""
     if isinstance(error, BenchmarkError):
         return error
-    if isinstance(error, ModuleNotFoundError) and _package(error):
-        return not_installed(error)
+    if missing := missing_prerequisite(error):
+        return missing
     text, trace = f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))
     return Unexpected(without_secrets(text), without_secrets(trace))
 
 
-def not_installed(error: ModuleNotFoundError) -> UsageError:
-    """Error for a dependency that is not installed. A missing module of the project is a bug: its error is raised again."""
-    package = _package(error)
-    if not package:
-        raise error
-    return UsageError(f"the Python package '{package}' is not installed: run pip install -e . in the project's folder")
+def missing_prerequisite(error: BaseException) -> UsageError | None:
+    """Error for an import that failed because a Python package or a shared library of the system is missing.
+
+    Args:
+        error: any exception. Shared libraries that are missing are an ``ImportError`` of an extension module, or an ``OSError``
+            where a package loads them itself.
+
+    Returns:
+        None for all other exceptions. A missing module of the project is a bug, no missing prerequisite.
+    """
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        if not package or package in PROJECT:
+            return None
+        return UsageError(f"the Python package '{package}' is not installed: run pip install -e . in the project's folder")
+    if not isinstance(error, ImportError | OSError) or not (found := MISSING_LIBRARY.match(str(error))):
+        return None
+    library, module = found["library"], (getattr(error, "name", None) or "").partition(".")[0]
+    packages = SYSTEM_PACKAGES.get(module) or SYSTEM_PACKAGES.get(library) or _debian_package(library)
+    needed_by = f", which the Python package '{module}' loads," if module else ""
+    return UsageError(
+        f"the system's library {library}{needed_by} is missing: install it, on Debian and Ubuntu by apt-get install {packages}"
+    )
 
 
-def _package(error: ModuleNotFoundError) -> str:
-    """Name of the missing package; empty for a missing module of the project."""
-    package = (error.name or "").partition(".")[0]
-    return "" if package in PROJECT else package
+def _debian_package(library: str) -> str:
+    """Name that Debian's policy gives the package of a shared library: ``libgomp1`` for ``libgomp.so.1``."""
+    name, _, version = library.partition(".so")
+    version = version.removeprefix(".")
+    return f"{name}{'-' if version and name[-1].isdigit() else ''}{version}".lower().replace("_", "-")
 
 
 def one_line(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from benchmarks.core import plugins
 from benchmarks.core.code_digest import package_of, source_file
-from benchmarks.core.errors import PROJECT, BenchmarkError, UsageError, nearest
+from benchmarks.core.errors import BenchmarkError, UsageError, missing_prerequisite, nearest
 from benchmarks.core.interruption import is_foreign_exit
 from benchmarks.core.paths import ROOT, is_own
 
@@ -36,7 +36,7 @@ def resolve(target: str, entry: str = "the catalog", having: Sequence[str] = ())
 
     Raises:
         UsageError: the module or the object does not exist, is another kind of thing, or fails to import.
-        ModuleNotFoundError: the module needs a package that is not installed.
+        ImportError: the module needs a package, or a library of the system, that is not installed.
     """
     loaded = load_module(module_of(target), entry)
     name = target.partition(":")[2]
@@ -55,11 +55,10 @@ def load_module(module: str, entry: str) -> ModuleType:
     except BaseException as error:
         if isinstance(error, BenchmarkError) or not (isinstance(error, Exception) or is_foreign_exit(error)):
             raise
-        if isinstance(error, ModuleNotFoundError) and error.name is not None:
-            if f"{module}.".startswith(f"{error.name}."):
-                _refuse_module(error.name, module, entry)
-            if error.name.partition(".")[0] not in PROJECT:
-                raise
+        if isinstance(error, ModuleNotFoundError) and error.name is not None and f"{module}.".startswith(f"{error.name}."):
+            _refuse_module(error.name, module, entry)
+        if missing_prerequisite(error):
+            raise
         raise UsageError(f"{entry}: {module} cannot be imported ({_reason(error)}): mend it") from error
 
 

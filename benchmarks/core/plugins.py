@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from benchmarks.core.errors import PROJECT, BenchmarkError, UsageError, one_line
+from benchmarks.core.errors import PROJECT, BenchmarkError, UsageError, missing_prerequisite, one_line
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -123,7 +123,8 @@ def reason(error: Exception) -> str:
     """Text of an error of a plug-in, in one line with ``leave_out``."""
     if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] not in PROJECT:
         return f"the Python package '{error.name.partition('.')[0]}', which it needs, is not installed"
-    return str(error) if isinstance(error, BenchmarkError) else f"{type(error).__name__}: {error}"
+    ours = error if isinstance(error, BenchmarkError) else missing_prerequisite(error)
+    return str(ours) if ours else f"{type(error).__name__}: {error}"
 
 
 @cache

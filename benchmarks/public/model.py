@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.core.errors import BenchmarkError, UsageError, unknown
+from benchmarks.core.errors import BenchmarkError, UsageError, missing_prerequisite, unknown
 from benchmarks.core.interruption import is_foreign_exit
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def _as_method(model: Callable[[Tensor], Tensor], name: str, method_scale: int) 
                 with torch.inference_mode():
                     return model(lr)
             except BaseException as error:
-                ours = isinstance(error, BenchmarkError | ModuleNotFoundError)
+                ours = isinstance(error, BenchmarkError) or missing_prerequisite(error)
                 if ours or not (isinstance(error, Exception) or is_foreign_exit(error)):
                     raise
                 text = f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -13,11 +13,15 @@ from PIL import Image as PillowImage
 
 from benchmarks.catalog.methods import is_method
 from tests.conftest import ROOT
-from tests.helpers.documents import DOCUMENTS, PAGES, blocks, call
+from tests.helpers.documents import DOCUMENTS, PAGES, blocks, call, code_in_prose, commands_of_other_blocks
 from tests.helpers.examples import EXAMPLES
 
 OF_EXAMPLES = {path for example in EXAMPLES for path in example.files}
-RUN = {"README.md", "start.md"}  # documents with blocks that tests run
+RUN = {ROOT / "README.md", ROOT / "docs" / "start.md"}  # documents with blocks that tests run
+NAMES_ALONE = {  # commands without the arguments or the executor that they need
+    "python -m benchmarks.calibrate",
+    "python -m benchmarks.run --all --profile smoke --executor apart",
+}
 
 
 def test_the_quick_start_is_two_blocks_of_one_line() -> None:
@@ -50,15 +54,24 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_commands_have_the_options_that_are_written_down(document: Path) -> None:
     for block in blocks(document):
         for line in block.lines:
-            if called := call(line):
-                module, arguments = called
-                importlib.import_module(module).make_parser().parse_args(arguments)
+            parse(line)
+    for code in code_in_prose(document):
+        if "…" not in code and code not in NAMES_ALONE:
+            parse(code)
+
+
+def parse(line: str) -> None:
+    """Parse a line that calls a command of the project; other lines are left alone. Raises UsageError for what does not exist."""
+    if called := call(line):
+        module, arguments = called
+        importlib.import_module(module).make_parser().parse_args(arguments)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_blocks_of_commands_are_marked_as_examples_or_run_by_a_test(document: Path) -> None:
     unmarked = [block.lines for block in blocks(document) if not block.is_example]
-    assert not unmarked or document.name in RUN, f"{document.name}: {unmarked}: write <!-- example --> above the block"
+    assert not unmarked or document in RUN, f"{document.name}: {unmarked}: write <!-- example --> above the block"
+    assert not list(commands_of_other_blocks(document)), f"{document.name}: begin the block with ```bash"
 
 
 @pytest.mark.train
