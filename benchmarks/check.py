@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _interrupted(kept: Sequence[Path]) -> str:
-    return f"finished cells are kept in {kept[0]}" if kept else "nothing was written"
+    return f"finished cells and checkpoints are kept in {kept[0]}" if kept else "nothing was written"
 
 
 def _dispatch(options: argparse.Namespace, kept: list[Path]) -> int:

@@ -145,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments,
         lambda options: naming_the_mend(lambda: _dispatch(options), _command_line(arguments)),
         interrupted=lambda options: (
-            f"finished cells are kept in {options.output}; to go on: {shlex.join(_command_line(arguments))}"
+            f"finished cells and checkpoints are kept in {options.output}; to go on: {shlex.join(_command_line(arguments))}"
         ),
     )
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,11 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def command(tmp_path: Path) -> Run:
     """Runs ``python -m benchmarks.run …`` as a user would, from the repository's root, with ``--output tmp_path/runs``."""
+    from tests.helpers.warm_process import run_module
 
     def run(*arguments: str, output: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-        line = [sys.executable, "-m", "benchmarks.run", *arguments, "--output", str(output or tmp_path / "runs")]
-        return subprocess.run(line, cwd=ROOT, env={**env, **environment}, capture_output=True, text=True, timeout=600)
+        line = (*arguments, "--output", str(output or tmp_path / "runs"))
+        return run_module("benchmarks.run", line, ROOT, {**env, **environment})
 
     return run
 

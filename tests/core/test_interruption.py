@@ -72,7 +72,7 @@ def stop_in_training(output: Path, number: signal.Signals) -> str:
     assert seconds < SECONDS
     assert "Traceback" not in said
     kept, _, resume = said.splitlines()[-1].partition("; to go on: ")
-    assert kept == f"interrupted: finished cells are kept in {output}"
+    assert kept == f"interrupted: finished cells and checkpoints are kept in {output}"
     assert "| edsr (seed 0 not run yet)" in (output / "table-smoke.md").read_text(encoding="utf-8")
     assert mlflow_statuses(output) == {"FINISHED", "KILLED"}
     assert STEPS // 4 <= steps_kept(output) < STEPS

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +26,7 @@ from benchmarks.planning.plan import make_plan
 from benchmarks.results.layout import WEIGHTS, result_files
 from benchmarks.results.trained import load_stage
 from benchmarks.scoring.metrics import psnr
+from tests.helpers.warm_process import run_module
 
 PROFILE = "gate"
 GATE = f"benchmarks/catalog/profiles/{PROFILE}.toml"
@@ -58,10 +58,9 @@ class Project:
         return self.root / "benchmarks" / "regression" / "reference_scores" / f"{PROFILE}.json"
 
     def python(self, module: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", module, "--profile", PROFILE, *map(str, arguments)]
         env = {name: value for name, value in os.environ.items() if name not in ("MLFLOW_TRACKING_URI", "GITHUB_STEP_SUMMARY")}
         env |= {"PYTHONPATH": str(self.root), "TMPDIR": str(self.root), **environment}
-        return subprocess.run(line, cwd=self.root, env=env, capture_output=True, text=True, timeout=300)
+        return run_module(module, ("--profile", PROFILE, *map(str, arguments)), self.root, env, timeout=300)
 
     def run(self) -> None:
         done = self.python("benchmarks.run", "--all", "--output", self.runs)

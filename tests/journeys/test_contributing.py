@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.helpers.examples import EXAMPLES, Example
+from tests.helpers.warm_process import run_module
 
 FOLDERS = ("benchmarks", "cincgan", "baselines", "reports", "datasets", "tests", "docs")
 
@@ -37,12 +39,21 @@ def add(example: Example, project: Path) -> None:
 
 def python(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run([sys.executable, *arguments], cwd=project, capture_output=True, text=True, timeout=600, check=False)
+    return succeeded(done)
+
+
+def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return succeeded(run_module("benchmarks.run", arguments, project, os.environ))
+
+
+def succeeded(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
     assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done
 
 
 IDS = """
 import json
+import os
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.planning.plan import make_plan
 plans = {name: make_plan(load_profile(name)) for name in ("paper", "demo", "smoke")}
@@ -111,28 +122,16 @@ def test_the_tests_of_every_method_pass_with_the_added_methods(project: Path) ->
 
 @pytest.mark.train
 def test_the_examples_work_together(project: Path) -> None:
-    line = [
-        "-m",
-        "benchmarks.run",
-        "--methods",
-        "bicubic",
-        "edsr",
-        "nearest",
-        "shallow",
-        "--datasets",
-        "two-cats",
-        "--profile",
-        "smoke",
-    ]
+    line = ["--methods", "bicubic", "edsr", "nearest", "shallow", "--datasets", "two-cats", "--profile", "smoke"]
     line += ["--set", "metrics=['psnr', 'ssim', 'mae']", "--set", "protocols=['rgb', 'rgb-centre']", "--json"]
     line += ["--set", "shown=['rgb', 'rgb-centre']", "--set", "degradation=['bicubic', 'noise']"]
 
-    def run(output: str, *more: str) -> dict[str, dict[tuple[str, str], float]]:
-        done = python(project, *line, *more, "--output", str(project / output))
+    def scores(output: str, *more: str) -> dict[str, dict[tuple[str, str], float]]:
+        done = run(project, *line, *more, "--output", str(project / output))
         (table,) = json.loads(done.stdout)["tables"]
         return {row["method"]: {(s["protocol"], s["metric"]): s["mean"] for s in row["scores"]} for row in table["rows"]}
 
-    trained, untrained = run("runs"), run("untrained", "--set", "stages.shallow.training.steps=0")
+    trained, untrained = scores("runs"), scores("untrained", "--set", "stages.shallow.training.steps=0")
     assert trained["shallow"]["rgb", "psnr"] > untrained["shallow"]["rgb", "psnr"] + 1
     assert trained["shallow"]["rgb", "mae"] < untrained["shallow"]["rgb", "mae"]
     for method in ("bicubic", "nearest"):
@@ -154,8 +153,8 @@ def test_the_examples_work_together(project: Path) -> None:
 def test_the_new_executor_and_profile_give_the_serial_runs_results(project: Path, tmp_path: Path) -> None:
     outputs = {}
     for name in ("serial", "apart"):
-        line = ["-m", "benchmarks.run", "--all", "--profile", "glance", "--executor", name, "--set", "metrics=['psnr', 'ssim']"]
-        done = python(project, *line, "--json", "--output", str(tmp_path / name))
+        line = ["--all", "--profile", "glance", "--executor", name, "--set", "metrics=['psnr', 'ssim']"]
+        done = run(project, *line, "--json", "--output", str(tmp_path / name))
         outputs[name] = [row["scores"] for row in json.loads(done.stdout)["tables"][0]["rows"]]
     assert outputs["serial"] == outputs["apart"] and len(outputs["serial"]) == 2
 
@@ -169,9 +168,8 @@ def test_a_data_set_of_the_new_kind_is_scored(project: Path, tmp_path: Path) -> 
     card = f'name = "ramp"\nkind = "file-list"\n{head}test = ["{tmp_path / "ramp.png"}"]\n'
     (project / "datasets" / "ramp.toml").write_text(card, encoding="utf-8")
     try:
-        line = ["-m", "benchmarks.run", "--methods", "bicubic", "--datasets", "ramp", "--profile", "smoke", "--json"]
-        line += ["--set", "metrics=['psnr', 'ssim']"]
-        done = python(project, *line, "--output", str(tmp_path / "runs"))
+        line = ["--methods", "bicubic", "--datasets", "ramp", "--profile", "smoke", "--json", "--set", "metrics=['psnr', 'ssim']"]
+        done = run(project, *line, "--output", str(tmp_path / "runs"))
     finally:
         (project / "datasets" / "ramp.toml").unlink()
     (row,) = json.loads(done.stdout)["tables"][0]["rows"]

@@ -108,8 +108,8 @@ def stored(root: Path) -> dict[str, Result]:
 
 
 def starts(root: Path) -> list[int]:
-    """First steps of the starts of trainings, in the order of jobs."""
-    logs = sorted(root.glob("jobs/*.out"), key=lambda path: int(path.name.partition("_")[0]))
+    """First steps of the starts of trainings, in the order of jobs. Local jobs are numbered by process ids, which are used again."""
+    logs = sorted(root.glob("jobs/*.out"), key=lambda path: path.stat().st_mtime_ns)
     return [int(step) for log in logs for step in re.findall(r"train .* started at step (\d+) of", log.read_text())]
 
 
@@ -161,7 +161,7 @@ def test_a_killed_worker(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(OFTEN)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
-    changes = (*SHORT, "stages.edsr.training.steps=500")
+    changes = (*SHORT, "stages.edsr.training.steps=300")
     root, cell = tmp_path / "runs", plan(*changes)[0]
     checkpoint = Workspace(root).folder(cell) / CHECKPOINT
 
@@ -320,7 +320,7 @@ def test_ctrl_c(place: str, request: pytest.FixtureRequest, tmp_path: Path, alon
         wait_for_steps(tmp_path, 50)
         os.killpg(first.pid, signal.SIGINT)
         _, errors = first.communicate(timeout=60)
-    assert first.returncode == 130 and "interrupted: finished cells are kept" in errors
+    assert first.returncode == 130 and "interrupted: finished cells and checkpoints are kept" in errors
     checkpoint, end = Workspace(tmp_path).folder(plan(*LONGER)[0]) / CHECKPOINT, time.monotonic() + 60
     while not checkpoint.exists():
         assert time.monotonic() < end

@@ -130,7 +130,7 @@ def test_ctrl_c_reaches_the_workers_and_their_checkpoint_the_driver(tmp_path: Pa
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and time.monotonic() - sent < SECONDS, errors
-    assert errors.splitlines()[-1].startswith(f"interrupted: finished cells are kept in {output}; to go on: ")
+    assert errors.splitlines()[-1].startswith(f"interrupted: finished cells and checkpoints are kept in {output}; to go on: ")
     assert "Traceback" not in errors
     assert steps // 4 <= steps_kept(output) < steps
     assert mlflow_statuses(output) == {"FINISHED", "KILLED"}

@@ -63,7 +63,11 @@ def test_a_signal_ends_the_run_through_the_executor(
     monkeypatch.setattr("benchmarks.core.interruption._end", lambda code: pytest.fail("the run did not end in time"))
     code = run.main(["--methods", "bicubic", "--profile", "smoke", "--output", str(tmp_path)])
     assert code == 128 + number and isinstance(executor.left_by, Interrupted)
-    assert capsys.readouterr().err.splitlines()[-1].startswith(f"interrupted: finished cells are kept in {tmp_path}; to go on: ")
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .startswith(f"interrupted: finished cells and checkpoints are kept in {tmp_path}; to go on: ")
+    )
 
 
 def test_a_job_on_this_machine_gets_signals_through_the_driver_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
