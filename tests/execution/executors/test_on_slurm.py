@@ -108,7 +108,7 @@ def stored(root: Path) -> dict[str, Result]:
 
 
 def starts(root: Path) -> list[int]:
-    """First steps of the starts of trainings, in the order of jobs. Local jobs are numbered by process ids, which are used again."""
+    """First steps of the starts of trainings, in the order of jobs, whose numbers may be process ids, which are used again."""
     logs = sorted(root.glob("jobs/*.out"), key=lambda path: path.stat().st_mtime_ns)
     return [int(step) for log in logs for step in re.findall(r"train .* started at step (\d+) of", log.read_text())]
 
