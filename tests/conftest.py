@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,13 +35,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def command(tmp_path: Path) -> Run:
-    """Runs ``python -m benchmarks.run …`` as a user would, from the repository's root, with ``--output tmp_path/runs``."""
+    """Runs ``python -m benchmarks.run …`` as a user would, from the repository's root, with ``--output tmp_path/runs``.
+
+    In a process from nothing where ``PYTHONPATH`` is given, which decides what is imported at the start.
+    """
     from tests.helpers.warm_process import run_module
 
     def run(*arguments: str, output: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-        line = (*arguments, "--output", str(output or tmp_path / "runs"))
-        return run_module("benchmarks.run", line, ROOT, {**env, **environment})
+        line = [*arguments, "--output", str(output or tmp_path / "runs")]
+        if "PYTHONPATH" not in environment:
+            return run_module("benchmarks.run", line, ROOT, {**env, **environment})
+        line = [sys.executable, "-m", "benchmarks.run", *line]
+        return subprocess.run(line, cwd=ROOT, env={**env, **environment}, capture_output=True, text=True, timeout=600)
 
     return run
 

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,17 @@ def threads_of_groups() -> list[str]:
     return [name for name in names if "gloo" in name]
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """A sum over two threads rounds otherwise, and one activation at the kink of D1's leaky ReLU is then on its other side."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.train
+@pytest.mark.usefixtures("one_thread")
 def test_a_step_on_two_processes_is_one_on_the_joined_batch(tmp_path: Path) -> None:
     processes("-c", f"from tests.training.test_distributed import write_gradients; write_gradients({str(tmp_path)!r})")
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
