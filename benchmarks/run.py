@@ -367,7 +367,7 @@ def _methods(options: argparse.Namespace, profile: Profile) -> list[str]:
             name for base in profile.methods if base in methods() and variants_of(base) for name in (base, *variants_of(base))
         ]
     if not (wanted or members):  # --cell alone: any cell of the profile
-        bases = [name for name, entry in methods().items() if set(entry.stages) <= profile.stages.keys()]
+        bases = [name for name, entry in methods().items() if profile.has_settings_of(entry)]
         wanted = [name for base in bases for name in (base, *variants_of(base))]
     return list(dict.fromkeys((*wanted, *members)))
 

@@ -72,6 +72,9 @@ class MethodEntry:
         smallest: shortest side, in LR pixels, of an image that the method can enlarge.
         file: checkpoint that the user has named, which the method consists of; empty for methods of the catalog.
         packages: distributions whose code computes the method's images: their versions are part of identities.
+        inference: ``module:Class``, the frozen dataclass of the settings of a method that trains inside its call, on the image
+            that it enlarges; empty for others. Profiles have them under ``[inference.<name>]``. The method gets whole images,
+            whatever a profile's ``tile``.
     """
 
     name: str
@@ -87,6 +90,12 @@ class MethodEntry:
     smallest: int = 1
     file: str = ""
     packages: tuple[str, ...] = ()
+    inference: str = ""
+
+    @property
+    def base(self) -> str:
+        """Name of the method; of a variant, that of the method that it varies."""
+        return self.name.partition("/")[0]
 
     @property
     def group(self) -> Group:

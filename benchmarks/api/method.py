@@ -64,7 +64,8 @@ class Method(Protocol):
         """Build the method.
 
         Args:
-            stages: trained stages that the method's entry names; none for an untrained method.
+            stages: trained stages that the method's entry names; none for an untrained method. A method that trains inside its
+                call gets its settings under its own name, as a stage without weights.
             scale: HR pixels per LR pixel.
         """
         ...

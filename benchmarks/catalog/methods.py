@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from benchmarks.api.entries import Family, MethodEntry, StageEntry
+from benchmarks.api.method import TrainedStage
 from benchmarks.catalog.plugins import package_folder
 from benchmarks.core.errors import UsageError, unknown
 from benchmarks.core.lazy import check, load_module, resolve
@@ -33,6 +34,7 @@ FOLDERS = (  # packages with a tuple METHODS, in the order of tables
     "baselines.pdm",
     "baselines.noise_injection",
     "baselines.simusr",
+    "baselines.zssr",
     "baselines.rrdbnet",
 )
 TRAINING_SPLITS = ("x", "z", "pairs")
@@ -74,6 +76,31 @@ def method_class(name: str) -> Any:
     entry = get_method(name)
     cls = resolve(entry.target, f"method '{name}'", ("from_stages",))
     return cls(Path(entry.file)) if entry.file else cls
+
+
+def inference_class(name: str) -> Any:
+    """The dataclass of the settings of a method that trains inside its call. Raises UsageError for other methods."""
+    target = get_method(name).inference
+    if not target:
+        raise UsageError(f"method '{name}' has no settings of its own: take [inference.{name}] out")
+    return resolve(target, f"settings of method '{name}'", ("__dataclass_fields__",))
+
+
+def inference_stage(method: MethodEntry, values: Mapping[str, Any], scale: int) -> dict[str, TrainedStage]:
+    """Settings of a method that trains inside its call, as a stage without weights under its name; none for other methods.
+
+    Args:
+        method: a method or a variant.
+        values: the settings as plain data.
+        scale: HR pixels per LR pixel.
+
+    Raises:
+        UsageError: the values are no settings of the method.
+    """
+    if not method.inference:
+        return {}
+    settings = build(inference_class(method.name), dict(values), f"method '{method.name}'", "inference")
+    return {method.base: TrainedStage(settings, {}, scale)}
 
 
 def get_method(name: str) -> MethodEntry:
@@ -153,7 +180,8 @@ def _added(own: tuple[MethodEntry, ...]) -> Mapping[Plugin, Sequence[MethodEntry
         declared = list(_declared(plugin.target, str(plugin)))
         for method in declared:
             build(MethodEntry, asdict(method), f"method '{method.name}'")
-            for target in (method.target, *(target for stage in method.trains for target in (stage.target, stage.settings))):
+            of_stages = (target for stage in method.trains for target in (stage.target, stage.settings))
+            for target in filter(None, (method.target, method.inference, *of_stages)):
                 check(target, f"method '{method.name}'")
             _variants(method)
         return declared
@@ -170,10 +198,16 @@ def _called(method: MethodEntry) -> list[str]:
 
 
 def added_profile_files() -> dict[Plugin, tuple[Path, list[str]]]:
-    """File ``profiles.toml`` of each plug-in whose methods have training stages, and the names of these stages."""
-    stages = {plugin: [stage.name for method in added for stage in method.trains] for plugin, added in _added(_own()).items()}
+    """File ``profiles.toml`` of each plug-in that has settings, and their tables: ``stages.NAME``, ``inference.NAME``."""
+    tables = {
+        plugin: [
+            *(f"stages.{stage.name}" for method in added for stage in method.trains),
+            *(f"inference.{method.name}" for method in added if method.inference),
+        ]
+        for plugin, added in _added(_own()).items()
+    }
     return {
-        plugin: (package_folder(plugin.target, str(plugin)) / "profiles.toml", names) for plugin, names in stages.items() if names
+        plugin: (package_folder(plugin.target, str(plugin)) / "profiles.toml", names) for plugin, names in tables.items() if names
     }
 
 

@@ -18,20 +18,22 @@ from msgspec import Meta
 
 from benchmarks.catalog.composites import expanded
 from benchmarks.catalog.degradations import DEGRADATIONS, degradation_class, make_degradation
-from benchmarks.catalog.methods import added_profile_files, get_method, get_stage, profile_files, settings_class
+from benchmarks.catalog.methods import added_profile_files, get_method, get_stage, inference_class, profile_files, settings_class
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import PROTOCOLS
 from benchmarks.core.errors import UsageError, unknown
 from benchmarks.core.plugins import leave_out, reason
 from benchmarks.core.strict import build, parse_toml, read_toml
 from benchmarks.core.threads import physical_cores
-from benchmarks.core.values import with_defaults
+from benchmarks.core.values import set_values, with_defaults
 
 if TYPE_CHECKING:
+    from benchmarks.api.entries import MethodEntry
     from benchmarks.degradations.operator import Degradation
 
 FOLDER = Path(__file__).parent / "profiles"
 NOT_INHERITED = ("name", "description", "estimates")
+TABLES = ("degradations", "stages", "inference")  # of settings, by name
 AUTO = "auto"  # as many threads as this process has physical cores
 
 Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -64,7 +66,7 @@ class Resources:
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileFile:
-    """Top-level keys of a profile's TOML file, but for ``degradation``, ``degradations`` and ``stages``.
+    """Top-level keys of a profile's TOML file, but for ``degradation``, ``degradations``, ``stages`` and ``inference``.
 
     Attributes:
         name: the file's name without its ending.
@@ -78,7 +80,8 @@ class ProfileFile:
         tile: LR pixels a side of a tile in evaluations; 0 for whole images.
         threads: number of torch threads on a CPU; in files also ``"auto"``, which is replaced by the number of physical cores.
         machine: the machine of the estimates.
-        estimates: cost of a training cell under its stage's name, of an evaluation cell under ``evaluate``; for ``--dry-run``.
+        estimates: cost of a training cell under its stage's name, of an evaluation cell under ``evaluate``, or under the name of
+            a method that trains inside its call; for ``--dry-run``.
         resources: for cells of the kinds ``train`` and ``evaluate``, or under a stage's name.
     """
 
@@ -104,11 +107,13 @@ class Profile(ProfileFile):
     Attributes:
         degradation: makes LR images where a data set has none.
         stages: settings of each training stage, instances of their dataclasses.
+        inference: settings of each method that trains inside its call, instances of their dataclasses.
         changes: made to the files' values, as ``key=value``.
     """
 
     degradation: Degradation
     stages: Mapping[str, Any]
+    inference: Mapping[str, Any]
     changes: tuple[str, ...] = ()
 
     def stage(self, name: str) -> Any:
@@ -116,6 +121,28 @@ class Profile(ProfileFile):
         if name not in self.stages:
             raise UsageError(f"profile '{self.name}' has no settings [stages.{name}], which training it needs: add them")
         return self.stages[name]
+
+    def has_settings_of(self, method: MethodEntry) -> bool:
+        """True if the profile has the settings of all stages of a method, and of the method itself if it has any."""
+        return set(method.stages) <= self.stages.keys() and (not method.inference or method.base in self.inference)
+
+    def inference_values(self, method: MethodEntry) -> dict[str, Any]:
+        """Settings of a method that trains inside its call, without those that have their default; none for other methods.
+
+        Raises:
+            UsageError: the profile has no settings of such a method.
+        """
+        if not method.inference:
+            return {}
+        if method.base not in self.inference:
+            raise UsageError(f"profile '{self.name}' has no settings [inference.{method.base}], which the method needs: add them")
+        return set_values(self.inference[method.base])
+
+    def estimate_for(self, kind: str, label: str) -> CellEstimate | None:
+        """Estimated cost of a cell of the kind ``train`` or ``evaluate``; None where the profile has none."""
+        base = label.partition("/")[0]
+        name = label if kind == "train" else base if base in self.inference else "evaluate"
+        return self.estimates.get(name)
 
     def resources_for(self, kind: str, label: str) -> Resources:
         """Resources of a cell of the kind ``train`` or ``evaluate``, with ``cpus`` settled."""
@@ -144,15 +171,16 @@ def load_profile(name: str, changes: Sequence[str] = ()) -> Profile:
         data["threads"] = physical_cores()
     _check_tables(data, where)
     degradation = _degradation(data.pop("degradation", None), data.pop("degradations"), where)
-    sections = data.pop("stages")
+    sections, inference = data.pop("stages"), data.pop("inference")
     profile = build(ProfileFile, data, where)
     if profile.name != name:  # files are called by it
         raise UsageError(f"{where}: name is {profile.name!a}: it must be the file's, '{name}'")
     stages = {stage: build(settings_class(stage), section, where, f"stages.{stage}") for stage, section in sections.items()}
+    own = {name: build(inference_class(name), section, where, f"inference.{name}") for name, section in inference.items()}
     _check_names(profile, where)
     values = {part.name: getattr(profile, part.name) for part in fields(ProfileFile)}
     values["metrics"] = tuple(expanded(profile.metrics))
-    return Profile(**values, degradation=degradation, stages=stages, changes=tuple(changes))
+    return Profile(**values, degradation=degradation, stages=stages, inference=own, changes=tuple(changes))
 
 
 def changed(profile: Profile, changes: Sequence[str]) -> Profile:
@@ -197,7 +225,7 @@ def _merged(name: str) -> dict[str, Any]:
         data = {key: value for key, value in data.items() if key not in NOT_INHERITED}
         for tables in _tables(part):
             _merge(data, tables)
-    degradations, stages = data.setdefault("degradations", {}), data.setdefault("stages", {})
+    degradations, stages, inference = (data.setdefault(key, {}) for key in TABLES)
     _check_tables(data, f"profile '{name}'")
     for plugin, (path, names) in added_profile_files().items():
         try:
@@ -208,16 +236,18 @@ def _merged(name: str) -> dict[str, Any]:
         degradations[degradation] = with_defaults(degradation_class(degradation), degradations.get(degradation, {}))
     for stage, settings in stages.items():
         stages[stage] = with_defaults(settings_class(stage), settings)
+    for method, settings in inference.items():
+        inference[method] = with_defaults(inference_class(method), settings)
     return data
 
 
-def _added_tables(name: str, path: Path, stages: Sequence[str]) -> dict[str, Any]:
-    """Settings and estimates of a plug-in's training stages in a profile.
+def _added_tables(name: str, path: Path, own: Sequence[str]) -> dict[str, Any]:
+    """Settings and estimates of a plug-in's training stages and methods in a profile.
 
     Args:
         name: of the profile.
         path: the plug-in's ``profiles.toml``.
-        stages: names of the plug-in's training stages. The file may have settings of no others.
+        own: ``stages.NAME`` and ``inference.NAME`` of the plug-in. The file may have settings of no others.
 
     Raises:
         UsageError: the file is missing or invalid, or settings do not fit their stage.
@@ -226,27 +256,28 @@ def _added_tables(name: str, path: Path, stages: Sequence[str]) -> dict[str, Any
     for other, table in tables.items():
         if other not in profile_names() or not isinstance(table, dict):
             raise UsageError(f"{path}: {unknown('profile', other, profile_names())}")
-    data: dict[str, Any] = {"stages": {}, "estimates": {}}
+    data: dict[str, Any] = {"stages": {}, "inference": {}, "estimates": {}}
+    allowed = {*own, *(f"estimates.{key.partition('.')[2]}" for key in own)}
     for part in _chain(name):
         table = {key: value for key, value in tables.get(part, {}).items() if part == name or key not in NOT_INHERITED}
         for key, value in table.items():
-            if key not in data or not isinstance(value, dict) or not value.keys() <= set(stages):
-                known = ", ".join(f"[{part}.stages.{stage}]" for stage in stages)
+            if key not in data or not isinstance(value, dict) or not {f"{key}.{label}" for label in value} <= allowed:
+                known = ", ".join(f"[{part}.{settings}]" for settings in own)
                 raise UsageError(f"{path}: [{part}] has {key}: only {known} and estimates of these are read: take it out")
         _merge(data, table)
-    for stage, settings in data["stages"].items():
-        build(settings_class(stage), with_defaults(settings_class(stage), settings), str(path), f"{name}.stages.{stage}")
+    for key, class_of in (("stages", settings_class), ("inference", inference_class)):
+        for label, settings in data[key].items():
+            build(class_of(label), with_defaults(class_of(label), settings), str(path), f"{name}.{key}.{label}")
     for stage, estimate in data["estimates"].items():
         build(CellEstimate, estimate, str(path), f"{name}.estimates.{stage}")
     return data
 
 
 def _check_tables(data: Mapping[str, Any], where: str) -> None:
-    """Raise UsageError if settings of degradations or stages are no tables."""
-    if not all(isinstance(data.get(key), dict) for key in ("degradations", "stages")):
-        raise UsageError(
-            f"{where}: [degradations] or [stages] is not a table: write [degradations.NAME] and [stages.NAME] with their settings"
-        )
+    """Raise UsageError if settings of degradations, stages or methods are no tables."""
+    for key in TABLES:
+        if not isinstance(data.get(key), dict):
+            raise UsageError(f"{where}: [{key}] is not a table: write [{key}.NAME] with settings")
 
 
 def _chain(name: str) -> list[str]:

@@ -234,7 +234,7 @@ def _trained(cell: Cell, workspace: Workspace, report: ProgressCallback) -> Trai
 def _needed_stages(cell: Cell, workspace: Workspace) -> Mapping[str, TrainedStage]:
     from benchmarks.results.trained import load_stage
 
-    return {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()}
+    return {name: load_stage(workspace.folder(needed)) for name, needed in cell.needs.items()} | cell.inference_stage
 
 
 def _evaluate(cell: Cell, workspace: Workspace, report: ProgressCallback) -> Computed:

@@ -91,7 +91,7 @@ def _is_outdated(cell: Cell, result: Result, digests: Mapping[str, str]) -> bool
 
 
 def _row(cell: Cell, profile: Profile, costs: Costs, cached: bool) -> dict[str, Any]:
-    estimate = profile.estimates.get(cell.label if cell.kind == "train" else "evaluate")
+    estimate = profile.estimate_for(cell.kind, cell.label)
     return {
         "id": cell.id,
         "needs": sorted({other.id for other in cell.needs.values()}),

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.api.contract import named_errors
+from benchmarks.api.entries import MethodEntry
 from benchmarks.api.image import Image
 from benchmarks.api.method import Descriptor, Method, TrainedStage
-from benchmarks.catalog.methods import get_method, method_class
+from benchmarks.catalog.methods import get_method, inference_stage, method_class
+from benchmarks.catalog.profiles import changed, load_profile
 from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.data.acquisition.weights import file_digest
 from benchmarks.execution.outcome import say
@@ -25,6 +27,7 @@ from benchmarks.results.trained import latest_evaluation, stages_behind, stages_
 
 SCALE = 4  # of methods without training
 WHOLE = 1 << 17  # LR pixels: larger images are cut into tiles where the evaluation enlarged whole images
+DEFAULT = "demo"  # profile with the settings of methods that train inside their call, where no evaluation has them
 TILE = 224  # LR pixels a side of these tiles; EDSR at the paper's size takes less than 3 GB for one
 AT_ONCE = 1 << 20  # LR pixels of the largest image whose result is assembled in float32: larger ones go by bands
 
@@ -209,6 +212,8 @@ def find_enlarger(
         evaluation = _evaluation(results, entry.name, seed if entry.stages else None, is_needed=bool(entry.stages))
         stages = stages_behind(results, evaluation) if evaluation and entry.stages else {}
         origin = _origin(evaluation) if evaluation and entry.stages else ""
+        if entry.inference:
+            stages, origin = _from_settings(entry, evaluation)
     if any(profile == "smoke" for profile in _profiles(weights, evaluation)):
         origin += "; profile smoke trains for a few steps: the images mean nothing"
     scale = next(iter(stages.values())).scale if stages else SCALE
@@ -230,10 +235,19 @@ def _evaluation(results: Path, name: str, seed: int | None, *, is_needed: bool) 
         return None
 
 
+def _from_settings(entry: MethodEntry, evaluation: EvaluationResult | None) -> tuple[dict[str, TrainedStage], str]:
+    """Settings of a method that trains inside its call, of its evaluation or else of ``DEFAULT``, and a sentence on them."""
+    profile = (evaluation.profile if evaluation else None) or DEFAULT
+    values = (
+        evaluation.settings.inference if evaluation else changed(load_profile(DEFAULT), entry.changes).inference_values(entry)
+    )
+    return inference_stage(entry, values, SCALE), f"trained on each image alone, profile {profile}"
+
+
 def _profiles(weights: Sequence[Path], evaluation: EvaluationResult | None) -> list[str | None]:
     """Profiles of the trainings that weights are of."""
     folders = [path if path.is_dir() else path.parent for path in weights]
-    trained = [evaluation.profile] if evaluation and evaluation.cell.needs else []
+    trained = [evaluation.profile] if evaluation and (evaluation.cell.needs or evaluation.settings.inference) else []
     return [read_result(folder / RESULT).profile for folder in folders] + trained
 
 

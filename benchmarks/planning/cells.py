@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.api.entries import Split
-from benchmarks.catalog.methods import CHECKPOINT
+from benchmarks.api.method import TrainedStage
+from benchmarks.catalog.methods import CHECKPOINT, get_method, inference_stage
 from benchmarks.core.errors import UsageError
 from benchmarks.core.values import plain, set_values
 from benchmarks.data.dataset import Dataset
@@ -94,12 +95,11 @@ class Cell:
     @property
     def identity(self) -> dict[str, Any]:
         """Everything that decides the outcome, as plain data."""
-        settings = self.settings.identity if isinstance(self.settings, StageSettings) else asdict(self.settings)
         return {
             "kind": self.kind,
             "label": self.label,
             "seed": self.seed,
-            "settings": settings,
+            "settings": self.settings.identity,
             "data": self.data_digest,
             "code": self.code,
             "needs": {stage: cell.id for stage, cell in self.needs.items()},
@@ -128,6 +128,13 @@ class Cell:
         if isinstance(self.settings, EvaluationSettings) and self.training_data:
             inputs += [(self.training_data, (check.split,), check.digest) for check in self.settings.sanity]
         return inputs
+
+    @property
+    def inference_stage(self) -> dict[str, TrainedStage]:
+        """Settings of a method that trains inside its call, as a stage without weights; none for other methods."""
+        if not isinstance(self.settings, EvaluationSettings) or not self.settings.inference:
+            return {}
+        return inference_stage(get_method(self.method), self.settings.inference, self.data.card.scale)
 
     @property
     def stage_settings(self) -> Any:

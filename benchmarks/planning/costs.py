@@ -60,7 +60,7 @@ def estimated(cells: Sequence[Cell], profile: Profile) -> Costs:
     unchanged = load_profile(profile.name)
 
     def seconds(cell: Cell) -> float | None:
-        estimate = profile.estimates.get(cell.label if cell.kind == "train" else "evaluate")
+        estimate = profile.estimate_for(cell.kind, cell.label)
         if estimate is None:
             return None
         if cell.steps is None:

@@ -108,6 +108,8 @@ def settings_digest(profile: Profile, method: MethodEntry) -> str:
         "tile": varied.tile,
         "stages": {name: set_values(varied.stage(name)) for name in _stages(method)},
     }
+    if own := varied.inference_values(method):
+        content["inference"] = own
     return digest(content)[:DIGITS]
 
 

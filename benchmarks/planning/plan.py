@@ -225,10 +225,11 @@ def _evaluation(
             if has_truth or metric.no_reference
         },
         threads=profile.threads,
-        tile=profile.tile,
+        tile=0 if method.inference else profile.tile,
         weights={method.name: file_digest(Path(method.file))} if method.file else _digests(method.weights),
         split=split,
         sanity=sanity_settings(method, training) if training and has_truth else (),
+        inference=profile.inference_values(method),
     )
     code = evaluation_code(method.name, settings, data, training)
     return Cell(

@@ -101,7 +101,9 @@ def descriptors(evaluations: Sequence[Cell]) -> list[Descriptor]:
     stages = {cell.id: stage for cell, _, stage in _fresh_stages(_with_needs(evaluations))}
     return [
         method_class(cell.label)
-        .from_stages({name: stages[needed.id] for name, needed in cell.needs.items()}, cell.data.card.scale)
+        .from_stages(
+            {name: stages[needed.id] for name, needed in cell.needs.items()} | cell.inference_stage, cell.data.card.scale
+        )
         .descriptor
         for cell in evaluations
     ]
@@ -121,5 +123,5 @@ def untrained_method(name: str, profile: Profile) -> Method:
     entry = get_method(name)
     cells = make_plan(profile, [name], profile.datasets[:1], profile.seeds[:1])
     stages = {cell.label: stage for cell, _, stage in _fresh_stages(cells) if cell.label in entry.stages}
-    method: Method = method_class(name).from_stages(stages, cells[0].data.card.scale)
+    method: Method = method_class(name).from_stages(stages | cells[-1].inference_stage, cells[0].data.card.scale)
     return method

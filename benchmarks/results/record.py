@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -136,6 +136,7 @@ class EvaluationSettings:
         weights: digests of published weights that the method consists of, by card.
         split: images that are scored: ``test``, or ``validation`` for choices.
         sanity: sanity checks of a trained method.
+        inference: settings of a method that trains inside its call.
     """
 
     protocols: dict[Name, int]
@@ -145,6 +146,13 @@ class EvaluationSettings:
     weights: dict[Name, Text] = field(default_factory=dict)
     split: ScoredSplit = "test"
     sanity: tuple[SanitySettings, ...] = ()
+    inference: dict[Name, Any] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The settings as identities have them: ``inference`` is younger than the others, and left out where it is empty."""
+        values = asdict(self)
+        return values if self.inference else {key: value for key, value in values.items() if key != "inference"}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from benchmarks.api.image import Image
 from benchmarks.catalog.dataset_kinds import KINDS
 from benchmarks.catalog.degradations import DEGRADATIONS
 from benchmarks.catalog.executors import EXECUTORS
-from benchmarks.catalog.methods import TRAINING_SPLITS, every_method, get_stage, methods, stages
+from benchmarks.catalog.methods import TRAINING_SPLITS, every_method, get_stage, inference_stage, methods, stages
 from benchmarks.catalog.metrics import METRICS
 from benchmarks.catalog.profiles import load_profile, profile_names
 from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
@@ -100,6 +100,16 @@ def test_a_stage_is_a_stage_and_its_settings_are_plain_data(name: str) -> None:
             assert build(cls, plain(settings), "a test") == settings
             assert set_values(settings).keys() <= asdict(settings).keys()
     assert set(entry.reads) <= set(TRAINING_SPLITS)
+
+
+@pytest.mark.parametrize("name", [name for name, method in methods().items() if method.inference])
+def test_settings_of_a_method_that_trains_inside_its_call_are_plain_data(name: str) -> None:
+    method = methods()[name]
+    assert not method.stages, "its seed would be that of its stages, and its cost a part of its evaluation"
+    for profile in map(load_profile, profile_names()):
+        if profile.has_settings_of(method):
+            stage = inference_stage(method, profile.inference_values(method), 4)[name]
+            assert stage.settings == profile.inference[name] and not stage.weights
 
 
 def test_only_supervised_methods_are_built_on_pairs() -> None:

@@ -202,6 +202,22 @@ steps = 5
 """
 
 
+INSIDE = {
+    "inside/__init__.py": method("inside", ', inference="inside.settings:Settings"'),
+    "inside/settings.py": "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Settings:\n    steps: int\n",
+    "inside/profiles.toml": "[demo.inference.inside]\nsteps = 7\n[demo.estimates]\ninside = { seconds = 5, megabytes = 1 }\n",
+}
+
+
+def test_a_plugin_that_trains_inside_its_call_has_settings_in_profiles(site: Site) -> None:
+    site.install("inside", INSIDE, methods={"inside": "inside"})
+    profile = load_profile("smoke", ["inference.inside.steps=2"])
+    assert make_plan(profile, ["inside"])[0].inference_stage["inside"].settings.steps == 2
+    assert load_profile("demo").estimate_for("evaluate", "inside").seconds == 5  # type: ignore[union-attr]
+    with pytest.raises(UsageError, match=r"profile 'paper' has no settings \[inference.inside\]"):
+        make_plan(load_profile("paper"), ["inside"], ["demo-photos"])
+
+
 def test_a_trained_plugin_has_settings_in_profiles_and_gives_no_other_cell_a_new_id(site: Site) -> None:
     before = {cell.id for cell in make_plan(load_profile("smoke"))}
     site.install("trained", {**TRAINED, "trained/profiles.toml": SETTINGS}, methods={"trained": "trained"})

@@ -24,7 +24,8 @@ def test_all_profiles_load_with_every_stage() -> None:
         assert set(profile.stages) == set(stages())
         by_name = set(methods()) - set(profile.methods)  # methods that --all leaves to --family and --methods
         assert set(profile.methods) <= set(methods()) and by_name <= set(methods_of_families(["unpaired"]))
-        assert set(profile.estimates) == {*profile.stages, "evaluate"}
+        assert set(profile.inference) == {name for name, method in methods().items() if method.inference}
+        assert set(profile.estimates) == {*profile.stages, *profile.inference, "evaluate"}
 
 
 @pytest.mark.parametrize("name", ["demo", "paper", "smoke"])
@@ -166,8 +167,8 @@ def test_a_profile_says_only_what_it_changes(folder: Path) -> None:
         ('extends = "night"\nname = "night"\n', "profile 'night': its 'extends' lead back to 'night' (through night)"),
         ('extends = "demo"\nname = "day"\n', "name is 'day': it must be the file's, 'night'"),
         ('extends = "demo"\nname = "night"\n[stages]\nedsr = 3\n', "stages.edsr is a whole number (3): a table is needed"),
-        ('extends = "demo"\nname = "night"\nstages = 3\n', "[degradations] or [stages] is not a table: write"),
-        ('extends = "demo"\nname = "night"\ndegradations = 3\n', "[degradations] or [stages] is not a table: write"),
+        ('extends = "demo"\nname = "night"\nstages = 3\n', "[stages] is not a table: write"),
+        ('extends = "demo"\nname = "night"\ndegradations = 3\n', "[degradations] is not a table: write"),
         ('extends = "demo"\nname = "night"\n[degradations.blur]\n', "unknown degradation 'blur'"),
         ('extends = 3\nname = "night"\n', "extends 3: the name of a profile is needed"),
     ],

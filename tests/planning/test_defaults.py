@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_type_hints
 
 from benchmarks.catalog.degradations import DEGRADATIONS
-from benchmarks.catalog.methods import stages
+from benchmarks.catalog.methods import methods, stages
 from benchmarks.core.lazy import resolve
 
 DEFAULTS = {
@@ -85,5 +85,6 @@ def defaults(cls: Any) -> dict[str, Any]:
 def test_defaults_are_what_they_were() -> None:
     classes = [resolve(stage.settings) for stage in stages().values()]
     classes += [resolve(entry.target) for entry in DEGRADATIONS.values()]
+    classes += [resolve(method.inference) for method in methods().values() if method.inference]
     present = {name: value for cls in classes for name, value in defaults(cls).items()}
     assert {name: present.get(name) for name in DEFAULTS} == DEFAULTS

@@ -20,7 +20,12 @@ from tests.helpers.report_results import make_results
 # Score-like numbers: of two digits before the point, or signed or unsigned with two digits behind it.
 SCORE = re.compile(r"(?<![\w.:/-])(?:\d\d\.\d+|[+-]?\d\.\d\d+)(?![\d.]|\w)|\d\.\d+(?= dB)")
 clean_results = partial(make_results, git={"commit": "0" * 40, "dirty": False})
-NO_SCORES = {"3.10": "Python's version", "0.999": "a setting, ema_decay", f"{MARGIN}": "the margin of sanity checks"}
+NO_SCORES = {
+    "3.10": "Python's version",
+    "0.999": "a setting, ema_decay",
+    "0.0125": "a setting, ZSSR's noise",
+    f"{MARGIN}": "the margin of sanity checks",
+}
 
 
 @pytest.fixture
