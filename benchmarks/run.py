@@ -273,7 +273,7 @@ def _processes(options: argparse.Namespace, profile: Profile) -> Callable[[Cell]
         with suppress(UsageError):  # left-over variables, which a run refuses and a dry run does not heed
             together = place().size if is_one_of_several() else 1
         return lambda cell: together
-    return lambda cell: max(1, profile.resources_for(cell.kind, cell.label).gpus)
+    return lambda cell: profile.resources_for(cell.kind, cell.label).processes
 
 
 def _check_options(options: argparse.Namespace) -> None:

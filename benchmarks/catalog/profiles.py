@@ -52,16 +52,22 @@ class Resources:
     """Cores, GPUs, memory and time reserved for one cell by an executor; they do not change its id.
 
     Attributes:
-        gpus: number of GPUs; with more than one, a training runs on as many processes.
+        gpus: number of GPUs; with more than one, a training runs on as many processes. Below 1, a share of one GPU: cells whose
+            shares come to 1 run on it side by side.
         cpus: number of cores; 0 for as many as the profile's threads.
         memory_gb: main memory in GB.
         hours: time limit of a job; a job that reaches it is resumed from its checkpoint.
     """
 
-    gpus: Annotated[int, Meta(ge=0, le=1024)]
+    gpus: Annotated[float, Meta(ge=0, le=1024)]
     cpus: Annotated[int, Meta(ge=0, le=1024)]
     memory_gb: Annotated[float, Meta(gt=0, le=1e6)]
     hours: Annotated[float, Meta(gt=0, le=1e5)]
+
+    @property
+    def processes(self) -> int:
+        """Number of processes that train a cell together."""
+        return max(1, int(self.gpus))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +208,10 @@ def _check_names(profile: ProfileFile, where: str) -> None:
         get_stage(stage)
     for kind in {"train", "evaluate"} - profile.resources.keys():
         raise UsageError(f"{where}: [resources] lacks {kind}: add what a cell gets, as the profile 'demo' does")
+    for name, resources in profile.resources.items():
+        if resources.gpus > 1 and resources.gpus % 1:
+            gpus = f"resources.{name}.gpus = {resources.gpus:g}"
+            raise UsageError(f"{where}: {gpus}: give a whole number of GPUs, or a share of one, below 1")
 
 
 def _degradation(names: Any, settings: Any, where: str) -> Degradation:

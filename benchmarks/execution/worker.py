@@ -51,8 +51,8 @@ def compute(cell: Cell, root: Path, resources: Resources, report: ProgressCallba
     with interruptible(lambda: None):
         try:
             _check_machine(cell)
-            if cell.kind == "train" and resources.gpus > 1:
-                return _on_several_processes(cell, root, resources.gpus, report)
+            if cell.kind == "train" and resources.processes > 1:
+                return _on_several_processes(cell, root, resources.processes, report)
             return _in_this_process(cell, root, report)
         except Exception as error:
             raise as_ours(error) from error

@@ -18,16 +18,17 @@ class Cost:
 
     Attributes:
         seconds: on one worker; None where they are not known.
-        gpus: set aside for the cell. k GPUs are assumed to be k times as fast as one.
+        gpus: set aside for the cell. k GPUs are assumed to be k times as fast as one. A share of one counts as one, for how much
+            cells side by side slow each other down depends on the GPU.
     """
 
     seconds: float | None
-    gpus: int
+    gpus: float
 
     @property
     def workers(self) -> int:
         """Workers that the cell occupies. A worker is a GPU with the cores that a cell gets, or these cores alone."""
-        return max(1, self.gpus)
+        return max(1, int(self.gpus))
 
     @property
     def wall(self) -> float:
@@ -107,5 +108,5 @@ def _figure(figures: Sequence[StepFigure], stage: str, precision: str) -> StepFi
     return by_precision.get(precision, by_precision.get("float32"))
 
 
-def _gpus(cell: Cell, profile: Profile) -> int:
+def _gpus(cell: Cell, profile: Profile) -> float:
     return profile.resources_for(cell.kind, cell.label).gpus

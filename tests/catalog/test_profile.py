@@ -84,6 +84,7 @@ def test_the_paper_profile_has_the_papers_schedule() -> None:
         ("stages.edsr.training.patch_size=2", "patch_size is 2: a whole number from 8 to 1,000,000,000 is needed"),
         ("stages.cincgan-inner.generator.global_skip=false", "residual_window needs global_skip"),
         ("estimates.edsr={second=1, megabytes=1}", "unknown key 'second': did you mean 'seconds'"),
+        ("resources.train.gpus=1.5", "resources.train.gpus = 1.5: give a whole number of GPUs, or a share of one, below 1"),
     ],
 )
 def test_a_wrong_change_is_one_clear_line(change: str, message: str) -> None:

@@ -133,7 +133,7 @@ class OnRay(NamedExecutor):
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if any(all(node.get(name, 0) >= amount for name, amount in needs.items()) for node in nodes):
             return
-        wanted = f"{resources.cpus} CPUs, {resources.gpus} GPUs, {resources.memory_gb:g} GB"
+        wanted = f"{resources.cpus} CPUs, {resources.gpus:g} GPUs, {resources.memory_gb:g} GB"
         if self._address is None:
             raise UsageError(
                 f"{cell}: the profile reserves {wanted} for it, more than Ray finds on this machine: "

@@ -50,7 +50,7 @@ class OnSlurm(NamedExecutor):
         partition: name of a partition; SLURM's default if None.
 
     Raises:
-        UsageError: SLURM's commands are not found, or SLURM does not answer.
+        UsageError: SLURM's commands are not found, or SLURM does not answer; a share of a GPU is reserved.
     """
 
     options = ("slurm_partition",)
@@ -59,6 +59,12 @@ class OnSlurm(NamedExecutor):
         place = os.environ.get(VARIABLE, "")
         if place not in ("", "local"):
             raise UsageError(f"{VARIABLE}={place}: can only be local, for jobs on this machine in place of SLURM")
+        for name, resources in profile.resources.items():
+            if 0 < resources.gpus < 1:
+                mend = "reserve 1, or take --executor ray"
+                raise UsageError(
+                    f"--executor slurm: resources.{name}.gpus={resources.gpus:g}: SLURM shares out whole GPUs: {mend}"
+                )
         self._workspace, self._profile = workspace, profile
         self._queue: Queue = Local(workspace, profile.threads) if place else Slurm(workspace, partition)
         self.capacity = self._queue.capacity

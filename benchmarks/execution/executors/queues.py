@@ -107,7 +107,7 @@ class Queue(ABC):
     def _submit(self, cluster: str, cell: Cell, resources: Resources, parameters: Mapping[str, Any], **made_with: Any) -> str:
         try:
             executor = self._executor(folder=self.folder, cluster=cluster, **made_with)
-            executor.update_parameters(gpus_per_node=resources.gpus or None, stderr_to_stdout=True, **parameters)
+            executor.update_parameters(gpus_per_node=int(resources.gpus) or None, stderr_to_stdout=True, **parameters)
             with redirect_stderr(StringIO()):  # submitit prints the message of its error as well
                 number: str = executor.submit(slurm_job.run, cell, self._root, resources).job_id
         except (RuntimeError, OSError) as error:

@@ -189,6 +189,10 @@ def test_missing_packages_and_commands_are_one_line(command: Run, monkeypatch: p
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match=r"sbatch, squeue, scancel, srun not found: .*CINCGAN_SLURM=local"):
         executor(tmp_path)
+    with pytest.raises(
+        UsageError, match=r"resources.train.gpus=0.5: SLURM shares out whole GPUs: reserve 1, or take --executor ray"
+    ):
+        executor(tmp_path, "resources.train.gpus=0.5")
     monkeypatch.setenv("CINCGAN_SLURM", "ray")
     with pytest.raises(UsageError, match="CINCGAN_SLURM=ray: can only be local"):
         executor(tmp_path)

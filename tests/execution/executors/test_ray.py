@@ -154,6 +154,18 @@ def test_an_error_in_a_worker_is_the_cells(nodes: Cluster, command: Run, tmp_pat
     assert lines[1].startswith("evaluate fsrcnn on demo-photos, seed 0: not run, because train fsrcnn")
 
 
+@pytest.mark.long
+def test_trainings_side_by_side_on_one_gpu(nodes: Cluster, command: Run) -> None:
+    """Ray is told of a GPU that is none, so the trainings run on a core each."""
+    nodes.join(cpus=2, gpus=1)
+    line = (*SMALL, "--methods", "edsr", "fsrcnn", "--set", "threads=1", "--set", "stages.*.training.steps=400")
+    done = command(*line, "--set", "resources.train.gpus=0.5", *nodes.options, **nodes.environment)
+    assert done.returncode == 0, done.stderr
+    ends = [number for number, text in enumerate(done.stderr.splitlines()) if "train" in text and "done in" in text]
+    before = done.stderr.splitlines()[: ends[0]]
+    assert len(ends) == 2 and all(any(f"train {stage}" in text for text in before) for stage in ("edsr", "fsrcnn")), done.stderr
+
+
 def test_a_cell_that_fits_nowhere(command: Run) -> None:
     done = command(
         *BOTH, *SMALL, "--executor", "ray", "--set", "resources.evaluate.cpus=1000", RAY_AUTH_TOKEN=secrets.token_hex(32)
