@@ -108,7 +108,8 @@ def _list(chosen: Sequence[Item]) -> None:
     for card in dict.fromkeys(card for item in chosen for card in item.titles):
         parts = [item for item in chosen if card in item.titles]
         ready = sum(item.is_complete() for item in parts)
-        state = "ready" if ready == len(parts) else f"{ready} of {len(parts)} parts" if ready else "missing"
+        missing = "missing, by hand" if any(item.page for item in parts) else "missing"
+        state = "ready" if ready == len(parts) else f"{ready} of {len(parts)} parts" if ready else missing
         size = None if any(item.bytes is None for item in parts) else sum(item.bytes or 0 for item in parts)
         table.add_row(*map(_plain, (card, parts[0].titles[card], _megabytes(size), state, parts[0].licence)))
     Console(width=max(Console().width, 150), highlight=False).print(table)
@@ -159,9 +160,9 @@ def _assign(files: Sequence[Path], waiting: Sequence[Item], chosen: Sequence[Ite
 
 def _dry_run(chosen: Sequence[Item]) -> None:
     for item in chosen:
-        print(
-            f"{item.name}: {item.state()}" + ("" if item.is_complete() else f", {_megabytes(item.bytes)} MB from {item.origin}")
-        )
+        by_hand = f", in a browser, then --from-archive {item.file_name}" if item.page else ""
+        origin = f", {_megabytes(item.bytes)} MB from {item.origin}{by_hand}"
+        print(f"{item.name}: {item.state()}" + ("" if item.is_complete() else origin))
 
 
 def _check_room(waiting: Sequence[Item], local_files: Mapping[str, Path]) -> None:

@@ -173,9 +173,10 @@ def build(evidence: Sequence[FinishedCell], output: Path) -> list[str]:
     folder.add_text("tables.tex", f"{PREAMBLE}{inputs}\\end{{document}}\n")
     tables = [table for chapter in chapters for table in chapter.tables]
     folder.add_text("tables.csv", to_csv(tables, {cell.id: cell.mlflow for cell in evidence}))
-    boards = make_leaderboards((chapter.study for chapter in chapters), papers)
-    write_page(folder, chapters, evidence, LEADERBOARD if boards else "")
-    if boards:
+    boards = make_leaderboards((chapter.study for chapter in chapters if chapter.study.is_of_run), papers)
+    has_ranks = any(len(board.lines) > 1 for board in boards)
+    write_page(folder, chapters, evidence, LEADERBOARD if has_ranks else "")
+    if has_ranks:
         write_leaderboard(folder, boards, evidence, papers)
     folder.save()
     return [line for chapter in chapters for line in chapter.summaries()]

@@ -12,9 +12,10 @@ from reports.tables import Table
 UNSCORED = "No ground truth, so nothing is compared with one: the SR images are in the folders samples of the cells."
 HOW_TO_SCORE = "No-reference metrics add numbers: --set \"metrics=['niqe']\"."
 NO_REFERENCE_NUMBERS = (
-    "No-reference metrics see the SR image alone: an image may look natural and show something else than the scene. "
-    "The SR images are in the folders samples of the cells."
+    "No-reference metrics see the SR image alone: an image may look natural and show something else than the scene."
 )
+IN_CELLS = "The SR images are in the folders samples of the cells."
+MADE_ELSEWHERE = "Made elsewhere: by which methods and trainings is not recorded."
 LETTERS = (
     "methods that share a letter cannot be told apart by PSNR (sign flips of photographs, and Student's t over photographs and "
     "trainings; p < 0.05 after Holm's correction over all pairs of the table)."
@@ -23,6 +24,10 @@ LETTERS = (
 
 def table_caption(table: Table) -> str:
     """Data, profile, photographs, seeds, intervals and power of a table."""
+    if not table.is_of_run:
+        images = f"{counted(table.images, 'image')} of {counted(table.photographs, 'photograph')}"
+        interval = f"mean and 95 % t-interval over photographs{_degrees(table)}"
+        return f"{table.dataset}: {images}; {interval}. {MADE_ELSEWHERE} {NO_REFERENCE_NUMBERS}"
     seeds = sorted({seed for row in table.rows for seed in row.seeds})
     seed_text = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else "no trained method yet"
     trained = f", trained on {table.trained_on}" if table.trained_on else ""
@@ -33,7 +38,8 @@ def table_caption(table: Table) -> str:
     if not table.has_truth:
         if not table.columns:
             return f"{about}. {UNSCORED} {HOW_TO_SCORE}"
-        return f"{about}; mean and 95 % t-interval over photographs and trainings{_degrees(table)}. {NO_REFERENCE_NUMBERS}"
+        interval = f"mean and 95 % t-interval over photographs and trainings{_degrees(table)}"
+        return f"{about}; {interval}. {NO_REFERENCE_NUMBERS} {IN_CELLS}"
     sentences = (
         f"{about}; mean and 95 % t-interval over photographs and trainings{_degrees(table)}.",
         *_composites(table),

@@ -19,7 +19,7 @@ from benchmarks.results.files import read_results
 from benchmarks.results.layout import MIRROR_NOTE, result_files
 from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, Result, TrainingResult, weights_digests
 from reports.measurements import Measurements
-from reports.tables import in_order
+from reports.tables import ELSEWHERE, in_order
 
 LONGEST_NAME = 150  # characters
 UNKNOWN = "unknown profile"  # of old results, whose files lack it
@@ -107,6 +107,11 @@ class Study:
     place: str = ""
     degradation: str = ""
     parts: int = 1
+
+    @property
+    def is_of_run(self) -> bool:
+        """False for SR images that were made elsewhere and scored alone."""
+        return self.profile != ELSEWHERE
 
     @property
     def title(self) -> str:

@@ -30,6 +30,7 @@ HEADINGS: dict[str, str] = {  # by family
     **FAMILIES,
     OWN: "your own models and submitted images: what they have learned from is not recorded",
 }
+ELSEWHERE = "evaluate"  # in place of a profile: scores of SR images alone, by the command of this name
 CSV_COLUMNS = (
     *("profile", "dataset", "split", "trained_on", "table", "reference", "group", "family", "method", "note", "exploratory"),
     *("protocol", "metric", "mean", "low", "high", "degrees", "seed_sd", "alike", "images", "photographs", "seeds", "cells"),
@@ -99,6 +100,11 @@ class Table:
     photographs: int = 0
     resolved: Mapping[str, float | None] = field(default_factory=dict)
     mixture: str = ""
+
+    @property
+    def is_of_run(self) -> bool:
+        """False for SR images that were made elsewhere, whose scores have no profile, no trainings and no cells behind them."""
+        return self.profile != ELSEWHERE
 
     @property
     def kind(self) -> str:

@@ -36,7 +36,7 @@ def _merged(first: Item, second: Item) -> Item:
     """One item for an archive that two data sets share, with the files of both."""
     titles = {**first.titles, **second.titles}
     if isinstance(first, ArchiveItem) and isinstance(second, ArchiveItem):
-        return replace(first, titles=titles, files=tuple(sorted({*first.files, *second.files})))
+        return replace(first, titles=titles, files=tuple(dict.fromkeys([*first.files, *second.files])))
     return replace(first, titles=titles)
 
 

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import hash_file
 from benchmarks.data.cards import DatasetCard
-from benchmarks.data.kinds.image_folders import FileSet, ImageFolders
+from benchmarks.data.file_sets import FileSet
+from benchmarks.data.kinds.image_folders import ImageFolders
 from benchmarks.data.kinds.packaged_photos import PackagedPhotos
 
 VERSION = "1.0.0"
@@ -64,7 +65,7 @@ def to_croissant(card: DatasetCard) -> str | None:
 def _address(card: DatasetCard) -> str:
     """Address of the first archive, or of the first package."""
     if isinstance(card, ImageFolders):
-        return card.archives[0].urls[0].removesuffix("/{}")
+        return card.archives[0].origin.removesuffix("/{}")
     photos = card.photos if isinstance(card, PackagedPhotos) else ()
     return f"https://pypi.org/project/{photos[0].package}/" if photos else "https://pypi.org/"
 
@@ -79,32 +80,34 @@ def _archives(card: ImageFolders) -> Iterator[dict[str, Any]]:
     for archive in card.archives:
         if archive.by_file:
             continue
-        ending = re.search(r"\.\w+$", archive.urls[0].partition("?")[0])
+        ending = re.search(r"\.\w+$", archive.file or archive.origin.partition("?")[0])
         entry = {
             "@type": "cr:FileObject",
             "@id": archive.name,
             "name": archive.name,
-            "contentUrl": archive.urls[0],
+            "contentUrl": archive.origin,
             "encodingFormat": ARCHIVES.get(ending[0] if ending else "", "application/zip"),
         }
         entry |= {"contentSize": f"{archive.bytes} B"} if archive.bytes else {}
         yield entry | ({"sha256": archive.sha256} if archive.sha256 else {})
     by_file = {archive.name: archive for archive in card.archives if archive.by_file}
     for name, files in _file_sets(card).items():
-        if files.archive in by_file:
+        if files.archive_names[0] in by_file:
             for file in files.names:
-                url = by_file[files.archive].urls[0].format(file)
+                url = by_file[files.archive_names[0]].urls[0].format(file)
                 about: dict[str, Any] = {"@type": "cr:FileObject", "@id": f"{name}/{file}", "name": file, "contentUrl": url}
                 yield about | {"encodingFormat": _mime(file)}
         else:
             pattern = re.sub(r"\{[^}]*\}", "*", files.pattern)
-            about = {"@type": "cr:FileSet", "@id": name, "name": name, "containedIn": {"@id": files.archive}}
+            archives = [{"@id": archive} for archive in files.archive_names]
+            contained = archives if len(archives) > 1 else archives[0]
+            about = {"@type": "cr:FileSet", "@id": name, "name": name, "containedIn": contained}
             yield about | {"encodingFormat": _mime(files.pattern), "includes": f"**/{pattern}"}
 
 
 def _file_sets(card: ImageFolders) -> dict[str, FileSet]:
     """Sets of files by name, such as ``test_hr``."""
-    names = ("test_hr", "test_lr", "validation_hr", "validation_lr", "x", "z", "pairs_hr", "pairs_lr")
+    names = ("test_hr", "test_lr", "validation_hr", "validation_lr", "x", "x_hr", "z", "pairs_hr", "pairs_lr")
     return {name: files for name in names if (files := getattr(card, name)) is not None}
 
 
@@ -112,7 +115,7 @@ def _folder_records(card: ImageFolders) -> Iterator[dict[str, Any]]:
     """A set of records for each set of files, with the image and its name."""
     by_file = {archive.name for archive in card.archives if archive.by_file}
     for name, files in _file_sets(card).items():
-        if files.archive not in by_file:
+        if files.archive_names[0] not in by_file:
             yield _record(name, {"fileSet": {"@id": name}})
 
 

@@ -25,10 +25,10 @@ from benchmarks.results.record import (
 from reports.build import build
 from reports.scores import MethodScores, ScoreSheet
 from reports.studies import FinishedCell
+from reports.tables import ELSEWHERE
 
 DATASET = "SR images"  # name in headings: their LR images are not known
-PROFILE = "evaluate"
-ELSEWHERE = "SR images made elsewhere: methods and trainings are not recorded"
+UNRECORDED = "SR images made elsewhere: methods and trainings are not recorded"
 
 
 def build_report(sheet: ScoreSheet, files: Mapping[str, Mapping[str, Path]], output: Path) -> Path:
@@ -80,7 +80,7 @@ def _cell(sheet: ScoreSheet, method: MethodScores, files: Mapping[str, Path], sh
         finished_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         environment=environment(),
         git=git(),
-        profile=PROFILE,
+        profile=ELSEWHERE,
         device="cpu",
         settings=EvaluationSettings({sheet.protocol.name: sheet.protocol.version}, dict(_metrics(sheet))),
         scores={
@@ -88,7 +88,7 @@ def _cell(sheet: ScoreSheet, method: MethodScores, files: Mapping[str, Path], sh
         },
         missing=dict(sheet.missing),
         pictures=tuple(images),
-        exploratory=ELSEWHERE,
+        exploratory=UNRECORDED,
         groups=dict(zip(images, sheet.photographs(images), strict=True)),
     )
     return FinishedCell(result, folder, "")

@@ -8,8 +8,9 @@ from typing import Any
 
 from benchmarks.results.files import to_json
 from benchmarks.results.layout import CELLS, RESULT
-from benchmarks.results.record import DataRecord, Environment, EvaluationResult, Git, Result, TrainingResult
+from benchmarks.results.record import OWN_CODE, DataRecord, Environment, EvaluationResult, Git, Result, TrainingResult
 from reports.studies import FinishedCell
+from reports.tables import ELSEWHERE
 
 
 def origins(evidence: Iterable[FinishedCell]) -> dict[str, dict[str, Any]]:
@@ -26,16 +27,22 @@ def origins(evidence: Iterable[FinishedCell]) -> dict[str, dict[str, Any]]:
 
 
 def _settings(result: Result) -> dict[str, Any]:
+    if isinstance(result, EvaluationResult) and result.profile == ELSEWHERE:
+        return {"metrics": result.settings.metrics}
     return asdict(result.settings) if isinstance(result, TrainingResult | EvaluationResult) else {}
 
 
 def title(evidence: FinishedCell) -> str:
-    """Kind of the cell, method or stage, and seed."""
+    """Kind of the cell, method or stage, and seed; the folder alone of SR images that were made elsewhere."""
+    if evidence.result.profile == ELSEWHERE:
+        return evidence.label
     seed = "" if evidence.seed is None else f", seed {evidence.seed}"
     return f"{evidence.result.cell.kind} {evidence.label}{seed}"
 
 
 def _facts(evidence: FinishedCell) -> list[tuple[str, str]]:
+    if evidence.result.profile == ELSEWHERE:
+        return _facts_of_images(evidence.result)
     result = evidence.result
     cell, data = result.cell, result.data
     missing = result.missing if isinstance(result, EvaluationResult) else {}
@@ -63,6 +70,18 @@ def _facts(evidence: FinishedCell) -> list[tuple[str, str]]:
         ("MLflow run", evidence.mlflow or "not mirrored"),
         ("finished", f"{result.finished_at}, after {result.seconds} s"),
         ("result file", file),
+    ]
+
+
+def _facts_of_images(result: Result) -> list[tuple[str, str]]:
+    """Facts on scores of SR images that were made elsewhere."""
+    return [
+        ("folder", result.cell.label),
+        ("images", result.cell.code.removeprefix(OWN_CODE).strip()),
+        ("scored by commit", commit(result.git)),
+        ("environment", _environment(result.environment)),
+        ("packages", ", ".join(f"{name} {version}" for name, version in result.environment.versions.items())),
+        ("scored", result.finished_at),
     ]
 
 

@@ -39,6 +39,7 @@ SIGNS: dict[Verdict, str] = {
     "cannot be told": "?",
     "not run": "○",
 }
+ALONE_TITLE = "SR images without ground truth"
 PAPER_TABLES = {"reported": "Reported and measured", "claims": "Comparisons behind the claims"}
 
 
@@ -58,7 +59,9 @@ def write_page(
     papers = {part.paper.name: part.paper for chapter in chapters for part in chapter.papers}
     data = {"cells": origins(evidence), "viewers": pages.viewers}
     values = {"papers": list(papers.values()), "chapters": rendered, "data": data, "leaderboard": leaderboard}
-    output.add_text(PAGE, render_page("report.html.j2", ("report.js",), title=TITLE, **values))
+    is_of_run = any(chapter.study.is_of_run for chapter in chapters)
+    heading = TITLE if is_of_run else ALONE_TITLE
+    output.add_text(PAGE, render_page("report.html.j2", ("report.js",), title=heading, is_of_run=is_of_run, **values))
 
 
 class _Pages:
@@ -141,6 +144,8 @@ def _paper(identity: str, part: PaperPart, study: Study) -> dict[str, Any]:
 
 
 def _heading(study: Study) -> str:
+    if not study.is_of_run:
+        return study.title
     trained = f", trained on {study.trained_on}" if study.trained_on != study.dataset else ""
     validation = ", validation images" if study.split == "validation" else ""
     return f"{study.title}{trained}{validation}, profile {study.profile}"
@@ -155,6 +160,14 @@ def _facts(chapter: Chapter) -> list[tuple[str, str]]:
     changed = ", with uncommitted changes" if any(git.dirty for git in records) else ""
     unknown = sorted({f", uncommitted changes unknown: {git.unknown}" for git in records if git.commit and git.unknown})
     days = sorted({cell.result.finished_at[:10] for cell in evidence})
+    if not chapter.study.is_of_run:
+        return [
+            ("images", f"{table.images} of {counted(table.photographs, 'photograph')}"),
+            ("folders", str(len(chapter.methods))),
+            ("protocols", "none: no ground truth"),
+            ("scored by", "".join((", ".join(commits), changed, *unknown))),
+            ("scored", days[0]),
+        ]
     return [
         (f"{table.split} images", f"{table.images} of {counted(table.photographs, 'photograph')}"),
         ("methods", str(len(chapter.methods))),

@@ -184,10 +184,10 @@ def test_a_kind_of_data_set_is_a_card() -> None:
 def test_a_data_set_can_be_read_and_says_its_terms(name: str) -> None:
     card = load_dataset_card(name)
     assert card.name == name and card.title and card.licence and card.citation
-    assert card.has("test")
+    assert card.has("test") or card.trains
     if card.is_located and not card.missing():
         card.verify([split for split in ("x", "z", "test") if card.has(split)])
-        assert card.sources("test").hr.images or card.sources("test").lr
+        assert not card.has("test") or card.sources("test").hr.images or card.sources("test").lr
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in PAPERS.glob("*.toml")))

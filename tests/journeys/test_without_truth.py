@@ -51,6 +51,9 @@ def test_one_command_scores_and_shows_them(images: Path, capsys: pytest.CaptureF
     assert "NIQE" in page and "none: no ground truth" in page and "3 of 3 photographs" in page
     assert "data-viewer" in page and "NIQE 0." in page, "scores stand beside the pictures"
     assert len(list((images / "page" / "images").glob("*/*/mine.webp"))) == 3
+    of_a_run = ("leaderboard", "seeds", "profile", "the cells", "MLflow", "reports.build", "0.0 s", "xploratory")
+    assert [text for text in of_a_run if text in page] == [], "nothing was run"
+    assert not (images / "page" / "leaderboard.html").exists(), "nothing to rank"
     texts = [path for path in (images / "page").rglob("*") if path.suffix in (".html", ".md", ".tex", ".csv", ".json")]
     assert not [path for path in texts if "psnr" in path.read_text(encoding="utf-8").lower()], "no PSNR anywhere"
     assert "not at hand" not in page and "mine" in (images / "page" / "tables.csv").read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from benchmarks.core.errors import UsageError
 from benchmarks.data.acquisition import store, weights
 from benchmarks.data.acquisition.archive import Archive
+from benchmarks.data.acquisition.wanted import Wanted
 from benchmarks.data.acquisition.weights import WeightCard, WeightFile
 
 if TYPE_CHECKING:
@@ -73,6 +74,11 @@ class Item(ABC):
         return self.bytes or 0, 0
 
     @property
+    def page(self) -> str:
+        """Web page where a person gets the item's file; empty if ``prepare`` fetches it."""
+        return ""
+
+    @property
     def file_name(self) -> str:
         """Name of the file that ``--from-archive`` takes for the item."""
         return self.name
@@ -88,10 +94,10 @@ class Item(ABC):
 
 @dataclass(frozen=True)
 class ArchiveItem(Item):
-    """An archive of one or several data sets, and the names of the files that these use."""
+    """An archive of one or several data sets, and the files that these use."""
 
     archive: Archive
-    files: tuple[str, ...]
+    files: Wanted
 
     def _is_complete(self) -> bool:
         return not store.missing(self.archive, self.files)
@@ -122,12 +128,17 @@ class ArchiveItem(Item):
 
     @property
     def file_name(self) -> str:
-        """Name of the archive with the ending ``.zip``."""
-        return f"{self.name}.zip"
+        """Published name of the archive file, else that of the archive with the ending ``.zip``."""
+        return self.archive.file_name
 
     def is_file(self, path: Path) -> bool:
-        """True if a file is named as the archive, with any ending."""
-        return path.name.partition(".")[0] == self.name
+        """True if a file has the published name, or that of the archive with any ending."""
+        return path.name == self.file_name or path.name.partition(".")[0] == self.name
+
+    @property
+    def page(self) -> str:
+        """Web page where a person gets the archive file."""
+        return self.archive.page or ""
 
 
 @dataclass(frozen=True)

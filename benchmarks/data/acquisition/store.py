@@ -27,6 +27,7 @@ from benchmarks.data.acquisition.inspection import ArchiveRefused
 from benchmarks.data.acquisition.manifest import Manifest, content_digest, write_manifest
 from benchmarks.data.acquisition.partial import remove_parts
 from benchmarks.data.acquisition.pins import WrongHash, pin, pins, unpin_hint
+from benchmarks.data.acquisition.wanted import Wanted, expanded, lacking
 
 VARIABLE = "CINCGAN_DATA"
 BY_HAND = "unpacked by hand"
@@ -55,10 +56,14 @@ def has_manifest(archive: Archive) -> bool:
     return (folder(archive) / manifests.NAME).is_file()
 
 
-def missing(archive: Archive, names: Sequence[str]) -> list[str]:
+def missing(archive: Archive, wanted: Wanted) -> list[str]:
     """Names of files that are missing or have another size than in the manifest. Content is not read: ``damaged`` does that."""
     manifest = read_manifest(archive)
-    return [name for name in names if manifest is None or not _has_size(folder(archive) / name, manifest.files.get(name))]
+    if manifest is None:
+        return lacking(wanted, ())
+    entries = manifest.files
+    changed = (name for name in expanded(wanted, entries) if not _has_size(folder(archive) / name, entries.get(name)))
+    return list(dict.fromkeys([*changed, *lacking(wanted, entries)]))
 
 
 def damaged(archive: Archive) -> list[str]:
@@ -88,12 +93,12 @@ def known_sha256(archive: Archive) -> str | None:
     return archive.sha256 or pins(data_root()).get(archive.name)
 
 
-def prepare(archive: Archive, names: Sequence[str], local_file: Path | None, report: ProgressCallback) -> None:
+def prepare(archive: Archive, wanted: Wanted, local_file: Path | None, report: ProgressCallback) -> None:
     """Download and extract an archive, unless its folder is complete.
 
     Args:
         archive: of a card.
-        names: files that the folder must hold.
+        wanted: files that the folder must hold.
         local_file: the archive file, if the user has it; it is only read.
         report: called with the name of the activity, bytes done, and bytes in all if known.
 
@@ -102,31 +107,36 @@ def prepare(archive: Archive, names: Sequence[str], local_file: Path | None, rep
         ArchiveRefused: the archive is damaged or hostile, or lacks files.
         WrongHash: the archive is another one than the card or the pin says.
     """
-    if not missing(archive, names):
+    if not missing(archive, wanted):
         _remove_downloads_if_free(archive)
         return
     try:
         with _locked(archive, on_wait=lambda: report(WAITING, 0, None)):
             sweep(data_root())
-            if missing(archive, names):
-                _fill_folder(archive, names, local_file, report)
+            if missing(archive, wanted):
+                _fill_folder(archive, wanted, local_file, report)
             _remove_downloads(archive)
     except OSError as error:
         where, reason = error.filename or data_root(), error.strerror or error
         raise UsageError(f"{where}: cannot be read or written ({reason}): check permissions and limits") from error
 
 
-def _fill_folder(archive: Archive, names: Sequence[str], local_file: Path | None, report: ProgressCallback) -> None:
+def _fill_folder(archive: Archive, wanted: Wanted, local_file: Path | None, report: ProgressCallback) -> None:
     if is_by_hand(archive):
-        _write_manifest_of_folder(archive, names, report)
+        _write_manifest_of_folder(archive, wanted, report)
     elif archive.by_file and local_file is not None:
         raise UsageError(f"{local_file}: {archive.name} is no archive but single files: unpack it to {folder(archive)}")
     elif archive.by_file:
-        _download_files(archive, names, report)
+        _download_files(archive, expanded(wanted, ()), report)
     elif local_file is not None:
-        _extract_archive(archive, names, local_file, str(local_file), _local_sha256(archive, local_file, report), report)
+        _extract_archive(archive, wanted, local_file, str(local_file), _local_sha256(archive, local_file, report), report)
+    elif archive.page:
+        raise UsageError(
+            f"{archive.name}: no program can fetch it: get {archive.file_name} from {archive.page} in a browser, "
+            f"and give it with --from-archive {archive.file_name}"
+        )
     else:
-        _download_archive(archive, names, report)
+        _download_archive(archive, wanted, report)
 
 
 def _locked(
@@ -161,13 +171,13 @@ def _files_path(archive: Archive) -> Path:
     return data_root() / f".{archive.name}.files"
 
 
-def _download_archive(archive: Archive, names: Sequence[str], report: ProgressCallback) -> None:
+def _download_archive(archive: Archive, wanted: Wanted, report: ProgressCallback) -> None:
     """Download and extract. An archive file that an earlier call downloaded but could not extract is not downloaded again."""
     path, expected_sha256 = _download_path(archive), known_sha256(archive)
     sha256 = hash_file(path).hexdigest() if path.is_file() else None
     if sha256 is not None and expected_sha256 in (None, sha256):
         try:
-            return _extract_archive(archive, names, path, archive.urls[0], sha256, report)
+            return _extract_archive(archive, wanted, path, archive.urls[0], sha256, report)
         except ArchiveRefused:
             if expected_sha256:
                 raise
@@ -180,7 +190,7 @@ def _download_archive(archive: Archive, names: Sequence[str], report: ProgressCa
         raise DownloadFailed(
             f"{error}{hint}; or get the file elsewhere and give it with --from-archive", error.wrong_hash
         ) from None
-    _extract_archive(archive, names, path, archive.urls[0], sha256, report)
+    _extract_archive(archive, wanted, path, archive.urls[0], sha256, report)
 
 
 def _unpin_hint(archive: Archive) -> str:
@@ -203,16 +213,13 @@ def _local_sha256(archive: Archive, local_file: Path, report: ProgressCallback) 
     return sha256
 
 
-def _extract_archive(
-    archive: Archive, names: Sequence[str], path: Path, source: str, sha256: str, report: ProgressCallback
-) -> None:
+def _extract_archive(archive: Archive, wanted: Wanted, path: Path, source: str, sha256: str, report: ProgressCallback) -> None:
     """Extract an archive file to the archive's folder, with its manifest. Raises ArchiveRefused if it lacks files."""
 
     def finish(unpacked: Path, entries: dict[str, Entry]) -> None:
-        lacking = [name for name in names if name not in entries]
-        if lacking:
-            missed = f"it lacks {counted(len(lacking), 'file')} of {archive.name}, such as {lacking[0]}"
-            raise ArchiveRefused(f"{path}: {missed}: give the archive that {archive.urls[0]} offers")
+        if missed := lacking(wanted, entries):
+            files = f"it lacks {counted(len(missed), 'file')} of {archive.name}, such as {missed[0]}"
+            raise ArchiveRefused(f"{path}: {files}: give the archive that {archive.origin} offers")
         write_manifest(unpacked, source, sha256, entries)
         _pin(archive, sha256)  # before the folder gets its name: a complete folder is not pinned again
 
@@ -269,14 +276,15 @@ def is_by_hand(archive: Archive) -> bool:
     return manifest is None or manifest.source == BY_HAND
 
 
-def _write_manifest_of_folder(archive: Archive, names: Sequence[str], report: ProgressCallback) -> None:
+def _write_manifest_of_folder(archive: Archive, wanted: Wanted, report: ProgressCallback) -> None:
     """Write the manifest of a folder that was unpacked by hand. Its files are only read."""
-    lacking = [name for name in names if not (folder(archive) / name).is_file()]
-    if lacking:
+    paths = [path.relative_to(folder(archive)).as_posix() for path in folder(archive).rglob("*") if path.is_file()]
+    if missed := lacking(wanted, paths):
         raise UsageError(
-            f"{folder(archive)}: unpacked by hand, and lacks {counted(len(lacking), 'file')}, such as {lacking[0]}: "
+            f"{folder(archive)}: unpacked by hand, and lacks {counted(len(missed), 'file')}, such as {missed[0]}: "
             "complete it, or move it away to have it downloaded"
         )
+    names = expanded(wanted, paths)
     sizes = {name: (folder(archive) / name).stat().st_size for name in names}
     entries: dict[str, Entry] = {}
     for name, size in sizes.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,64 +15,25 @@ from benchmarks.core.text import counted
 from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.archive import Archive
 from benchmarks.data.acquisition.items import ArchiveItem, Item
+from benchmarks.data.acquisition.wanted import Glob, expanded, lacking
 from benchmarks.data.cards import DatasetCard
-from benchmarks.data.fields import Name
+from benchmarks.data.file_sets import FileSet
 from benchmarks.data.sources import EMPTY, ImageFile, ImageSet, ImageSource, SplitSources
-
-MOST_FILES = 10_000_000  # of a split: reading a card makes a list of all names
-
-
-@dataclass(frozen=True)
-class FileSet:
-    """Numbered image files of an archive, in order.
-
-    Attributes:
-        archive: name of the archive.
-        pattern: file name with the number in braces, for example ``{:04d}.png``; a second pair of braces is the variant's number.
-        first: the first number.
-        last: the last number.
-        variants: files of each number; without a second pair of braces, each file is repeated as often.
-    """
-
-    archive: Name
-    pattern: str
-    first: Annotated[int, Meta(ge=0)]
-    last: Annotated[int, Meta(ge=0)]
-    variants: Annotated[int, Meta(ge=1)] = 1
-
-    def __post_init__(self) -> None:
-        if re.search(r"\{[^}]*[0-9]{3}", self.pattern):
-            raise ValueError(f"pattern {self.pattern}: a width of 99 at most")
-        try:
-            names = {self.pattern.format(number, variant) for number in (1, 2) for variant in (1, 2)}
-        except (IndexError, KeyError, ValueError) as error:
-            raise ValueError(f"pattern {self.pattern}: {error}") from error
-        if len(names) < 2 or any("/" in name or "\\" in name for name in names):
-            raise ValueError(f"pattern {self.pattern}: a file name with the number in braces, such as {{:04d}}.png")
-        if self.last < self.first:
-            raise ValueError(f"last {self.last} is below first {self.first}")
-        if (self.last - self.first + 1) * self.variants > MOST_FILES:
-            raise ValueError(f"first, last and variants: {MOST_FILES:,} files at most")
-
-    @property
-    def names(self) -> list[str]:
-        """File names, in order."""
-        numbers, variants = range(self.first, self.last + 1), range(1, self.variants + 1)
-        return [self.pattern.format(number, variant) for number in numbers for variant in variants]
 
 
 @dataclass(frozen=True)
 class ImageFolders(DatasetCard):
-    """A data set of image files in folders that archives hold. Without training splits it is for testing only.
+    """A data set of image files in folders that archives hold, for testing, for training, or for both.
 
     Attributes:
         archives: archives or addresses of the files.
         test_hr: HR images of the test split; None if there is no ground truth.
         test_lr: LR images of the test split; None if a degradation makes them.
         x: degraded LR images, for training without pairs.
+        x_hr: HR images of which a degradation makes X, in place of ``x``.
         z: HR images, for training without pairs.
-        pairs_lr: LR images of the pairs that supervised methods see.
-        pairs_hr: HR images of these pairs.
+        pairs_lr: LR images of the pairs that supervised methods see; None if a degradation makes them.
+        pairs_hr: HR images of these pairs; None if LR and HR images for training are of different scenes.
         validation_hr: HR images for choices that must not see the test images; None if there are none.
         validation_lr: LR images of the validation split; None if a degradation makes them.
     """
@@ -82,6 +42,7 @@ class ImageFolders(DatasetCard):
     test_hr: FileSet | None = None
     test_lr: FileSet | None = None
     x: FileSet | None = None
+    x_hr: FileSet | None = None
     z: FileSet | None = None
     pairs_lr: FileSet | None = None
     pairs_hr: FileSet | None = None
@@ -90,28 +51,39 @@ class ImageFolders(DatasetCard):
 
     def __post_init__(self) -> None:
         archive_names = {archive.name for archive in self.archives}
-        for file_set in self.file_sets:
-            if file_set.archive not in archive_names:
-                raise ValueError(
-                    f"a file set names the archive '{file_set.archive}': archives has {', '.join(sorted(archive_names))}"
-                )
-        if not self.test_hr and not self.test_lr:
-            raise ValueError("neither test_hr nor test_lr: give HR images, LR images without ground truth, or both")
-        training = (self.x, self.z, self.pairs_lr, self.pairs_hr)
-        if any(training) and not all(training):
-            raise ValueError("x, z, pairs_lr and pairs_hr: give all, or none for a data set that only tests")
-        if self.validation_lr and not self.validation_hr:
-            raise ValueError("validation_lr without validation_hr: give both, or HR images alone")
-        pairs = ((self.pairs_lr, self.pairs_hr), (self.validation_lr, self.validation_hr), (self.test_lr, self.test_hr))
-        for lr, hr in pairs:
-            if lr and hr and len(lr.names) != len(hr.names):
-                raise ValueError(f"pairs of {len(lr.names)} LR and {len(hr.names)} HR files: as many of each are needed")
+        named = [name for file_set in self.file_sets for name in file_set.archive_names]
+        if unknown_names := [name for name in named if name not in archive_names]:
+            raise ValueError(
+                f"a file set names the archive '{unknown_names[0]}': archives has {', '.join(sorted(archive_names))}"
+            )
+        by_file = {archive.name for archive in self.archives if archive.by_file}
+        if any(file_set.is_glob and by_file & set(file_set.archive_names) for file_set in self.file_sets):
+            raise ValueError("single files need names: give files or numbers in place of a pattern with *")
+        if not any((self.test_hr, self.test_lr, self.x, self.x_hr)):
+            raise ValueError("neither test_hr nor test_lr, and no x: give HR images, LR images without ground truth, or both")
+        self._refuse_incomplete()
         self._refuse_shared_files()
+
+    def _refuse_incomplete(self) -> None:
+        """Raise ValueError if a split lacks its other half, or pairs are of different numbers."""
+        if self.x and self.x_hr:
+            raise ValueError("x and x_hr: give one of them")
+        if bool(self.x or self.x_hr) != bool(self.z) or (self.pairs_hr and not self.z):
+            raise ValueError("give both x, or x_hr, and z, or none for a data set that only tests")
+        for name, lr, hr in (
+            ("pairs", self.pairs_lr, self.pairs_hr),
+            ("validation", self.validation_lr, self.validation_hr),
+            ("test", self.test_lr, self.test_hr),
+        ):
+            if lr and not hr and name != "test":
+                raise ValueError(f"{name}_lr without {name}_hr: give both, or HR images alone")
+            if lr and hr and lr.size != hr.size and None not in (lr.size, hr.size):
+                raise ValueError(f"pairs of {lr.size} LR and {hr.size} HR files: as many of each are needed")
 
     def _refuse_shared_files(self) -> None:
         """Raise ValueError if X and Z share a file, or two of training, validation and test."""
         files = {
-            split: {(file_set.archive, name) for file_set in pair if file_set for name in file_set.names}
+            split: {(archive, name) for files in pair if files for archive in files.archive_names for name in files.names}
             for split, pair in self._sets.items()
         }
         training = files["x"] | files["z"] | files["pairs"]
@@ -135,16 +107,18 @@ class ImageFolders(DatasetCard):
     def _sets(self) -> dict[Split, tuple[FileSet | None, FileSet | None]]:
         """HR and LR file sets by split."""
         return {
-            "x": (None, self.x),
+            "x": (self.x_hr, self.x),
             "z": (self.z, None),
             "pairs": (self.pairs_hr, self.pairs_lr),
             "validation": (self.validation_hr, self.validation_lr),
             "test": (self.test_hr, self.test_lr),
         }
 
-    def files_of(self, archive: str) -> list[str]:
-        """Names of the files of an archive that any split uses."""
-        return sorted({name for file_set in self.file_sets if file_set.archive == archive for name in file_set.names})
+    def files_of(self, archive: str) -> list[str | Glob]:
+        """Names of the files of an archive that any split uses, then patterns where nobody publishes the names."""
+        wanted = [entry for file_set in self.file_sets if archive in file_set.archive_names for entry in file_set.wanted]
+        names = sorted({entry for entry in wanted if isinstance(entry, str)})
+        return [*names, *dict.fromkeys(entry for entry in wanted if isinstance(entry, Glob))]
 
     def has(self, split: Split) -> bool:
         """True if the card names files of the split."""
@@ -154,8 +128,13 @@ class ImageFolders(DatasetCard):
         """True if the card names HR images of the split."""
         return self._sets[split][0] is not None
 
+    @property
+    def is_unpaired(self) -> bool:
+        """True if LR and HR images for training are of different scenes."""
+        return self.trains and self.pairs_hr is None
+
     def makes_lr(self, split: Split) -> bool:
-        """True if LR images of the split are made by a degradation; images of X are never."""
+        """True if LR images of the split are made by a degradation."""
         hr, lr = self._sets[split]
         return split != "z" and hr is not None and lr is None
 
@@ -163,10 +142,20 @@ class ImageFolders(DatasetCard):
         """Files of a split, with hashes of the archives' manifests. Raises UsageError if they are not prepared."""
         hr, lr = self._sets[split]
         if hr is None and lr is None:
-            if split == "validation":
-                raise UsageError(f"data set '{self.name}' has no validation images: name another data set")
-            raise UsageError(f"data set '{self.name}' has no training images: name another with --train-on")
-        return SplitSources(self._prepared(hr) if hr else EMPTY, self._prepared(lr) if lr else None)
+            raise self._lacks(split)
+        sources = SplitSources(self._prepared(hr) if hr else EMPTY, self._prepared(lr) if lr else None)
+        if hr and lr and sources.lr and (hr.is_glob or lr.is_glob) and sources.hr.names != sources.lr.names:
+            names = sorted(set(sources.hr.names) ^ set(sources.lr.names)) or sources.hr.names
+            raise UsageError(f"data set '{self.name}': {split}: {names[0]} is no pair of a LR and a HR image: {self._again(hr)}")
+        return sources
+
+    def _lacks(self, split: Split) -> UsageError:
+        """The error for a split without images."""
+        if split in ("validation", "test"):
+            return UsageError(f"data set '{self.name}' has no {split} images: name another data set")
+        if split == "pairs" and self.trains:
+            return UsageError(f"data set '{self.name}' has no pairs: its LR and HR training images are of different scenes")
+        return UsageError(f"data set '{self.name}' has no training images: name another with --train-on")
 
     def content(self, splits: Sequence[Split]) -> object:
         """Names and hashes of the files; for a data set that is not prepared, hashes or names of the archives."""
@@ -194,21 +183,36 @@ class ImageFolders(DatasetCard):
             files = tuple(self.files_of(archive.name))
             titles = {self.name: self.title}
             folder = store.folder(archive)
-            origin = address_without_secrets(archive.urls[0])
+            origin = address_without_secrets(archive.origin)
             yield ArchiveItem(archive.name, titles, self.licence, archive.bytes, origin, folder, archive, files)
 
     def _prepared(self, file_set: FileSet) -> ImageSet:
-        archive = next(archive for archive in self.archives if archive.name == file_set.archive)
-        manifest, names = store.read_manifest(archive), self.files_of(archive.name)
-        if manifest is None or not manifest.files.keys() >= set(names):
+        images: list[ImageSource] = []
+        stack: dict[ImageFile, None] = {}
+        for archive in (archive for archive in self.archives if archive.name in file_set.archive_names):
+            files = self._image_files(archive)
+            stack |= dict.fromkeys(files.values())
+            images += [ImageSource(name, files[path]) for path, name in file_set.images(files)]
+        names = {image.name for image in images}
+        if file_set.is_glob and (len(names) < len(images) or file_set.size not in (None, len(images))):
+            of = f"{counted(len(names), 'image')} of {file_set.size or len(images)} by different names"
+            raise UsageError(f"data set '{self.name}': {file_set.pattern}: {of}: {self._again(file_set)}")
+        return ImageSet(tuple(images), tuple(stack))
+
+    def _image_files(self, archive: Archive) -> dict[str, ImageFile]:
+        """Files of a prepared archive that any split uses, by their paths in it. Raises UsageError if they are not prepared."""
+        manifest, wanted = store.read_manifest(archive), self.files_of(archive.name)
+        if manifest is None or lacking(wanted, manifest.files):
             mend = f"run python -m benchmarks.prepare {self.name}"
             raise UsageError(f"data set '{self.name}': {archive.name} is not prepared: {mend}")
         folder = store.folder(archive)
         mend = f"remove the file and run python -m benchmarks.prepare {self.name}"
-        files = {name: ImageFile(f"image {name}", folder / name, manifest.files[name].sha256, "file", mend) for name in names}
-        return ImageSet(tuple(ImageSource(_stem(name), files[name]) for name in file_set.names), tuple(files.values()))
+        return {
+            name: ImageFile(f"image {name}", folder / name, manifest.files[name].sha256, "file", mend)
+            for name in expanded(wanted, manifest.files)
+        }
 
-
-def _stem(name: str) -> str:
-    """Name of an image in results: the file's, without extension and ``_HR``. All files of a set follow one pattern."""
-    return name.rpartition(".")[0].removesuffix("_HR")
+    def _again(self, file_set: FileSet) -> str:
+        """How to get the archives of a file set anew."""
+        archives = ", ".join(file_set.archive_names)
+        return f"move {archives} out of {store.data_root()} and run python -m benchmarks.prepare {self.name}"

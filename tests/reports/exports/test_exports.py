@@ -112,7 +112,7 @@ def test_every_card_has_croissant_metadata(tmp_path: Path) -> None:
         assert metadata["isLiveDataset"] or all("sha256" in entry for entry in metadata["distribution"] if "contentUrl" in entry)
 
 
-@pytest.mark.parametrize("name", ["demo-photos", "set5", "div2k-track2", "kodak24"])
+@pytest.mark.parametrize("name", ["demo-photos", "set5", "div2k-track2", "kodak24", "lsdir", "realsrset"])
 def test_croissant_metadata_pass_mlcommons_validator(name: str, tmp_path: Path) -> None:
     croissant = pytest.importorskip("mlcroissant", reason="no validator here: pip install -e '.[validators]'")
     path = tmp_path / "card.json"
