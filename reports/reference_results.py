@@ -68,6 +68,7 @@ def _add(results: Path, name: str) -> None:
     """Copy the result files of a results folder to a set of reference results, in place of its present files."""
     from benchmarks.core.files import write_text
     from benchmarks.data.matching import some
+    from benchmarks.results.files import read_result, with_digest
     from benchmarks.results.layout import CELLS, RESULT, result_files
 
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
@@ -75,6 +76,8 @@ def _add(results: Path, name: str) -> None:
     sources = result_files(results)
     if not sources:
         raise UsageError(f"--add {results}: no results here: give the folder of a run")
+    for source in sources:
+        read_result(source)  # a file that is corrupt, or was changed by hand, is refused
     contents = {source: json.loads(source.read_text(encoding="utf-8")) for source in sources}
     if dirty := [source.parent.name for source, result in contents.items() if result.get("git", {}).get("dirty")]:
         mend = "compute them again from a clean checkout"
@@ -84,7 +87,8 @@ def _add(results: Path, name: str) -> None:
         stale.parent.rmdir()
     for source, result in contents.items():
         result.setdefault("environment", {})["host"] = ""  # the name of a private machine says nothing of numbers
-        write_text(FOLDER / name / CELLS / source.parent.name / RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps(with_digest(result), indent=1, ensure_ascii=False)
+        write_text(FOLDER / name / CELLS / source.parent.name / RESULT, f"{text}\n")
 
 
 def with_block(text: str, block: str) -> str:

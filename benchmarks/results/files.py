@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ KINDS: dict[str, type[TrainingResult] | type[EvaluationResult]] = {"train": Trai
 UNFROZEN = "of a version without frozen profiles"
 INFINITE = ("inf", "-inf")  # texts for numbers that JSON lacks
 NUMBERS = frozenset(("scores", "summary", "history"))  # fields that can hold infinite numbers
+DIGEST = "content_digest"  # field with the digest of the other fields
+PRIVATE = {"environment": ("host",), "data": ("directory", "x_dir", "z_dir")}  # may be emptied before a file is published
 REQUIRED = ("schema", "status", "cell", "settings", "data", "seconds", "finished_at", "environment", "git")
 
 CELL_ID = re.compile(r"-([0-9a-f]{16})$")  # at the end of the name of a cell's folder
@@ -32,15 +35,35 @@ MEND = "move it away, or recompute the cell with --force"
 
 
 def write_result(path: Path, result: Result) -> None:
-    """Write a result atomically."""
-    write_text(path, to_json(asdict(result)) + "\n")
+    """Write a result atomically, with the digest of its content."""
+    write_text(path, to_json(with_digest(_without_infinity(asdict(result)))) + "\n")
+
+
+def with_digest(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Content of a result file with the SHA-256 of its other fields, but for names of machine and folders.
+
+    The digest is of names and values, whatever their order and the white space between them. It shows that a file was changed
+    after it was written. It is no signature: whoever changes a file can write a new digest, or none.
+
+    Args:
+        content: plain data as JSON has them; a digest among them is replaced.
+    """
+    fields = {key: value for key, value in content.items() if key != DIGEST}
+    public = {key: _without(value, PRIVATE.get(key, ())) for key, value in fields.items()}
+    text = json.dumps(public, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return {**fields, DIGEST: hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _without(value: Any, keys: Collection[str]) -> Any:
+    return {key: item for key, item in value.items() if key not in keys} if keys and isinstance(value, Mapping) else value
 
 
 def read_result(path: Path) -> TrainingResult | EvaluationResult:
     """Read a ``result.json``. The content of a file with an older schema is upgraded in memory; the file stays as it is.
 
     Raises:
-        UsageError: the file is corrupt, contradicts itself, or has a schema that this version does not know.
+        UsageError: the file is corrupt, was changed after it was written, contradicts itself, or has a schema that this version does
+            not know.
     """
     try:
         return to_result(_upgraded(_parse(path), path))
@@ -123,7 +146,10 @@ def _parse(path: Path) -> Any:
         raise ValueError("no regular file")
     if path.stat().st_size > LARGEST:
         raise ValueError(f"larger than {LARGEST:,} bytes")
-    return parse_json(path.read_text(encoding="utf-8"))
+    content = parse_json(path.read_text(encoding="utf-8"))
+    if isinstance(content, dict) and content.get(DIGEST) and content[DIGEST] != with_digest(content)[DIGEST]:
+        raise ValueError(f"its fields are not those of its {DIGEST}: it was changed after it was written")
+    return content
 
 
 def _from_1(result: dict[str, Any]) -> dict[str, Any]:

@@ -259,6 +259,7 @@ class Result:
         needed_weights: digests of the weights that the cell started from, by stage; empty in old files.
         diagnosis: why the training diverged.
         device: ``cpu`` or ``cuda``.
+        content_digest: SHA-256 of the file's other fields, as they were read; empty in old files, and until a result is written.
     """
 
     schema: Literal[4]
@@ -274,6 +275,7 @@ class Result:
     needed_weights: dict[Name, Text] = field(default_factory=dict)
     diagnosis: Text = ""
     device: Text = ""
+    content_digest: Text = field(default="", compare=False)
 
     @property
     def has_diverged(self) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.catalog.methods import is_method
 from benchmarks.core.errors import UsageError
+from benchmarks.core.text import counted
 from benchmarks.results.record import EvaluationResult, TrainingResult
 from reports.studies import FinishedCell, load_evidence
 
@@ -25,7 +26,8 @@ def load_merged(
     Args:
         roots: the folders.
         directories: folders of the user's own images, as of ``load_evidence``.
-        leave_out: called with a line for each corrupt result file and each cell that is left out. None: corrupt files are errors.
+        leave_out: called with a line for each corrupt result file, each cell that is left out, and each folder with results that
+            have no digest of their content. None: corrupt files are errors.
 
     Raises:
         UsageError: a folder has no results, or results that cannot stand beside those of an earlier folder: of other images under
@@ -35,6 +37,8 @@ def load_merged(
     folders = [(root, load_evidence(root, directories, leave_out)) for root in roots]
     if len(folders) > 1:
         _refuse_mixtures(folders)
+        for root, evidence in folders if leave_out else ():
+            _say_unverified(root, evidence, leave_out)
     for root, evidence in folders:
         for cell in evidence:
             first = merged.setdefault(cell.id, replace(cell, root=str(root) if len(folders) > 1 else ""))
@@ -44,6 +48,13 @@ def load_merged(
                     "that of the first folder is shown"
                 )
     return sorted(merged.values(), key=lambda cell: cell.id)
+
+
+def _say_unverified(root: Path, evidence: Sequence[FinishedCell], say: Callable[[str], None]) -> None:
+    """A line on results without a digest of their content, which earlier versions wrote: a changed score would not be noticed."""
+    number = sum(not cell.result.content_digest for cell in evidence)
+    if number:
+        say(f"{root}: {counted(number, 'result')} of an earlier version, without a digest of the content: unverified")
 
 
 def _outcome(cell: FinishedCell) -> object:

@@ -19,7 +19,7 @@ from benchmarks.data.titles import other_degradation, titled
 from benchmarks.execution.outcome import Outcome
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.plan import make_plan
-from benchmarks.results.files import read_result
+from benchmarks.results.files import read_result, with_digest
 from benchmarks.tracking.entry import make_entry
 from reports.build import build
 from reports.claims import claim_verdicts
@@ -51,7 +51,7 @@ def two_degradations(request: pytest.FixtureRequest, tmp_path_factory: pytest.Te
             result["cell"]["needs"] = {stage: cell + run for stage, cell in result["cell"]["needs"].items()}
             folder = root / "both" / "cells" / f"{path.parent.name}-{run}"
             folder.mkdir(parents=True)
-            (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+            (folder / "result.json").write_text(json.dumps(with_digest(result)), encoding="utf-8")
     return root / "both", words
 
 

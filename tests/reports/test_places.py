@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.data.titles import titled
-from benchmarks.results.files import read_result
+from benchmarks.results.files import read_result, with_digest
 from reports.build import build
 from reports.studies import load_evidence, make_studies
 from tests.helpers.report_results import make_results
@@ -34,7 +34,7 @@ def made(root: Path, places: Mapping[str, str]) -> Path:
             result["data"] |= {"dataset": "folder", "directory": place, "digest": digest * 8}
             folder = root / "both" / "cells" / f"{path.parent.name}-{digest}"
             folder.mkdir(parents=True)
-            (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+            (folder / "result.json").write_text(json.dumps(with_digest(result)), encoding="utf-8")
             read_result(folder / "result.json")
     return root / "both"
 

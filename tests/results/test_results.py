@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import write_text
-from benchmarks.results.files import SCHEMA, UPGRADES, json_schema, read_result, to_json, to_result, write_result
+from benchmarks.results.files import SCHEMA, UPGRADES, json_schema, read_result, to_json, to_result, with_digest, write_result
 from benchmarks.results.record import COMPLETE, DIVERGED, EvaluationResult, TrainingResult
 from reports.build import build
 from reports.studies import load_evidence
@@ -77,7 +78,50 @@ def test_a_file_of_this_version_is_written_as_it_was_read(path: Path, tmp_path: 
     content.setdefault("needed_weights", {})
     if content["cell"]["kind"] == "evaluate":
         content["settings"].setdefault("inference", {})
-    assert stored(tmp_path / "result.json") == content
+    assert stored(tmp_path / "result.json") == with_digest(content)
+
+
+def written(tmp_path: Path, name: str = "schema-4-evaluate") -> tuple[Path, dict[str, Any]]:
+    """A result file of this version, and its content."""
+    path = tmp_path / "result.json"
+    write_result(path, read_result(OLD / f"{name}.json"))
+    return path, stored(path)
+
+
+CHANGES: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
+    "a score": ("schema-4-evaluate", lambda content: content["scores"]["rgb"]["psnr"].update({"coffee-8-12": 31.0})),
+    "the cell's id": ("schema-4-evaluate", lambda content: content["cell"].update(id="0" * 16)),
+    "a field that is unknown here": ("schema-4-evaluate", lambda content: content.update(remark="mine")),
+    "a lost field": ("schema-4-evaluate", lambda content: content.pop("exploratory")),
+    "the weights": ("schema-4-train", lambda content: content.update(weights_digest="0" * 64)),
+    "the digest": ("schema-4-train", lambda content: content.update(content_digest="0" * 64)),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_file_that_was_changed_by_hand_is_refused(what: str, tmp_path: Path) -> None:
+    name, change = CHANGES[what]
+    path, content = written(tmp_path, name)
+    assert read_result(path) == read_result(OLD / f"{name}.json")
+    change(content)
+    write_text(path, json.dumps(content))
+    with pytest.raises(UsageError, match=r"corrupt result file \(its fields are not those of its content_digest: it was changed"):
+        read_result(path)
+
+
+def test_what_changes_no_number_changes_no_digest(tmp_path: Path) -> None:
+    """White space, order of fields, and the names of machine and folders, which an author may empty before publishing."""
+    path, content = written(tmp_path)
+    content["environment"]["host"] = content["data"]["directory"] = ""
+    write_text(path, json.dumps(dict(reversed(content.items()))))
+    assert read_result(path).content_digest == content["content_digest"]
+
+
+def test_old_files_have_no_digest(tmp_path: Path) -> None:
+    path, content = written(tmp_path)
+    del content["content_digest"]
+    write_text(path, json.dumps(content))
+    assert [read_result(file).content_digest for file in (path, *FILES)] == [""] * (1 + len(FILES))
 
 
 def test_schema_1_had_complete_cells_only() -> None:

@@ -20,6 +20,7 @@ from rich.console import Console
 from benchmarks.core.errors import UsageError
 from benchmarks.core.text import csv_text, markdown, plain_text
 from benchmarks.data.kinds.user_folder import UserFolder
+from benchmarks.results.files import with_digest
 from reports.build import build, main
 from reports.formats import escape, to_html, to_latex, to_markdown, to_terminal
 from reports.grid import Entry, Grid, Section
@@ -86,7 +87,7 @@ def spoil(root: Path, name: str) -> None:
             for metrics in result["scores"].values():
                 for values in metrics.values():
                     values[name] = values.pop("other-0")
-        path.write_text(json.dumps(result))
+        path.write_text(json.dumps(with_digest(result)))
 
 
 @pytest.fixture(name="runs", scope="module")
@@ -171,7 +172,7 @@ def test_a_folder_that_a_result_names_is_not_looked_into(runs: Path, tmp_path: P
     for path in (root / "cells").glob("*/result.json"):
         result = json.loads(path.read_text())
         result["data"] |= {"dataset": "folder", "directory": str(tmp_path / "private")}
-        path.write_text(json.dumps(result))
+        path.write_text(json.dumps(with_digest(result)))
     read: list[Path] = []
 
     def record(card: UserFolder, role: str) -> NoReturn:

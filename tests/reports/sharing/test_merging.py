@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.results.files import with_digest
 from benchmarks.results.layout import result_files
 from reports.build import main
 from tests.helpers.report_results import demo_photos, made_results  # noqa: F401 - a fixture
@@ -49,7 +50,7 @@ def test_the_same_cells_of_two_folders_count_once(build: Build, results: Path, t
     (path,) = copy.glob("cells/evaluate-bicubic-*/result.json")
     content = json.loads(path.read_text(encoding="utf-8"))
     content["scores"]["rgb"]["psnr"]["other-1"] = 3.0
-    path.write_text(json.dumps(content), encoding="utf-8")
+    path.write_text(json.dumps(with_digest(content)), encoding="utf-8")
     code, _, err = build(results, copy)
     assert code == 0
     assert "evaluate bicubic" in err and "that of the first folder is shown" in err
@@ -74,7 +75,18 @@ def test_a_folder_that_does_not_fit_is_refused(build: Build, results: Path, tmp_
     code_of_other = {"code": "images:other"}
     path = next(iter(result_files(second)))
     content = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**content, "cell": {**content["cell"], **code_of_other}}), encoding="utf-8")
+    changed = with_digest({**content, "cell": {**content["cell"], **code_of_other}})
+    path.write_text(json.dumps(changed), encoding="utf-8")
     code, _, err = build(first, second)
     assert (code, err.count("\n")) == (2, 1)
     assert "mine on demo-photos is another method here than in" in err
+
+
+def test_results_without_a_digest_are_named_where_folders_are_merged(build: Build, results: Path, tmp_path: Path) -> None:
+    old = write_submission(tmp_path / "old", "mine", 20.0)
+    (path,) = result_files(old)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["content_digest"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert build(old)[2] == "", "a folder of one's own"
+    assert build(results, old)[2] == f"{old}: 1 result of an earlier version, without a digest of the content: unverified\n"
