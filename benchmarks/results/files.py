@@ -62,8 +62,7 @@ def read_result(path: Path) -> TrainingResult | EvaluationResult:
     """Read a ``result.json``. The content of a file with an older schema is upgraded in memory; the file stays as it is.
 
     Raises:
-        UsageError: the file is corrupt, was changed after it was written, contradicts itself, or has a schema that this version does
-            not know.
+        UsageError: the file is corrupt, was changed after it was written, contradicts itself, or has an unknown schema.
     """
     try:
         return to_result(_upgraded(_parse(path), path))

@@ -37,8 +37,8 @@ def load_merged(
     folders = [(root, load_evidence(root, directories, leave_out)) for root in roots]
     if len(folders) > 1:
         _refuse_mixtures(folders)
-        for root, evidence in folders if leave_out else ():
-            _say_unverified(root, evidence, leave_out)
+        if leave_out:
+            _say_unverified(folders, leave_out)
     for root, evidence in folders:
         for cell in evidence:
             first = merged.setdefault(cell.id, replace(cell, root=str(root) if len(folders) > 1 else ""))
@@ -50,11 +50,12 @@ def load_merged(
     return sorted(merged.values(), key=lambda cell: cell.id)
 
 
-def _say_unverified(root: Path, evidence: Sequence[FinishedCell], say: Callable[[str], None]) -> None:
+def _say_unverified(folders: Sequence[tuple[Path, Sequence[FinishedCell]]], say: Callable[[str], None]) -> None:
     """A line on results without a digest of their content, which earlier versions wrote: a changed score would not be noticed."""
-    number = sum(not cell.result.content_digest for cell in evidence)
-    if number:
-        say(f"{root}: {counted(number, 'result')} of an earlier version, without a digest of the content: unverified")
+    for root, evidence in folders:
+        number = sum(not cell.result.content_digest for cell in evidence)
+        if number:
+            say(f"{root}: {counted(number, 'result')} of an earlier version, without a digest of the content: unverified")
 
 
 def _outcome(cell: FinishedCell) -> object:

@@ -33,7 +33,13 @@ from benchmarks.results.layout import (
 from reports.page.folder import MANIFEST
 
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.tmp(-journal)?")
-OWN_FIELDS = {"seconds", "training_seconds", "finished_at", "git", "content_digest"}  # of a result: they differ between equal runs
+OWN_FIELDS = {
+    "seconds",
+    "training_seconds",
+    "finished_at",
+    "git",
+    "content_digest",
+}  # of a result: they differ between equal runs
 
 
 def parse_all(root: Path, known: set[tuple[str, int, int]]) -> None:

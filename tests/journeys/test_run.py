@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import UsageError
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.kinds.image_folders import ImageFolders
-from benchmarks.results.files import read_result
+from benchmarks.results.files import read_result, write_result
 from benchmarks.results.layout import result_files
 from benchmarks.results.record import EvaluationResult, TrainingResult
 from cincgan import CinCGAN
@@ -100,8 +101,10 @@ def test_cells_of_another_environment_are_reused_and_named(smoke: tuple[Path, st
     copied = tmp_path / "runs"
     shutil.copytree(smoke[0], copied)
     path = next(copied.glob("cells/evaluate-bicubic-*/result.json"))
-    text = path.read_text(encoding="utf-8").replace(f'"torch": "{torch.__version__.partition("+")[0]}', '"torch": "1.0.0')
-    path.write_text(text, encoding="utf-8")
+    result = read_result(path)
+    versions = {**result.environment.versions, "torch": "1.0.0"}
+    write_result(path, replace(result, environment=replace(result.environment, versions=versions)))
+    text = path.read_text(encoding="utf-8")
     done = command("--methods", "bicubic", "--profile", "smoke")
     assert done.returncode == 0
     assert re.fullmatch(r"of another environment \(torch .* \(was: 1\.0\.0.*\)\): 1 reused result; --force .*\n", done.stderr)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.planning.sanity import MARGIN
+from benchmarks.results.files import DIGEST
 from benchmarks.results.layout import result_files
 from reports import reference_results
 from reports.findings import SHOWN
@@ -40,6 +41,13 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_readme_and_the_page_are_those_of_the_committed_results(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_every_reference_result_has_the_digest_of_its_content() -> None:
+    """A set gets digests by --add with its own folder."""
+    files = [path for folder in reference_results.FOLDER.iterdir() for path in result_files(folder)]
+    assert len(files) > 200
+    assert [path for path in files if f'"{DIGEST}": "' not in path.read_text(encoding="utf-8")] == []
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/reproduction-notes.md"])
@@ -74,7 +82,7 @@ def test_added_results_are_copied_without_weights_images_and_names_of_hosts(plac
     assert "yesterday" not in readme
     for text in (readme, page):
         assert "| cincgan " in text
-        assert "of the floors, `" in text
+        assert "`cincgan` less each floor, in dB: bicubic +1.00" in text
         assert "cannot be told" in text
     assert "Claim 1 of `cincgan`" in page
     assert "- `cincgan`, claims: " in readme
@@ -138,6 +146,15 @@ def test_sets_of_one_study_are_set_side_by_side(places: Path) -> None:
     rows = [line for line in page.split("largest difference")[-1].splitlines() if line.startswith("| ")]
     assert rows
     assert all(row.endswith("| 0.00 |") for row in rows)
+
+
+def test_results_that_were_changed_by_hand_are_refused(places: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = clean_results(places / "runs")
+    path = result_files(runs, "evaluate")[0]
+    path.write_text(path.read_text(encoding="utf-8").replace('"other-0": 2', '"other-0": 3', 1), encoding="utf-8")
+    assert main(["--add", str(runs), "--name", SHOWN]) == 2
+    assert f"{path}: corrupt result file (its fields are not those of its content_digest" in capsys.readouterr().err
+    assert not (places / "reference").exists()
 
 
 def test_results_of_uncommitted_changes_are_refused(places: Path, capsys: pytest.CaptureFixture[str]) -> None:

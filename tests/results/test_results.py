@@ -75,6 +75,7 @@ def test_a_file_of_this_version_is_written_as_it_was_read(path: Path, tmp_path: 
     write_result(tmp_path / "result.json", read_result(path))
     content = stored(path)
     content["git"].setdefault("unknown", "")  # younger fields than these files
+    content["data"].setdefault("origin", {})
     content.setdefault("needed_weights", {})
     if content["cell"]["kind"] == "evaluate":
         content["settings"].setdefault("inference", {})
