@@ -37,6 +37,8 @@ def calibration(paper: Paper, result: EvaluationResult) -> str | None:
     nearest = min(distances, key=distances.__getitem__)
     is_hit = distances[nearest] <= TOLERANCE * 10 ** -get_metric(main).digits
     verdict = f"{nearest} gives the paper's number" if is_hit else f"no protocol gives it, {nearest} comes nearest"
+    if "test" in paper.origin and result.data.origin.get("test") != paper.origin["test"]:
+        verdict += ", for images that are not known to be the paper's"
     labels = " / ".join(get_metric(metric).label for metric in target.metrics)
     reported = _numbers(target.metrics, {metric: paper.digits(metric) for metric in target.metrics}, units=True)
     digits = {metric: get_metric(metric).digits for metric in target.metrics}

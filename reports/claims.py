@@ -152,12 +152,23 @@ class _Judge:
 
     def _scope(self, pair: PairVerdict) -> list[str]:
         """Reasons why a verdict says nothing about the paper's own experiment; none if it does."""
-        own = self.study.has_data_of(self.paper.dataset) and self.study.trained_on == self.paper.dataset
+        own = self.is_on_own_data and all(map(self._is_trained_on_own_data, (pair.method, pair.other)))
         reasons = [] if own else ["other data"]
         reasons += [] if self.study.profile == FULL else ["another profile"]
         results = [result for name in (pair.method, pair.other) for result in self.study.results.get(name, ())]
         reasons += [result.exploratory for result in results if result.exploratory]
         return reasons + [f"the sanity of {name} was not checked" for name in self._unchecked(pair)]
+
+    @property
+    def is_on_own_data(self) -> bool:
+        """True if the scored images are the paper's by name and content, and the training images by name."""
+        paper, study = self.paper, self.study
+        is_scored = study.split in paper.origin and study.has_data_of(paper.dataset, paper.origin)
+        return is_scored and study.trained_on == paper.dataset
+
+    def _is_trained_on_own_data(self, method: str) -> bool:
+        """True if all images that a method was trained on are recognised as the paper's by their content."""
+        return set(self.study.training_origins.get(method, ())) <= set(self.paper.origin.items())
 
     def _unchecked(self, pair: PairVerdict) -> list[str]:
         """Trained methods of a pair that have a result without a sanity check."""
@@ -167,6 +178,10 @@ class _Judge:
     def remarks(self, claim: Claim, verdict: Verdict, pairs: Sequence[PairVerdict]) -> Iterator[str]:
         """Sentences on obstacles, on sanity checks that were not made, and on floors that do as well where the claim holds."""
         reasons = dict.fromkeys(pair.reason for pair in pairs if pair.reason)
+        methods = dict.fromkeys(name for pair in pairs for name in (pair.method, pair.other))
+        is_own = self.is_on_own_data and all(map(self._is_trained_on_own_data, methods))
+        if self.paper.origin and self.study.dataset == self.paper.dataset and not is_own:
+            yield f"Images that were scored or trained on are not recognised as those of {self.paper.dataset} by their content."
         if reasons:
             yield f"Cannot be told: {'; '.join(reasons)}."
         told = [pair for pair in pairs if pair.p is not None]

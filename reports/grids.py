@@ -77,7 +77,7 @@ def _reported_caption(paper: Paper, study: Study) -> str:
         f"Reported: {paper.title}, on {paper.dataset}.",
         f"Measured: {study.title}, profile {study.profile}, {paper.protocol}{trained}.",
         f"Δ: difference to {REFERENCE}{', ' if units else ''}{', '.join(units)}.",
-        "" if study.has_data_of(paper.dataset) else "The measured numbers are of other images: compare Δ only.",
+        "" if study.has_data_of(paper.dataset, paper.origin) else "The measured numbers are of other images: compare Δ only.",
         paper.note,
         _mixture(study),
     )
@@ -129,7 +129,7 @@ class _Block:
         return base.metrics.get(self.metric) if base else None
 
     def _same_data(self) -> bool:
-        return self.study.has_data_of(self.paper.dataset)
+        return self.study.has_data_of(self.paper.dataset, self.paper.origin)
 
     def _measured_gain(self, method: str) -> Entry:
         difference = self.study.measurements.difference(method, REFERENCE, (self.paper.protocol, self.metric))

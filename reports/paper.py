@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from benchmarks.api.entries import Split
 from benchmarks.catalog.methods import get_method
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.catalog.protocols import PROTOCOLS
@@ -23,6 +24,7 @@ FOLDER = Path(__file__).parent / "papers"
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z", max_length=60)]
 Url = Annotated[str, Meta(pattern=r"^(https?://|\Z)")]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Names = Annotated[tuple[str, ...], Meta(min_length=1)]
 Relation = Literal["above", "reaches"]
 Amounts = dict[str, Annotated[float, Meta(gt=0)]]  # by metric, in its unit
@@ -93,6 +95,8 @@ class Paper:
         dataset: the data set of the reported numbers.
         protocol: the protocol of the measured numbers beside them, and of the comparisons behind claims.
         url: of the paper; empty for questions of the benchmark's own.
+        origin: of the data set's images, by split, as a card's ``origin`` and results have it. Without it the paper's data are
+            known by their name alone, which allows no claim to be reproduced or contradicted.
         note: a remark on protocol and data, for captions.
         ablation_of: the method under study, whose variants an ablation compares; optional.
         calibration: an untrained method, by whose number the paper's protocol can be told; optional.
@@ -103,6 +107,7 @@ class Paper:
     dataset: str
     protocol: str
     url: Url = ""
+    origin: dict[Split, Digest] = field(default_factory=dict)
     note: str = ""
     ablation_of: str = ""
     calibration: str = ""

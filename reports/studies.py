@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks.api.entries import ScoredSplit
+from benchmarks.api.entries import ScoredSplit, Split
 from benchmarks.catalog.methods import is_method
 from benchmarks.core.errors import UsageError
 from benchmarks.data.titles import other_degradation, titled
@@ -88,6 +88,8 @@ class Study:
         left_out: evaluations replaced by a later evaluation, or by an evaluation with unchanged settings.
         diverged: for each method, evaluations whose training has diverged.
         split: images that are scored.
+        training_origins: origin of the images that each method was trained on, as pairs of split and digest; the digest is empty
+            where it is not known.
         steps: training steps in all that each method had, stages of other methods included; None if they are not known.
         distinct: a suffix that tells studies of the same names apart, which differ in images or protocols.
         place: folder of a user's own images.
@@ -104,6 +106,7 @@ class Study:
     split: ScoredSplit = "test"
     distinct: str = ""
     steps: Mapping[str, int | None] = field(default_factory=dict)
+    training_origins: Mapping[str, Collection[tuple[str, str]]] = field(default_factory=dict)
     place: str = ""
     degradation: str = ""
     parts: int = 1
@@ -118,9 +121,17 @@ class Study:
         """Name of the data set, with the name of a user's own folder, and with a degradation that is not the profile's own."""
         return titled(self.dataset, self.place, self.degradation, parts=self.parts)
 
-    def has_data_of(self, dataset: str) -> bool:
-        """True if the scored images are those of a data set, under the profile's own degradation."""
-        return self.dataset == dataset and not self.degradation
+    def has_data_of(self, dataset: str, origin: Mapping[Split, str]) -> bool:
+        """True if the scored images are those of a data set, under the profile's own degradation.
+
+        Args:
+            dataset: its name.
+            origin: of its images, by split; without that of the scored split, the name decides alone.
+        """
+        if self.dataset != dataset or self.degradation:
+            return False
+        known = {result.data.origin.get(self.split, "") for results in self.results.values() for result in results}
+        return self.split not in origin or known == {origin[self.split]}
 
     @property
     def results(self) -> dict[str, list[EvaluationResult]]:
@@ -207,6 +218,7 @@ def make_studies(evidence: Iterable[FinishedCell]) -> list[Study]:
     """Sort evaluations into studies, ordered by name, whatever the order of the evidence."""
     evidence = list(evidence)
     steps = {cell.id: cell.result.settings.steps for cell in evidence if isinstance(cell.result, TrainingResult)}
+    origins = {cell.id: cell.result.data.origin for cell in evidence if isinstance(cell.result, TrainingResult)}
     groups: dict[tuple[str, ...], list[FinishedCell]] = {}
     evaluations = [cell for cell in evidence if isinstance(cell.result, EvaluationResult)]
     for cell in (cell for cell in evaluations if is_method(cell.label) or cell.evaluation.is_own):
@@ -223,7 +235,11 @@ def make_studies(evidence: Iterable[FinishedCell]) -> list[Study]:
                 trained.setdefault(cell.result.data.trained_on or dataset, []).append(cell)
         for trained_on, methods in (trained or {dataset: []}).items():
             studies.append(replace(_study(profile, dataset, trained_on, [*untrained, *methods]), split=split))
-    studies = [replace(study, steps=_steps(study, steps)) for study in studies if study.methods]
+    studies = [
+        replace(study, steps=_steps(study, steps), training_origins=_training_origins(study, origins))
+        for study in studies
+        if study.methods
+    ]
     return _distinct(studies)
 
 
@@ -235,6 +251,19 @@ def _steps(study: Study, by_cell: Mapping[str, int | None]) -> dict[str, int | N
         sums = {sum(numbers) for steps in seeds if len(numbers := [n for n in steps if n is not None]) == len(steps)}
         totals[method] = sums.pop() if len(sums) == 1 and all(None not in steps for steps in seeds) else None
     return totals
+
+
+def _training_origins(study: Study, by_cell: Mapping[str, Mapping[str, str]]) -> dict[str, set[tuple[str, str]]]:
+    """Split and digest of the images that each method of a study was trained on; of a training without them, empty texts."""
+    return {
+        method: {
+            pair
+            for cell in evidence
+            for needed in cell.result.cell.needs.values()
+            for pair in (by_cell.get(needed) or {"": ""}).items()
+        }
+        for method, evidence in study.methods.items()
+    }
 
 
 def refuse_other_images(group: Iterable[FinishedCell]) -> None:

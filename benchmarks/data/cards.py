@@ -119,6 +119,13 @@ class DatasetCard(ABC):
         """Names and hashes of the images of the splits, as plain data: they decide the pixels, degradations aside."""
         return {split: self.sources(split).identity for split in splits}
 
+    def origin(self, split: Split) -> str:
+        """SHA-256 over the file names of a split and the archives that they were unpacked from; empty for images from no archive.
+
+        Names of data set and archives do not count: the same files are recognised under any name, and no others under this one.
+        """
+        return ""
+
     def makes_lr(self, split: Split) -> bool:
         """True if LR images of the split are made by a degradation, not read."""
         return split != "z" and self.sources(split).lr is None

@@ -86,11 +86,12 @@ class Dataset:
         )
 
     def describe(self, splits: Sequence[Split]) -> dict[str, object]:
-        """Data set and degradation of the splits, for result files."""
+        """Data set, origin and degradation of the splits, for result files."""
+        origins = {split: origin for split in splits if (origin := self.card.origin(split))}
+        about = {"dataset": self.card.name, **self.card.location, **({"origin": origins} if origins else {})}
         if not self.degrades(splits):
-            return {"dataset": self.card.name, **self.card.location, "degradation": OWN_LR}
-        degradation = {"degradation": label(self.degradation), "parameters": self.degradation.parameters}
-        return {"dataset": self.card.name, **self.card.location, **degradation}
+            return {**about, "degradation": OWN_LR}
+        return {**about, "degradation": label(self.degradation), "parameters": self.degradation.parameters}
 
     def verify(self, splits: Sequence[Split]) -> None:
         """Raise UsageError if an image of the splits is missing, has changed or cannot be decoded."""

@@ -169,6 +169,8 @@ class DataRecord:
         x_dir: folder of X, if a user gave it apart.
         z_dir: folder of Z, if a user gave it apart.
         trained_on: data set that an evaluated method was trained on, if it is another one.
+        origin: SHA-256 over file names and archives that the images were unpacked from, by split; empty in old files, and for
+            images from no archive.
     """
 
     digest: Text
@@ -180,6 +182,7 @@ class DataRecord:
     x_dir: Text = ""
     z_dir: Text = ""
     trained_on: Text = ""
+    origin: dict[Name, Text] = field(default_factory=dict)
 
     @property
     def place(self) -> str:

@@ -191,7 +191,7 @@ def _left_out(study: Study) -> Iterator[str]:
 
 def _scope(study: Study, paper: Paper) -> str:
     """Data and training that the verdicts are about, unless they are the paper's own."""
-    others = [] if study.has_data_of(paper.dataset) else [f"data ({paper.dataset})"]
+    others = [] if study.has_data_of(paper.dataset, paper.origin) else [f"data ({paper.dataset})"]
     others += [f"training (profile {FULL})"] if study.profile != FULL else []
     if not others:
         return ""

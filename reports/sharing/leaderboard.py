@@ -197,7 +197,7 @@ def _line(method: str, cells: Sequence[FinishedCell], study: Study) -> Line:
 
 def _is_of(paper: Paper, study: Study, protocol: str) -> bool:
     """True if a paper reports numbers of a study's images under a protocol."""
-    return study.has_data_of(paper.dataset) and not study.place and paper.protocol == protocol
+    return study.has_data_of(paper.dataset, paper.origin) and not study.place and paper.protocol == protocol
 
 
 def _reported_lines(paper: Paper) -> Iterator[Line]:

@@ -201,10 +201,14 @@ def test_reported_and_measured_numbers_do_not_mix(folder: Path, tmp_path: Path) 
     text = (tmp_path / "same" / "tables" / "demo-div2k-track2-cincgan-reported.md").read_text(encoding="utf-8")
     row = reported_rows(text)["edsr (table 1, column EDSR)"]
     assert (row["PSNR measured − reported"], row["SSIM measured − reported"]) == ("-0.25", "-0.172")
+    forged = [replace(cell, result=replace(cell.result, data=replace(cell.result.data, origin={}))) for cell in same]
+    build(forged, tmp_path / "forged")
+    text = (tmp_path / "forged" / "tables" / "demo-div2k-track2-cincgan-reported.md").read_text(encoding="utf-8")
+    assert "The measured numbers are of other images: compare Δ only." in text, "the name alone is not enough"
 
 
 def on_dataset(result: Result, name: str) -> Result:
-    return replace(result, cell=replace(result.cell, dataset=name))
+    return replace(result, cell=replace(result.cell, dataset=name), data=replace(result.data, origin=dict(PAPER.origin)))
 
 
 def reported_rows(text: str) -> dict[str, dict[str, str]]:

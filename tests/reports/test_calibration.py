@@ -22,7 +22,7 @@ def evaluated(summary: dict[str, dict[str, float]], method: str = "bicubic", dat
             "status": COMPLETE,
             "cell": {"id": "a", "kind": "evaluate", "label": method, "seed": None, "dataset": dataset, "needs": {}},
             "settings": {"protocols": dict.fromkeys(summary, 1)},
-            "data": {"digest": "d", "scale": 4},
+            "data": {"digest": "d", "scale": 4, "origin": {"test": PAPER.origin["test"]}},
             "seconds": 1.0,
             "finished_at": "2026-01-01T00:00:00+00:00",
             "environment": {},
@@ -49,6 +49,13 @@ def test_a_protocol_that_hits() -> None:
     assert "reports 22.85 dB / 0.65;" in text
     assert "rgb 17.56 / 0.651, ntire2018 22.88 / 0.651" in text
     assert text.endswith("ntire2018 gives the paper's number.")
+
+
+def test_images_that_have_the_papers_name_alone() -> None:
+    own = result(rgb=17.56, ntire2018=22.88)
+    text = calibration(PAPER, replace(own, data=replace(own.data, origin={})))
+    assert text is not None
+    assert text.endswith("ntire2018 gives the paper's number, for images that are not known to be the paper's.")
 
 
 def test_none_that_hits() -> None:

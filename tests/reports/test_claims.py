@@ -45,7 +45,18 @@ def on_the_papers_terms(made: Study, undertrained: str = "") -> Study:
         method: tuple(replace(each, result=checked(each.evaluation, passes=method != undertrained)) for each in own)
         for method, own in made.methods.items()
     }
-    return replace(made, dataset=PAPER.dataset, trained_on=PAPER.dataset, profile=FULL, methods=passed)
+    origins = dict.fromkeys(made.methods, set(PAPER.origin.items()) - {("test", PAPER.origin["test"])})
+    terms = {"dataset": PAPER.dataset, "trained_on": PAPER.dataset, "profile": FULL, "training_origins": origins}
+    return of_images(replace(made, methods=passed, **terms), PAPER.origin["test"])
+
+
+def of_images(made: Study, origin: str) -> Study:
+    """The study as if its test images were of this origin."""
+    data = replace(next(iter(made.methods.values()))[0].result.data, origin={"test": origin} if origin else {})
+    methods = {
+        name: tuple(replace(cell, result=replace(cell.result, data=data)) for cell in own) for name, own in made.methods.items()
+    }
+    return replace(made, methods=methods)
 
 
 def checked(plain: EvaluationResult, *, passes: bool) -> EvaluationResult:
@@ -87,6 +98,25 @@ def test_one_other_term_is_enough_for_no_firm_word(field: str) -> None:
     assert not {each.verdict for each in verdicts(other).values()} & set(FIRM)
     unchecked = replace(study(ORDER), dataset=PAPER.dataset, trained_on=PAPER.dataset, profile=FULL)
     assert not {each.verdict for each in verdicts(unchecked).values()} & set(FIRM), "no sanity checks"
+
+
+@pytest.mark.parametrize("origin", ["", "0" * 64], ids=["none", "another"])
+def test_other_data_under_the_papers_name_are_not_the_papers(origin: str) -> None:
+    """A folder that was renamed, an edited card, results of earlier versions: recognised is the content, not the name."""
+    own = on_the_papers_terms(study(ORDER))
+    origins: dict[str, set[tuple[str, str]]] = {**own.training_origins, "edsr": {("z" if origin else "", origin)}}
+    for made, firm in ((of_images(own, origin), set[str]()), (replace(own, training_origins=origins), {"3a", "3b", "4"})):
+        judged = verdicts(made)
+        assert {name for name, each in judged.items() if each.verdict in FIRM} <= firm
+        assert judged["2"].verdict == "same direction here"
+        assert any("not recognised as those of div2k-track2 by their content" in remark for remark in judged["2"].remarks)
+    assert not any("not recognised" in remark for each in verdicts(own).values() for remark in each.remarks)
+    assert not any("not recognised" in remark for each in verdicts(study(ORDER)).values() for remark in each.remarks)
+
+
+def test_a_paper_whose_data_cannot_be_recognised_gives_no_firm_word() -> None:
+    own = on_the_papers_terms(study(ORDER))
+    assert not {each.verdict for each in verdicts(own, replace(PAPER, origin={})).values()} & set(FIRM)
 
 
 def test_an_undertrained_method_carries_no_claim() -> None:
@@ -194,6 +224,8 @@ def test_steps_are_those_of_all_needed_trainings() -> None:
     evaluation["cell"]["needs"] = {"edsr": "a", "cincgan-inner": "b"}
     assert make_studies(evidence(evaluation, *trainings))[0].steps == {"cincgan": 460}
     assert make_studies(evidence(evaluation, trainings[0]))[0].steps == {"cincgan": None}
+    trainings[0]["data"] = {**trainings[0]["data"], "origin": {"z": "d"}}
+    assert make_studies(evidence(evaluation, *trainings))[0].training_origins == {"cincgan": {("z", "d"), ("", "")}}
 
 
 def test_a_claim_that_a_method_without_learning_satisfies_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

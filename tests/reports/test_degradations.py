@@ -60,7 +60,7 @@ def test_studies_are_told_apart_and_the_profiles_own_comes_first(both: tuple[Pat
     studies = make_studies(load_evidence(root))
     assert [study.title for study in studies] == ["demo-photos", f"demo-photos (degradation {words})"]
     assert [study.name for study in studies] == ["smoke-demo-photos", f"smoke-demo-photos-{SUFFIXES[words]}"]
-    assert [study.has_data_of("demo-photos") for study in studies] == [True, False]
+    assert [study.has_data_of("demo-photos", {}) for study in studies] == [True, False]
 
 
 @pytest.mark.parametrize("both", ["bicubic"], indirect=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from benchmarks.data.acquisition.items import ArchiveItem, Item
 from benchmarks.data.acquisition.wanted import Glob, expanded, lacking
 from benchmarks.data.cards import DatasetCard
 from benchmarks.data.file_sets import FileSet
-from benchmarks.data.sources import EMPTY, ImageFile, ImageSet, ImageSource, SplitSources
+from benchmarks.data.sources import EMPTY, ImageFile, ImageSet, ImageSource, SplitSources, digest
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,22 @@ class ImageFolders(DatasetCard):
         if self.missing():
             return {"not prepared": [archive.sha256 or archive.name for archive in self.archives], "splits": list(splits)}
         return super().content(splits)
+
+    def origin(self, split: Split) -> str:
+        """The origin by the manifests of the archives' folders. Files that were unpacked by hand have another than the card's."""
+        manifests = {archive.name: store.read_manifest(archive) for archive in self.archives}
+        return self._origin(split, {name: own.archive_sha256 or own.digest for name, own in manifests.items() if own})
+
+    def declared_origin(self, split: Split) -> str:
+        """The origin of files from archives with the hashes of the card; empty if the card lacks one of them."""
+        return self._origin(split, {archive.name: archive.sha256 for archive in self.archives if archive.sha256})
+
+    def _origin(self, split: Split, hashes: Mapping[str, str]) -> str:
+        names = {name for file_set in self._sets[split] if file_set for name in file_set.archive_names}
+        if not names or not names <= hashes.keys():
+            return ""
+        parts = {archive.name: [hashes[archive.name], archive.inside] for archive in self.archives if archive.name in names}
+        return digest([self.scale, [own and [[parts[name] for name in own.archive_names], own.names] for own in self._sets[split]]])
 
     def missing(self) -> list[str]:
         """Names of archives that are not prepared, or lack files."""
