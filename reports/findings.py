@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.core.errors import UsageError
 from benchmarks.core.text import counted
 from benchmarks.results.record import EvaluationResult
+from benchmarks.statistics.significance import Difference
 from reports.captions import table_caption
 from reports.chapters import Chapter, make_chapters
 from reports.claims import ClaimVerdict
@@ -19,7 +20,7 @@ from reports.marks import is_learned
 from reports.measurements import Measurements
 from reports.paper import load_papers
 from reports.studies import load_evidence, without_replaced_weights
-from reports.tables import Table
+from reports.tables import Row, Table
 
 HEADING = """\
 # Results
@@ -118,7 +119,7 @@ def readme_block(sets: Mapping[str, Sequence[Chapter]]) -> str:
 
 
 def _short_findings(chapter: Chapter, protocol: str) -> list[str]:
-    """Markdown list: the best floor under one protocol, and how many claims of each paper have which verdict."""
+    """Markdown list: learned methods and floors under one protocol, and how many claims of each paper have which verdict."""
     verdicts = [f"- `{part.paper.name}`, {part.summary()}." for part in chapter.papers]
     return [*filter(None, [_floor_finding(chapter, protocol)]), *verdicts]
 
@@ -142,7 +143,7 @@ def _text(header: str, entry: Entry) -> str:
 
 
 def findings(chapter: Chapter) -> list[str]:
-    """Markdown list of the findings that the suite's own verdicts state: the best floor, then claims of papers."""
+    """Markdown list of the findings that the suite's own verdicts state: learned methods and floors, then claims of papers."""
     lines = [_floor_finding(chapter, protocol) for protocol in chapter.tables[0].resolved]
     for part in chapter.papers:
         lines += [_claim_finding(part.paper.name, judged) for judged in part.verdicts]
@@ -150,41 +151,56 @@ def findings(chapter: Chapter) -> list[str]:
 
 
 def _floor_finding(chapter: Chapter, protocol: str) -> str:
-    """The floor with the highest mean PSNR, and how far the methods under study and other learned methods are from it."""
+    """Differences of the methods under study to every floor, and the learned methods that are above all floors, or below one.
+
+    All floors are compared, for the best of them by test scores would be chosen by test images. Letters have Holm's correction
+    over all pairs of the table, which covers both: to be above all floors, and to be below any.
+    """
     table = chapter.tables[0]
     rows = {row.method: row for row in table.rows if (protocol, "psnr") in row.scores}
-    means = {method: row.scores[protocol, "psnr"].mean for method, row in rows.items()}
-    best = max((method for method in means if not is_learned(method)), key=means.__getitem__, default="")
-    learned = [method for method in means if is_learned(method)]
-    if not best or not learned:
+    learned, floors = [method for method in rows if is_learned(method)], [method for method in rows if not is_learned(method)]
+    if not floors or not learned:
         return ""
-    lines = [f"- `{protocol}`: of the floors, `{best}` has the highest mean PSNR, {means[best]:.2f} dB."]
-    lines += [_gap(chapter, method, best, protocol) for method in sorted(chapter.under_study & set(learned))]
+    lines = [f"- `{protocol}`, PSNR."]
+    lines += [_gaps(chapter, method, floors, protocol) for method in sorted(chapter.under_study & set(learned))]
     if table.resolved[protocol] is None:
         unresolved = (
             f"{counted(table.photographs, 'photograph')} resolve no difference among the {len(rows)} methods of this table"
         )
         return " ".join([*lines, f"{unresolved}: no order of learned methods and floors is stated."])
-    sides: dict[str, list[str]] = {}
+    sides: dict[str, list[str]] = {f"above all {counted(len(floors), 'floor')}": [], "below a floor": [], "neither": []}
+    above, below, neither = sides.values()
     for method in learned:
-        is_alike = set(rows[method].letters[protocol]) & set(rows[best].letters[protocol])
-        side = "not distinguishable from it" if is_alike else "above it" if means[method] > means[best] else "below it"
-        sides.setdefault(side, []).append(method)
-    listed = "; ".join(f"{side}: {', '.join(methods)}" for side, methods in sides.items())
+        signs = [_sign(rows[method], rows[floor], protocol) for floor in floors]
+        (above if min(signs) > 0 else below if min(signs) < 0 else neither).append(method)
+    listed = "; ".join(f"{side}: {', '.join(methods)}" for side, methods in sides.items() if methods)
     return " ".join([*lines, f"Learned methods {listed}."])
 
 
-def _gap(chapter: Chapter, method: str, floor: str, protocol: str) -> str:
-    """Sentence on the paired PSNR difference between a method and a floor, on all images and on those with contrast."""
-    results = {name: chapter.study.results[name] for name in (method, floor)}
+def _sign(row: Row, floor: Row, protocol: str) -> int:
+    """1 if a row's PSNR is distinguishably above that of a floor, -1 if it is below, 0 if they share a letter."""
+    if set(row.letters[protocol]) & set(floor.letters[protocol]):
+        return 0
+    return 1 if row.scores[protocol, "psnr"].mean > floor.scores[protocol, "psnr"].mean else -1
+
+
+def _gaps(chapter: Chapter, method: str, floors: Sequence[str], protocol: str) -> str:
+    """Sentences on the paired PSNR differences between a method and every floor, on all images and on those with contrast."""
+    results = {name: chapter.study.results[name] for name in (method, *floors)}
     flat = chapter.tables[0].without_contrast
-    texts = []
+    sentences = []
     for label, images in (("", ()), (f" without the {counted(len(flat), 'image')} that lack contrast", flat)):
-        difference = Measurements.of(_without(results, images)).difference(method, floor, (protocol, "psnr"))
-        if difference is not None and (images or not label):
-            mean, brackets = interval(difference.estimate, 2, "+")
-            texts.append(f"{mean} dB{f' ({brackets})' if brackets else ''}{label}")
-    return f"`{method}` less `{floor}`: {'; '.join(texts)}." if texts else f"`{method}` cannot be compared with it."
+        measurements = Measurements.of(_without(results, images))
+        differences = {floor: measurements.difference(method, floor, (protocol, "psnr")) for floor in floors}
+        texts = [f"{floor} {_gap(difference)}" for floor, difference in differences.items() if difference is not None]
+        if texts and (images or not label):
+            sentences.append(f"`{method}` less each floor{label}, in dB: {', '.join(texts)}.")
+    return " ".join(sentences) or f"`{method}` cannot be compared with floors."
+
+
+def _gap(difference: Difference) -> str:
+    mean, brackets = interval(difference.estimate, 2, "+")
+    return f"{mean} ({brackets})" if brackets else mean
 
 
 def _without(results: Mapping[str, Sequence[EvaluationResult]], images: Collection[str]) -> dict[str, list[EvaluationResult]]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from benchmarks.data.acquisition import store
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.dataset import Dataset
-from benchmarks.data.kinds.image_folders import FileSet, ImageFolders
+from benchmarks.data.file_sets import FileSet
+from benchmarks.data.kinds.image_folders import ImageFolders
 from benchmarks.degradations.bicubic import Bicubic
 from reports.paper import load_papers
 from tests.helpers.tiny_archives import CLOSED, IMAGES, OTHER, SHA256, ZIP, empty_root, get, tiny  # noqa: F401 - a fixture

@@ -177,7 +177,9 @@ class ImageFolders(DatasetCard):
         if not names or not names <= hashes.keys():
             return ""
         parts = {archive.name: [hashes[archive.name], archive.inside] for archive in self.archives if archive.name in names}
-        return digest([self.scale, [own and [[parts[name] for name in own.archive_names], own.names] for own in self._sets[split]]])
+        return digest(
+            [self.scale, [own and [[parts[name] for name in own.archive_names], own.names] for own in self._sets[split]]]
+        )
 
     def missing(self) -> list[str]:
         """Names of archives that are not prepared, or lack files."""
