@@ -40,6 +40,7 @@ COMMANDS = {
     "report": Command("reports.build", "tables, verdicts and a page from finished results"),
     "export": Command("benchmarks.export", "finished results as model cards, CSV, Croissant and RO-Crate"),
     "comparison": Command("reports.comparison", "one image from every method, side by side"),
+    "kernels": Command("reports.kernels", "blur kernels that PDM-SR has learned beside the true ones"),
     "reference-results": Command("reports.reference_results", "write README's table and docs/results.md from committed results"),
     "check": Command("benchmarks.check", "compare scores with the committed reference scores"),
     "sync": Command("benchmarks.sync", "mirror result files in MLflow"),

@@ -10,8 +10,8 @@ from benchmarks.catalog.metrics import get_metric
 from reports.captions import shared_reason, table_caption
 from reports.claims import ClaimVerdict, PairVerdict
 from reports.grid import ONE_TRAINING, Entry, Grid, Mark, Section, estimate_entry, marks, metric_heading, number_entry, p_value
+from reports.marks import mixture
 from reports.measurements import Column
-from reports.mixture import mixture
 from reports.paper import Paper, Reported
 from reports.studies import Study
 from reports.tables import REFERENCE, Row, Table

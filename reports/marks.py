@@ -1,9 +1,9 @@
-"""Marks of rows: methods that fail a sanity check, and learned methods that are below floors."""
+"""Marks of rows and tables: failed sanity checks, learned methods below floors, numbers of different environments."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from benchmarks.catalog.methods import get_method, is_method
@@ -11,6 +11,8 @@ from benchmarks.core.text import counted, number
 from benchmarks.results.record import EvaluationResult, SanityCheck
 
 SEEN = {"validation": "validation images", "z": "images that training has seen", "pairs": "images that training has seen"}
+# Packages that decide numbers: networks, images, metrics and denoisers.
+DECISIVE = ("torch", "numpy", "scipy", "scikit-image", "pyiqa", "bm3d", "pillow")
 
 
 def row_marks(results: Mapping[str, Sequence[EvaluationResult]], psnr: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
@@ -79,3 +81,30 @@ def is_learned(method: str) -> bool:
         return True
     entry = get_method(method)
     return entry.group != "classical" and bool(entry.stages or entry.weights)
+
+
+def mixture(results: Iterable[EvaluationResult]) -> str:
+    """A sentence on devices, processors, precisions and versions of packages that differ among results; empty if none do.
+
+    Trainings count with the evaluations that need them. A precision is compared stage by stage, for profiles may give stages
+    different ones.
+    """
+    values: dict[str, set[str]] = {}
+
+    def note(name: str, value: str) -> None:
+        if value:
+            values.setdefault(name, set()).add(value)
+
+    for result in results:
+        here = result.environment
+        machines = [(result.device, here.processor, here.versions)]
+        for stage, training in result.trained_with.items():
+            note(f"precision of {stage}", f"{training.precision}{', TF32' if training.tf32 else ''}")
+            machines.append((training.device, training.processor, training.versions))
+        for device, processor, versions in machines:
+            note("device", device)
+            note("processor", processor)
+            for package in DECISIVE:
+                note(package, versions.get(package, ""))
+    mixed = [f"{name} ({' / '.join(sorted(found))})" for name, found in values.items() if len(found) > 1]
+    return f"Mixed environments, which move numbers: {'; '.join(mixed)}." if mixed else ""

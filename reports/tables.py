@@ -19,9 +19,8 @@ from benchmarks.planning.frozen import why_seeds_are_exploratory
 from benchmarks.results.record import NO_REFERENCE, EvaluationResult
 from benchmarks.statistics.intervals import Estimate
 from benchmarks.statistics.significance import Difference, judge, letters, resolved
-from reports.marks import infinite, row_marks
+from reports.marks import infinite, mixture, row_marks
 from reports.measurements import Column, Measurements, Results
-from reports.mixture import mixture
 
 REFERENCE = "bicubic"  # differences are to this method
 OWN = "own"  # family and group of models and submitted images that are in no catalog

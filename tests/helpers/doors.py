@@ -25,6 +25,7 @@ COMMANDS = {
     "speed": "benchmarks.speed",
     "build": "reports.build",
     "comparison": "reports.comparison",
+    "kernels": "reports.kernels",
     "completion": "benchmarks.completion",
     "bench": "benchmarks.__main__",
     "sync": "benchmarks.sync",

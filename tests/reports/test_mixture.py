@@ -11,7 +11,7 @@ from benchmarks.catalog.profiles import load_profile
 from benchmarks.planning.plan import make_plan
 from benchmarks.results.record import Environment, EvaluationResult, Numerics
 from reports.grids import table_grid
-from reports.mixture import mixture
+from reports.marks import mixture
 from reports.tables import make_table
 from tests.helpers.cell_results import cell_result
 
