@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -101,7 +102,7 @@ def _reason(source: _Source, text: str) -> str:
 def pip_settings() -> dict[str, str]:
     """Options of ``pip download`` by name: pip's configuration files, overridden by the environment's ``PIP_*``.
 
-    Prints a line if pip cannot be asked, for the user's files may name another index.
+    Prints a line, once, if pip cannot be asked (uvx makes environments without it), for the user's files may name another index.
     """
     import ast
     import subprocess
@@ -110,7 +111,7 @@ def pip_settings() -> dict[str, str]:
     listing = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if listing.returncode:
         reason = one_line(listing.stderr.strip().rpartition("\n")[2])
-        print(f"pip's configuration files are not heeded, for pip cannot be asked ({reason}): PIP_INDEX_URL is", file=sys.stderr)
+        _say_once(f"settings of pip's files are not read ({reason}): PIP_INDEX_URL and other variables of pip are")
     sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, "download": {}}
     for line in listing.stdout.splitlines():
         key, _, value = line.partition("=")
@@ -120,6 +121,11 @@ def pip_settings() -> dict[str, str]:
     variables = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     environment = {name.removeprefix("PIP_").lower().replace("_", "-"): value for name, value in variables.items()}
     return {**sections["global"], **sections["install"], **sections["download"], **environment}
+
+
+@cache
+def _say_once(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _sources(settings: dict[str, str]) -> list[_Source]:
