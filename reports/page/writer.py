@@ -76,7 +76,8 @@ class _Pages:
         study = chapter.study
         stem, identity = f"{index}-{slug(study.name)}", f"study-{index}"
         samples, notes = load_samples(study)
-        tables = [_table(identity, kind, _title(kind), grid) for kind, grid in chapter.grids.items() if grid.sections]
+        grids = {kind: grid for kind, grid in chapter.grids.items() if grid.sections}
+        tables = [_table(identity, kind, _title(kind), grid, _heading(study)) for kind, grid in grids.items()]
         papers = [_paper(identity, part, study) for part in chapter.papers]
         figures = [
             {"id": f"{identity}-{part}", "title": heading, "note": note, "drawings": [self._write(stem, d, study) for d in drawn]}
@@ -114,12 +115,13 @@ class _Pages:
         return {"name": sample.name, "drawing": self._write(stem, drawing, chapter.study), "viewer": viewer}
 
 
-def _table(identity: str, kind: str, heading: str, grid: Grid) -> dict[str, Any]:
-    """A table without its caption, which stands above it and need not be as wide."""
+def _table(identity: str, kind: str, heading: str, grid: Grid, about: str) -> dict[str, Any]:
+    """A table without its caption, which stands above it and need not be as wide; ``about`` tells tables of one heading apart."""
     from markupsafe import Markup
 
     html = to_html(replace(grid, name=f"{identity}-{kind}-table", caption=""))
-    return {"id": f"{identity}-{kind}", "title": heading, "caption": grid.caption, "html": Markup(html)}  # noqa: S704 - to_html escapes
+    texts = {"title": heading, "label": f"{heading}: {about}", "caption": grid.caption}
+    return {"id": f"{identity}-{kind}", **texts, "html": Markup(html)}  # noqa: S704 - to_html escapes
 
 
 def _title(kind: str) -> str:
@@ -132,6 +134,8 @@ def _paper(identity: str, part: PaperPart, study: Study) -> dict[str, Any]:
     paper = part.paper
     own = f"{identity}-paper-{paper.name}"
     counts = count_verdicts(part.verdicts)
+    about = f"{paper.name}, {_heading(study)}"
+    headings = {kind: heading for kind, heading in PAPER_TABLES.items() if kind in part.grids}
     return {
         "id": own,
         "title": f"Paper: {paper.name}",
@@ -139,7 +143,7 @@ def _paper(identity: str, part: PaperPart, study: Study) -> dict[str, Any]:
         "scope": _scope(study, paper),
         "counts": [(_verdict(verdict), counts[verdict]) for verdict in SIGNS if verdict in counts],
         "claims": [_claim(judged) for judged in part.verdicts],
-        "tables": [_table(own, kind, heading, part.grids[kind]) for kind, heading in PAPER_TABLES.items() if kind in part.grids],
+        "tables": [_table(own, kind, heading, part.grids[kind], about) for kind, heading in headings.items()],
     }
 
 

@@ -85,6 +85,12 @@ def test_a_second_papers_file_adds_its_tables_and_changes_no_other(results: Path
     assert added == {b"\\input{tables/smoke-demo-photos-perceptual-%s.tex}" % kind for kind in (b"reported", b"claims")}
 
 
+def test_regions_of_the_page_have_names_of_their_own(both: Path) -> None:
+    page = (both / "index.html").read_text(encoding="utf-8")
+    labels = re.findall(r'role="region" aria-label="([^"]*)"', page)
+    assert len(labels) == len(set(labels)) and sum(label.startswith("Reported and measured: ") for label in labels) == 2
+
+
 def test_the_table_of_reported_numbers_has_the_papers_own_metrics(both: Path) -> None:
     text = (both / "tables" / "smoke-demo-photos-perceptual-reported.md").read_text(encoding="utf-8")
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]

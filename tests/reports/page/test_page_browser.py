@@ -115,6 +115,8 @@ def test_the_leaderboard_fits_sorts_filters_and_passes_axe(browser: Browser, rep
     page.click("#board-1 tr:not([hidden]) .number >> nth=0")
     assert "evaluate bicubic" in page.inner_text("#provenance-cells")
     assert axe.Axe().run(page).response["violations"] == []
+    page.emulate_media(color_scheme="light" if dark else "dark")
+    assert axe.Axe().run(page).response["violations"] == [] and page.evaluate("document.documentElement.scrollWidth") <= width
     assert said == []
     page.close()
 
