@@ -14,6 +14,7 @@ from skimage.data import astronaut, chelsea
 from benchmarks.core.errors import UsageError, WeightsMissing
 from benchmarks.data.acquisition import package_index, weights
 from benchmarks.data.acquisition.weights import fetch, load_weight_card
+from benchmarks.measuring.basicsr_oracles import prepare_import
 from benchmarks.scoring.from_cards.dists import DISTS
 from benchmarks.scoring.from_cards.niqe import NIQE
 from benchmarks.scoring.tensors import to_tensor
@@ -134,6 +135,29 @@ def test_niqe_is_pyiqas_own_on_the_same_parameters(tmp_path: Path) -> None:
     own = pyiqa.create_metric("niqe", device=torch.device("cpu"), pretrained_model_path=str(tmp_path / "niqe.mat"))
     for image in (CAT[:192, :192], pair(CAT[:192, 200:392])[0]):
         assert NIQE().score_batch([image], [image])[0] == pytest.approx(float(own(to_tensor([image]))), abs=1e-4)
+
+
+@needs_basicsr
+@pytest.mark.parametrize(("image", "least", "most"), [(CAT[:192, :288], 0.0, 1e-4), (WOMAN[-192:, -288:], 0.05, 0.2)])
+def test_niqe_of_basicsr_on_the_same_luma_is_another_number_where_parts_are_flat(
+    image: Pixels, least: float, most: float
+) -> None:
+    """Rounding errors of pyiqa's float32 windows decide the sign of flat pixels; the woman's dress is black."""
+    from pyiqa.archs.niqe_arch import calculate_niqe
+    from pyiqa.utils.color_util import to_y_channel
+
+    prepare_import()
+    basicsr = pytest.importorskip("basicsr.metrics.niqe", exc_type=ImportError)
+    with np.load(fetch(load_weight_card("niqe"))["parameters"]) as file:
+        mean, covariance, window = (file[name] for name in ("mu_pris_param", "cov_pris_param", "gaussian_window"))
+    own = calculate_niqe(
+        to_tensor([image]),
+        color_space="ycbcr",
+        mu_pris_param=torch.from_numpy(mean.ravel()),
+        cov_pris_param=torch.from_numpy(covariance),
+    )
+    luma = to_y_channel(to_tensor([image]), 255, "ycbcr")[0, 0].round().double().numpy()
+    assert least <= abs(basicsr.niqe(luma, mean, covariance, window) - float(own)) < most
 
 
 @needs_basicsr
