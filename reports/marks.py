@@ -76,11 +76,11 @@ def below_floors(psnr: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
 
 
 def is_learned(method: str) -> bool:
-    """True if a method's weights were learned: here, or by others from other data. Classical methods learn nothing of noise."""
+    """True if a method's weights were learned: here, by others, or on each image. Classical methods learn nothing of noise."""
     if not is_method(method):  # a user's own model
         return True
     entry = get_method(method)
-    return entry.group != "classical" and bool(entry.stages or entry.weights)
+    return entry.group != "classical" and bool(entry.stages or entry.weights or entry.inference)
 
 
 def mixture(results: Iterable[EvaluationResult]) -> str:

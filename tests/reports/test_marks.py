@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from reports.marks import infinite
+from reports.marks import infinite, is_learned
 
 INF = math.inf
 
@@ -26,3 +26,8 @@ INF = math.inf
 )
 def test_infinite_scores_that_hide_others(psnr: dict[str, list[float]], text: str) -> None:
     assert infinite(psnr) == text
+
+
+def test_a_method_that_trains_on_each_image_is_no_floor() -> None:
+    methods = ("bicubic", "nlm-bicubic", "bm3d-edsr", "edsr", "realsr", "zssr", "mine")
+    assert [method for method in methods if is_learned(method)] == ["edsr", "realsr", "zssr", "mine"]
