@@ -247,8 +247,6 @@ def test_the_workflow_runs_the_gate_on_pull_requests_and_the_demo_once_a_week() 
     steps = {name: job["steps"] for name, job in workflow["jobs"].items()}
     assert [step["run"] for step in steps["gate"] if "benchmarks.check" in step.get("run", "")]
     assert [step["run"] for step in steps["demo"] if step.get("run") == "python -m benchmarks.run --all"]
-    for uses in (step["uses"] for job in steps.values() for step in job if "uses" in step):
-        assert re.fullmatch(r"actions/[\w-]+@v\d+\.\d+\.\d+", uses), f"{uses} is not pinned"
 
 
 @pytest.mark.parametrize("error", [RuntimeError("planted"), BenchmarkError("planted")])
