@@ -36,7 +36,9 @@ def make_parser() -> Parser:
         "python -m benchmarks.freeze", "Fix the settings of profiles, so that test scores count as results.", EXAMPLES
     )
     parser.add_argument("profiles", nargs="*", metavar="PROFILE", help="profiles to freeze as they are now")
-    parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="seeds whose scores count (default: the profile's)")
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, metavar="N", help="seeds whose scores count (default: as before, or the profile's)"
+    )
     parser.add_argument("--check", action="store_true", help="compare present settings with the frozen ones; write nothing")
     return parser
 

@@ -187,6 +187,9 @@ class _Judge:
         told = [pair for pair in pairs if pair.p is not None]
         if unchecked := dict.fromkeys(name for pair in told for name in self._unchecked(pair)):
             yield f"Without a sanity check: {', '.join(unchecked)}."
+        fixed = {entry.name for entry in every_method() if entry.weights and not entry.stages}
+        if released := fixed & {name for pair in told for name in (pair.method, pair.other)}:
+            yield f"Released weights are one training: {', '.join(sorted(released))}."
         if verdict in HOLDS and all(map(is_learned, claim.methods)):
             floors = [name for name in self._floors() if self._satisfies(claim, name)]
             if floors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def _dispatch(options: argparse.Namespace) -> int:
 def _add(results: Path, name: str) -> None:
     """Copy the result files of a results folder to a set of reference results, in place of its present files."""
     from benchmarks.core.files import write_text
+    from benchmarks.core.text import counted
     from benchmarks.data.matching import some
     from benchmarks.results.files import read_result, with_digest
     from benchmarks.results.layout import CELLS, RESULT, result_files
@@ -76,8 +78,10 @@ def _add(results: Path, name: str) -> None:
     sources = result_files(results)
     if not sources:
         raise UsageError(f"--add {results}: no results here: give the folder of a run")
-    for source in sources:
-        read_result(source)  # a file that is corrupt, or was changed by hand, is refused
+    unverified = [source for source in sources if not read_result(source).content_digest]  # refuses what was changed by hand
+    if unverified:
+        number = counted(len(unverified), "result")
+        print(f"{number} of an earlier version, without a digest of the content: unverified, and given one now", file=sys.stderr)
     contents = {source: json.loads(source.read_text(encoding="utf-8")) for source in sources}
     if dirty := [source.parent.name for source, result in contents.items() if result.get("git", {}).get("dirty")]:
         mend = "compute them again from a clean checkout"

@@ -84,10 +84,12 @@ def freeze(profile: Profile, seeds: Sequence[int] | None = None) -> Frozen:
 
     Args:
         profile: without changes.
-        seeds: whose scores count; the profile's where None.
+        seeds: whose scores count; where None, those of the committed file, or the profile's if it is not frozen yet.
     """
+    before = frozen_profiles().get(profile.name)
+    seeds = seeds or (before.seeds if before else profile.seeds)
     own = [entry for entry in every_method() if entry.target.partition(".")[0] in PROJECT]
-    return Frozen(tuple(seeds or profile.seeds), {entry.name: settings_digest(profile, entry) for entry in own})
+    return Frozen(tuple(seeds), {entry.name: settings_digest(profile, entry) for entry in own})
 
 
 def stale_methods(profile: Profile) -> list[str]:

@@ -14,8 +14,9 @@ from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.data import cards
 from benchmarks.planning import frozen
-from benchmarks.planning.frozen import PATH, frozen_profiles, settings_digest, stale_methods, why_exploratory
+from benchmarks.planning.frozen import PATH, freeze, frozen_profiles, settings_digest, stale_methods, why_exploratory
 from benchmarks.planning.plan import make_plan
+from reports.paper import load_papers
 
 
 @pytest.fixture
@@ -38,6 +39,19 @@ def test_frozen_profiles_are_as_they_were_frozen() -> None:
         present = load_profile(name)
         assert profile.seeds[: len(present.seeds)] == present.seeds
     assert "paper" in frozen_profiles() and "smoke" not in frozen_profiles() and PATH.name == "frozen.toml"
+
+
+def test_the_papers_profile_is_frozen_for_as_many_seeds_as_claims_need() -> None:
+    """Other seeds are exploratory, and an exploratory result reproduces no claim."""
+    needed = max(claim.seeds for paper in load_papers().values() for claim in paper.claims)
+    assert len(frozen_profiles()["paper"].seeds) >= needed
+
+
+def test_seeds_stay_as_they_were_frozen() -> None:
+    assert freeze(load_profile("paper")).seeds == frozen_profiles()["paper"].seeds == (0, 1, 2)
+    assert load_profile("paper").seeds == (0,)
+    assert freeze(load_profile("paper"), [4, 5]).seeds == (4, 5)
+    assert freeze(load_profile("smoke")).seeds == load_profile("smoke").seeds
 
 
 def reasons(*changes: str, seeds: tuple[int, ...] = (0,)) -> dict[str, str]:

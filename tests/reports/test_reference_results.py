@@ -157,6 +157,16 @@ def test_results_that_were_changed_by_hand_are_refused(places: Path, capsys: pyt
     assert not (places / "reference").exists()
 
 
+def test_results_of_earlier_versions_get_a_digest_and_a_line(places: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = clean_results(places / "runs")
+    content = json.loads((path := result_files(runs)[0]).read_text(encoding="utf-8"))
+    path.write_text(json.dumps({key: value for key, value in content.items() if key != DIGEST}), encoding="utf-8")
+    assert main(["--add", str(runs), "--name", SHOWN]) == 0
+    assert capsys.readouterr().err.startswith("1 result of an earlier version, without a digest of the content: unverified")
+    copied = json.loads((places / "reference" / SHOWN / path.relative_to(runs)).read_text(encoding="utf-8"))
+    assert copied[DIGEST] == content[DIGEST]
+
+
 def test_results_of_uncommitted_changes_are_refused(places: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = make_results(places / "runs", git={"commit": "f" * 40, "dirty": True})
     assert main(["--add", str(runs), "--name", SHOWN]) == 2
