@@ -10,6 +10,7 @@ KINDS = Registry(
     (
         Entry("packaged-photos", "benchmarks.data.kinds.packaged_photos:PackagedPhotos"),
         Entry("image-folders", "benchmarks.data.kinds.image_folders:ImageFolders"),
+        Entry("listed-photographs", "benchmarks.data.kinds.listed_photographs:ListedPhotographs"),
         Entry("folder", "benchmarks.data.kinds.user_folder:UserFolder"),
     ),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
@@ -220,6 +220,7 @@ def _extract_archive(archive: Archive, wanted: Wanted, path: Path, source: str, 
         if missed := lacking(wanted, entries):
             files = f"it lacks {counted(len(missed), 'file')} of {archive.name}, such as {missed[0]}"
             raise ArchiveRefused(f"{path}: {files}: give the archive that {archive.origin} offers")
+        _refuse_changed(archive, entries, str(path))
         write_manifest(unpacked, source, sha256, entries)
         _pin(archive, sha256)  # before the folder gets its name: a complete folder is not pinned again
 
@@ -233,7 +234,7 @@ def _download_files(archive: Archive, names: Sequence[str], report: ProgressCall
     """Download file by file to a folder that gets its name when all have come; damaged files of a prepared one are replaced."""
     manifest = read_manifest(archive)
     target = folder(archive) if manifest else _files_path(archive)
-    hash_of = {name: entry.sha256 for name, entry in manifest.files.items()} if manifest else {}
+    hash_of = {**({name: entry.sha256 for name, entry in manifest.files.items()} if manifest else {}), **archive.hashes}
     hashes = {name: _download_file(archive, name, target / name, hash_of.get(name), report) for name in names}
     digest, pinned = content_digest(hashes), known_sha256(archive)
     if pinned not in (None, digest):
@@ -290,12 +291,23 @@ def _write_manifest_of_folder(archive: Archive, wanted: Wanted, report: Progress
     for name, size in sizes.items():
         entries[name] = Entry(size, hash_file(folder(archive) / name).hexdigest())
         report("check", sum(entry.bytes for entry in entries.values()), sum(sizes.values()))
+    _refuse_changed(archive, entries, str(folder(archive)))
     write_manifest(folder(archive), BY_HAND, None, entries)
 
 
+def _refuse_changed(archive: Archive, entries: Mapping[str, Entry], where: str) -> None:
+    """Raise WrongHash if files differ from those that are listed beside the card."""
+    changed = [name for name, sha256 in archive.hashes.items() if name in entries and entries[name].sha256 != sha256]
+    if changed:
+        count = f"{counted(len(changed), 'file')}, such as {changed[0]},"
+        differ = f"{count} {'differs' if len(changed) == 1 else 'differ'} from the SHA-256 listed in {archive.listed}"
+        actual, expected = entries[changed[0]].sha256, archive.hashes[changed[0]]
+        raise WrongHash(f"{where}: {differ}: get the files that {archive.origin} offers", actual, expected)
+
+
 def _pin(archive: Archive, sha256: str) -> None:
-    """Pin the archive's hash, unless its card has one."""
-    if archive.sha256 is None:
+    """Pin the archive's hash, unless its card has one or lists those of its files."""
+    if archive.sha256 is None and not archive.listed:
         pin(data_root(), archive.name, sha256)
 
 
