@@ -6,16 +6,20 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import hash_file
+from benchmarks.data.acquisition.archive import Archive
 from benchmarks.data.cards import DatasetCard
 from benchmarks.data.file_sets import FileSet
 from benchmarks.data.kinds.image_folders import ImageFolders
+from benchmarks.data.kinds.listed_photographs import ListedPhotographs
 from benchmarks.data.kinds.packaged_photos import PackagedPhotos
 
 VERSION = "1.0.0"
+LISTED = "photographs"  # set of the files that a list beside the card names
 CONTEXT: dict[str, Any] = {  # as the specification gives it
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -40,6 +44,8 @@ def to_croissant(card: DatasetCard) -> str | None:
     """Croissant metadata of a card as JSON; None for kinds without files of a common name, such as a user's own folder."""
     if isinstance(card, ImageFolders):
         distribution, records, is_live = list(_archives(card)), list(_folder_records(card)), _lacks_checksums(card)
+    elif isinstance(card, ListedPhotographs):
+        distribution, records, is_live = _listed(card), [_record(LISTED, {"fileSet": {"@id": LISTED}})], True
     elif isinstance(card, PackagedPhotos):
         distribution, records = list(_photos(card)), [_photo_record(card)]
         is_live = any("sha256" not in entry for entry in distribution)
@@ -64,7 +70,7 @@ def to_croissant(card: DatasetCard) -> str | None:
 
 def _address(card: DatasetCard) -> str:
     """Address of the first archive, or of the first package."""
-    if isinstance(card, ImageFolders):
+    if isinstance(card, ImageFolders | ListedPhotographs):
         return card.archives[0].origin.removesuffix("/{}")
     photos = card.photos if isinstance(card, PackagedPhotos) else ()
     return f"https://pypi.org/project/{photos[0].package}/" if photos else "https://pypi.org/"
@@ -80,16 +86,7 @@ def _archives(card: ImageFolders) -> Iterator[dict[str, Any]]:
     for archive in card.archives:
         if archive.by_file:
             continue
-        ending = re.search(r"\.\w+$", archive.file or archive.origin.partition("?")[0])
-        entry = {
-            "@type": "cr:FileObject",
-            "@id": archive.name,
-            "name": archive.name,
-            "contentUrl": archive.origin,
-            "encodingFormat": ARCHIVES.get(ending[0] if ending else "", "application/zip"),
-        }
-        entry |= {"contentSize": f"{archive.bytes} B"} if archive.bytes else {}
-        yield entry | ({"sha256": archive.sha256} if archive.sha256 else {})
+        yield _archive(archive)
     by_file = {archive.name: archive for archive in card.archives if archive.by_file}
     for name, files in _file_sets(card).items():
         if files.archive_names[0] in by_file:
@@ -103,6 +100,28 @@ def _archives(card: ImageFolders) -> Iterator[dict[str, Any]]:
             contained = archives if len(archives) > 1 else archives[0]
             about = {"@type": "cr:FileSet", "@id": name, "name": name, "containedIn": contained}
             yield about | {"encodingFormat": _mime(files.pattern), "includes": f"**/{pattern}"}
+
+
+def _archive(archive: Archive) -> dict[str, Any]:
+    """An archive as a file."""
+    ending = re.search(r"\.\w+$", archive.file or archive.origin.partition("?")[0])
+    entry = {
+        "@type": "cr:FileObject",
+        "@id": archive.name,
+        "name": archive.name,
+        "contentUrl": archive.origin,
+        "encodingFormat": ARCHIVES.get(ending[0] if ending else "", "application/zip"),
+    }
+    entry |= {"contentSize": f"{archive.bytes} B"} if archive.bytes else {}
+    return entry | ({"sha256": archive.sha256} if archive.sha256 else {})
+
+
+def _listed(card: ListedPhotographs) -> list[dict[str, Any]]:
+    """The archive of listed photographs, and the photographs by their folders."""
+    names = [PurePosixPath(name) for name in card.archive.hashes]
+    patterns = list(dict.fromkeys(f"**/{name.parent}/*{name.suffix}" for name in names))
+    about = {"@type": "cr:FileSet", "@id": LISTED, "name": LISTED, "containedIn": {"@id": card.archive.name}}
+    return [_archive(card.archive), {**about, "encodingFormat": _mime(names[0].name), "includes": patterns}]
 
 
 def _file_sets(card: ImageFolders) -> dict[str, FileSet]:
