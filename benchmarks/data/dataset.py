@@ -101,8 +101,10 @@ class Dataset:
                 self._decode(split)
             return
         for split in splits:
-            if split in ("validation", "test"):  # decoded before any training, which would end in vain
+            if split in ("validation", "test") and self.card.has_truth(split):  # before any training, which would end in vain
                 self.images.pairs(split)
+            elif split == "test":
+                self._decode(split)
 
     def _decode(self, split: Split) -> None:
         from benchmarks.data.pixels.images import read

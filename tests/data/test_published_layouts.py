@@ -15,8 +15,10 @@ from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.inspection import ArchiveRefused
 from benchmarks.data.acquisition.wanted import Glob, expanded, lacking
 from benchmarks.data.cards import dataset_names, load_dataset_card
+from benchmarks.data.dataset import Dataset
 from benchmarks.data.file_sets import FileSet
 from benchmarks.data.kinds.image_folders import ImageFolders
+from benchmarks.degradations.bicubic import Bicubic
 from benchmarks.planning.plan import make_plan, unsuited
 from tests.helpers.archive_makers import Members, make
 from tests.helpers.flaky_server import serving
@@ -223,6 +225,9 @@ def test_single_files_of_a_list_are_downloaded() -> None:
         store.prepare(archive, here.files_of("RealSRSet"), None, lambda *_: None)
         assert sorted(request[":path"] for request in server.seen) == ["/chip.png", "/dog.png"]
     assert (lr := here.sources("test").lr) and lr.names == ["dog", "chip"] and not here.has_truth("test")
+    data = Dataset(here, Bicubic())
+    data.verify(["test"])
+    assert data.lr("test")["dog"].shape == (32, 32, 3)
 
 
 def test_an_incomplete_archive_is_refused_with_the_numbers(tmp_path: Path) -> None:
