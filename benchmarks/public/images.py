@@ -48,7 +48,10 @@ def load_dataset(
     if not card.has(split):
         raise UsageError(f"data set '{dataset}' has no {split} images: name another")
     if not card.has_truth(split):
-        raise UsageError(f"data set '{dataset}': its {split} images have no ground truth: add HR images")
+        mend = (
+            "add HR images" if card.location else "name another, or score SR images alone: python -m benchmarks.evaluate --sr DIR"
+        )
+        raise UsageError(f"data set '{dataset}': its {split} images have no ground truth: {mend}")
     degradation = load_profile(profile, [changes] if isinstance(changes, str) else changes).degradation
     return Dataset(card, degradation).images.pairs(split)
 

@@ -142,7 +142,12 @@ def evaluation_cells(profile: Profile, methods: Sequence[str], dataset: str | Pa
     cells = make_plan(profile, list(dict.fromkeys(methods)), [dataset], data_dir=folder, split=split)
     data = cells[0].data
     if not data.card.has_truth(split):
-        raise UsageError(f"data set '{dataset}': its {split} images have no ground truth: add HR images")
+        mend = (
+            "add HR images"
+            if data.card.location
+            else "name another, or score SR images alone: python -m benchmarks.evaluate --sr DIR"
+        )
+        raise UsageError(f"data set '{dataset}': its {split} images have no ground truth: {mend}")
     data.verify((split,))
     return cells
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import load_dataset
 from benchmarks import prepare as command
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import BenchmarkError, UsageError
@@ -228,6 +229,11 @@ def test_single_files_of_a_list_are_downloaded() -> None:
     data = Dataset(here, Bicubic())
     data.verify(["test"])
     assert data.lr("test")["dog"].shape == (32, 32, 3)
+
+
+def test_data_sets_without_ground_truth_say_what_scores_their_images() -> None:
+    with pytest.raises(UsageError, match="no ground truth: name another, or score SR images alone: python -m"):
+        load_dataset("realset80")
 
 
 def test_an_incomplete_archive_is_refused_with_the_numbers(tmp_path: Path) -> None:
