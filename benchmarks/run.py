@@ -54,7 +54,6 @@ examples:
   python -m benchmarks.run --all --also-degraded bsrgan bicubic      scored under two more degradations, trained as before
   python -m benchmarks.run --all --profile paper --dry-run
   python -m benchmarks.run --all --profile paper --dry-run --step-times FILE      by steps that benchmarks.speed has measured
-  python -m benchmarks.run --all --profile paper --datasets demo-photos --set 'stages.*.training.steps=2'
   python -m benchmarks.run --methods bicubic edsr --data-dir photos     your own images: photos/train and photos/test
   python -m benchmarks.run --methods bicubic realesrgan --data-dir phone --no-truth --set "metrics=['niqe']"     no ground truth
   python -m benchmarks.run --methods bicubic cincgan --data-dir photos --x-dir phone --z-dir camera    unpaired: docs/data.md

@@ -41,10 +41,17 @@ Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 @dataclass(frozen=True)
 class CellEstimate:
-    """Cost of a cell on the profile's ``machine``."""
+    """Cost of a cell on the profile's ``machine``.
+
+    Attributes:
+        seconds: duration.
+        megabytes: size of its files.
+        memory_gb: peak memory of a step on a CPU in the stage's precision, whatever the machine; None where it was not measured.
+    """
 
     seconds: Annotated[float, Meta(ge=0, le=1e12)]
     megabytes: Annotated[float, Meta(ge=0, le=1e12)]
+    memory_gb: Annotated[float, Meta(gt=0, le=1e6)] | None = None
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,7 @@ def _row(cell: Cell, profile: Profile, costs: Costs, cached: bool) -> dict[str, 
         "cached": cached,
         "seconds": costs.by_cell[cell.id].seconds,
         "megabytes": estimate.megabytes if estimate else None,
+        "memory_gb": estimate.memory_gb if estimate else None,
     }
 
 
@@ -178,6 +179,7 @@ def _cell_table(rows: Sequence[dict[str, Any]]) -> list[str]:
     for row in rows:
         counts = [f"{row[key]:,}" if row[key] is not None else "" for key in ("steps", "parameters")]
         cost = "for an unknown time" if row["seconds"] is None else f"about {_duration(row['seconds'])}"
+        cost += f", {row['memory_gb']:.1f} GB of memory" if row["memory_gb"] else ""
         needs = " ".join(needed[:4] for needed in row["needs"])
         lines.append([row["id"], row["cell"], needs, *counts, "done" if row["cached"] else f"to do, {cost}"])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]

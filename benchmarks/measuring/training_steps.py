@@ -6,7 +6,7 @@ import os
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,9 +14,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.api.entries import Split
+from benchmarks.api.image import Image, Pair
+from benchmarks.catalog.degradations import make_degradation
 from benchmarks.catalog.methods import get_stage, stage_class
 from benchmarks.catalog.profiles import Profile, load_profile
 from benchmarks.core.lazy import resolve
+from benchmarks.data.cards import load_dataset_card
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.pixels.images import DatasetImages
 from benchmarks.planning.step_times import StepFigure
 
 if TYPE_CHECKING:
@@ -95,8 +101,6 @@ def _measure(profile_name: str, changes: Sequence[str], name: str, precision: st
 def _fresh(profile: Profile, name: str, precision: str) -> Stage:
     """A stage with fresh weights; so have the stages that it needs."""
     from benchmarks.api.method import TrainedStage
-    from benchmarks.data.cards import load_dataset_card
-    from benchmarks.data.dataset import Dataset
     from benchmarks.training.stage import StageImages, make_stage
 
     def needed(stage: str) -> TrainedStage:
@@ -107,11 +111,46 @@ def _fresh(profile: Profile, name: str, precision: str) -> Stage:
         settings = profile.stages[stage]
         settings = replace(settings, training=replace(settings.training, precision=precision))
         needs = {name: needed(name) for name in get_stage(stage).needs}
-        images = StageImages(data.images, stage, get_stage(stage).reads)
+        images = StageImages(_LargeImages(data, settings.training.patch_size), stage, get_stage(stage).reads)
         return make_stage(stage_class(stage), settings, images, needs, 0)[0]
 
     data = Dataset(load_dataset_card(DATASET), profile.degradation)
     return fresh(name)
+
+
+class _LargeImages(DatasetImages):
+    """Training images repeated side by side, until a patch has room in LR images, and in the downscales of X and Y.
+
+    Args:
+        data: the data set.
+        patch_size: side of a patch in LR pixels.
+    """
+
+    def __init__(self, data: Dataset, patch_size: int) -> None:
+        super().__init__(
+            data.card.name, data.card.scale, data.card.sources, data.degradation, make_degradation("bicubic", {}, "")
+        )
+        self._least = data.card.scale * patch_size
+
+    def x(self) -> list[Image]:
+        return [_repeated(image, self._least) for image in super().x()]
+
+    def y(self) -> list[Image]:
+        return [_repeated(image, self._least) for image in super().y()]
+
+    def z(self) -> list[Image]:
+        return [_repeated(image, self.scale * self._least) for image in super().z()]
+
+    def pairs(self, split: Split, only: Collection[str] | None = None) -> list[Pair]:
+        sizes = self._least, self.scale * self._least
+        return [Pair(pair.name, *map(_repeated, (pair.lr, pair.hr), sizes)) for pair in super().pairs(split, only)]
+
+
+def _repeated(image: Image, side: int) -> Image:
+    """An image beside itself and below itself, as often as it takes for sides of ``side`` pixels or more."""
+    import numpy as np
+
+    return np.tile(image, (-(-side // image.shape[0]), -(-side // image.shape[1]), 1))
 
 
 class _OurLoop:

@@ -119,9 +119,10 @@ def print_training(figures: Sequence[StepFigure], form: Form) -> None:
 
 
 def to_markdown(figures: Sequence[StepFigure]) -> str:
-    """A Markdown table, in the order of the figures."""
-    rows = [list(COLUMNS), ["---" if number < 3 else "---:" for number in range(len(COLUMNS))]]
-    rows += [[show(figure) for show in COLUMNS.values()] for figure in figures]
+    """A Markdown table, in the order of the figures; a column that no figure fills is left out."""
+    columns = {title: show for title, show in COLUMNS.items() if any(map(show, figures))}
+    rows = [list(columns), ["---" if number < 3 else "---:" for number in range(len(columns))]]
+    rows += [[show(figure) for show in columns.values()] for figure in figures]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -122,6 +122,17 @@ def test_estimates_of_the_paper_profile_are_those_of_measured_steps() -> None:
         assert paper.estimates[stage].seconds == pytest.approx(training.steps * seconds, rel=0.01)
 
 
+def test_memory_of_the_paper_profile_is_that_of_measured_steps() -> None:
+    paper, measured = load_profile("paper"), read_figures(ROOT / "docs" / "performance" / "paper-memory.json")
+    assert {figure.stage for figure in measured} == set(paper.stages)
+    for figure in measured:
+        training = paper.stages[figure.stage].training
+        size = (training.precision, training.batch_size, training.patch_size)
+        assert (figure.precision, figure.batch_size, figure.patch_size) == size and figure.megabytes
+        assert paper.estimates[figure.stage].memory_gb == pytest.approx(figure.megabytes / 1000, abs=0.051)
+        assert figure.megabytes < 24_000, "a step fits into 24 GB"
+
+
 def test_an_unknown_profile_suggests_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'demo'"):
         load_profile("demmo")

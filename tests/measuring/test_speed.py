@@ -109,7 +109,7 @@ def test_a_stage_without_a_reference_step_has_no_ratio(
     assert main([*options, "--markdown"]) == 0
     heads, _, cells = (line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines())
     row = {head.strip(): cell.strip() for head, cell in zip(heads, cells, strict=True)}
-    assert row["reference, s"] == row["times faster"] == row["reference, GFLOP"] == ""
+    assert not {"reference, s", "times faster", "reference, GFLOP"} & row.keys(), "columns that nothing fills"
     assert all(row[head] for head in ("s a step", "images/s", "GFLOP", "ceiling, GFLOP/s", "% of ceiling", "peak MB"))
     assert main(list(options)) == 0
     assert "fsrcnn" in capsys.readouterr().out
