@@ -45,6 +45,7 @@ COMMANDS = {
     "check": Command("benchmarks.check", "compare scores with the committed reference scores"),
     "sync": Command("benchmarks.sync", "mirror result files in MLflow"),
     "speed": Command("benchmarks.speed", "measure speed and memory"),
+    "gradients": Command("benchmarks.gradients", "gradients of the loss terms of CinCGAN's joint stage"),
     "pack": Command("benchmarks.pack", "pack weights of a run into the package"),
     "freeze": Command("benchmarks.freeze", "freeze the settings of a profile"),
     "calibrate": Command("benchmarks.calibrate", "fit a degradation to published scores"),
