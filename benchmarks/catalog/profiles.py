@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from benchmarks.degradations.operator import Degradation
 
 FOLDER = Path(__file__).parent / "profiles"
-NOT_INHERITED = ("name", "description", "estimates")
+NOT_INHERITED = ("name", "description", "estimates", "other_machines")
 TABLES = ("degradations", "stages", "inference")  # of settings, by name
 AUTO = "auto"  # as many threads as this process has physical cores
 
@@ -86,6 +86,8 @@ class ProfileFile:
         description: a line for lists.
         methods: names of the methods that ``--all`` runs.
         datasets: names of the data sets to test on; those with training images are also trained on.
+        train_on: name of the data set that methods are trained on where the tested one has no training images; empty for the
+            first of ``datasets``.
         seeds: training seeds.
         protocols: names of the protocols to score under.
         shown: names of the protocols that get columns in tables.
@@ -93,6 +95,7 @@ class ProfileFile:
         tile: LR pixels a side of a tile in evaluations; 0 for whole images.
         threads: number of torch threads on a CPU; in files also ``"auto"``, which is replaced by the number of physical cores.
         machine: the machine of the estimates.
+        other_machines: how many times as long trainings take on other machines, by their descriptions; for ``--dry-run``.
         estimates: cost of a training cell under its stage's name, of an evaluation cell under ``evaluate``, or under the name of
             a method that trains inside its call; for ``--dry-run``.
         resources: for cells of the kinds ``train`` and ``evaluate``, or under a stage's name.
@@ -111,6 +114,13 @@ class ProfileFile:
     machine: str
     resources: dict[str, Resources]
     estimates: dict[str, CellEstimate] = field(default_factory=dict)
+    train_on: str = ""
+    other_machines: dict[str, Annotated[float, Meta(gt=0, le=1e6)]] = field(default_factory=dict)
+
+    @property
+    def training_dataset(self) -> str:
+        """Name of the data set that methods are trained on where the tested one has no training images."""
+        return self.train_on or self.datasets[0]
 
 
 @dataclass(frozen=True, kw_only=True)

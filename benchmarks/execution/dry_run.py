@@ -72,7 +72,8 @@ def print_dry_run(
     seconds, megabytes = (sum(row[key] or 0 for row in rows if not row["cached"]) for key in ("seconds", "megabytes"))
     not_prepared = list(missing_archives(cells))
     if form == "json":
-        sums = {"seconds": seconds, "megabytes": megabytes, "not_prepared": not_prepared, "left_out": list(left_out)}
+        elsewhere = {"trainings_elsewhere_hours": dict(_elsewhere(waiting, costs, profile))}
+        sums = {"seconds": seconds, "megabytes": megabytes, **elsewhere, "not_prepared": not_prepared, "left_out": list(left_out)}
         print(json.dumps({"cells": rows, **sums, "schedule": _schedule_as_data(plan)}, indent=1))
         return
     print("\n".join([*(line.rstrip() for line in _cell_table(rows)), *left_out]))
@@ -80,9 +81,17 @@ def print_dry_run(
     print(f"{counted(len(rows), 'cell')}, {len(waiting)} to do: {cost}")
     if waiting:
         print("\n".join(_schedule_as_text(plan)))
+    for name, hours in _elsewhere(waiting, costs, profile):
+        print(f"trainings alone on {name}: {_hours(3600 * hours)}")
     if not_prepared:
         names = " ".join(not_prepared)
         print(f"not prepared: {names}: run python -m benchmarks.prepare {names}; it changes the ids above, which are provisional")
+
+
+def _elsewhere(waiting: Sequence[Cell], costs: Costs, profile: Profile) -> list[tuple[str, float]]:
+    """Hours of the trainings on the profile's other machines, by name; none where there is nothing to train."""
+    seconds = sum(costs.by_cell[cell.id].seconds or 0 for cell in waiting if cell.kind == "train")
+    return [(name, factor * seconds / 3600) for name, factor in profile.other_machines.items() if seconds]
 
 
 def _is_outdated(cell: Cell, result: Result, digests: Mapping[str, str]) -> bool:

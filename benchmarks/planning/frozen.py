@@ -103,7 +103,7 @@ def settings_digest(profile: Profile, method: MethodEntry) -> str:
     varied = changed(profile, method.changes)
     content = {
         "degradation": varied.degradation.identity,
-        "datasets": [_deciding(read_toml(card_path(name))) for name in varied.datasets],
+        "datasets": [_deciding(read_toml(card_path(name))) for name in _datasets(varied)],
         "protocols": {name: get_protocol(name).version for name in varied.protocols},
         "metrics": {metric.name: dict(metric.options) for metric in map(get_metric, varied.metrics)},
         "threads": varied.threads,
@@ -128,6 +128,11 @@ def _stages(method: MethodEntry) -> list[str]:
     for name in method.stages:
         add(name)
     return list(names)
+
+
+def _datasets(profile: Profile) -> list[str]:
+    """Names of the data sets that are scored, and of another one that methods are trained on."""
+    return list(dict.fromkeys([*profile.datasets, profile.training_dataset]))
 
 
 def _deciding(card: Mapping[str, Any]) -> dict[str, Any]:

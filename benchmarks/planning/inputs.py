@@ -53,7 +53,7 @@ def weights_of(cells: Iterable[Cell]) -> list[str]:
 def names_of_profile(name: str) -> list[str]:
     """Names of the data sets and weights that ``--all`` of a profile uses."""
     profile = load_profile(name)
-    return [*profile.datasets, *weights_of(make_plan(profile))]
+    return list(dict.fromkeys([*profile.datasets, profile.training_dataset, *weights_of(make_plan(profile))]))
 
 
 def missing_archives(cells: Iterable[Cell]) -> dict[str, list[str]]:

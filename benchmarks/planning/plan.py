@@ -75,7 +75,7 @@ def make_plan(
         datasets: names; the profile's where None.
         seeds: of training; the profile's where None.
         train_on: name of the data set that all methods are trained on. Where None, each data set with training splits trains
-            its own, and the others are scored with the methods that the profile's first data set trains.
+            its own, and the others are scored with the methods that the profile's ``training_dataset`` trains.
         data_dir: the folder of the data set ``folder``.
         apart: parts of the data set ``folder`` that lie elsewhere.
         split: images that are scored.
@@ -168,7 +168,7 @@ def _cards(
     card = load_dataset_card(name).located_in(data_dir, apart)
     if train_on is None and card.trains:
         return card, card
-    training = load_dataset_card(train_on or profile.datasets[0]).located_in(data_dir, apart)
+    training = load_dataset_card(train_on or profile.training_dataset).located_in(data_dir, apart)
     if not training.trains and not training.location:
         raise UsageError(f"data set '{training.name}' has no training images: name another with --train-on")
     if training == card and not card.trains:

@@ -204,7 +204,7 @@ def test_a_profile_can_be_planned(name: str) -> None:
     cells = make_plan(profile)
     assert len({cell.id for cell in cells}) == len({cell.folder for cell in cells}) == len(cells)
     assert [cell.label for cell in cells if cell.kind == "evaluate"] == [
-        method for _ in profile.datasets for method in profile.methods
+        method for method in profile.methods for _ in profile.datasets
     ]
 
 

@@ -2,30 +2,73 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks import run
 from benchmarks.catalog import profiles
 from benchmarks.catalog.families import methods_of_families
 from benchmarks.catalog.methods import methods, stages
 from benchmarks.catalog.profiles import load_profile, profile_names
 from benchmarks.core.errors import UsageError
+from benchmarks.data.cards import load_dataset_card
+from benchmarks.planning.inputs import names_of_profile
+from benchmarks.planning.plan import make_plan
 from benchmarks.planning.step_times import read_figures
 from tests.conftest import ROOT
 
 
 def test_all_profiles_load_with_every_stage() -> None:
-    assert profile_names() == ["demo", "paper", "smoke"]
+    assert profile_names() == ["demo", "lab", "paper", "smoke"]
     for name in profile_names():
         profile = load_profile(name)
         assert profile.name == name
         assert set(profile.stages) == set(stages())
+        assert set(profile.inference) == {name for name, method in methods().items() if method.inference}
+        if name == "lab":  # which has settings of its own for some methods alone
+            continue
         by_name = set(methods()) - set(profile.methods)  # methods that --all leaves to --family and --methods
         assert set(profile.methods) <= set(methods()) and by_name <= set(methods_of_families(["unpaired"]))
-        assert set(profile.inference) == {name for name, method in methods().items() if method.inference}
         assert set(profile.estimates) == {*profile.stages, *profile.inference, "evaluate"}
+
+
+def test_lab_has_the_papers_widths_and_rates_of_a_stated_source() -> None:
+    lab, demo, paper = (load_profile(name) for name in ("lab", "demo", "paper"))
+    inner, joint = lab.stages["cincgan-inner"], lab.stages["cincgan-joint"]
+    for size in (inner.generator, joint.g3):
+        assert (size.channels, size.blocks) == (64, 6)
+    assert {size.channels for size in (inner.discriminator, joint.d2)} == {64}
+    assert (lab.stages["edsr"].channels, lab.stages["edsr"].blocks) == (64, 16)
+    assert inner.training.learning_rate == paper.stages["cincgan-inner"].training.learning_rate
+    assert joint.training.learning_rate == demo.stages["cincgan-joint"].training.learning_rate
+    assert joint.lr_losses == demo.stages["cincgan-joint"].lr_losses and joint.hr_losses == demo.stages["cincgan-joint"].hr_losses
+    unpaired = make_plan(lab, methods_of_families(["unpaired"]))
+    trained = {cell.label for cell in (*make_plan(lab), *unpaired) if cell.kind == "train"}
+    assert trained <= set(lab.estimates) and min(lab.estimates[stage].seconds for stage in trained) > 0
+
+
+def test_lab_trains_on_other_photographs_than_it_tests() -> None:
+    lab = load_profile("lab")
+    cards = [load_dataset_card(name) for name in lab.datasets]
+    assert not any(card.trains for card in cards) and all(card.makes_lr("test") for card in cards)
+    assert lab.degradation == load_profile("demo", ["degradation=track2-like-v2"]).degradation
+    cells = make_plan(lab)
+    assert {cell.dataset for cell in cells if cell.kind == "train"} == {lab.train_on} == {"bsds500"}
+    assert {cell.dataset for cell in make_plan(lab, train_on="div2k-track2") if cell.kind == "train"} == {"div2k-track2"}
+    assert {"bsds500", *lab.datasets} <= set(names_of_profile("lab"))
+
+
+def test_the_dry_run_has_hours_of_other_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["--methods", "edsr", "--profile", "lab", "--dry-run", "--output", str(tmp_path / "runs")]
+    assert run.main(command) == 0
+    assert "trainings alone on two CPU cores with avx512_bf16: 3.2 h" in capsys.readouterr().out
+    assert run.main([*command, "--json"]) == 0
+    hours = json.loads(capsys.readouterr().out)["trainings_elsewhere_hours"]
+    seconds = load_profile("lab").estimates["edsr"].seconds
+    assert hours == pytest.approx({name: seconds * factor / 3600 for name, factor in load_profile("lab").other_machines.items()})
 
 
 @pytest.mark.parametrize("name", ["demo", "paper", "smoke"])
