@@ -157,6 +157,7 @@ class _Judge:
         reasons += [] if self.study.profile == FULL else ["another profile"]
         results = [result for name in (pair.method, pair.other) for result in self.study.results.get(name, ())]
         reasons += [result.exploratory for result in results if result.exploratory]
+        reasons += [f"{name} has uncommitted changes" for name in (pair.method, pair.other) if name in self.study.uncommitted]
         return reasons + [f"the sanity of {name} was not checked" for name in self._unchecked(pair)]
 
     @property
@@ -182,6 +183,8 @@ class _Judge:
         is_own = self.is_on_own_data and all(map(self._is_trained_on_own_data, methods))
         if self.paper.origin and self.study.dataset == self.paper.dataset and not is_own:
             yield f"Images that were scored or trained on are not recognised as those of {self.paper.dataset} by their content."
+        if own := [name for name in methods if name in self.study.uncommitted]:
+            yield f"Computed with uncommitted changes of the code: {', '.join(own)}."
         if reasons:
             yield f"Cannot be told: {'; '.join(reasons)}."
         told = [pair for pair in pairs if pair.p is not None]

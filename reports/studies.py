@@ -92,6 +92,7 @@ class Study:
             where it is not known.
         steps: training steps in all that each method had, stages of other methods included; None if they are not known.
         distinct: a suffix that tells studies of the same names apart, which differ in images or protocols.
+        uncommitted: methods with an evaluation or a training that was computed with uncommitted changes of the code.
         place: folder of a user's own images.
         degradation: of the scored images, if it is not the profile's own.
         parts: number of parts of its path that tell it from the folders of other studies.
@@ -107,6 +108,7 @@ class Study:
     distinct: str = ""
     steps: Mapping[str, int | None] = field(default_factory=dict)
     training_origins: Mapping[str, Collection[tuple[str, str]]] = field(default_factory=dict)
+    uncommitted: Collection[str] = ()
     place: str = ""
     degradation: str = ""
     parts: int = 1
@@ -235,8 +237,14 @@ def make_studies(evidence: Iterable[FinishedCell]) -> list[Study]:
                 trained.setdefault(cell.result.data.trained_on or dataset, []).append(cell)
         for trained_on, methods in (trained or {dataset: []}).items():
             studies.append(replace(_study(profile, dataset, trained_on, [*untrained, *methods]), split=split))
+    uncommitted = {cell.id for cell in evidence if cell.result.git.dirty}
     studies = [
-        replace(study, steps=_steps(study, steps), training_origins=_training_origins(study, origins))
+        replace(
+            study,
+            steps=_steps(study, steps),
+            training_origins=_training_origins(study, origins),
+            uncommitted=[method for method, own in study.methods.items() if uncommitted & _cells_behind(own)],
+        )
         for study in studies
         if study.methods
     ]
@@ -264,6 +272,11 @@ def _training_origins(study: Study, by_cell: Mapping[str, Mapping[str, str]]) ->
         }
         for method, evidence in study.methods.items()
     }
+
+
+def _cells_behind(evaluations: Iterable[FinishedCell]) -> set[str]:
+    """Ids of evaluations and of the trainings that they need."""
+    return {name for cell in evaluations for name in (cell.id, *cell.result.cell.needs.values())}
 
 
 def refuse_other_images(group: Iterable[FinishedCell]) -> None:

@@ -114,6 +114,18 @@ def test_other_data_under_the_papers_name_are_not_the_papers(origin: str) -> Non
     assert not any("not recognised" in remark for each in verdicts(study(ORDER)).values() for remark in each.remarks)
 
 
+def test_code_that_nobody_can_check_out_gives_no_firm_word() -> None:
+    made = make_studies(
+        evidence(*(result(method, mean, git={"commit": "abc", "dirty": True}) for method, mean in ORDER.items()))
+    )[0]
+    assert made.uncommitted == list(made.methods)
+    own = replace(on_the_papers_terms(study(ORDER)), uncommitted=["edsr"])
+    judged = verdicts(own)
+    assert judged["2"].verdict == "same direction here"
+    assert "Computed with uncommitted changes of the code: edsr." in judged["2"].remarks
+    assert judged["4"].verdict == "reproduced"
+
+
 def test_a_paper_whose_data_cannot_be_recognised_gives_no_firm_word() -> None:
     own = on_the_papers_terms(study(ORDER))
     assert not {each.verdict for each in verdicts(own, replace(PAPER, origin={})).values()} & set(FIRM)
