@@ -177,8 +177,9 @@ def _of_distribution(distribution: Distribution) -> Iterator[Plugin]:
     name, version = str(distribution.metadata["Name"]), str(distribution.version)
     try:
         distribution.entry_points  # noqa: B018 - parsed on access
-    except (ValueError, TypeError):
-        leave_out(Plugin("entry points", "all", "", name, version), "entry_points.txt cannot be parsed: install it again")
+    except (ValueError, TypeError) as error:
+        broken = f"entry_points.txt cannot be parsed ({error}): install it again"
+        leave_out(Plugin("entry points", "all", "", name, version), broken)
         return
     points = ((point.group.removeprefix(PREFIX), point) for point in distribution.entry_points if point.group.startswith(PREFIX))
     for group, point in sorted(points, key=lambda pair: (pair[0], pair[1].name)):

@@ -133,7 +133,7 @@ def style() -> Iterator[None]:
     import matplotlib
 
     with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the caption beside has the name in the reader's fonts
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # the caption beside has the name in the reader's fonts
         matplotlib.rcdefaults()
         parameters: Any = matplotlib.rcParams  # its keys are literals to a type checker
         parameters.update(STYLE)

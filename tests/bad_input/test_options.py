@@ -32,6 +32,7 @@ TWICE: list[tuple[str, tuple[str, ...], str]] = [
     ("upscale", ("a.png", "--output", "b", "--method", "bicubic", "--method", "edsr"), "--method"),
     ("export", ("croissant", "--output", "a", "--output", "b"), "--output"),
     ("submit", ("--method", "a", "--method", "b"), "--method"),
+    ("kernels", ("--figure", "f.png", "--seed", "0", "--seed", "1"), "--seed"),
     ("comparison", ("--image", "a", "--figure", "f.png", "--image", "b"), "--image"),
 ]
 

@@ -101,7 +101,7 @@ BROKEN: dict[str, tuple[dict[str, str], dict[str, dict[str, str]], str]] = {
         "mine.toml: name is a whole number (3): a text is needed",
     ),
     "no-group": ({}, {"executors": {"a": "brk_e:A"}}, "there is no group cincgan_benchmark.executors: the groups are methods, "),
-    "no-target": ({}, {"methods": {"a": "brk-z"}}, "'brk-z' is no 'package.module' or 'package.module:Name'"),
+    "no-target": ({}, {"methods": {"a": "brk-z"}}, "'brk-z'"),  # which importlib_metadata refuses before
     "of-the-project": ({}, {"methods": {"a": "baselines.bicubic"}}, "baselines.bicubic is no code of its own"),
     "odd-name": ({"brk_o/__init__.py": method("a/b")}, {"methods": {"a": "brk_o"}}, "method 'a/b': names are of letters, digits"),
     "of-python": ({}, {"metrics": {"a": "json:loads"}}, "json:loads is no code of its own"),
@@ -293,9 +293,9 @@ def test_entry_points_that_cannot_be_read_are_no_plugins(site: Site, capsys: pyt
         (site.folder / f"{name}-1.0.dist-info" / "entry_points.txt").write_bytes(text)
     site.look_again()
     assert "bicubic" in methods()
-    assert lines(capsys) == {
-        "damaged": "plug-in damaged (entry points: all) is left out: entry_points.txt cannot be parsed: install it again"
-    }
+    said = lines(capsys)
+    beginning = "plug-in damaged (entry points: all) is left out: entry_points.txt cannot be parsed ("
+    assert said.keys() == {"damaged"} and said["damaged"].startswith(beginning)
 
 
 def test_a_plugin_on_the_path_twice_is_the_first(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,7 +211,7 @@ def test_the_comparison_shows_every_version_with_its_scores(hr: bool) -> None:
 
 def test_names_are_text_and_never_formulas_or_markup() -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         drawing = crops.draw_sample(sample("$x_{1$ <img src=x onerror=alert(1)> --> & 猫"), ["edsr"], COLUMNS, "sample-1")
     ElementTree.fromstring(drawing.svg)  # noqa: S314 - our own
     assert "<img" not in drawing.svg

@@ -152,6 +152,10 @@ def test_all_results_corrupt(output: Path, run: Say) -> None:
     "address", ["ftp://somewhere/x", "file:///tmp/mlruns", "nonsense://", "sqlite:///cells", "postgresql://a:b@localhost/x", ""]
 )
 def test_addresses_that_cannot_be_used(output: Path, run: Say, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import environment_variables
+
+    if address.startswith("file:") and not hasattr(environment_variables, "MLFLOW_ALLOW_FILE_STORE"):
+        pytest.skip("this version of MLflow takes folders")
     write_cell(output, make_result())
     monkeypatch.chdir(output)
     code, out, error = run("--to", address)
