@@ -66,7 +66,9 @@ def test_a_composite_score_stands_in_a_table_where_all_its_metrics_do() -> None:
     assert "NTIRE 2026 v1: sum over means of lpips, dists" in grid.caption
     lines = [line for line in csv.DictReader(io.StringIO(to_csv([table]))) if line["metric"] == "ntire2026-perceptual"]
     assert [(line["method"], float(line["mean"]), line["low"]) for line in lines] == [("edsr", pytest.approx(score), "")]
-    assert to_json(table)["rows"][1]["composites"] == [{"protocol": "rgb", "name": lines[0]["metric"], "score": score}]
+    assert to_json(table)["rows"][1]["composites"] == [
+        {"protocol": "rgb", "name": lines[0]["metric"], "score": pytest.approx(score)}
+    ]
     assert "NTIRE 2026" not in table_grid("t", make_table("photos", "demo", {"bicubic": [partial]}, {})).caption
 
 
