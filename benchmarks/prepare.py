@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from benchmarks.core.command import Names, Parser, end_process, go_offline_if_asked, named_path, run_command
@@ -160,7 +161,7 @@ def _assign(files: Sequence[Path], waiting: Sequence[Item], chosen: Sequence[Ite
 
 def _dry_run(chosen: Sequence[Item]) -> None:
     for item in chosen:
-        by_hand = f", in a browser, then --from-archive {item.file_name}" if item.page else ""
+        by_hand = f", in a browser, then --from-archive {quote(item.file_name)}" if item.page else ""
         origin = f", {_megabytes(item.bytes)} MB from {item.origin}{by_hand}"
         print(f"{item.name}: {item.state()}" + ("" if item.is_complete() else origin))
 

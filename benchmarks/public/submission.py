@@ -104,7 +104,8 @@ def find_images(
     if missing or others:
         parts = [f"no image for {len(missing)} of {counted(len(names), 'test image')} ({some(missing)})"] if missing else []
         parts += [f"{counted(len(others), 'image')} of other names ({some(others)})"] if others else []
-        raise UsageError(f"{folder}: {', '.join(parts)}: files have the names of the images of {like.dataset}, each once")
+        form = f"files have the names of the images of {like.dataset}, each once; an end that all share is given with --sr-suffix"
+        raise UsageError(f"{folder}: {', '.join(parts)}: {form}")
     if not isinstance(like.settings, EvaluationSettings):
         raise TypeError(f"{like} is no evaluation")
     settings = replace(like.settings, tile=0, weights={}, sanity=())
@@ -149,7 +150,8 @@ def score_images(
         report: called with the number of images done and the number of all.
 
     Raises:
-        UsageError: an image cannot be decoded, or does not suit a protocol. Nothing is stored.
+        UsageError: an image cannot be decoded, or does not suit a protocol; the folder has scores of the method under other
+            protocols, which would stand beside these as a second method. Nothing is stored.
     """
     from benchmarks.catalog.metrics import get_metric
     from benchmarks.catalog.protocols import get_protocol
@@ -158,6 +160,7 @@ def score_images(
     from benchmarks.scoring.evaluation import Evaluation
     from benchmarks.scoring.pairs import Scorer
 
+    _refuse_second(submitted, workspace)
     started, settings = time.monotonic(), submitted.settings
     pairs = submitted.cell.data.images.pairs("test")
     metrics = [get_metric(metric) for metric in settings.metrics]
@@ -172,6 +175,27 @@ def score_images(
     origin = Submission(submitted.card, f"{_user()} on {platform.node()}", digests)
     result = store(cell, replace(result, submission=origin), files, workspace, time.monotonic() - started)
     return Stored(result, workspace.folder(cell))
+
+
+def _refuse_second(submitted: Submitted, workspace: Workspace) -> None:
+    """Raise UsageError if the folder has a submission of the method for the same data with other protocols or metrics."""
+    from benchmarks.results.files import read_result
+    from benchmarks.results.layout import result_files
+    from benchmarks.results.record import EvaluationResult
+
+    cell, settings = submitted.cell, submitted.settings
+    for path in result_files(workspace.root, f"evaluate-{submitted.name}"):
+        other = read_result(path)
+        if not isinstance(other, EvaluationResult) or other.submission is None or other.cell.label != submitted.name:
+            continue
+        same = (other.cell.dataset, other.cell.seed, other.data.digest) == (cell.dataset, cell.seed, cell.data.digest("test"))
+        pairs = ((other.settings.protocols, settings.protocols), (other.settings.metrics, settings.metrics))
+        if same and any(there.keys() != here.keys() for there, here in pairs):
+            protocols = ", ".join(other.settings.protocols)
+            raise UsageError(
+                f"{path.parent}: {submitted.name} on {cell.dataset} is there under other protocols or metrics ({protocols}): "
+                "remove that folder, or give another --output"
+            )
 
 
 def _samples(pairs: Sequence[Pair]) -> list[Pair]:

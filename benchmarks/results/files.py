@@ -69,7 +69,7 @@ def read_result(path: Path) -> TrainingResult | EvaluationResult:
     except (ValueError, OSError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         cell = CELL_ID.search(path.parent.name)
-        mend = f"{MEND}: the run's command with --cell {cell[1]} --force does" if cell else MEND
+        mend = f"{MEND}: the run's command with --cell {cell[1]} --force does; a submission: submit again" if cell else MEND
         raise UsageError(f"{path}: corrupt result file ({reason}): {mend}") from error
 
 

@@ -72,7 +72,9 @@ def make_entry(result: Result) -> Entry:
 
 def _parameters(result: Result) -> dict[str, Any]:
     """Settings of a cell; the settings of a stage stand beside threads and weights."""
-    settings = asdict(result.settings) if isinstance(result, TrainingResult | EvaluationResult) else {}
+    if isinstance(result, EvaluationResult):
+        return result.settings.identity
+    settings = asdict(result.settings) if isinstance(result, TrainingResult) else {}
     return {**settings.pop("stage", {}), **settings}
 
 

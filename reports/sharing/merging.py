@@ -51,11 +51,11 @@ def load_merged(
 
 
 def _say_unverified(folders: Sequence[tuple[Path, Sequence[FinishedCell]]], say: Callable[[str], None]) -> None:
-    """A line on results without a digest of their content, which earlier versions wrote: a changed score would not be noticed."""
+    """A line on results without a digest of their content: earlier versions wrote none, and who changes a score can remove it."""
     for root, evidence in folders:
         number = sum(not cell.result.content_digest for cell in evidence)
         if number:
-            say(f"{root}: {counted(number, 'result')} of an earlier version, without a digest of the content: unverified")
+            say(f"{root}: {counted(number, 'result')} unverified: without a digest, a changed score is not noticed")
 
 
 def _outcome(cell: FinishedCell) -> object:

@@ -78,7 +78,9 @@ def stored(folder: Path) -> EvaluationResult:
     return result
 
 
-def test_a_result_of_images_alone(submit: Submit, photos: Path, enlarged: Path, tmp_path: Path) -> None:
+def test_a_result_of_images_alone(
+    submit: Submit, photos: Path, enlarged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "card.toml").write_text(CARD, encoding="utf-8")
     code, out, err = submit("--card", tmp_path / "card.toml")
     assert (code, err) == (0, "")
@@ -99,6 +101,9 @@ def test_a_result_of_images_alone(submit: Submit, photos: Path, enlarged: Path, 
     first = result.cell.id
     assert submit()[0] == 0
     assert stored(tmp_path / "out").cell.id == first  # the same images
+    line = ["--sr", enlarged, "--method", "mine", "--data-dir", photos, "--protocols", "rgb", "--output", tmp_path / "out"]
+    assert main([*map(str, line), "--metrics", "psnr"]) == 2
+    assert "mine on folder is there under other protocols or metrics (rgb, y-shave4)" in capsys.readouterr().err
     (study,) = make_studies(load_evidence(tmp_path / "out"))
     assert list(study.methods) == ["mine"]
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 from benchmarks.core.errors import UsageError
 from benchmarks.core.files import cache_root, hash_file, named_folder
@@ -27,7 +28,7 @@ from benchmarks.data.acquisition.inspection import ArchiveRefused
 from benchmarks.data.acquisition.manifest import Manifest, content_digest, write_manifest
 from benchmarks.data.acquisition.partial import remove_parts
 from benchmarks.data.acquisition.pins import WrongHash, pin, pins, unpin_hint
-from benchmarks.data.acquisition.wanted import Wanted, expanded, lacking
+from benchmarks.data.acquisition.wanted import Wanted, expanded, lacking, number_of
 
 VARIABLE = "CINCGAN_DATA"
 BY_HAND = "unpacked by hand"
@@ -133,7 +134,7 @@ def _fill_folder(archive: Archive, wanted: Wanted, local_file: Path | None, repo
     elif archive.page:
         raise UsageError(
             f"{archive.name}: no program can fetch it: get {archive.file_name} from {archive.page} in a browser, "
-            f"and give it with --from-archive {archive.file_name}"
+            f"and give it with --from-archive {quote(archive.file_name)}"
         )
     else:
         _download_archive(archive, wanted, report)
@@ -218,7 +219,7 @@ def _extract_archive(archive: Archive, wanted: Wanted, path: Path, source: str, 
 
     def finish(unpacked: Path, entries: dict[str, Entry]) -> None:
         if missed := lacking(wanted, entries):
-            files = f"it lacks {counted(len(missed), 'file')} of {archive.name}, such as {missed[0]}"
+            files = f"it lacks {number_of(missed)} of {archive.name}, such as {missed[0]}"
             raise ArchiveRefused(f"{path}: {files}: give the archive that {archive.origin} offers")
         _refuse_changed(archive, entries, str(path))
         write_manifest(unpacked, source, sha256, entries)
@@ -282,7 +283,7 @@ def _write_manifest_of_folder(archive: Archive, wanted: Wanted, report: Progress
     paths = [path.relative_to(folder(archive)).as_posix() for path in folder(archive).rglob("*") if path.is_file()]
     if missed := lacking(wanted, paths):
         raise UsageError(
-            f"{folder(archive)}: unpacked by hand, and lacks {counted(len(missed), 'file')}, such as {missed[0]}: "
+            f"{folder(archive)}: unpacked by hand, and lacks {number_of(missed)}, such as {missed[0]}: "
             "complete it, or move it away to have it downloaded"
         )
     names = expanded(wanted, paths)

@@ -59,6 +59,11 @@ def lacking(wanted: Wanted, paths: Iterable[str]) -> list[str]:
     return [problem for entry in wanted if (problem := _problem(entry, present))]
 
 
+def number_of(missed: Sequence[str]) -> str:
+    """Number of missing files in words; without a number where a pattern is among them."""
+    return "files" if any("*" in entry for entry in missed) else counted(len(missed), "file")
+
+
 def _problem(entry: str | Glob, present: set[str]) -> str:
     if isinstance(entry, str):
         return "" if entry in present else entry

@@ -89,4 +89,4 @@ def test_results_without_a_digest_are_named_where_folders_are_merged(build: Buil
     del content["content_digest"]
     path.write_text(json.dumps(content), encoding="utf-8")
     assert build(old)[2] == "", "a folder of one's own"
-    assert build(results, old)[2] == f"{old}: 1 result of an earlier version, without a digest of the content: unverified\n"
+    assert build(results, old)[2] == f"{old}: 1 result unverified: without a digest, a changed score is not noticed\n"
