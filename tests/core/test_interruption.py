@@ -206,6 +206,7 @@ def test_a_terminal_that_hangs_up(tmp_path: Path) -> None:
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(ROOT)
+        heed_interrupts()
         os.execv(sys.executable, [sys.executable, "-c", HANGUP, str(tmp_path / "code")])  # noqa: S606
     said = b""
     while b"at work" not in said:
