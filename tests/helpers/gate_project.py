@@ -23,6 +23,7 @@ from benchmarks.api.image import Pair
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.degradations.rounding import to_uint8
 from benchmarks.planning.plan import make_plan
+from benchmarks.results.files import with_digest
 from benchmarks.results.layout import WEIGHTS, result_files
 from benchmarks.results.trained import load_stage
 from benchmarks.scoring.metrics import psnr
@@ -126,7 +127,8 @@ def store(trained: Path, weights: dict[str, torch.Tensor]) -> None:
     content = save(weights)
     (trained.parent / WEIGHTS).write_bytes(content)
     result = json.loads(trained.read_text(encoding="utf-8"))
-    trained.write_text(json.dumps(result | {"weights_digest": hashlib.sha256(content).hexdigest()}), encoding="utf-8")
+    changed = with_digest(result | {"weights_digest": hashlib.sha256(content).hexdigest()})
+    trained.write_text(json.dumps(changed), encoding="utf-8")
 
 
 def fsrcnn_outputs(folder: Path) -> list[Any]:
