@@ -25,6 +25,7 @@ from reports.measurements import Column, Measurements, Results
 REFERENCE = "bicubic"  # differences are to this method
 OWN = "own"  # family and group of models and submitted images that are in no catalog
 NO_TRUTH = "no ground truth"  # note of a row
+WINDOWED = ("ntire2018", "ntire2018-norescale")  # protocols that score the central window of an image
 HEADINGS: dict[str, str] = {  # by family
     **FAMILIES,
     OWN: "your own models and submitted images: what they have learned from is not recorded",
@@ -80,7 +81,7 @@ class Table:
         columns: protocols and metrics that are shown; CSV and JSON have all.
         reference: the method that differences are to.
         trained_on: the data set that methods were trained on, if it is another one.
-        without_contrast: images whose central HR window is flat.
+        without_contrast: images whose central HR window is flat; none where no protocol of the table scores that window alone.
         mixture: sentence on environments that differ among rows; empty if none do.
         split: images that were scored. Scores of validation images are for choices and never stand beside those of test images.
         photographs: number of photographs that the images show.
@@ -229,6 +230,7 @@ def make_table(
         rows.append(replace(row, note=note, letters=own))
     every = [result for evaluations in results.values() for result in evaluations]
     splits: set[ScoredSplit] = {result.settings.split for result in every}
+    of_windows = any(protocol in WINDOWED for protocol, _ in shown_columns)
     if len(splits) > 1:
         raise ValueError("scores of test and validation images in one table")
     return Table(
@@ -239,7 +241,7 @@ def make_table(
         reference=reference,
         trained_on=", ".join(sorted({result.data.trained_on for result in every} - {""})),
         split=splits.pop() if splits else "test",
-        without_contrast=tuple(dict.fromkeys(name for result in every for name in result.without_contrast)),
+        without_contrast=tuple(dict.fromkeys(name for result in every for name in result.without_contrast)) if of_windows else (),
         photographs=measurements.photographs,
         resolved=least,
         mixture=mixture(every),

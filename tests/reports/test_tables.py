@@ -231,7 +231,10 @@ def test_validation_images_have_tables_of_their_own() -> None:
 
 
 def test_images_without_contrast_are_named_below_the_table() -> None:
-    flat = replace(result("bicubic", None, psnr=[20.0, 21.0]), without_contrast=("image1",))
+    whole = replace(result("bicubic", None, psnr=[20.0, 21.0]), without_contrast=("image1",))
+    settings = replace(whole.settings, protocols={"ntire2018": 1})
+    flat = replace(whole, settings=settings, scores={"ntire2018": whole.scores["rgb"]})
+    assert make_table("photos", "demo", {"bicubic": [whole]}, {}).without_contrast == (), "no protocol scores the window alone"
     table = make_table("photos", "demo", {"bicubic": [flat]}, {})
     assert "Without contrast in the central window, where a score measures noise: image1." in to_markdown(table_grid("t", table))
     assert to_json(table)["without_contrast"] == ("image1",)
