@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -152,24 +152,19 @@ class _Judge:
 
     def _scope(self, pair: PairVerdict) -> list[str]:
         """Reasons why a verdict says nothing about the paper's own experiment; none if it does."""
-        own = self.is_on_own_data and all(map(self._is_trained_on_own_data, (pair.method, pair.other)))
-        reasons = [] if own else ["other data"]
+        reasons = [] if self._is_of_own_data((pair.method, pair.other)) else ["other data"]
         reasons += [] if self.study.profile == FULL else ["another profile"]
         results = [result for name in (pair.method, pair.other) for result in self.study.results.get(name, ())]
         reasons += [result.exploratory for result in results if result.exploratory]
         reasons += [f"{name} has uncommitted changes" for name in (pair.method, pair.other) if name in self.study.uncommitted]
         return reasons + [f"the sanity of {name} was not checked" for name in self._unchecked(pair)]
 
-    @property
-    def is_on_own_data(self) -> bool:
-        """True if the scored images are the paper's by name and content, and the training images by name."""
+    def _is_of_own_data(self, methods: Iterable[str]) -> bool:
+        """True if the images that were scored, and all that the methods were trained on, are the paper's by name and content."""
         paper, study = self.paper, self.study
         is_scored = study.split in paper.origin and study.has_data_of(paper.dataset, paper.origin)
-        return is_scored and study.trained_on == paper.dataset
-
-    def _is_trained_on_own_data(self, method: str) -> bool:
-        """True if all images that a method was trained on are recognised as the paper's by their content."""
-        return set(self.study.training_origins.get(method, ())) <= set(self.paper.origin.items())
+        trained = {origin for name in methods for origin in study.training_origins.get(name, ())}
+        return is_scored and study.trained_on == paper.dataset and trained <= set(paper.origin.items())
 
     def _unchecked(self, pair: PairVerdict) -> list[str]:
         """Trained methods of a pair that have a result without a sanity check."""
@@ -180,8 +175,7 @@ class _Judge:
         """Sentences on obstacles, on sanity checks that were not made, and on floors that do as well where the claim holds."""
         reasons = dict.fromkeys(pair.reason for pair in pairs if pair.reason)
         methods = dict.fromkeys(name for pair in pairs for name in (pair.method, pair.other))
-        is_own = self.is_on_own_data and all(map(self._is_trained_on_own_data, methods))
-        if self.paper.origin and self.study.dataset == self.paper.dataset and not is_own:
+        if self.paper.origin and self.study.dataset == self.paper.dataset and not self._is_of_own_data(methods):
             yield f"Images that were scored or trained on are not recognised as those of {self.paper.dataset} by their content."
         if own := [name for name in methods if name in self.study.uncommitted]:
             yield f"Computed with uncommitted changes of the code: {', '.join(own)}."

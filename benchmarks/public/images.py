@@ -13,6 +13,7 @@ from benchmarks.core.errors import UsageError
 if TYPE_CHECKING:
     from benchmarks.api.entries import ScoredSplit
     from benchmarks.api.image import Pair
+    from benchmarks.data.cards import DatasetCard
 
 
 def load_dataset(
@@ -47,13 +48,17 @@ def load_dataset(
     checked_split(split)
     if not card.has(split):
         raise UsageError(f"data set '{dataset}' has no {split} images: name another")
-    if not card.has_truth(split):
-        mend = (
-            "add HR images" if card.location else "name another, or score SR images alone: python -m benchmarks.evaluate --sr DIR"
-        )
-        raise UsageError(f"data set '{dataset}': its {split} images have no ground truth: {mend}")
+    refuse_without_truth(card, dataset, split)
     degradation = load_profile(profile, [changes] if isinstance(changes, str) else changes).degradation
     return Dataset(card, degradation).images.pairs(split)
+
+
+def refuse_without_truth(card: DatasetCard, dataset: str | Path, split: ScoredSplit) -> None:
+    """Raise UsageError if images of a split have no ground truth. ``dataset``: name or folder, as the user gave it."""
+    if not card.has_truth(split):
+        elsewhere = "name another, or score SR images alone: python -m benchmarks.evaluate --sr DIR"
+        mend = "add HR images" if card.location else elsewhere
+        raise UsageError(f"data set '{dataset}': its {split} images have no ground truth: {mend}")
 
 
 def checked_split(split: str) -> None:

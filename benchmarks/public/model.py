@@ -127,7 +127,7 @@ def evaluation_cells(profile: Profile, methods: Sequence[str], dataset: str | Pa
     from benchmarks.catalog.metrics import get_metric
     from benchmarks.catalog.protocols import PROTOCOLS
     from benchmarks.planning.plan import make_plan
-    from benchmarks.public.images import checked_split, located
+    from benchmarks.public.images import checked_split, located, refuse_without_truth
 
     for protocol in profile.protocols:
         if protocol not in PROTOCOLS:
@@ -141,13 +141,7 @@ def evaluation_cells(profile: Profile, methods: Sequence[str], dataset: str | Pa
     dataset, folder = located(dataset)
     cells = make_plan(profile, list(dict.fromkeys(methods)), [dataset], data_dir=folder, split=split)
     data = cells[0].data
-    if not data.card.has_truth(split):
-        mend = (
-            "add HR images"
-            if data.card.location
-            else "name another, or score SR images alone: python -m benchmarks.evaluate --sr DIR"
-        )
-        raise UsageError(f"data set '{dataset}': its {split} images have no ground truth: {mend}")
+    refuse_without_truth(data.card, dataset, split)
     data.verify((split,))
     return cells
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.core.errors import UsageError
+from benchmarks.core.secrets import address_without_secrets
 from benchmarks.data.acquisition import store, weights
 from benchmarks.data.acquisition.archive import Archive
 from benchmarks.data.acquisition.wanted import Wanted
@@ -98,6 +99,12 @@ class ArchiveItem(Item):
 
     archive: Archive
     files: Wanted
+
+    @classmethod
+    def of(cls, archive: Archive, files: Wanted, titles: dict[str, str], licence: str) -> ArchiveItem:
+        """Item of an archive that a card names, with its address and folder."""
+        origin = address_without_secrets(archive.origin)
+        return cls(archive.name, titles, licence, archive.bytes, origin, store.folder(archive), archive, files)
 
     def _is_complete(self) -> bool:
         return not store.missing(self.archive, self.files)

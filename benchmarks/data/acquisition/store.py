@@ -67,6 +67,13 @@ def missing(archive: Archive, wanted: Wanted) -> list[str]:
     return list(dict.fromkeys([*changed, *lacking(wanted, entries)]))
 
 
+def refuse_unprepared(dataset: str, archives: Sequence[str]) -> None:
+    """Raise UsageError if any ``archives`` of a data set are given, which are those that are not prepared or lack files."""
+    if archives:
+        where = f"{', '.join(archives)} not in {data_root()}"
+        raise UsageError(f"data set '{dataset}' is not prepared ({where}): run python -m benchmarks.prepare {dataset}")
+
+
 def damaged(archive: Archive) -> list[str]:
     """Read every file of a prepared archive. Returns one line for each file that is missing or changed."""
     manifest = read_manifest(archive)

@@ -10,7 +10,6 @@ from msgspec import Meta
 
 from benchmarks.api.entries import Split
 from benchmarks.core.errors import UsageError
-from benchmarks.core.secrets import address_without_secrets
 from benchmarks.core.text import counted
 from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.archive import Archive
@@ -187,22 +186,14 @@ class ImageFolders(DatasetCard):
 
     def verify(self, splits: Iterable[Split]) -> None:
         """Raise UsageError if files of the splits are missing, or have another size than when they were unpacked."""
-        if lacking := self.missing():
-            raise UsageError(
-                f"data set '{self.name}' is not prepared ({', '.join(lacking)} not in {store.data_root()}): "
-                f"run python -m benchmarks.prepare {self.name}"
-            )
+        store.refuse_unprepared(self.name, self.missing())
         for split in splits:
             self.sources(split)
 
     def items(self) -> Iterable[Item]:
         """Archives of the data set."""
         for archive in self.archives:
-            files = tuple(self.files_of(archive.name))
-            titles = {self.name: self.title}
-            folder = store.folder(archive)
-            origin = address_without_secrets(archive.origin)
-            yield ArchiveItem(archive.name, titles, self.licence, archive.bytes, origin, folder, archive, files)
+            yield ArchiveItem.of(archive, tuple(self.files_of(archive.name)), {self.name: self.title}, self.licence)
 
     def _prepared(self, file_set: FileSet) -> ImageSet:
         images: list[ImageSource] = []

@@ -12,7 +12,6 @@ from msgspec import Meta
 
 from benchmarks.api.entries import Split
 from benchmarks.core.errors import UsageError
-from benchmarks.core.secrets import address_without_secrets
 from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.archive import Archive
 from benchmarks.data.acquisition.items import ArchiveItem, Item
@@ -85,16 +84,11 @@ class ListedPhotographs(DatasetCard):
 
     def verify(self, splits: Iterable[Split]) -> None:
         """Raise UsageError if files are missing, or have another size than when they were unpacked."""
-        if self.missing():
-            where = f"{self.archive.name} not in {store.data_root()}"
-            raise UsageError(f"data set '{self.name}' is not prepared ({where}): run python -m benchmarks.prepare {self.name}")
+        store.refuse_unprepared(self.name, self.missing())
 
     def items(self) -> Sequence[Item]:
         """The archive."""
-        origin = address_without_secrets(self.archive.origin)
-        files = tuple(self.archive.hashes)
-        folder, titles = store.folder(self.archive), {self.name: self.title}
-        return [ArchiveItem(self.archive.name, titles, self.licence, self.archive.bytes, origin, folder, self.archive, files)]
+        return [ArchiveItem.of(self.archive, tuple(self.archive.hashes), {self.name: self.title}, self.licence)]
 
 
 def _stem(name: str) -> str:
