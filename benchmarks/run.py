@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -352,14 +353,15 @@ def _related(profile: Profile, selection: Selection) -> list[Cell]:
 
 
 def _methods(options: argparse.Namespace, profile: Profile) -> list[str]:
-    """Methods that are asked for; a variant comes after its method, whose trainings it may share."""
+    """Methods that are asked for, each variant after its method, whose trainings it may share."""
     from benchmarks.catalog.families import methods_of_families
     from benchmarks.catalog.methods import methods, variants_of
 
     members = methods_of_families(options.family or ())
     if options.methods:
-        bases = [base for base, slash, _ in (name.partition("/") for name in options.methods) if slash and base in methods()]
-        return list(dict.fromkeys((*bases, *options.methods, *members)))
+        bases = [name.partition("/")[0] for name in options.methods]
+        pairs = [(base, name) if base in methods() else (name,) for base, name in zip(bases, options.methods, strict=True)]
+        return list(dict.fromkeys((*chain.from_iterable(pairs), *members)))
     wanted = list(profile.methods) if options.all else []
     if options.ablation:
         wanted += [

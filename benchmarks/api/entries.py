@@ -69,6 +69,8 @@ class MethodEntry:
         variants: package and file that declare variants, ``package/file.toml``; empty for none.
         changes: settings that a variant changes, in the form of ``--set``.
         without: stages that a variant leaves out.
+        steps_to: stage of a variant that is trained for the steps, too, that the variant saves elsewhere, so that it has as
+            many in all as the method; empty for none.
         smallest: shortest side, in LR pixels, of an image that the method can enlarge.
         file: checkpoint that the user has named, which the method consists of; empty for methods of the catalog.
         packages: distributions whose code computes the method's images: their versions are part of identities.
@@ -87,6 +89,7 @@ class MethodEntry:
     variants: str = ""
     changes: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    steps_to: str = ""
     smallest: int = 1
     file: str = ""
     packages: tuple[str, ...] = ()

@@ -148,6 +148,7 @@ def _variants(method: MethodEntry) -> list[MethodEntry]:
             title=variant.title,
             changes=variant.changes,
             without=variant.without,
+            steps_to=variant.steps_to,
             variants="",
         )
         for key, variant in variants.items()
@@ -156,11 +157,12 @@ def _variants(method: MethodEntry) -> list[MethodEntry]:
 
 @dataclass(frozen=True)
 class Variant:
-    """A variant of a method as its file declares it: changed settings, and stages that are left out."""
+    """A variant of a method as its file declares it; fields as in ``MethodEntry``."""
 
     title: str
     changes: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    steps_to: str = ""
 
 
 def every_method() -> list[MethodEntry]:

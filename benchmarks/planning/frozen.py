@@ -16,15 +16,16 @@ from msgspec import Meta
 
 from benchmarks.api.entries import MethodEntry
 from benchmarks.catalog import profiles
-from benchmarks.catalog.methods import every_method, get_stage
+from benchmarks.catalog.methods import every_method
 from benchmarks.catalog.metrics import get_metric
-from benchmarks.catalog.profiles import Profile, changed
+from benchmarks.catalog.profiles import Profile
 from benchmarks.catalog.protocols import get_protocol
 from benchmarks.core.errors import PROJECT
 from benchmarks.core.strict import build, read_toml
 from benchmarks.core.values import set_values
 from benchmarks.data.cards import card_path
 from benchmarks.data.sources import digest
+from benchmarks.planning.variants import stages_of, varied
 
 PATH = Path(profiles.__file__).with_name("frozen.toml")
 DIGITS = 16
@@ -100,34 +101,19 @@ def stale_methods(profile: Profile) -> list[str]:
 
 def settings_digest(profile: Profile, method: MethodEntry) -> str:
     """Hash of everything in a profile that decides the scores of a method, seeds and code aside."""
-    varied = changed(profile, method.changes)
+    settings = varied(profile, method)
     content = {
-        "degradation": varied.degradation.identity,
-        "datasets": [_deciding(read_toml(card_path(name))) for name in _datasets(varied)],
-        "protocols": {name: get_protocol(name).version for name in varied.protocols},
-        "metrics": {metric.name: dict(metric.options) for metric in map(get_metric, varied.metrics)},
-        "threads": varied.threads,
-        "tile": varied.tile,
-        "stages": {name: set_values(varied.stage(name)) for name in _stages(method)},
+        "degradation": settings.degradation.identity,
+        "datasets": [_deciding(read_toml(card_path(name))) for name in _datasets(settings)],
+        "protocols": {name: get_protocol(name).version for name in settings.protocols},
+        "metrics": {metric.name: dict(metric.options) for metric in map(get_metric, settings.metrics)},
+        "threads": settings.threads,
+        "tile": settings.tile,
+        "stages": {name: set_values(settings.stage(name)) for name in stages_of(method)},
     }
-    if own := varied.inference_values(method):
+    if own := settings.inference_values(method):
         content["inference"] = own
     return digest(content)[:DIGITS]
-
-
-def _stages(method: MethodEntry) -> list[str]:
-    """Stages that are trained for a method, those that its stages start from included."""
-    names: dict[str, None] = {}
-
-    def add(name: str) -> None:
-        for needed in get_stage(name).needs:
-            if needed not in method.without:
-                add(needed)
-        names.setdefault(name)
-
-    for name in method.stages:
-        add(name)
-    return list(names)
 
 
 def _datasets(profile: Profile) -> list[str]:

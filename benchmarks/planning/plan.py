@@ -24,6 +24,7 @@ from benchmarks.planning.cells import Cell, StageSettings
 from benchmarks.planning.frozen import why_exploratory
 from benchmarks.planning.identity import evaluation_code, training_code
 from benchmarks.planning.sanity import sanity_settings
+from benchmarks.planning.variants import varied
 from benchmarks.results.record import NO_REFERENCE, EvaluationSettings
 
 
@@ -95,20 +96,20 @@ def make_plan(
             mend = "leave --also-degraded out, or name another with --datasets"
             raise UsageError(f"data set '{card.name}' has LR images of its own, which no degradation makes: {mend}")
     for method in _entries(methods or profile.methods):
-        varied = changed(profile, method.changes)
+        settings = varied(profile, method)
         for test_card, training_card in cards:
             if _lacks_pairs(method, training_card):
                 continue
             training, *scored = (
                 shared.setdefault(dataset, dataset)
                 for dataset in (
-                    Dataset(training_card, varied.degradation),
-                    Dataset(test_card, varied.degradation),
-                    *(Dataset(test_card, degradation) for degradation in _degradations(varied, also_degraded)),
+                    Dataset(training_card, settings.degradation),
+                    Dataset(test_card, settings.degradation),
+                    *(Dataset(test_card, degradation) for degradation in _degradations(settings, also_degraded)),
                 )
             )
             for test, seed in product(scored, seeds if seeds is not None else profile.seeds):
-                for cell in _method_cells(varied, method, test, training, seed, split):
+                for cell in _method_cells(settings, method, test, training, seed, split):
                     variant = method.name.partition("/")[2] if cell.kind == "train" else ""
                     cell = replace(cell, variant=variant, profile=profile.name, changes=profile.changes)
                     if cell.kind == "evaluate" and split == "test":

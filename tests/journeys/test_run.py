@@ -130,8 +130,8 @@ VARIANTS = list(variants_of("cincgan"))
 @pytest.mark.parametrize(
     ("what", "names", "inner_stages"),
     [
-        (("--methods", "cincgan/no-joint", "cincgan/no-d1"), ["cincgan/no-joint", "cincgan/no-d1"], 1),
-        pytest.param(("--ablation",), VARIANTS, 7, marks=pytest.mark.long),
+        (("--methods", "cincgan/no-outer-cycle", "cincgan/no-d1"), ["cincgan/no-outer-cycle", "cincgan/no-d1"], 1),
+        pytest.param(("--ablation",), VARIANTS, 8, marks=pytest.mark.long),
     ],
 )
 def test_the_ablation_stands_beside_the_full_model(

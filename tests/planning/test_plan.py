@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.catalog.methods import variants_of
+from benchmarks.catalog.methods import get_method, variants_of
 from benchmarks.catalog.profiles import load_profile, profile_names
 from benchmarks.catalog.protocols import get_protocol
 from benchmarks.core.errors import UsageError
@@ -16,6 +16,7 @@ from benchmarks.degradations.operator import label
 from benchmarks.planning import plan
 from benchmarks.planning.cells import Cell, find_cell
 from benchmarks.planning.plan import make_plan
+from benchmarks.planning.variants import varied
 
 TRIO = ("bicubic", "edsr", "cincgan")
 ALL = {"train edsr", "train cincgan-inner", "train cincgan-joint", *(f"evaluate {method}" for method in TRIO)}
@@ -111,7 +112,7 @@ def test_every_method_is_planned_in_every_profile() -> None:
         cells = make_plan(profile)
         scored = [cell.label for cell in cells if cell.kind == "evaluate"]
         assert scored == [method for method in profile.methods for _ in profile.datasets]
-        trained = [cell.label for cell in cells if cell.kind == "train"]
+        trained = [(cell.label, cell.variant) for cell in cells if cell.kind == "train"]
         assert len(trained) == len(set(trained)), "no training twice"
 
 
@@ -121,7 +122,7 @@ VARIANTS = {name.partition("/")[2] for name in variants_of("cincgan")}
 @pytest.mark.parametrize(
     ("variant", "anew"),
     [
-        ("no-joint", set()),
+        ("no-joint", {"cincgan-inner"}),
         ("no-inner-cycle", {"cincgan-joint"}),
         ("no-outer-cycle", {"cincgan-joint"}),
         ("no-g3-cycle", {"cincgan-joint"}),
@@ -155,6 +156,28 @@ def test_the_ablation_covers_every_declared_variant() -> None:
 def test_a_variant_without_a_stage_does_not_build_on_it() -> None:
     (joint,) = (cell for cell in make_plan(load_profile("demo"), ["cincgan/no-inner-cycle"]) if cell.label == "cincgan-joint")
     assert set(joint.needs) == {"edsr"}
+
+
+@pytest.mark.parametrize("profile", profile_names())
+def test_every_variant_of_cincgan_has_as_many_steps_in_all(profile: str) -> None:
+    def steps(method: str) -> int:
+        cells = make_plan(load_profile(profile), [method], seeds=[0], datasets=["demo-photos"], train_on="demo-photos")
+        return sum(cell.stage_settings.training.steps for cell in cells if cell.kind == "train")
+
+    full = steps("cincgan")
+    assert full and {variant: steps(f"cincgan/{variant}") for variant in VARIANTS} == dict.fromkeys(VARIANTS, full)
+
+
+def test_the_stage_that_gets_a_variants_steps_halves_its_rate_in_proportion() -> None:
+    profile = load_profile("demo", ["stages.cincgan-inner.training.steps=270"])
+    (joint,) = (cell for cell in make_plan(profile, ["cincgan/no-inner-cycle"]) if cell.label == "cincgan-joint")
+    assert (joint.stage_settings.training.steps, joint.stage_settings.training.halve_every) == (360, 240)
+
+
+def test_steps_go_to_a_stage_that_the_variant_trains() -> None:
+    variant = replace(get_method("cincgan/no-joint"), steps_to="cincgan-joint")
+    with pytest.raises(UsageError, match="'cincgan/no-joint': steps_to = 'cincgan-joint': it trains edsr, cincgan-inner"):
+        varied(load_profile("demo"), variant)
 
 
 def test_a_users_change_and_a_variants_change_add_up() -> None:
