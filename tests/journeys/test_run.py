@@ -130,7 +130,7 @@ VARIANTS = list(variants_of("cincgan"))
 @pytest.mark.parametrize(
     ("what", "names", "inner_stages"),
     [
-        (("--methods", "cincgan/no-outer-cycle", "cincgan/no-d1"), ["cincgan/no-outer-cycle", "cincgan/no-d1"], 1),
+        (("--methods", "cincgan/no-inner-cycle", "cincgan/no-d1"), ["cincgan/no-inner-cycle", "cincgan/no-d1"], 1),
         pytest.param(("--ablation",), VARIANTS, 8, marks=pytest.mark.long),
     ],
 )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.api.contract import check_stage
+from benchmarks.catalog.methods import every_method, variants_of
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.planning import untrained
 from benchmarks.planning.cells import Cell
@@ -24,6 +26,15 @@ DRY = f"import sys; {RUN}; print('torch' in sys.modules)"
 def cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Cell]:
     monkeypatch.setenv("CINCGAN_CACHE", str(tmp_path))
     return [cell for cell in make_plan(load_profile("smoke"), ["fsrcnn", "edsr"]) if cell.kind == "train"]
+
+
+def test_the_stages_of_every_method_and_variant_fit() -> None:
+    profile = load_profile("smoke")
+    names = [entry.name for entry in every_method() if profile.has_settings_of(entry)]
+    stages = [stage for _, stage, _ in untrained._fresh_stages(make_plan(profile, names))]
+    assert len(stages) > len(variants_of("cincgan"))
+    for stage in stages:
+        check_stage(stage)
 
 
 def test_kept_numbers_are_the_networks(cells: list[Cell], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,6 +100,11 @@ def test_a_stage_that_does_not_fit_is_described(changes: dict[str, Any], text: s
     assert str(caught.value).startswith(text) and not isinstance(caught.value, TrainingCollapsed)
 
 
+def test_a_learning_rate_of_no_optimiser_is_allowed(tmp_path: Path) -> None:
+    stage = Plain(learning_rates={"sr": 1e-3, "d1": 1e-3})
+    assert len(train(stage, torch.Generator(), tmp_path / "checkpoint.pt").history) == 2
+
+
 def test_a_stage_that_fits_is_trained(tmp_path: Path) -> None:
     assert train(Plain(), torch.Generator(), tmp_path / "checkpoint.pt").history == [
         {"step": 1, "l1": 0.5},
