@@ -6,11 +6,15 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.core.command import Parser, end_process, named_path, run_command
 from benchmarks.core.errors import BenchmarkError, UsageError
+
+if TYPE_CHECKING:
+    from reports.chapters import Chapter
 
 EXAMPLES = """\
 examples:
@@ -26,7 +30,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = Path(__file__).parent / "reference"
 PAGE = ROOT / "docs" / "results.md"
 README = ROOT / "README.md"
-BEGIN, END = "<!-- written by python -m reports.reference_results -->", "<!-- end of what it has written -->"
+COMMAND = "python -m reports.reference_results"
+HEADLINE = f"{COMMAND}: headline"  # the part of the README's first lines
 
 
 def make_parser() -> Parser:
@@ -46,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.core.files import write_text
-    from reports.findings import chapters_by_set, readme_block, results_page
+    from reports.findings import chapters_by_set, results_page
 
     if bool(options.add) != bool(options.name):
         raise UsageError("--add and --name need each other")
@@ -55,7 +60,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     if options.add:
         _add(options.add, options.name)
     sets = chapters_by_set(FOLDER)
-    texts = {PAGE: results_page(sets), README: with_block(README.read_text(encoding="utf-8"), readme_block(sets))}
+    texts = {PAGE: results_page(sets), README: _readme(README.read_text(encoding="utf-8"), sets)}
     for path, text in texts.items():
         if not options.check:
             write_text(path, text)
@@ -95,13 +100,12 @@ def _add(results: Path, name: str) -> None:
         write_text(FOLDER / name / CELLS / source.parent.name / RESULT, f"{text}\n")
 
 
-def with_block(text: str, block: str) -> str:
-    """The text with the part between its two marks replaced. Raises UsageError if it lacks the marks."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise UsageError(f"{README}: the marks '{BEGIN}' and '{END}' are missing: write both where the table belongs")
-    return f"{before}{BEGIN}\n\n{block}\n\n{END}{after}"
+def _readme(text: str, sets: Mapping[str, Sequence[Chapter]]) -> str:
+    """The README with its headline and its part on results. Raises UsageError if it lacks the marks."""
+    from benchmarks.core.blocks import with_block
+    from reports.findings import headline, readme_block
+
+    return with_block(with_block(text, HEADLINE, headline(sets), str(README)), COMMAND, readme_block(sets), str(README))
 
 
 if __name__ == "__main__":

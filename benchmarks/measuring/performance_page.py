@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
+from benchmarks.core.blocks import END, begin, commands, with_block
 from benchmarks.core.errors import UsageError
 from benchmarks.core.paths import ROOT
 from benchmarks.core.strict import parse_json
@@ -14,34 +14,32 @@ from benchmarks.planning.step_times import to_markdown as steps_to_markdown
 
 PAGE = ROOT / "docs" / "performance.md"
 FIGURES = ROOT / "docs" / "performance"
-BEGIN, END = "<!-- written by python -m benchmarks.speed page from {name} -->", "<!-- end of what it has written -->"
-BLOCK = re.compile(f"{re.escape(BEGIN).replace(re.escape('{name}'), '(?P<name>[^ ]+)')}\n.*?\n{re.escape(END)}", re.DOTALL)
+COMMAND = "python -m benchmarks.speed page from {name}"
 
 
 def with_tables(text: str, folder: Path = FIGURES) -> str:
     """The page with each table replaced by that of its file.
 
     Args:
-        text: the page in Markdown. A table stands between the marks ``BEGIN``, which has the file's name, and ``END``.
+        text: the page in Markdown. A table stands between the marks of ``COMMAND``, which has the file's name.
         folder: of the files of figures.
 
     Raises:
         UsageError: the page is not there or has no marks; a mark names no file of figures; a file is shown nowhere.
     """
-    shown = {match["name"] for match in BLOCK.finditer(text)}
+    before = COMMAND.format(name="")
+    shown = {command.removeprefix(before) for command in commands(text) if command.startswith(before)}
     files = {path.name for path in folder.glob("*.json")}
     if not shown:
-        raise UsageError(f"{PAGE}: no table: run this in a checkout whose page has the marks '{BEGIN}' and '{END}'")
+        marks = f"'{begin(COMMAND)}' and '{END}'"
+        raise UsageError(f"{PAGE}: no table: run this in a checkout whose page has the marks {marks}")
     if missing := shown - files:
         raise UsageError(f"{PAGE}: a mark names {sorted(missing)[0]}, which {folder} lacks: add the file, or remove the mark")
     if extra := files - shown:
         raise UsageError(f"{folder / sorted(extra)[0]}: {PAGE.name} does not show it: add its marks, or delete the file")
-    return BLOCK.sub(lambda match: _block(match["name"], folder), text)
-
-
-def _block(name: str, folder: Path) -> str:
-    """Marks of a file's table, and the table between them."""
-    return f"{BEGIN.format(name=name)}\n\n{_table(folder / name)}\n\n{END}"
+    for name in shown:
+        text = with_block(text, COMMAND.format(name=name), _table(folder / name), str(PAGE))
+    return text
 
 
 def _table(path: Path) -> str:

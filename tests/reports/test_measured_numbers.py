@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import COMMANDS
+from benchmarks.core.blocks import END, begin
 from benchmarks.run import main as run
 from tests.conftest import ROOT
 from tests.helpers.documents import DOCUMENTS
 from tests.reports.test_reference_results import SCORE
 
-GENERATED = re.compile(r"<!-- (?:written|generated) by .*?<!-- end of [^>]*-->", re.S)
+GENERATED = re.compile(f"{begin('.*?')}.*?{END}", re.S)
 WITH_UNIT = re.compile(r"(?<![\w.])\d[\d,]*\.\d+(?= (?:s|ms|h|MB|GB|times)\b)")
 DATE = re.compile(r"\b20\d\d-\d\d-\d\d\b")
 ORIGIN = re.compile(r"python -m (?P<module>(?:benchmarks|reports)\.\w+)|(?P<test>tests/[\w/]+\.py)|`pip install`")

@@ -9,17 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.core.blocks import END, begin
 from benchmarks.planning.sanity import MARGIN
 from benchmarks.results.files import DIGEST
 from benchmarks.results.layout import result_files
 from reports import reference_results
 from reports.findings import SHOWN
 from reports.paper import FOLDER
-from reports.reference_results import BEGIN, END, ROOT, main
+from reports.reference_results import COMMAND, HEADLINE, ROOT, main
 from tests.helpers.report_results import make_results
 
 # Score-like numbers: of two digits before the point, or signed or unsigned with two digits behind it.
 SCORE = re.compile(r"(?<![\w.:/-])(?:\d\d\.\d+|[+-]?\d\.\d\d+)(?![\d.]|\w)|\d\.\d+(?= dB)")
+FIRST, PART = begin(HEADLINE), begin(COMMAND)
 clean_results = partial(make_results, git={"commit": "0" * 40, "dirty": False})
 NO_SCORES = {
     "3.10": "Python's version",
@@ -35,7 +37,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(reference_results, "FOLDER", tmp_path / "reference")
     monkeypatch.setattr(reference_results, "PAGE", tmp_path / "results.md")
     monkeypatch.setattr(reference_results, "README", tmp_path / "README.md")
-    (tmp_path / "README.md").write_text(f"before\n\n{BEGIN}\nyesterday\n{END}\n\nafter\n")
+    (tmp_path / "README.md").write_text(f"before\n\n{FIRST}\nyesterday\n{END}\n\n{PART}\nyesterday\n{END}\n\nafter\n")
     return tmp_path
 
 
@@ -54,7 +56,7 @@ def test_every_reference_result_has_the_digest_of_its_content() -> None:
 def test_prose_has_no_scores_but_those_of_papers_and_of_reference_results(name: str) -> None:
     """A score in prose is a paper's, or stands in the written part; trials stand in docs/choices.md, which says what they are."""
     reported = set(re.findall(r"\d+\.\d+", "".join(path.read_text() for path in FOLDER.glob("*.toml"))))
-    prose = re.sub(f"{BEGIN}.*?{END}", "", (ROOT / name).read_text(), flags=re.S)
+    prose = re.sub(f"(?:{FIRST}|{PART}).*?{END}", "", (ROOT / name).read_text(), flags=re.S)
     scores = {number.lstrip("+-") for number in SCORE.findall(prose)}
     assert scores <= reported | NO_SCORES.keys()
 
@@ -86,6 +88,7 @@ def test_added_results_are_copied_without_weights_images_and_names_of_hosts(plac
         assert "cannot be told" in text
     assert "Claim 1 of `cincgan`" in page
     assert "- `cincgan`, claims: " in readme
+    assert "16 test photographs tell it from 1 that it beats. CinCGAN beats methods" in readme.partition(END)[0]
 
 
 def test_adding_a_set_again_replaces_its_files(places: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.coverage import BEGIN, END, main
+from benchmarks.core.blocks import END, begin
+from benchmarks.coverage import COMMAND, main
 from tests.conftest import ROOT
 
 DOCUMENT = ROOT / "docs" / "intervals.md"
@@ -15,10 +16,10 @@ DOCUMENT = ROOT / "docs" / "intervals.md"
 
 def test_the_generated_part_is_replaced_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "intervals.md"
-    path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    path.write_text(f"before\n{begin(COMMAND)}\nold\n{END}\nafter\n")
     assert main(["--simulations", "2", "--write", str(path)]) == 0
     first = path.read_text()
-    assert first.startswith(f"before\n{BEGIN}\n2 simulations a number.") and first.endswith(f"{END}\nafter\n")
+    assert first.startswith(f"before\n{begin(COMMAND)}\n\n2 simulations a number.") and first.endswith(f"{END}\nafter\n")
     assert "old" not in first and first.count("\n| ") == 13
     assert main(["--simulations", "2", "--write", str(path)]) == 0
     assert path.read_text() == first, "the same numbers every time"
@@ -32,7 +33,7 @@ def test_wrong_use_is_one_line(line: list[str], capsys: pytest.CaptureFixture[st
 
 def test_the_committed_study_meets_its_aims() -> None:
     """Coverage of the intervals in use 92 to 97 %; false differences between trained methods 5 % at most."""
-    generated = DOCUMENT.read_text(encoding="utf-8").partition(f"{BEGIN}\n")[2].partition(END)[0]
+    generated = DOCUMENT.read_text(encoding="utf-8").partition(f"{begin(COMMAND)}\n")[2].partition(END)[0]
     header, _, *rows = [line for line in generated.splitlines() if line.startswith("|")]
     names = [name.strip() for name in header.strip("|").split("|")]
     assert len(rows) == 12
