@@ -133,7 +133,11 @@ def _verify(chosen: Sequence[Item], *, everything: bool) -> int:
     begun = [item for item in chosen if item.is_begun()]
     problems = [problem for item in begun for problem in item.damaged()]
     if everything:
-        problems += [f"{path}: changed: remove it, and it is made anew" for path, intact in cache.verify() if not intact]
+        states = list(cache.verify())
+        problems += [f"{path}: changed: remove it, and it is made anew" for path, state in states if state == "damaged"]
+        if unused := [path for path, state in states if state == "of another version"]:
+            number = counted(len(unused), "file of decoded images", "files of decoded images")
+            print(f"{unused[0].parent}: {number} of another version, not looked at: nothing uses them, the folder may be deleted")
     absent = [] if everything else [item.name for item in chosen if not item.is_begun()]
     for line in [*problems, *(f"{name}: not prepared" for name in absent)]:
         print(line, file=sys.stderr)
@@ -147,11 +151,15 @@ def _assign(files: Sequence[Path], waiting: Sequence[Item], chosen: Sequence[Ite
     local_files: dict[str, Path] = {}
     for file in files:
         fitting = [item for item in chosen if item.is_file(file)]
-        if not fitting and len(files) == 1 and len(waiting) == 1:
+        names = list(filter(None, (item.file_name for item in chosen)))
+        if not fitting and (len(files) == 1 or not names) and len(waiting) == 1:
             fitting = list(waiting)
+        if fitting and not fitting[0].file_name:
+            mend = f"put the files into {fitting[0].folder}, and run the command without --from-archive"
+            raise UsageError(f"--from-archive {file}: {fitting[0].name} is no archive but single files: {mend}")
         if not fitting:
-            names = ", ".join(item.file_name for item in chosen)
-            raise UsageError(f"--from-archive {file}: its name is not that of an archive: rename it to one of {names}")
+            known = f"rename it to one of {', '.join(names)}" if names else "leave it out"
+            raise UsageError(f"--from-archive {file}: its name is not that of an archive: {known}")
         if not file.is_file():
             reason = "no file" if file.exists() else "No such file or directory"
             raise UsageError(f"{file}: cannot be read ({reason}): give the file {fitting[0].file_name}")

@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Literal
 
 import msgspec
 import numpy as np
@@ -37,6 +37,7 @@ PIECE = 1 << 20  # bytes checked at a time: few enough for a processor's cache
 MEND = "set CINCGAN_CACHE to another folder"
 
 Length = Annotated[int, msgspec.Meta(ge=0)]
+State = Literal["intact", "damaged", "of another version"]
 
 
 class _Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,19 +100,24 @@ def release(images: Iterable[Image]) -> None:
             mapping.madvise(advice, start, stop - start)
 
 
-def verify() -> Iterator[tuple[Path, bool]]:
+def verify() -> Iterator[tuple[Path, State]]:
     """Yield every stack in the cache, and whether its pixels still have the recorded checksum.
 
     A damaged stack is mended by removing the file: ``stack`` makes it anew. A stack that another process removes meanwhile
-    counts as damaged.
+    counts as damaged. The index of a stack of another version of this project has other fields: no run uses its pixels, which are
+    not read.
     """
     for path in sorted(_folder().glob("*.pixels")):
         try:
             with path.open("rb") as file:
-                index = _read_index(file)
-                yield path, index is not None and _has_intact_pixels(file, index)
+                encoded = _encoded_index(file)
+                if encoded is not None and _decoded_index(encoded) is None:
+                    yield path, "of another version"
+                else:
+                    index = _read_index(file)
+                    yield path, "intact" if index is not None and _has_intact_pixels(file, index) else "damaged"
         except OSError:
-            yield path, False
+            yield path, "damaged"
 
 
 def _folder() -> Path:
@@ -139,6 +145,15 @@ def _map(path: Path) -> list[Image] | None:
 
 def _read_index(file: IO[bytes]) -> _Index | None:
     """Index of an open stack; None if it is damaged, or if the file has another size than the index says."""
+    encoded = _encoded_index(file)
+    index = _decoded_index(encoded) if encoded is not None else None
+    if encoded is None or index is None or _bytes(index.sizes) + len(encoded) + TAIL.size != file.seek(0, 2):
+        return None
+    return index
+
+
+def _encoded_index(file: IO[bytes]) -> bytes | None:
+    """Bytes of the index of an open stack; None if they have another hash than the tail says."""
     size = file.seek(0, 2)
     if size < TAIL.size:
         return None
@@ -148,13 +163,15 @@ def _read_index(file: IO[bytes]) -> _Index | None:
         return None
     file.seek(size - TAIL.size - length)
     encoded = file.read(length)
-    if hashlib.sha256(encoded).digest() != sha256:
-        return None
+    return encoded if hashlib.sha256(encoded).digest() == sha256 else None
+
+
+def _decoded_index(encoded: bytes) -> _Index | None:
+    """The index out of its bytes; None if it has other fields: another version of this project has written it."""
     try:
-        index = msgspec.json.decode(encoded, type=_Index)
+        return msgspec.json.decode(encoded, type=_Index)
     except msgspec.MsgspecError:
         return None
-    return index if _bytes(index.sizes) + length + TAIL.size == size else None
 
 
 def _bytes(sizes: Iterable[tuple[int, int]]) -> int:

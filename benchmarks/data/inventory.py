@@ -33,10 +33,11 @@ def items(names: Sequence[str] | None) -> list[Item]:
 
 
 def _merged(first: Item, second: Item) -> Item:
-    """One item for an archive that two data sets share, with the files of both."""
+    """One item for an archive that two data sets share, with the files and checks of both."""
     titles = {**first.titles, **second.titles}
     if isinstance(first, ArchiveItem) and isinstance(second, ArchiveItem):
-        return replace(first, titles=titles, files=tuple(dict.fromkeys([*first.files, *second.files])))
+        files, checks = tuple(dict.fromkeys([*first.files, *second.files])), (*first.checks, *second.checks)
+        return replace(first, titles=titles, files=files, checks=checks)
     return replace(first, titles=titles)
 
 

@@ -14,7 +14,7 @@ from benchmarks.core.errors import UsageError
 from benchmarks.data.cards import DatasetCard
 from benchmarks.data.matching import some
 from benchmarks.data.pixels.decode import EIGHT_BITS, FORMATS, LARGEST, TIFF_BITS, decode, is_turned
-from benchmarks.data.sources import ImageFile, ImageSource
+from benchmarks.data.sources import ImageFile, ImageSource, SplitSources
 
 Size = tuple[int, int]  # height, width
 
@@ -82,6 +82,25 @@ def refuse_broken(card: DatasetCard, split: Split, *, whole: bool) -> None:
         (_, first), *others = reasons.items()
         more = f"; and {len(others)} more ({some([name for name, _ in others])})" if others else ""
         raise UsageError(f"{first}{more}") from first
+
+
+def refuse_misfits(sources: SplitSources, scale: int) -> None:
+    """Raise UsageError for the first LR image of a split that is not smaller than its HR image by the scale, or is no image."""
+    if sources.lr is None:
+        return
+    for hr, lr in zip(sources.hr.images, sources.lr.images, strict=False):  # no HR images: no ground truth
+        try:
+            hr_size, lr_size = _cut(_size(hr), scale), _size(lr)
+        except UsageError as error:
+            raise UsageError(f"{lr.file.title} or {hr.file.title} cannot be decoded") from error
+        if (lr_size[0] * scale, lr_size[1] * scale) != hr_size:
+            both = f"{lr.file.title} has {_pixels(lr_size)} pixels, its HR {hr.file.title} {_pixels(_size(hr))}"
+            enlarged = "as large: enlarged already, or " if lr_size == _size(hr) else ""
+            raise UsageError(f"{both}: {enlarged}no pair of scale {scale}")
+
+
+def _pixels(size: Size) -> str:
+    return f"{size[1]}x{size[0]}"
 
 
 def _cut(size: Size, scale: int) -> Size:

@@ -71,7 +71,7 @@ def to_croissant(card: DatasetCard) -> str | None:
 def _address(card: DatasetCard) -> str:
     """Address of the first archive, or of the first package."""
     if isinstance(card, ImageFolders | ListedPhotographs):
-        return card.archives[0].origin.removesuffix("/{}")
+        return card.archives[0].origin
     photos = card.photos if isinstance(card, PackagedPhotos) else ()
     return f"https://pypi.org/project/{photos[0].package}/" if photos else "https://pypi.org/"
 

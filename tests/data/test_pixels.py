@@ -199,10 +199,10 @@ def test_a_damaged_file_is_made_anew_with_a_line(
     content = bytearray((cache / f"{KEY}.pixels").read_bytes())
     damage(content)
     (cache / f"{KEY}.pixels").write_bytes(content)
-    assert [intact for _, intact in verify()] == [False]
+    assert [state for _, state in verify()] == ["damaged"]
     assert same(stack(KEY, some_images), some_images())
     assert same(stack(KEY, never), some_images())
-    assert [intact for _, intact in verify()] == [True]
+    assert [state for _, state in verify()] == ["intact"]
     assert capfd.readouterr() == ("", f"{cache / KEY}.pixels: damaged, its images are decoded anew\n")
 
 
@@ -299,14 +299,14 @@ def test_verify_finds_a_flipped_bit_of_a_pixel(cache: Path) -> None:
     stack(KEY, some_images)
     stack("ffff", some_images)
     damaged, intact = cache / f"{KEY}.pixels", cache / "ffff.pixels"
-    assert list(verify()) == [(damaged, True), (intact, True)]
+    assert list(verify()) == [(damaged, "intact"), (intact, "intact")]
     content = bytearray(damaged.read_bytes())
     content[100] ^= 4
     damaged.write_bytes(content)
-    assert list(verify()) == [(damaged, False), (intact, True)]
+    assert list(verify()) == [(damaged, "damaged"), (intact, "intact")]
     damaged.unlink()
     assert same(stack(KEY, some_images), some_images())
-    assert list(verify()) == [(damaged, True), (intact, True)]
+    assert list(verify()) == [(damaged, "intact"), (intact, "intact")]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells how much of files is in memory")

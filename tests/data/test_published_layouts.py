@@ -12,8 +12,10 @@ from benchmarks import load_dataset
 from benchmarks import prepare as command
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import BenchmarkError, UsageError
+from benchmarks.core.progress.transfer_progress import TransferProgress
 from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.inspection import ArchiveRefused
+from benchmarks.data.acquisition.items import ArchiveItem
 from benchmarks.data.acquisition.wanted import Glob, expanded, lacking
 from benchmarks.data.cards import dataset_names, load_dataset_card
 from benchmarks.data.dataset import Dataset
@@ -199,10 +201,89 @@ def test_the_command_takes_a_file_by_its_published_name(tmp_path: Path, monkeypa
     card = small("realsr-v3")
     monkeypatch.setattr("benchmarks.data.inventory.load_dataset_card", lambda name: card)
     path = tmp_path / "RealSR(V3).tar.gz"
-    path.write_bytes(make("tar.gz", members(LAYOUTS["realsr-v3"].files[path.name])))
+    path.write_bytes(pairs(path.name, "realsr-v3"))
     assert command.main(["realsr-v3", "--from-archive", str(path)]) == 0
     assert len(card.sources("test").hr.images) == 6
     assert (store.data_root() / "pins.json").is_file(), "the first archive is pinned"
+
+
+def pairs(file: str, layout: str, lr: int = 8, lr_name: str = "_LR4") -> bytes:
+    """An archive whose LR images have a side of ``lr`` pixels, HR images one of 32."""
+    contents = {False: picture(0, 32), True: picture(1, lr)}
+    paths = [path for path, _ in members(LAYOUTS[layout].files[file])]
+    return make(file.partition(".")[2], [(path.replace("_LR4", lr_name), contents["_LR4" in path]) for path in paths])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (
+            {"lr": 32},
+            "LR4.png has 32x32 pixels, its HR image Canon/Test/4/Canon_001_HR.png 32x32: as large: enlarged already, or",
+        ),
+        ({"lr": 9}, "has 9x9 pixels, its HR image Canon/Test/4/Canon_001_HR.png 32x32: no pair of scale 4: give"),
+        ({"lr_name": "x_LR4"}, "test: Canon_001 is no pair of a LR and a HR image: give what"),
+    ],
+    ids=["enlarged", "another scale", "other names"],
+)
+def test_an_archive_of_no_pairs_is_refused_before_it_is_pinned(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    wrong: Mapping[str, object],
+    said: str,
+) -> None:
+    card = small("realsr-v3")
+    monkeypatch.setattr("benchmarks.data.inventory.load_dataset_card", lambda name: card)
+    path = tmp_path / "RealSR(V3).tar.gz"
+    path.write_bytes(pairs(path.name, "realsr-v3", **wrong))  # type: ignore[arg-type]
+    assert command.main(["realsr-v3", "--from-archive", str(path)]) == 1
+    (error,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert error.startswith(f"error: {path}: ") and said in error
+    assert not (store.data_root() / "pins.json").exists() and not (store.data_root() / "RealSR_V3").exists()
+    path.write_bytes(pairs(path.name, "realsr-v3"))
+    assert command.main(["realsr-v3", "--from-archive", str(path)]) == 0
+
+
+def test_halves_of_pairs_in_two_archives_are_compared_when_the_second_comes(tmp_path: Path) -> None:
+    card, files = small("aim2019-track2"), LAYOUTS["aim2019-track2"].files
+    items = {item.name: item for item in card.items() if isinstance(item, ArchiveItem)}
+
+    def give(item: ArchiveItem, side: int) -> None:
+        path = tmp_path / item.file_name
+        path.write_bytes(make("zip", [(name, picture(0, side)) for name, _ in members(files[path.name])]))
+        item.prepare(path, TransferProgress())
+
+    give(items["AIM19_valid-input-noisy"], 32)
+    with pytest.raises(ArchiveRefused, match="as large: enlarged already") as caught:
+        give(items["AIM19_valid-gt-clean"], 32)
+    root = store.data_root()
+    mend = f"beside AIM19_valid-input-noisy: if that is the wrong one, move AIM19_valid-input-noisy out of {root}, remove "
+    assert f"{mend}AIM19_valid-input-noisy from {root / 'pins.json'}" in str(caught.value) and "\n" not in str(caught.value)
+    give(items["AIM19_valid-gt-clean"], 128)
+    assert card.sources("test").lr
+
+
+def test_a_folder_of_no_pairs_that_was_unpacked_by_hand_is_refused(tmp_path: Path) -> None:
+    (item,) = small("drealsr").items()
+    for number in (1, 2, 3):
+        for kind, end in (("HR", "x4"), ("LR", "x1")):
+            path = item.folder / f"test_{kind}" / f"panasonic_{number}_{end}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture(0, 32))
+    with pytest.raises(ArchiveRefused, match=r"DRealSR_Test_x4: image test_LR/panasonic_1_x1.png has 32x32 pixels"):
+        item.prepare(None, TransferProgress())
+    assert not item.is_complete()
+
+
+def test_single_files_take_no_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["realsrset", "--dry-run"]) == 0
+    origin = "https://raw.githubusercontent.com/cszn/BSRGAN/main/testsets/RealSRSet (20 single files)"
+    assert capsys.readouterr().out == f"RealSRSet: missing, ? MB from {origin}\n"
+    for files in (["RealSRSet.zip"], ["dog.png", "chip.png"], ["other.png", "another.png"]):
+        assert command.main(["realsrset", "--from-archive", *files]) == 2
+        mend = f"put the files into {store.data_root() / 'RealSRSet'}, and run the command without --from-archive"
+        assert f"--from-archive {files[0]}: RealSRSet is no archive but single files: {mend}" in capsys.readouterr().err
 
 
 def test_an_archive_is_downloaded_and_images_of_any_name_are_found() -> None:

@@ -25,9 +25,9 @@ CLOSED = "http://127.0.0.1:1"
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
-def picture(seed: int) -> bytes:
+def picture(seed: int, side: int = 32) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(photograph(seed, 32)).save(buffer, "png")
+    Image.fromarray(photograph(seed, side)).save(buffer, "png")
     return buffer.getvalue()
 
 

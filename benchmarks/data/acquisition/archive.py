@@ -54,8 +54,8 @@ class Archive:
 
     @property
     def origin(self) -> str:
-        """The preferred address, or the page."""
-        return self.urls[0] if self.urls else str(self.page)
+        """The preferred address, that of the folder for single files, or the page."""
+        return self.urls[0].removesuffix("/{}") if self.urls else str(self.page)
 
     @property
     def file_name(self) -> str:

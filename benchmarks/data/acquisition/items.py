@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.core.errors import UsageError
 from benchmarks.core.secrets import address_without_secrets
+from benchmarks.core.text import counted
 from benchmarks.data.acquisition import store, weights
 from benchmarks.data.acquisition.archive import Archive
 from benchmarks.data.acquisition.wanted import Wanted
@@ -81,7 +82,7 @@ class Item(ABC):
 
     @property
     def file_name(self) -> str:
-        """Name of the file that ``--from-archive`` takes for the item."""
+        """Name of the file that ``--from-archive`` takes for the item; empty if it takes none."""
         return self.name
 
     def is_file(self, path: Path) -> bool:
@@ -95,16 +96,24 @@ class Item(ABC):
 
 @dataclass(frozen=True)
 class ArchiveItem(Item):
-    """An archive of one or several data sets, and the files that these use."""
+    """An archive of one or several data sets, and the files that these use.
+
+    Attributes:
+        archive: of a card.
+        files: names and patterns.
+        checks: of each data set, as of ``store.prepare``.
+    """
 
     archive: Archive
     files: Wanted
+    checks: tuple[store.Check, ...] = ()
 
     @classmethod
-    def of(cls, archive: Archive, files: Wanted, titles: dict[str, str], licence: str) -> ArchiveItem:
+    def of(cls, archive: Archive, files: Wanted, titles: dict[str, str], licence: str, *checks: store.Check) -> ArchiveItem:
         """Item of an archive that a card names, with its address and folder."""
-        origin = address_without_secrets(archive.origin)
-        return cls(archive.name, titles, licence, archive.bytes, origin, store.folder(archive), archive, files)
+        number = f" ({counted(len(files), 'single file')})" if archive.by_file else ""
+        origin = f"{address_without_secrets(archive.origin)}{number}"
+        return cls(archive.name, titles, licence, archive.bytes, origin, store.folder(archive), archive, files, checks)
 
     def _is_complete(self) -> bool:
         return not store.missing(self.archive, self.files)
@@ -124,7 +133,7 @@ class ArchiveItem(Item):
                 return progress.console.print(f"{self.name}: {activity}", soft_wrap=True)
             progress.report(f"{self.name}: {activity}", done, of)
 
-        store.prepare(self.archive, self.files, local_file, report)
+        store.prepare(self.archive, self.files, local_file, report, self.checks)
 
     def room(self, *, has_file: bool) -> tuple[int, int]:
         """Bytes of the unpacked images, about those of the archive, and bytes of the archive that are still to be downloaded."""
@@ -135,12 +144,14 @@ class ArchiveItem(Item):
 
     @property
     def file_name(self) -> str:
-        """Published name of the archive file, else that of the archive with the ending ``.zip``."""
-        return self.archive.file_name
+        """Published name of the archive file, else that of the archive with the ending ``.zip``; empty for single files."""
+        return "" if self.archive.by_file else self.archive.file_name
 
     def is_file(self, path: Path) -> bool:
-        """True if a file has the published name, or that of the archive with any ending."""
-        return path.name == self.file_name or path.name.partition(".")[0] == self.name
+        """True if a file has the published name, or that of the archive with any ending; of single files, that of one of them."""
+        if self.archive.by_file and path.name in self.files:
+            return True
+        return path.name == self.archive.file_name or path.name.partition(".")[0] == self.name
 
     @property
     def page(self) -> str:

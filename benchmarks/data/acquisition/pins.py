@@ -50,4 +50,4 @@ def pin(folder: Path, name: str, sha256: str) -> None:
 
 def unpin_hint(folder: Path, name: str) -> str:
     """Hint for the end of an error about content that differs from its pin."""
-    return f"; pinned by the first download: if the publisher replaced it on purpose, remove {name} from {folder / FILE}"
+    return f"; pinned by the first one: if that was wrong, or the publisher replaced it, remove {name} from {folder / FILE}"

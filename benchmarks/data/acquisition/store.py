@@ -35,6 +35,7 @@ BY_HAND = "unpacked by hand"
 WAITING = "wait for another process"
 
 ProgressCallback = Callable[[str, int, int | None], None]  # name of the activity, bytes done, bytes in all if known
+Check = Callable[[Path, Mapping[str, Entry]], None]  # of a folder and its files; raises UsageError, without a way to mend it
 
 
 def data_root() -> Path:
@@ -101,7 +102,9 @@ def known_sha256(archive: Archive) -> str | None:
     return archive.sha256 or pins(data_root()).get(archive.name)
 
 
-def prepare(archive: Archive, wanted: Wanted, local_file: Path | None, report: ProgressCallback) -> None:
+def prepare(
+    archive: Archive, wanted: Wanted, local_file: Path | None, report: ProgressCallback, checks: Sequence[Check] = ()
+) -> None:
     """Download and extract an archive, unless its folder is complete.
 
     Args:
@@ -109,10 +112,11 @@ def prepare(archive: Archive, wanted: Wanted, local_file: Path | None, report: P
         wanted: files that the folder must hold.
         local_file: the archive file, if the user has it; it is only read.
         report: called with the name of the activity, bytes done, and bytes in all if known.
+        checks: of the files, before the archive is pinned and the folder gets its name: a wrong archive must not be pinned.
 
     Raises:
         UsageError: the archive cannot be downloaded, or its folder cannot be written.
-        ArchiveRefused: the archive is damaged or hostile, or lacks files.
+        ArchiveRefused: the archive is damaged or hostile, lacks files, or fails a check.
         WrongHash: the archive is another one than the card or the pin says.
     """
     if not missing(archive, wanted):
@@ -122,29 +126,32 @@ def prepare(archive: Archive, wanted: Wanted, local_file: Path | None, report: P
         with _locked(archive, on_wait=lambda: report(WAITING, 0, None)):
             sweep(data_root())
             if missing(archive, wanted):
-                _fill_folder(archive, wanted, local_file, report)
+                _fill_folder(archive, wanted, local_file, report, checks)
             _remove_downloads(archive)
     except OSError as error:
         where, reason = error.filename or data_root(), error.strerror or error
         raise UsageError(f"{where}: cannot be read or written ({reason}): check permissions and limits") from error
 
 
-def _fill_folder(archive: Archive, wanted: Wanted, local_file: Path | None, report: ProgressCallback) -> None:
+def _fill_folder(
+    archive: Archive, wanted: Wanted, local_file: Path | None, report: ProgressCallback, checks: Sequence[Check]
+) -> None:
     if is_by_hand(archive):
-        _write_manifest_of_folder(archive, wanted, report)
+        _write_manifest_of_folder(archive, wanted, report, checks)
     elif archive.by_file and local_file is not None:
         raise UsageError(f"{local_file}: {archive.name} is no archive but single files: unpack it to {folder(archive)}")
     elif archive.by_file:
-        _download_files(archive, expanded(wanted, ()), report)
+        _download_files(archive, expanded(wanted, ()), report, checks)
     elif local_file is not None:
-        _extract_archive(archive, wanted, local_file, str(local_file), _local_sha256(archive, local_file, report), report)
+        sha256 = _local_sha256(archive, local_file, report)
+        _extract_archive(archive, wanted, local_file, str(local_file), sha256, report, checks)
     elif archive.page:
         raise UsageError(
             f"{archive.name}: no program can fetch it: get {archive.file_name} from {archive.page} in a browser, "
             f"and give it with --from-archive {quote(archive.file_name)}"
         )
     else:
-        _download_archive(archive, wanted, report)
+        _download_archive(archive, wanted, report, checks)
 
 
 def _locked(
@@ -179,13 +186,13 @@ def _files_path(archive: Archive) -> Path:
     return data_root() / f".{archive.name}.files"
 
 
-def _download_archive(archive: Archive, wanted: Wanted, report: ProgressCallback) -> None:
+def _download_archive(archive: Archive, wanted: Wanted, report: ProgressCallback, checks: Sequence[Check]) -> None:
     """Download and extract. An archive file that an earlier call downloaded but could not extract is not downloaded again."""
     path, expected_sha256 = _download_path(archive), known_sha256(archive)
     sha256 = hash_file(path).hexdigest() if path.is_file() else None
     if sha256 is not None and expected_sha256 in (None, sha256):
         try:
-            return _extract_archive(archive, wanted, path, archive.urls[0], sha256, report)
+            return _extract_archive(archive, wanted, path, archive.urls[0], sha256, report, checks)
         except ArchiveRefused:
             if expected_sha256:
                 raise
@@ -198,7 +205,7 @@ def _download_archive(archive: Archive, wanted: Wanted, report: ProgressCallback
         raise DownloadFailed(
             f"{error}{hint}; or get the file elsewhere and give it with --from-archive", error.wrong_hash
         ) from None
-    _extract_archive(archive, wanted, path, archive.urls[0], sha256, report)
+    _extract_archive(archive, wanted, path, archive.urls[0], sha256, report, checks)
 
 
 def _unpin_hint(archive: Archive) -> str:
@@ -221,14 +228,27 @@ def _local_sha256(archive: Archive, local_file: Path, report: ProgressCallback) 
     return sha256
 
 
-def _extract_archive(archive: Archive, wanted: Wanted, path: Path, source: str, sha256: str, report: ProgressCallback) -> None:
-    """Extract an archive file to the archive's folder, with its manifest. Raises ArchiveRefused if it lacks files."""
+def _extract_archive(
+    archive: Archive,
+    wanted: Wanted,
+    path: Path,
+    source: str,
+    sha256: str,
+    report: ProgressCallback,
+    checks: Sequence[Check],
+) -> None:
+    """Extract an archive file to the archive's folder, with its manifest.
+
+    Raises:
+        ArchiveRefused: the archive lacks files, or fails a check.
+    """
 
     def finish(unpacked: Path, entries: dict[str, Entry]) -> None:
         if missed := lacking(wanted, entries):
             files = f"it lacks {number_of(missed)} of {archive.name}, such as {missed[0]}"
             raise ArchiveRefused(f"{path}: {files}: give the archive that {archive.origin} offers")
         _refuse_changed(archive, entries, str(path))
+        _refuse_misfits(archive, unpacked, entries, checks, str(path))
         write_manifest(unpacked, source, sha256, entries)
         _pin(archive, sha256)  # before the folder gets its name: a complete folder is not pinned again
 
@@ -238,7 +258,7 @@ def _extract_archive(archive: Archive, wanted: Wanted, path: Path, source: str, 
     extract(path, target, inside=archive.inside, finish=finish, report=partial(report, "extract"))
 
 
-def _download_files(archive: Archive, names: Sequence[str], report: ProgressCallback) -> None:
+def _download_files(archive: Archive, names: Sequence[str], report: ProgressCallback, checks: Sequence[Check]) -> None:
     """Download file by file to a folder that gets its name when all have come; damaged files of a prepared one are replaced."""
     manifest = read_manifest(archive)
     target = folder(archive) if manifest else _files_path(archive)
@@ -252,6 +272,7 @@ def _download_files(archive: Archive, names: Sequence[str], report: ProgressCall
         if path.name != manifests.NAME:  # locks of the downloads
             path.unlink()
     entries = {name: Entry((target / name).stat().st_size, hashes[name]) for name in names}
+    _refuse_misfits(archive, target, entries, checks, str(target))
     write_manifest(target, archive.urls[0], None, entries)
     _pin(archive, digest)
     if not manifest:
@@ -285,7 +306,7 @@ def is_by_hand(archive: Archive) -> bool:
     return manifest is None or manifest.source == BY_HAND
 
 
-def _write_manifest_of_folder(archive: Archive, wanted: Wanted, report: ProgressCallback) -> None:
+def _write_manifest_of_folder(archive: Archive, wanted: Wanted, report: ProgressCallback, checks: Sequence[Check]) -> None:
     """Write the manifest of a folder that was unpacked by hand. Its files are only read."""
     paths = [path.relative_to(folder(archive)).as_posix() for path in folder(archive).rglob("*") if path.is_file()]
     if missed := lacking(wanted, paths):
@@ -300,6 +321,7 @@ def _write_manifest_of_folder(archive: Archive, wanted: Wanted, report: Progress
         entries[name] = Entry(size, hash_file(folder(archive) / name).hexdigest())
         report("check", sum(entry.bytes for entry in entries.values()), sum(sizes.values()))
     _refuse_changed(archive, entries, str(folder(archive)))
+    _refuse_misfits(archive, folder(archive), entries, checks, str(folder(archive)))
     write_manifest(folder(archive), BY_HAND, None, entries)
 
 
@@ -311,6 +333,15 @@ def _refuse_changed(archive: Archive, entries: Mapping[str, Entry], where: str) 
         differ = f"{count} {'differs' if len(changed) == 1 else 'differ'} from the SHA-256 listed in {archive.listed}"
         actual, expected = entries[changed[0]].sha256, archive.hashes[changed[0]]
         raise WrongHash(f"{where}: {differ}: get the files that {archive.origin} offers", actual, expected)
+
+
+def _refuse_misfits(archive: Archive, path: Path, entries: Mapping[str, Entry], checks: Sequence[Check], where: str) -> None:
+    """Raise ArchiveRefused if a check of a folder that is not pinned yet fails."""
+    try:
+        for check in checks:
+            check(path, entries)
+    except UsageError as error:
+        raise ArchiveRefused(f"{where}: {error}: give what {archive.origin} offers") from error
 
 
 def _pin(archive: Archive, sha256: str) -> None:

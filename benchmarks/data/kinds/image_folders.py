@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
@@ -13,11 +15,16 @@ from benchmarks.core.errors import UsageError
 from benchmarks.core.text import counted
 from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.archive import Archive
+from benchmarks.data.acquisition.extraction import Entry
 from benchmarks.data.acquisition.items import ArchiveItem, Item
+from benchmarks.data.acquisition.pins import FILE, pins
 from benchmarks.data.acquisition.wanted import Glob, expanded, lacking
 from benchmarks.data.cards import DatasetCard
 from benchmarks.data.file_sets import FileSet
+from benchmarks.data.sizes import refuse_misfits
 from benchmarks.data.sources import EMPTY, ImageFile, ImageSet, ImageSource, SplitSources, digest
+
+Unpacked = tuple[Archive, Path, Mapping[str, Entry]]  # an archive whose folder has no name yet, that folder, its files
 
 
 @dataclass(frozen=True)
@@ -142,11 +149,49 @@ class ImageFolders(DatasetCard):
         hr, lr = self._sets[split]
         if hr is None and lr is None:
             raise self._lacks(split)
-        sources = SplitSources(self._prepared(hr) if hr else EMPTY, self._prepared(lr) if lr else None)
+        try:
+            return self._sources(split)
+        except _Misfit as error:
+            raise UsageError(f"data set '{self.name}': {error}: {self._again(error.archives)}") from error
+
+    def _sources(self, split: Split, unpacked: Unpacked | None = None) -> SplitSources:
+        """Files of a split, of which those of an archive may lie in a folder that has no name yet.
+
+        Raises:
+            _Misfit: LR and HR images have other names, or images of a pattern do.
+            UsageError: files are not prepared.
+        """
+        hr, lr = self._sets[split]
+        sources = SplitSources(self._prepared(hr, unpacked) if hr else EMPTY, self._prepared(lr, unpacked) if lr else None)
         if hr and lr and sources.lr and (hr.is_glob or lr.is_glob) and sources.hr.names != sources.lr.names:
             names = sorted(set(sources.hr.names) ^ set(sources.lr.names)) or sources.hr.names
-            raise UsageError(f"data set '{self.name}': {split}: {names[0]} is no pair of a LR and a HR image: {self._again(hr)}")
+            raise _Misfit(f"{split}: {names[0]} is no pair of a LR and a HR image", hr.archive_names)
         return sources
+
+    def check_pairs(self, archive: Archive, folder: Path, files: Mapping[str, Entry]) -> None:
+        """Hold LR images against their HR images before an archive gets its name and is pinned.
+
+        Pairs of which one half is in another archive that is not prepared are left to that archive.
+
+        Args:
+            archive: of the card.
+            folder: with its files.
+            files: sizes and hashes by name.
+
+        Raises:
+            UsageError: names or sizes do not fit. The message has no way to mend it.
+        """
+        prepared = {other.name for other in self.archives if not store.missing(other, self.files_of(other.name))}
+        for split, (hr, lr) in self._sets.items():
+            names = {name for own in (hr, lr) if own for name in own.archive_names}
+            if archive.name in names and names <= prepared | {archive.name}:
+                try:
+                    sources = self._sources(split, (archive, folder, files))
+                    refuse_misfits(sources, self.scale)
+                except UsageError as error:
+                    others = ", ".join(sorted(names - {archive.name}))
+                    mend = f" (beside {others}: if that is the wrong one, {self._move(others)})" if others else ""
+                    raise UsageError(f"{error}{mend}") from error
 
     def _lacks(self, split: Split) -> UsageError:
         """The error for a split without images."""
@@ -193,35 +238,56 @@ class ImageFolders(DatasetCard):
     def items(self) -> Iterable[Item]:
         """Archives of the data set."""
         for archive in self.archives:
-            yield ArchiveItem.of(archive, tuple(self.files_of(archive.name)), {self.name: self.title}, self.licence)
+            check = partial(self.check_pairs, archive)
+            yield ArchiveItem.of(archive, tuple(self.files_of(archive.name)), {self.name: self.title}, self.licence, check)
 
-    def _prepared(self, file_set: FileSet) -> ImageSet:
+    def _prepared(self, file_set: FileSet, unpacked: Unpacked | None) -> ImageSet:
         images: list[ImageSource] = []
         stack: dict[ImageFile, None] = {}
         for archive in (archive for archive in self.archives if archive.name in file_set.archive_names):
-            files = self._image_files(archive)
+            files = self._image_files(archive, unpacked)
             stack |= dict.fromkeys(files.values())
             images += [ImageSource(name, files[path]) for path, name in file_set.images(files)]
         names = {image.name for image in images}
         if file_set.is_glob and (len(names) < len(images) or file_set.size not in (None, len(images))):
             of = f"{counted(len(names), 'image')} of {file_set.size or len(images)} by different names"
-            raise UsageError(f"data set '{self.name}': {file_set.pattern}: {of}: {self._again(file_set)}")
+            raise _Misfit(f"{file_set.pattern}: {of}", file_set.archive_names)
         return ImageSet(tuple(images), tuple(stack))
 
-    def _image_files(self, archive: Archive) -> dict[str, ImageFile]:
+    def _image_files(self, archive: Archive, unpacked: Unpacked | None) -> dict[str, ImageFile]:
         """Files of a prepared archive that any split uses, by their paths in it. Raises UsageError if they are not prepared."""
-        manifest, wanted = store.read_manifest(archive), self.files_of(archive.name)
-        if manifest is None or lacking(wanted, manifest.files):
-            mend = f"run python -m benchmarks.prepare {self.name}"
-            raise UsageError(f"data set '{self.name}': {archive.name} is not prepared: {mend}")
-        folder = store.folder(archive)
+        wanted = self.files_of(archive.name)
+        if unpacked and unpacked[0].name == archive.name:
+            _, folder, files = unpacked
+        else:
+            manifest, folder = store.read_manifest(archive), store.folder(archive)
+            if manifest is None or lacking(wanted, manifest.files):
+                mend = f"run python -m benchmarks.prepare {self.name}"
+                raise UsageError(f"data set '{self.name}': {archive.name} is not prepared: {mend}")
+            files = manifest.files
         mend = f"remove the file and run python -m benchmarks.prepare {self.name}"
         return {
-            name: ImageFile(f"image {name}", folder / name, manifest.files[name].sha256, "file", mend)
-            for name in expanded(wanted, manifest.files)
+            name: ImageFile(f"image {name}", folder / name, files[name].sha256, "file", mend) for name in expanded(wanted, files)
         }
 
-    def _again(self, file_set: FileSet) -> str:
-        """How to get the archives of a file set anew."""
-        archives = ", ".join(file_set.archive_names)
-        return f"move {archives} out of {store.data_root()} and run python -m benchmarks.prepare {self.name}"
+    def _again(self, archives: Sequence[str]) -> str:
+        """How to get archives anew."""
+        return f"{self._move(', '.join(archives))} and run python -m benchmarks.prepare {self.name}"
+
+    def _move(self, archives: str) -> str:
+        """How to make room for other archives, those that are pinned included."""
+        pinned = [name for name in archives.split(", ") if name in pins(store.data_root())]
+        unpin = f", remove {', '.join(pinned)} from {store.data_root() / FILE}" if pinned else ""
+        return f"move {archives} out of {store.data_root()}{unpin}"
+
+
+class _Misfit(UsageError):
+    """LR and HR images of archives that do not fit.
+
+    Attributes:
+        archives: their names.
+    """
+
+    def __init__(self, message: str, archives: Sequence[str]) -> None:
+        super().__init__(message)
+        self.archives = archives

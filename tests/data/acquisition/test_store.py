@@ -53,7 +53,7 @@ def test_an_unpublished_hash_is_pinned_and_another_file_refused(server: FlakySer
     (store.folder(archive) / "2.png").unlink()
     message = refusal(archive, DownloadFailed)
     assert hashlib.sha256(OTHER).hexdigest() in message and SHA256 in message
-    assert f"if the publisher replaced it on purpose, remove tiny from {root / 'pins.json'}" in message
+    assert f"if that was wrong, or the publisher replaced it, remove tiny from {root / 'pins.json'}" in message
     assert contents(archive) == {name: IMAGES[name] for name in ("1.png", "3.png", "4.png")}
 
     (root / "pins.json").write_text("{}")

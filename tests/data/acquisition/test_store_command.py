@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from benchmarks import prepare as command
 from benchmarks.data import inventory
 from benchmarks.data.acquisition import store
 from benchmarks.data.acquisition.items import ArchiveItem
-from benchmarks.data.cache import stack
+from benchmarks.data.cache import TAIL, stack
 from tests.conftest import ROOT
 from tests.helpers.flaky_server import FlakyServer, answer, drip, wait_for
 from tests.helpers.stand_ins import PACKAGES
@@ -128,7 +130,8 @@ def test_a_data_set_of_single_files_is_resumed_by_the_command(server: FlakyServe
     server.always = serve_by_name
     server.tricks = [serve_by_name, serve_by_name, answer(404)]
     dry = project("singles", "--dry-run")
-    assert dry[:2] == (0, f"singles: missing, ? MB from {server.url.replace('file.zip', '{}')}\n") and server.seen == []
+    origin = f"{server.url.removesuffix('/file.zip')} (4 single files)"
+    assert dry[:2] == (0, f"singles: missing, ? MB from {origin}\n") and server.seen == []
     code, output, errors = project("singles")
     assert (code, output) == (2, "") and errors.splitlines()[-1].startswith("error: 3.png: no mirror gave the file")
     code, output, _ = project("singles")
@@ -149,6 +152,15 @@ def test_verify_finds_a_flipped_byte_among_decoded_images(project: Project) -> N
     assert (code, errors) == (1, f"{path}: changed: remove it, and it is made anew\n") and "1 problem" in output
     path.unlink()
     assert project("--verify")[0] == 0
+
+
+def test_decoded_images_of_another_version_are_no_problem(project: Project) -> None:
+    index = json.dumps({"sizes": [[1, 1]], "sha256": "00"}).encode()
+    path = project.cache / "pixels" / "00.pixels"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\x01\x02\x03" + index + TAIL.pack(len(index), hashlib.sha256(index).digest()))
+    line = "1 file of decoded images of another version, not looked at: nothing uses them, the folder may be deleted"
+    assert project("--verify") == (0, f"{path.parent}: {line}\n1 verified, 0 problems\n", "")
 
 
 def test_room_is_counted_for_all_archives_together(
