@@ -67,7 +67,7 @@ def full_parser() -> argparse.ArgumentParser:
 def _names() -> Mapping[str, Callable[[], Iterable[str]]]:
     """Functions that return the names that fit an option, by its attribute in the parsed options."""
     from benchmarks.catalog.composites import COMPOSITES
-    from benchmarks.catalog.methods import every_method, stages
+    from benchmarks.catalog.methods import every_method, methods, stages
     from benchmarks.catalog.metrics import METRICS
     from benchmarks.catalog.profiles import profile_names
     from benchmarks.catalog.protocols import PROTOCOLS
@@ -78,6 +78,7 @@ def _names() -> Mapping[str, Callable[[], Iterable[str]]]:
         "stages": stages,
         "methods": lambda: [method.name for method in every_method()],
         "method": lambda: [method.name for method in every_method()],
+        "study": lambda: [name for name, method in methods().items() if method.study],
         "profile": profile_names,
         "profiles": profile_names,
         "datasets": dataset_names,

@@ -8,7 +8,6 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,7 @@ from benchmarks.core.threads import threads_change
 from benchmarks.execution.mending import naming_the_mend
 
 if TYPE_CHECKING:
+    from benchmarks.api.entries import ScoredSplit
     from benchmarks.catalog.profiles import Profile
     from benchmarks.execution.executors.executor import Executor, ExecutorOptions
     from benchmarks.execution.outcome import Outcome
@@ -48,6 +48,7 @@ examples:
   python -m benchmarks.run --all --family unpaired        with every method that is trained without pairs; --list shows families
   python -m benchmarks.run --ablation                     CinCGAN with each of its parts removed in turn
   python -m benchmarks.run --methods cincgan/no-d1        one variant, beside the full model
+  python -m benchmarks.run --study cincgan --dry-run      its joint stage under 20 settings, on validation images
   python -m benchmarks.run --all --dry-run                cells to compute, finished cells, time and disk
   python -m benchmarks.run --methods edsr --split validation --set stages.edsr.training.steps=900      choices, away from test
   python -m benchmarks.run --all --set stages.edsr.training.steps=100
@@ -84,6 +85,7 @@ def make_parser() -> Parser:
     methods = parser.add_argument_group("methods and data")
     methods.add_argument("--all", action="store_true", help="every method of the profile")
     methods.add_argument("--ablation", action="store_true", help="every variant of CinCGAN, beside the full model")
+    methods.add_argument("--study", metavar="METHOD", help="every configuration of a method's designed study; validation images")
     methods.add_argument("--methods", nargs="+", action=Names, metavar="NAME", help="these; spandrel:FILE is a checkpoint")
     families = "methods of these families, beside those of --all or --methods; unpaired: all that are trained without pairs"
     methods.add_argument("--family", nargs="+", action=Names, metavar="NAME", help=families)
@@ -100,12 +102,8 @@ def make_parser() -> Parser:
     )
     others = "degradations to score under as well, with the same trainings: docs/data.md"
     methods.add_argument("--also-degraded", nargs="+", action=Names, default=(), metavar="NAME", help=others)
-    methods.add_argument(
-        "--split",
-        choices=("test", "validation"),
-        default="test",
-        help="images to score (default: test); choose settings on validation",
-    )
+    split = "images to score (default: test; of a study: validation); choose settings on validation"
+    methods.add_argument("--split", choices=("test", "validation"), help=split)
     methods.add_argument("--seeds", nargs="+", action=Names, metavar="N", help="seeds in place of the profile's")
     methods.add_argument("--cell", metavar="ID", help="compute this cell only; --dry-run lists ids, a unique prefix is enough")
     methods.add_argument("--force", action="store_true", help="compute finished cells again")
@@ -280,11 +278,15 @@ def _check_options(options: argparse.Namespace) -> None:
     """Raise UsageError where options do not go together."""
     from benchmarks.execution.executors.selection import check_options
 
-    if not (options.all or options.ablation or options.methods or options.family or options.cell):
-        choices = "--all, --ablation, --methods NAME …, --family NAME … or --cell ID"
+    asked = options.all or options.ablation or options.methods or options.family
+    if not (asked or options.study or options.cell):
+        choices = "--all, --ablation, --methods NAME …, --family NAME …, --study METHOD or --cell ID"
         raise UsageError(f"nothing to run: give {choices} (--help shows examples)")
     if options.methods and (options.all or options.ablation):
         raise UsageError("--methods excludes --all and --ablation: give one of them")
+    if options.study and (asked or options.split == "test"):
+        mend = "leave out --split test" if options.split == "test" else "leave out --all, --ablation, --methods and --family"
+        raise UsageError(f"--study {options.study} scores its own configurations, on validation images: {mend}")
     if (options.markdown or options.step_times) and not options.dry_run:
         raise UsageError(f"{'--markdown' if options.markdown else '--step-times'} needs --dry-run")
     if options.max_parallel is not None and options.max_parallel < 1:
@@ -331,6 +333,7 @@ def _with_others(cells: Sequence[Cell], workspace: Workspace, run: Callable[[], 
 
 def _selection(options: argparse.Namespace) -> Selection:
     """Data and seeds that the options select. Raises UsageError for the folder of a data set that is not selected."""
+    from benchmarks.catalog.studies import load_study
     from benchmarks.data.cards import Apart
     from benchmarks.planning.plan import Selection
 
@@ -341,7 +344,10 @@ def _selection(options: argparse.Namespace) -> Selection:
             mend = "no data set uses it: add the name 'folder' to --datasets, or give --train-on folder"
             raise UsageError(f"--{option.replace('_', '-')}{'' if value is True else f' {value}'}: {mend}")
     images = options.data_dir, Apart(options.x_dir, options.z_dir, options.lr_suffix or "", options.no_truth)
-    return Selection(datasets, _seeds(options.seeds), train_on, *images, options.split, options.also_degraded)
+    study = load_study(options.study) if options.study else None
+    seeds = list(study.seeds) if study and options.seeds is None else _seeds(options.seeds)
+    split: ScoredSplit = options.split or ("validation" if study else "test")
+    return Selection(datasets, seeds, train_on, *images, split, options.also_degraded)
 
 
 def _related(profile: Profile, selection: Selection) -> list[Cell]:
@@ -353,24 +359,14 @@ def _related(profile: Profile, selection: Selection) -> list[Cell]:
 
 
 def _methods(options: argparse.Namespace, profile: Profile) -> list[str]:
-    """Methods that are asked for, each variant after its method, whose trainings it may share."""
-    from benchmarks.catalog.families import methods_of_families
-    from benchmarks.catalog.methods import methods, variants_of
+    """Methods that are asked for. Raises UsageError for an unknown family, or a method without a study."""
+    from benchmarks.catalog.studies import load_study
+    from benchmarks.planning.choice import chosen_methods
 
-    members = methods_of_families(options.family or ())
-    if options.methods:
-        bases = [name.partition("/")[0] for name in options.methods]
-        pairs = [(base, name) if base in methods() else (name,) for base, name in zip(bases, options.methods, strict=True)]
-        return list(dict.fromkeys((*chain.from_iterable(pairs), *members)))
-    wanted = list(profile.methods) if options.all else []
-    if options.ablation:
-        wanted += [
-            name for base in profile.methods if base in methods() and variants_of(base) for name in (base, *variants_of(base))
-        ]
-    if not (wanted or members):  # --cell alone: any cell of the profile
-        bases = [name for name, entry in methods().items() if profile.has_settings_of(entry)]
-        wanted = [name for base in bases for name in (base, *variants_of(base))]
-    return list(dict.fromkeys((*wanted, *members)))
+    if options.study:
+        return load_study(options.study).methods
+    names, families = options.methods or (), options.family or ()
+    return chosen_methods(profile, names, families, everything=options.all, ablation=options.ablation)
 
 
 def _seeds(texts: Sequence[str] | None) -> list[int] | None:

@@ -33,6 +33,7 @@ METHODS = (
         ),
         uses=("edsr",),
         variants="cincgan/ablation.toml",
+        study="cincgan/joint_study.toml",
     ),
 )
 

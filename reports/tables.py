@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.api.entries import ScoredSplit
 from benchmarks.catalog.composites import composite_scores
 from benchmarks.catalog.families import FAMILIES
-from benchmarks.catalog.methods import every_method, get_method, is_method, methods
+from benchmarks.catalog.methods import get_method, is_method, methods, varied_forms_of
 from benchmarks.core.text import csv_text
 from benchmarks.planning.frozen import why_seeds_are_exploratory
 from benchmarks.results.record import NO_REFERENCE, EvaluationResult
@@ -180,9 +180,10 @@ def make_tables(
 
 
 def method_order() -> list[str]:
-    """Names of all methods and variants, family by family; in the catalog's order within a family."""
+    """Names of all methods, variants and configurations of studies, family by family; then in the catalog's order."""
     order = list(FAMILIES)
-    return [entry.name for entry in sorted(every_method(), key=lambda entry: order.index(entry.family))]
+    entries = (entry for name, method in methods().items() for entry in (method, *varied_forms_of(name).values()))
+    return [entry.name for entry in sorted(entries, key=lambda entry: order.index(entry.family))]
 
 
 def in_order(names: Collection[str]) -> list[str]:

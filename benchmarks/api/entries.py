@@ -67,6 +67,7 @@ class MethodEntry:
         uses: stages of other methods that the method is built from.
         weights: cards of published weights that the method consists of.
         variants: package and file that declare variants, ``package/file.toml``; empty for none.
+        study: package and file that declare a designed study (``benchmarks.catalog.studies``), in the same form; empty for none.
         changes: settings that a variant changes, in the form of ``--set``.
         without: stages that a variant leaves out.
         steps_to: stage of a variant that is trained for the steps, too, that the variant saves elsewhere, so that it has as
@@ -87,6 +88,7 @@ class MethodEntry:
     uses: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     variants: str = ""
+    study: str = ""
     changes: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     steps_to: str = ""

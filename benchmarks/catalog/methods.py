@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
+
+from msgspec import Meta
 
 from benchmarks.api.entries import Family, MethodEntry, StageEntry
 from benchmarks.api.method import TrainedStage
@@ -110,13 +112,13 @@ def get_method(name: str) -> MethodEntry:
     base, slash, _ = name.partition("/")
     if base not in methods():
         raise unknown("method", name, methods())
-    return variants_of(base).look_up(name) if slash else methods()[base]
+    return varied_forms_of(base).look_up(name) if slash else methods()[base]
 
 
 def is_method(name: str) -> bool:
     """True if the catalog has a method or variant of the name, or if it is that of a checkpoint."""
     base, slash, _ = name.partition("/")
-    return name.startswith(CHECKPOINT) or (base in methods() and (not slash or name in variants_of(base)))
+    return name.startswith(CHECKPOINT) or (base in methods() and (not slash or name in varied_forms_of(base)))
 
 
 def _checkpoint(file: str) -> MethodEntry:
@@ -135,11 +137,21 @@ def variants_of(name: str) -> Registry[MethodEntry]:
     return Registry("variant", _variants(methods()[name]))
 
 
+@cache
+def configurations_of(name: str) -> Registry[MethodEntry]:
+    """Configurations of a method's designed study, in the order of its file. Raises UsageError where the file is invalid."""
+    return Registry("configuration", _configurations(methods()[name]))
+
+
+def varied_forms_of(name: str) -> Registry[MethodEntry]:
+    """Variants of a method and configurations of its study. Raises UsageError where a file is invalid, or two have one name."""
+    return Registry("variant", [*variants_of(name).values(), *configurations_of(name).values()])
+
+
 def _variants(method: MethodEntry) -> list[MethodEntry]:
     if not method.variants:
         return []
-    package, _, file = method.variants.partition("/")
-    path = package_folder(package, f"variants of method '{method.name}'") / file
+    path = _declaring_file(method.variants, f"variants of method '{method.name}'")
     variants = {key: build(Variant, data, str(path), key) for key, data in read_toml(path).items()}
     return [
         replace(
@@ -150,9 +162,38 @@ def _variants(method: MethodEntry) -> list[MethodEntry]:
             without=variant.without,
             steps_to=variant.steps_to,
             variants="",
+            study="",
         )
         for key, variant in variants.items()
     ]
+
+
+def _configurations(method: MethodEntry) -> list[MethodEntry]:
+    """The method or one of its variants, with the changes of each configuration."""
+    if not method.study:
+        return []
+    path, data = read_study(method)
+    tables = data.get("configurations")
+    named = tables.items() if isinstance(tables, dict) else ()  # load_study refuses anything else
+    declared = {key: build(Configuration, table, str(path), f"configurations.{key}") for key, table in named}
+    variants, unvaried = Registry("variant", _variants(method)), replace(method, variants="", study="")
+    entries = []
+    for key, own in declared.items():
+        varied = variants.look_up(f"{method.name}/{own.of}") if own.of else unvaried
+        entries.append(replace(varied, name=f"{method.name}/{key}", title=own.title, changes=(*varied.changes, *own.changes)))
+    return entries
+
+
+def read_study(method: MethodEntry) -> tuple[Path, dict[str, Any]]:
+    """File of a method's designed study, and its content. Raises UsageError if it cannot be read."""
+    path = _declaring_file(method.study, f"study of method '{method.name}'")
+    return path, read_toml(path)
+
+
+def _declaring_file(declared: str, where: str) -> Path:
+    """The file of ``package/file.toml``. Raises UsageError if there is no such package."""
+    package, _, file = declared.partition("/")
+    return package_folder(package, where) / file
 
 
 @dataclass(frozen=True)
@@ -163,6 +204,21 @@ class Variant:
     changes: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     steps_to: str = ""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A configuration of a designed study.
+
+    Attributes:
+        title: a line for lists.
+        changes: settings, in the form of ``--set``.
+        of: the variant that is changed, without the method's name; empty for the method itself.
+    """
+
+    title: str
+    changes: Annotated[tuple[str, ...], Meta(min_length=1)]
+    of: str = ""
 
 
 def every_method() -> list[MethodEntry]:
@@ -186,6 +242,7 @@ def _added(own: tuple[MethodEntry, ...]) -> Mapping[Plugin, Sequence[MethodEntry
             for target in filter(None, (method.target, method.inference, *of_stages)):
                 check(target, f"method '{method.name}'")
             _variants(method)
+            _configurations(method)
         return declared
 
     return additions("methods", load, _called, {name for method in own for name in _called(method)})

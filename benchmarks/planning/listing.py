@@ -7,6 +7,7 @@ from benchmarks.catalog.families import described_families
 from benchmarks.catalog.methods import methods, variants_of
 from benchmarks.catalog.profiles import load_profile, profile_names
 from benchmarks.catalog.protocols import PROTOCOLS, get_protocol
+from benchmarks.catalog.studies import load_study
 from benchmarks.core.plugins import all_plugins
 from benchmarks.data.cards import dataset_names, load_dataset_card
 
@@ -16,6 +17,7 @@ def catalog_titles() -> dict[str, dict[str, str]]:
     return {
         "methods": {name: method.title for name, method in methods().items()},
         "variants": {variant.name: variant.title for name in methods() for variant in variants_of(name).values()},
+        "studies": {name: load_study(name).title for name, method in methods().items() if method.study},
         "families": described_families(),
         "datasets": {name: load_dataset_card(name).title for name in dataset_names()},
         "degradations": {name: _first_line(degradation_class(name)) for name in DEGRADATIONS},

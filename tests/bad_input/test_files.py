@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import evaluate
-from benchmarks.catalog import methods, plugins, profiles
+from benchmarks.catalog import methods, plugins, profiles, studies
 from benchmarks.core.errors import UsageError, missing_prerequisite, one_line
 from benchmarks.data import cards
 from benchmarks.data.acquisition import weights
@@ -43,7 +43,7 @@ class Place:
     read: Callable[[], object]
 
 
-@pytest.fixture(name="place", params=["data set", "weights", "paper", "variants", "profile", "settings of a method"])
+@pytest.fixture(name="place", params=["data set", "weights", "paper", "variants", "study", "profile", "settings of a method"])
 def copied_file(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     shutil.copytree(ROOT / "datasets", tmp_path / "datasets")
     shutil.copytree(ROOT / "reports" / "papers", tmp_path / "papers")
@@ -59,6 +59,7 @@ def copied_file(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyt
         "weights": Place(tmp_path / "datasets" / "weights" / "vgg19.toml", lambda: weights.load_weight_card("vgg19")),
         "paper": Place(tmp_path / "papers" / "cincgan.toml", paper.load_papers),
         "variants": Place(tmp_path / "cincgan" / "ablation.toml", lambda: methods.variants_of("cincgan")),
+        "study": Place(tmp_path / "cincgan" / "joint_study.toml", lambda: studies.load_study("cincgan")),
         "profile": Place(tmp_path / "profiles" / "smoke.toml", lambda: profiles.load_profile("smoke")),
         "settings of a method": Place(tmp_path / "cincgan" / "profiles.toml", lambda: profiles.load_profile("smoke")),
     }
@@ -70,6 +71,7 @@ def copied_file(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyt
 def forget() -> None:
     """Clear the caches of parsed files."""
     methods.variants_of.cache_clear()
+    methods.configurations_of.cache_clear()
     profiles._merged.cache_clear()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
 from benchmarks.api.method import TrainedStage
+from benchmarks.training.loop import train
 from benchmarks.training.stage import Stage, make_stage
 from cincgan.inner import InnerStage
 from cincgan.joint import JointStage
@@ -105,6 +107,18 @@ def test_the_warm_up_moves_only_d2_and_g3() -> None:
     stage.step(1)
     stage.step(2)
     assert moved(before, stage) == {"g1", "g2", "g3", "sr", "d1", "d2"}
+
+
+def test_a_joint_stage_of_no_step_leaves_g1_and_sr_as_they_were(tmp_path: Path) -> None:
+    """So its scores are those of EDSR behind G1 of the inner stage, moving averages included."""
+    settings = PROFILE.stages["cincgan-joint"]
+    settings = replace(settings, training=replace(settings.training, steps=0))
+    stage, generator = make_stage(JointStage, settings, visible("cincgan-joint"), NEEDS, seed=0)
+    trained = train(stage, generator, tmp_path / "checkpoint.pt")
+    assert trained.history == [] and settings.training.ema_decay
+    for name, start in (("g1", NEEDS["cincgan-inner"].weights["g1"]), ("sr", NEEDS["edsr"].weights["sr"])):
+        assert trained.weights[name].keys() == start.keys()
+        assert all(torch.equal(tensor, start[key]) for key, tensor in trained.weights[name].items())
 
 
 def moved(before: dict[str, list[Tensor]], stage: Stage) -> set[str]:

@@ -19,7 +19,7 @@ from benchmarks.data.acquisition import weights
 
 CACHED = (
     *(plugins.all_plugins, plugins.folders, plugins.leave_out),
-    *(methods.variants_of, methods._added, profiles._merged, cards._added, weights._added),
+    *(methods.variants_of, methods.configurations_of, methods._added, profiles._merged, cards._added, weights._added),
     *(code_digest.code_digest, code_digest.deciding_modules, code_digest.source_file, code_digest._module),
 )
 

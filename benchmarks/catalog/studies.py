@@ -1,0 +1,76 @@
+"""Designed studies of methods: a question, and the configurations that answer it, written before their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from benchmarks.catalog.methods import Configuration, configurations_of, get_method, methods, read_study
+from benchmarks.catalog.profiles import Seed
+from benchmarks.core.errors import UsageError
+from benchmarks.core.strict import build
+
+Names = Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+@dataclass(frozen=True)
+class DesignedStudy:
+    """A study of a method's settings on validation images, as the file that ``MethodEntry.study`` names declares it.
+
+    Attributes:
+        title: heading of its page.
+        question: answered by comparisons of the configurations with ``start``, and of the curves with each other.
+        start: configuration that all others are compared with.
+        beside: methods that are scored besides.
+        seeds: of training, where a run names none; not those that results are reported on.
+        curves: configurations by curve, each curve from ``start`` on by rising effort. Curves of one length are compared place
+            by place.
+        factors: configurations that change a single setting, by the setting.
+        configurations: by the part of the name behind the method's.
+    """
+
+    title: str
+    question: str
+    start: str
+    beside: tuple[str, ...]
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1)]
+    curves: Annotated[Mapping[str, Names], Meta(min_length=1)]
+    factors: Mapping[str, Names]
+    configurations: Mapping[str, Configuration]
+
+    @property
+    def tried(self) -> list[str]:
+        """Names of all configurations, ``start`` first."""
+        groups: list[Sequence[str]] = [*self.curves.values(), *self.factors.values()]
+        return list(dict.fromkeys((self.start, *(name for names in groups for name in names))))
+
+    @property
+    def methods(self) -> list[str]:
+        """Methods to train and score: those besides, then configurations, with the unchanged method first."""
+        return list(dict.fromkeys((*self.beside, *sorted(self.tried, key=lambda name: "/" in name))))
+
+
+def load_study(name: str) -> DesignedStudy:
+    """The designed study of a method.
+
+    Raises:
+        UsageError: an unknown method, a method without a study, or an invalid file; a configuration that is declared and not
+            used, or used and not declared.
+    """
+    method = methods().look_up(name)
+    if not method.study:
+        known = ", ".join(entry.name for entry in methods().values() if entry.study)
+        raise UsageError(f"method '{name}' declares no study: give {known}")
+    path, data = read_study(method)
+    declared = configurations_of(name)
+    study = build(DesignedStudy, data, str(path))
+    for configuration in study.methods:
+        get_method(configuration)
+    if unused := declared.keys() - set(study.tried):
+        raise UsageError(f"{path}: no curve and no factor has {', '.join(sorted(unused))}: add it to one, or take it out")
+    if wrong := [curve for curve, names in study.curves.items() if names[0] != study.start]:
+        raise UsageError(f"{path}: curve '{wrong[0]}' does not begin with {study.start}: put it first")
+    return study
