@@ -33,7 +33,7 @@ DEFINITIONS = {
     ("intervals.md", "Intervals and verdicts"): "a significance level",
     ("intervals.md", "How often the intervals hold the truth"): "what is simulated",
     ("choices.md", "Budgets of the unpaired methods, on validation images"): "a rule that was set beforehand",
-    ("choices.md", "The settings of lab: none was tried"): "settings",
+    ("choices.md", "The settings of lab: none was tried in it"): "settings",
     ("protocols.md", "Protocols"): "a definition",
     ("protocols.md", "`rgb`, version 1"): "a measurement of somebody else",
     ("protocols.md", "`ntire2018`, version 1"): "a share of an area",
