@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 DATASET = "demo-photos"  # the content of patches does not change the time of a step
 DOMINANT = 3  # number of convolutions that the ceiling is measured on
+LEAST_SECONDS = 0.5  # of the runs of one, of which the best counts: short ones are disturbed more easily
 
 
 def measure_training(profile: Profile, stage: str, precision: str, repeat: int) -> StepFigure:
@@ -266,7 +267,10 @@ def _convolution_seconds(call: Convolution, layout: Any) -> float:
         backward(output, image, weight, None, call.stride, call.padding, (1, 1), False, (0, 0), 1, (True, True, False))
 
     run()
-    return min(_seconds(run) for _ in range(3))
+    times = [_seconds(run)]
+    while len(times) < 5 or sum(times) < LEAST_SECONDS:
+        times.append(_seconds(run))
+    return min(times)
 
 
 def _device() -> str:
