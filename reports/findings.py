@@ -19,7 +19,7 @@ from reports.grids import table_grid
 from reports.marks import is_learned
 from reports.measurements import Measurements
 from reports.paper import load_papers
-from reports.studies import load_evidence, without_replaced_weights
+from reports.studies import Study, load_evidence, without_replaced_weights
 from reports.tables import Row, Table
 
 HEADING = """\
@@ -55,7 +55,7 @@ def results_page(sets: Mapping[str, Sequence[Chapter]]) -> str:
     parts = [HEADING]
     for name, chapters in sets.items():
         for chapter in chapters:
-            parts += [f"## {chapter.study.title}, profile {chapter.study.profile}, {name}\n", f"{_origin(chapter)}\n"]
+            parts += [f"## {chapter.study.title}, profile {chapter.study.profile}, {name}\n", f"{origin(chapter.study)}\n"]
             parts += [to_markdown(grid) for grid in chapter.all_grids()]
             parts += ["\n".join([*findings(chapter), *_replaced(chapter)]) + "\n"]
     return "\n".join(parts + _between_sets(sets))
@@ -111,7 +111,7 @@ def readme_block(sets: Mapping[str, Sequence[Chapter]]) -> str:
         table = chapter.tables[0]
         protocol = chapter.papers[0].paper.protocol if chapter.papers else table.protocols[0]
         lines += [*_short_findings(chapter, protocol), "", *_short_table(table, protocol), ""]
-        lines += [f"{table_caption(table)} {_origin(chapter)}", ""]
+        lines += [f"{table_caption(table)} {origin(chapter.study)}", ""]
     return "\n".join([*lines, OTHERS.format(name=SHOWN)])
 
 
@@ -248,9 +248,9 @@ def _claim_finding(paper: str, judged: ClaimVerdict) -> str:
     return f"- Claim {judged.claim.name} of `{paper}`, “{judged.claim.text}”: **{judged.verdict}**.{remarks}"
 
 
-def _origin(chapter: Chapter) -> str:
-    """Sentence on commit, processor and torch of a chapter's evaluations."""
-    evaluations = [result for results in chapter.study.results.values() for result in results]
+def origin(study: Study) -> str:
+    """Sentence on commit, processor and torch of a study's evaluations."""
+    evaluations = [result for results in study.results.values() for result in results]
     commits = sorted({(result.git.commit or "unknown")[:10] + ("-dirty" if result.git.dirty else "") for result in evaluations})
     processors = sorted({result.environment.processor for result in evaluations})
     torches = sorted({result.environment.versions.get("torch", "unknown") for result in evaluations})

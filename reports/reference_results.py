@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import re
 import sys
@@ -15,12 +16,14 @@ from benchmarks.core.errors import BenchmarkError, UsageError
 
 if TYPE_CHECKING:
     from reports.chapters import Chapter
+    from reports.designed.contrasts import Contrasts
 
 EXAMPLES = """\
 examples:
   python -m reports.reference_results                              rewrite README.md and docs/results.md from reports/reference/
   python -m reports.reference_results --check                      whether both say what the reference results say
   python -m reports.reference_results --add runs --name bfloat16   the result files of runs/ become reports/reference/bfloat16
+  python -m reports.reference_results --add runs --study cincgan   those of run --study cincgan: docs/joint-stage.md, its figures
 
 A set of reference results is a folder of result files, without weights and images. The README shows the set demo-bfloat16.
 
@@ -28,7 +31,9 @@ exit codes: 0 written or up to date, 1 --check found other texts, 2 wrong use
 """
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = Path(__file__).parent / "reference"
+STUDIES = Path(__file__).parent / "reference_studies"  # a folder for each method that has a designed study
 PAGE = ROOT / "docs" / "results.md"
+STUDY_PAGES = PAGE.parent
 README = ROOT / "README.md"
 COMMAND = "python -m reports.reference_results"
 HEADLINE = f"{COMMAND}: headline"  # the part of the README's first lines
@@ -41,6 +46,7 @@ def make_parser() -> Parser:
     parser.add_argument("--check", action="store_true", help="compare both files with the reference results; write nothing")
     parser.add_argument("--add", type=named_path, metavar="DIR", help="results folder of a run, to copy result files from")
     parser.add_argument("--name", metavar="NAME", help="name of the set of reference results that --add replaces")
+    parser.add_argument("--study", metavar="METHOD", help="method whose designed study's results --add replaces")
     return parser
 
 
@@ -50,36 +56,72 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
+    from benchmarks.catalog.studies import load_study
     from benchmarks.core.files import write_text
+    from reports.designed.curves import draw_curves
     from reports.findings import chapters_by_set, results_page
 
-    if bool(options.add) != bool(options.name):
-        raise UsageError("--add and --name need each other")
+    if bool(options.add) != (bool(options.name) != bool(options.study)):
+        raise UsageError("--add needs --name or --study, and both need --add: give --add and one of them")
     if options.add and options.check:
         raise UsageError("--check writes nothing: leave out --add")
+    if options.study:
+        load_study(options.study)
     if options.add:
-        _add(options.add, options.name)
+        _add(options.add, STUDIES / options.study if options.study else FOLDER / _set_name(options.name))
     sets = chapters_by_set(FOLDER)
-    texts = {PAGE: results_page(sets), README: _readme(README.read_text(encoding="utf-8"), sets)}
-    for path, text in texts.items():
-        if not options.check:
+    pages, drawn = _studies()
+    texts = {PAGE: results_page(sets), README: _readme(README.read_text(encoding="utf-8"), sets), **pages}
+    if options.check:
+        stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+        for path in [*stale, *(path for path, contrasts in drawn.items() if not _shows(path, contrasts))]:
+            raise BenchmarkError(f"{path}: not what {FOLDER} and {STUDIES} say: run python -m reports.reference_results")
+    else:
+        for path, text in {**texts, **{path: draw_curves(contrasts) for path, contrasts in drawn.items()}}.items():
             write_text(path, text)
-        elif not path.exists() or path.read_text(encoding="utf-8") != text:
-            raise BenchmarkError(f"{path}: not what {FOLDER} says: run python -m reports.reference_results")
-    print("up to date" if options.check else f"written: {', '.join(map(str, texts))}")
+    print("up to date" if options.check else f"written: {', '.join(map(str, (*texts, *drawn)))}")
     return 0
 
 
-def _add(results: Path, name: str) -> None:
-    """Copy the result files of a results folder to a set of reference results, in place of its present files."""
+def _studies() -> tuple[dict[Path, str], dict[Path, Contrasts]]:
+    """Pages of all designed studies, and comparisons that have a figure, by path."""
+    from benchmarks.catalog.methods import methods
+    from benchmarks.catalog.studies import load_study
+    from reports.designed.page import figures, load_contrasts, page
+
+    pages: dict[Path, str] = {}
+    drawn: dict[Path, Contrasts] = {}
+    for name in (name for name, method in methods().items() if method.study):
+        design = load_study(name)
+        every = load_contrasts(design, STUDIES / name)
+        pages[STUDY_PAGES / f"{design.page}.md"] = page(name, design, every, COMMAND)
+        drawn |= {STUDY_PAGES / path: contrasts for path, contrasts in figures(every).items()}
+    return pages, drawn
+
+
+def _shows(path: Path, contrasts: Contrasts) -> bool:
+    """True if a figure's description says what the comparisons do. Its lines may differ with the version of matplotlib."""
+    from reports.designed.curves import describe_curves
+
+    said = f"<dc:description>{html.escape(describe_curves(contrasts), quote=False)}</dc:description>"
+    return path.exists() and said in path.read_text(encoding="utf-8")
+
+
+def _set_name(name: str) -> str:
+    """The name of a set of reference results. Raises UsageError for one that could lead elsewhere."""
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise UsageError(f"--name {name}: lower-case letters, digits and hyphens")
+    return name
+
+
+def _add(results: Path, folder: Path) -> None:
+    """Copy the result files of a results folder to a folder of reference results, in place of its present files."""
     from benchmarks.core.files import write_text
     from benchmarks.core.text import counted
     from benchmarks.data.matching import some
     from benchmarks.results.files import read_result, with_digest
     from benchmarks.results.layout import CELLS, RESULT, result_files
 
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-        raise UsageError(f"--name {name}: lower-case letters, digits and hyphens")
     sources = result_files(results)
     if not sources:
         raise UsageError(f"--add {results}: no results here: give the folder of a run")
@@ -91,13 +133,13 @@ def _add(results: Path, name: str) -> None:
     if dirty := [source.parent.name for source, result in contents.items() if result.get("git", {}).get("dirty")]:
         mend = "compute them again from a clean checkout"
         raise UsageError(f"--add {results}: computed with uncommitted changes: {some(dirty)}: {mend}")
-    for stale in result_files(FOLDER / name):
+    for stale in result_files(folder):
         stale.unlink()
         stale.parent.rmdir()
     for source, result in contents.items():
         result.setdefault("environment", {})["host"] = ""  # the name of a private machine says nothing of numbers
         text = json.dumps(with_digest(result), indent=1, ensure_ascii=False)
-        write_text(FOLDER / name / CELLS / source.parent.name / RESULT, f"{text}\n")
+        write_text(folder / CELLS / source.parent.name / RESULT, f"{text}\n")
 
 
 def _readme(text: str, sets: Mapping[str, Sequence[Chapter]]) -> str:

@@ -21,23 +21,24 @@ class DesignedStudy:
     """A study of a method's settings on validation images, as the file that ``MethodEntry.study`` names declares it.
 
     Attributes:
-        title: heading of its page.
+        page: name of its page in ``docs``.
+        title: heading of the page.
         question: answered by comparisons of the configurations with ``start``, and of the curves with each other.
         start: configuration that all others are compared with.
         beside: methods that are scored besides.
         seeds: of training, where a run names none; not those that results are reported on.
-        curves: configurations by curve, each curve from ``start`` on by rising effort. Curves of one length are compared place
-            by place.
+        curves: configurations of two curves of one length, each from ``start`` on by rising effort, compared place by place.
         factors: configurations that change a single setting, by the setting.
         configurations: by the part of the name behind the method's.
     """
 
+    page: Annotated[str, Meta(pattern="^[a-z0-9-]+$")]
     title: str
     question: str
     start: str
     beside: tuple[str, ...]
     seeds: Annotated[tuple[Seed, ...], Meta(min_length=1)]
-    curves: Annotated[Mapping[str, Names], Meta(min_length=1)]
+    curves: Annotated[Mapping[str, Names], Meta(min_length=2, max_length=2)]
     factors: Mapping[str, Names]
     configurations: Mapping[str, Configuration]
 
@@ -73,4 +74,6 @@ def load_study(name: str) -> DesignedStudy:
         raise UsageError(f"{path}: no curve and no factor has {', '.join(sorted(unused))}: add it to one, or take it out")
     if wrong := [curve for curve, names in study.curves.items() if names[0] != study.start]:
         raise UsageError(f"{path}: curve '{wrong[0]}' does not begin with {study.start}: put it first")
+    if len({len(names) for names in study.curves.values()}) > 1:
+        raise UsageError(f"{path}: the two curves are of different lengths: they are compared place by place")
     return study

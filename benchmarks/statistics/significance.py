@@ -225,14 +225,33 @@ def holm(p: Sequence[float]) -> list[float]:
     return [float(value) for value in corrected]
 
 
-def resolved(differences: Iterable[Difference]) -> float | None:
+def paired(first: ScoreMatrix, second: ScoreMatrix, photographs: Photographs) -> Difference:
+    """Difference of two methods seed by seed, for trainings of a seed that continue from the same weights.
+
+    What those weights do to both methods cancels. Two trainings that share nothing but the number of their seed are no pair.
+
+    Args:
+        first: scores of the method, ``(trainings, images)``.
+        second: scores of the other method, of the same seeds in the same order.
+        photographs: groups of the images.
+    """
+    a, b = first.values, second.values
+    by_seed = np.subtract(a, b, out=np.zeros_like(a), where=a != b)
+    return Difference(ScoreMatrix(by_seed, trained=True), ScoreMatrix.fixed([0.0] * a.shape[1]), photographs)
+
+
+def resolved(differences: Iterable[Difference], together: int = 0) -> float | None:
     """The smallest difference that comparisons resolve: found with a probability of 80 % under Holm's first correction.
+
+    Args:
+        differences: of the comparisons.
+        together: number of comparisons that are corrected together; 0 for those that are given and can be told.
 
     Returns:
         The median over the comparisons; None if no difference of any size could be told.
     """
     tested = [difference for difference in differences if not difference.obstacle and difference.error]
-    level = (1 - CONFIDENCE) / max(1, len(tested))
+    level = (1 - CONFIDENCE) / max(1, together or len(tested))
     if not tested or 2.0 ** (1 - len(tested[0].photographs)) >= level:
         return None
     errors = [difference.error for difference in tested if difference.error]

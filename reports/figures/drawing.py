@@ -147,10 +147,10 @@ def make_figure(height: float, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def to_svg(figure: Figure) -> str:
-    """The figure as SVG text, without dates: the same figure gives the same text."""
+def to_svg(figure: Figure, description: str = "") -> str:
+    """The figure as SVG text, without dates: the same figure gives the same text. A description stands in its metadata."""
     content = io.BytesIO()
-    figure.savefig(content, format="svg", metadata=NO_DATES["svg"])
+    figure.savefig(content, format="svg", metadata=NO_DATES["svg"] | ({"Description": description} if description else {}))
     return content.getvalue().decode()
 
 

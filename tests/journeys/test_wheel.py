@@ -85,7 +85,7 @@ def test_what_travels(built: tuple[Path, Path, str]) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert tops == {*ROOMS, "cincgan_benchmark-0.1.0.dist-info"}
     tracked = {path.relative_to(ROOT).as_posix() for room in ROOMS for path in files(room)}
-    references = {name for name in tracked if name.startswith("reports/reference/")}
+    references = {name for name in tracked if name.startswith(("reports/reference/", "reports/reference_studies/"))}
     assert references and tracked - references <= names
     cards = {f"benchmarks/packaged/{path.relative_to(ROOT).as_posix()}" for path in files("datasets")}
     assert len(cards) > 10 and cards <= names

@@ -37,6 +37,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(reference_results, "FOLDER", tmp_path / "reference")
     monkeypatch.setattr(reference_results, "PAGE", tmp_path / "results.md")
     monkeypatch.setattr(reference_results, "README", tmp_path / "README.md")
+    monkeypatch.setattr(reference_results, "STUDIES", tmp_path / "studies")
+    monkeypatch.setattr(reference_results, "STUDY_PAGES", tmp_path)
     (tmp_path / "README.md").write_text(f"before\n\n{FIRST}\nyesterday\n{END}\n\n{PART}\nyesterday\n{END}\n\nafter\n")
     return tmp_path
 
@@ -47,7 +49,8 @@ def test_the_readme_and_the_page_are_those_of_the_committed_results(capsys: pyte
 
 def test_every_reference_result_has_the_digest_of_its_content() -> None:
     """A set gets digests by --add with its own folder."""
-    files = [path for folder in reference_results.FOLDER.iterdir() for path in result_files(folder)]
+    folders = [*reference_results.FOLDER.iterdir(), *reference_results.STUDIES.glob("*")]
+    files = [path for folder in folders for path in result_files(folder)]
     assert len(files) > 200
     assert [path for path in files if f'"{DIGEST}": "' not in path.read_text(encoding="utf-8")] == []
 
@@ -114,8 +117,8 @@ def test_a_number_that_was_changed_by_hand_is_found(places: Path, changed: str, 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--add", "runs"], "--add and --name need each other"),
-        (["--name", "first"], "--add and --name need each other"),
+        (["--add", "runs"], "--add needs --name or --study, and both need --add"),
+        (["--name", "first"], "--add needs --name or --study, and both need --add"),
         (["--add", "runs", "--name", "first", "--check"], "leave out --add"),
         (["--add", "runs", "--name", "../first"], "lower-case letters"),
         (["--add", "nowhere", "--name", SHOWN], "no results here"),

@@ -22,6 +22,7 @@ from benchmarks.statistics.significance import (
     differences_of,
     holm,
     letters,
+    paired,
     rank_groups,
     resolved,
     sign_flips,
@@ -226,3 +227,31 @@ def test_methods_share_a_letter_exactly_if_they_do_not_differ(count: int, drawn:
     assert shown["m0"].startswith("a") and all(shown.values())
     for a, b in combinations(names, 2):
         assert bool(set(shown[a]) & set(shown[b])) == (frozenset((a, b)) not in different)
+
+
+def test_paired_trainings_cancel_what_they_share() -> None:
+    """Seeds that differ by a dB, alike in both methods, leave the difference of a seed as it is."""
+    generator = np.random.default_rng(0)
+    levels = generator.normal(22, 2, (1, 12)) + np.array([[0.0], [1.0]])
+    noise = generator.normal(0, 0.02, (2, 12))
+    photographs = Photographs(single(12))
+    first, second = ScoreMatrix(levels + 0.1 + noise, trained=True), ScoreMatrix(levels, trained=True)
+    own, unpaired = paired(first, second, photographs), Difference(first, second, photographs)
+    assert own.estimate.mean == pytest.approx(unpaired.estimate.mean) == pytest.approx(0.1 + noise.mean())
+    assert own.p() < 0.05 < unpaired.p() and not own.is_of_one_training
+    assert own.error is not None and own.error.standard < 0.02 < unpaired.estimate.high - unpaired.estimate.mean
+    one = paired(ScoreMatrix(first.values[:1], trained=True), ScoreMatrix(second.values[:1], trained=True), photographs)
+    assert one.is_of_one_training and not one.obstacle and one.p() == pytest.approx(Difference(*fixed_pair(one), photographs).p())
+
+
+def fixed_pair(difference: Difference) -> tuple[ScoreMatrix, ScoreMatrix]:
+    """A difference as one of two methods without trainings."""
+    return fixed(difference.first.values[0]), fixed(difference.second.values[0])
+
+
+def test_more_comparisons_resolve_larger_differences_alone() -> None:
+    photographs = Photographs(single(20))
+    difference = Difference(fixed(np.random.default_rng(0).normal(0, 1, 20)), fixed(np.zeros(20)), photographs)
+    few, many = resolved([difference]), resolved([difference], 69)
+    assert few is not None and many is not None and few < many
+    assert resolved([difference], 10**6) is None
