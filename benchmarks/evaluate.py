@@ -327,8 +327,7 @@ def _score(
 
     if options.csv:  # before minutes are spent on scores that could not be written
         check_writable(options.csv)
-    images = list(next(iter(methods.values())).paths)
-    groups = read_photographs(options.photographs, images) if options.photographs else {}
+    groups = read_photographs(options.photographs, list(next(iter(methods.values())).paths)) if options.photographs else {}
     scorer = Scorer([protocol], metrics, threads=options.threads, keep_going=True)
     if not scorer.empty().scores[protocol.name]:
         raise WeightsMissing("; ".join(scorer.empty().missing.values()))
@@ -376,7 +375,8 @@ def _nothing_scored(failures: Mapping[str, Mapping[str, str]]) -> UsageError:
     """Error where every image of every folder failed: the first reason, and how many others there are."""
     reasons = [f"{image}: {reason}" for images in failures.values() for image, reason in images.items()]
     others = f" (and {counted(len(reasons) - 1, 'other image')} failed, so nothing is scored)" if len(reasons) > 1 else ""
-    return UsageError(f"{reasons[0]}{others}")
+    mend = ": --metrics musiq takes images of 32x32 pixels or more" if "NIQE needs" in reasons[0] else ""
+    return UsageError(f"{reasons[0]}{others}{mend}")
 
 
 def _list() -> int:

@@ -236,6 +236,7 @@ def _longest_side(jobs: Sequence[Job]) -> int:
 
 def _upscale_image(job: Job, enlarge: Enlarge, file_format: str, title: str) -> tuple[dict[str, Any], str]:
     """Enlarge an image and write the result. Returns its entry for ``--json``, and a remark on its colour profile."""
+    from benchmarks.core.progress.optimiser_steps import OptimiserSteps
     from benchmarks.core.progress.step_progress import StepProgress
     from benchmarks.data.pixels.decode import decode
     from benchmarks.data.user_images import rgb_profile, save_image
@@ -243,7 +244,7 @@ def _upscale_image(job: Job, enlarge: Enlarge, file_format: str, title: str) -> 
     started = time.monotonic()
     lr = decode(job.source, "image", "save it again")
     profile, remark = rgb_profile(job.source)
-    with StepProgress(title) as progress:
+    with StepProgress(title) as progress, OptimiserSteps(lambda steps: progress.update(0, 1, {"step": steps})):
         sr = enlarge(lr, lambda done, of: progress.update(done, of, {}))
     save_image(job.target, sr, file_format, profile)
     height, width = sr.shape[:2]

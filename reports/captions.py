@@ -10,7 +10,7 @@ from benchmarks.statistics.significance import LEAST
 from reports.tables import Table
 
 UNSCORED = "No ground truth, so nothing is compared with one: the SR images are in the folders samples of the cells."
-HOW_TO_SCORE = "No-reference metrics add numbers: --set \"metrics=['niqe']\"."
+HOW_TO_SCORE = "No-reference metrics add numbers, niqe to SR images of 96x192 pixels or more: --set \"metrics=['niqe']\"."
 NO_REFERENCE_NUMBERS = (
     "No-reference metrics see the SR image alone: an image may look natural and show something else than the scene."
 )

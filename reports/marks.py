@@ -8,6 +8,7 @@ from statistics import fmean
 
 from benchmarks.catalog.methods import get_method, is_method
 from benchmarks.core.text import counted, number
+from benchmarks.data.matching import some
 from benchmarks.results.record import EvaluationResult, SanityCheck
 
 SEEN = {"validation": "validation images", "z": "images that training has seen", "pairs": "images that training has seen"}
@@ -23,7 +24,10 @@ def row_marks(results: Mapping[str, Sequence[EvaluationResult]], psnr: Mapping[s
         psnr: mean PSNR by protocol and method.
     """
     below = below_floors(psnr)
-    texts = {method: (undertrained(evaluations), below.get(method, "")) for method, evaluations in results.items()}
+    texts = {
+        method: (undertrained(evaluations), below.get(method, ""), unscored(evaluations))
+        for method, evaluations in results.items()
+    }
     return {method: "; ".join(filter(None, parts)) for method, parts in texts.items() if any(parts)}
 
 
@@ -40,6 +44,18 @@ def infinite(psnr: Mapping[str, Sequence[float]]) -> str:
             of = f"{len(values) - len(finite)} of {counted(len(values), 'image')}"
             texts.append(f"{of} equal to the ground truth ({protocol}), PSNR of the others {number(fmean(finite), 2)} dB")
     return "; ".join(texts)
+
+
+def unscored(results: Sequence[EvaluationResult]) -> str:
+    """Text on SR images that no-reference metrics have refused; means are of the others. Empty if there are none."""
+    refused: dict[str, dict[str, None]] = {}
+    for result in results:
+        for metric, names in result.unscored.items():
+            refused.setdefault(metric, {}).update(dict.fromkeys(names))
+    return "; ".join(
+        f"no {metric} of {counted(len(names), 'image')} ({some(list(names))}), too small for it or without contrast"
+        for metric, names in refused.items()
+    )
 
 
 def undertrained(results: Sequence[EvaluationResult]) -> str:

@@ -286,7 +286,7 @@ def _row(
         method=method,
         seeds=seeds,
         images=len(results[0].images) if results else 0,
-        scores={column: measurements.estimate(matrix) for column, matrix in columns.items()},
+        scores={column: measurements.estimate(matrix, column) for column, matrix in columns.items()},
         seed_sd={column: spread for column, spread in spreads.items() if spread is not None},
         gains={protocol: gain.estimate for protocol, gain in gains.items() if gain},
         cells=tuple(result.cell.id for result in results),

@@ -53,3 +53,7 @@ class DegradationSettings:
     input_noise: Annotated[float, Meta(ge=0, le=1)]
     adversarial: Weight
     noise_strength: Weight
+
+    def __post_init__(self) -> None:
+        if self.training.batch_size < 2:
+            raise ValueError("batch_size must be 2 or more: BatchNorm of the kernel module sees one value an image")

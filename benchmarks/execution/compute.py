@@ -7,7 +7,7 @@ import io
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
@@ -21,7 +21,9 @@ from benchmarks.core.errors import BenchmarkError, CodeChanged, TrainingCollapse
 from benchmarks.core.files import write_atomically
 from benchmarks.core.interruption import is_foreign_exit
 from benchmarks.core.lazy import load_module
+from benchmarks.core.progress.optimiser_steps import OptimiserSteps
 from benchmarks.execution.kept_metrics import kept
+from benchmarks.execution.picture_scores import score_pictures
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell, StageSettings
 from benchmarks.planning.identity import changed_inputs
@@ -31,7 +33,6 @@ from benchmarks.results.provenance import environment, git
 from benchmarks.results.record import (
     COMPLETE,
     DIVERGED,
-    NO_REFERENCE,
     DataRecord,
     EvaluationResult,
     EvaluationSettings,
@@ -240,8 +241,28 @@ def _needed_stages(cell: Cell, workspace: Workspace) -> Mapping[str, TrainedStag
 def _evaluate(cell: Cell, workspace: Workspace, report: ProgressCallback) -> Computed:
     has_truth = cell.data.card.has_truth(_evaluation_settings(cell).split)
     _load_code(cell)
-    evaluation = (_scored if has_truth else _enlarged)(cell, workspace, lambda done, total: report(done, total, {}))
+    with _image_progress(cell, report) as report_images:
+        evaluation = (_scored if has_truth else _enlarged)(cell, workspace, report_images)
     return evaluation_result(cell, evaluation, dict(_trained_with(cell, workspace)))
+
+
+@contextmanager
+def _image_progress(cell: Cell, report: ProgressCallback) -> Iterator[Callable[[int, int], None]]:
+    """Function that reports images done; inside the block, steps on an image of a method that trains on it are reported too."""
+    if not _evaluation_settings(cell).inference:
+        yield lambda done, total: report(done, total, {})
+        return
+    sources = cell.data.card.sources(_evaluation_settings(cell).split)
+    images_done, images = 0, len((sources.lr or sources.hr).images)
+
+    def report_images(done: int, total: int) -> None:
+        nonlocal images_done
+        images_done = done
+        steps.restart()
+        report(done, total, {})
+
+    with OptimiserSteps(lambda number: report(images_done, images, {"step": number})) as steps:
+        yield report_images
 
 
 def evaluation_result(
@@ -331,16 +352,17 @@ def _enlarged(cell: Cell, workspace: Workspace, report: Callable[[int, int], Non
     from benchmarks.scoring.pictures import enlarge_images
 
     settings = _evaluation_settings(cell)
-    return enlarge_images(
+    evaluation = enlarge_images(
         method_class(cell.method),
         _needed_stages(cell, workspace),
         cell.data.lr(settings.split),
         cell.data.card.scale,
-        {NO_REFERENCE: kept(settings.metrics)},
+        {},
         tile=settings.tile,
         threads=settings.threads,
         report=report,
     )
+    return replace(evaluation, scored=score_pictures(evaluation.images, kept(settings.metrics)))
 
 
 def _png(image: Image) -> bytes:

@@ -19,6 +19,7 @@ from benchmarks.core.errors import (
 from benchmarks.core.files import write_text
 from benchmarks.core.secrets import without_secrets
 from benchmarks.core.text import counted
+from benchmarks.data.matching import some
 from benchmarks.execution.executors.executor import Ended
 from benchmarks.execution.workspace import Workspace
 from benchmarks.planning.cells import Cell
@@ -136,6 +137,9 @@ class Outcome:
                 say(f"{cell}: diverged: {ended.result.diagnosis}")
             elif isinstance(ended.result, EvaluationResult):
                 self._missing.update(ended.result.missing)
+                for metric, names in ended.result.unscored.items():
+                    of = f"{len(names)} of {counted(len(ended.result.pictures), 'image')} ({some(names)})"
+                    say(f"{cell}: no {metric} of {of}: too small for it, or without contrast: means are of the others")
 
     def _failure(self, cell: Cell, error: Exception) -> BenchmarkError:
         """A failure as one line. The traceback of an unexpected one goes into the cell's folder."""
@@ -162,6 +166,8 @@ class Outcome:
         codes = [error.exit_code for error in self.failures.values()]
         diverged = [cell for cell in self.cells if cell.id in self.results and self.results[cell.id].has_diverged]
         codes += [TrainingCollapsed.exit_code] * bool(diverged) + [WeightsMissing.exit_code] * bool(self._missing)
+        results = [self.results.get(cell.id) for cell in self.cells]
+        codes += [BenchmarkError.exit_code] * any(isinstance(result, EvaluationResult) and result.unscored for result in results)
         codes += [UsageError.exit_code] * bool(self.left_out)
         return max(codes, default=0)
 

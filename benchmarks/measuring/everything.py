@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.core.errors import UsageError
+from benchmarks.measuring.apart import apart
 from benchmarks.measuring.figures import Figure
 from benchmarks.measuring.record import SpeedRecord, machine
 from benchmarks.planning.step_times import StepFigure
@@ -69,7 +68,10 @@ def _parts(
     profile = load_profile(PROFILE)
     return (
         ("startup", lambda: measure_startup(repeat)),
-        ("tiling", lambda: (_apart(measure_tiling, method, profile, size, tile) for method, size, tile in TILED)),
+        (
+            "tiling",
+            lambda: (apart(f"tiling of {method}", measure_tiling, method, profile, size, tile) for method, size, tile in TILED),
+        ),
         ("loading", lambda: measure_loading(photographs(), patch_size=32, batch_size=16, repeat=repeat)),
         ("evaluation", lambda: measure_evaluation(photographs(), profile.threads, repeat)),
         ("training", lambda: measure_steps(profile, list(profile.stages), ("float32", "bfloat16"), repeat)),
@@ -87,12 +89,6 @@ def measure_steps(profile: Profile, stages: Sequence[str], precisions: Sequence[
                 yield figure
             else:
                 print(f"{stage}: {precision} would be slower than float32 on this device: left out", file=sys.stderr)
-
-
-def _apart(measure: Callable[..., Figure], *arguments: Any) -> Figure:
-    """Figure that is measured in a process of its own, so that the peak of memory is that of the measurement."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(measure, *arguments).result()
 
 
 def _line(figure: Figure | StepFigure) -> str:

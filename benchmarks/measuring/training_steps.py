@@ -7,10 +7,8 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +21,7 @@ from benchmarks.core.lazy import resolve
 from benchmarks.data.cards import load_dataset_card
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.pixels.images import DatasetImages
+from benchmarks.measuring.apart import apart
 from benchmarks.planning.step_times import StepFigure
 
 if TYPE_CHECKING:
@@ -51,8 +50,7 @@ def measure_training(profile: Profile, stage: str, precision: str, repeat: int) 
         The figure. It has no reference time if the stage has no reference step, and no time at all if published weights that
         a loss needs cannot be had.
     """
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(_measure, profile.name, profile.changes, stage, precision, repeat).result()
+    return apart(f"{stage}, {precision}", _measure, profile.name, profile.changes, stage, precision, repeat)
 
 
 def _measure(profile_name: str, changes: Sequence[str], name: str, precision: str, repeat: int) -> StepFigure:

@@ -18,7 +18,8 @@ def refuse_contradictions(result: Result) -> None:
     if result.has_diverged != bool(result.diagnosis) or (result.diagnosis and has_scores):
         raise ValueError("a diverged cell has a diagnosis and no scores, a complete cell has no diagnosis")
     if isinstance(result, EvaluationResult):
-        _refuse_different_images(result.scores.values())
+        if not result.pictures:
+            _refuse_different_images(result.scores.values())
         if result.groups and result.scores and result.groups.keys() != set(result.images):
             raise ValueError("groups of other images than the scored ones")
         if result.submission and result.scores and result.submission.images.keys() != set(result.images):
@@ -27,6 +28,9 @@ def refuse_contradictions(result: Result) -> None:
             raise ValueError("an evaluation without settings.protocols")
         if result.pictures and result.scores.keys() - {NO_REFERENCE}:
             raise ValueError("scores under a protocol, which needs ground truth, beside pictures, which have none")
+        columns = [column for metrics in result.scores.values() for column in metrics.values()]
+        if result.pictures and any(column.keys() - set(result.pictures) for column in columns):
+            raise ValueError("scores of other images than the pictures")
     if isinstance(result, TrainingResult) and any(not _has_step(point) for point in result.history):
         raise ValueError(f"an entry of history without a step from 0 to {LARGEST_STEP:.0e}")
 

@@ -75,8 +75,7 @@ class SanitySettings:
 
     Attributes:
         inputs: LR images: ``clean`` ones are bicubic downscales.
-        split: of the data set that the method was trained on: ``validation``, or, where it has none, a split that training has
-            seen.
+        split: of the training data set: ``validation``, or, where it has none, a split that training has seen.
         margin: PSNR that the method must gain over bicubic interpolation, in dB; None where it need not gain any.
         digest: of the images of the split.
     """
@@ -169,8 +168,7 @@ class DataRecord:
         x_dir: folder of X, if a user gave it apart.
         z_dir: folder of Z, if a user gave it apart.
         trained_on: data set that an evaluated method was trained on, if it is another one.
-        origin: SHA-256 over file names and archives that the images were unpacked from, by split; empty in old files, and for
-            images from no archive.
+        origin: SHA-256 over names and archives of the image files, by split; empty in old files and where there is no archive.
     """
 
     digest: Text
@@ -376,6 +374,12 @@ class EvaluationResult(Result):
         """Names of the images, in the order of the data set; none if the training diverged."""
         columns = (column for metrics in self.scores.values() for column in metrics.values())
         return list(self.pictures) or list(next(columns, ()))
+
+    @property
+    def unscored(self) -> dict[str, list[str]]:
+        """Pictures that a metric has refused, being too small or without contrast, by metrics that have refused any."""
+        columns = self.scores.get(NO_REFERENCE, {}).items()
+        return {metric: names for metric, column in columns if (names := [name for name in self.pictures if name not in column])}
 
     def texts(self) -> Iterator[str | None]:
         """Names and texts that tables show, names of metrics and images included."""

@@ -123,7 +123,7 @@ def _levels(contrasts: Contrasts) -> Grid:
     for name in names:
         scores = {column: measurements.columns(name).get(column) for column in contrasts.columns}
         entries = [
-            Entry("–") if own is None else estimate_entry(measurements.estimate(own), decimals(column), ())
+            Entry("–") if own is None else estimate_entry(measurements.estimate(own, column), decimals(column), ())
             for column, own in scores.items()
         ]
         rows.append((Entry(name), *entries))

@@ -46,7 +46,7 @@ def _rows(board: Leaderboard, line: Line, evidence: Sequence[FinishedCell]) -> I
     for metric in board.metrics:
         scores = board.measurements.columns(line.key).get((board.protocol, metric))
         if scores:
-            mean = board.measurements.estimate(scores)
+            mean = board.measurements.estimate(scores, (board.protocol, metric))
             first, end = board.ranks[metric][line.key]
             rank = f"{first}" if first == end else f"{first}-{end}"
             values = (metric, repr(mean.mean), repr(mean.low), repr(mean.high), rank)

@@ -93,8 +93,9 @@ class Leaderboard:
                 value = line.reported.get(metric)
                 yield Entry("–") if value is None else Entry(f"{value}", cells=line.cells, value=value)  # as the paper prints it
             else:
-                scores = self.measurements.columns(line.key).get((self.protocol, metric))
-                yield estimate_entry(self.measurements.estimate(scores) if scores else None, digits, line.cells)
+                column = (self.protocol, metric)
+                scores = self.measurements.columns(line.key).get(column)
+                yield estimate_entry(self.measurements.estimate(scores, column) if scores else None, digits, line.cells)
             yield _rank_entry(self.ranks[metric].get(line.key))
 
 

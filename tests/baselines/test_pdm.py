@@ -16,6 +16,7 @@ from baselines.pdm.method import PDM
 from baselines.pdm.network import CODE, KernelModule, NoiseModule, blurred, gaussian_logits
 from baselines.pdm.settings import DegradationSettings, ModuleSettings
 from baselines.pdm.stage import PDMStage
+from benchmarks import speed
 from benchmarks.api.method import TrainedStage
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import UsageError
@@ -89,6 +90,13 @@ def test_a_kernel_that_would_shift_images_is_refused() -> None:
     settings = replace(PROFILE.stages["pdm-degradation"], kernel_size=21)
     with pytest.raises(UsageError, match="kernel_size 21 would shift images by half a pixel at scale 4: set it to 22"):
         make_stage(DegradationStage, settings, visible("pdm-degradation"), {}, seed=3)
+
+
+def test_a_batch_of_one_image_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    setting = "stages.pdm-degradation.training.batch_size=1"
+    assert speed.main(["training", "--stages", "pdm-degradation", "--profile", "smoke", "--set", setting]) == 2
+    assert "batch_size must be 2 or more: BatchNorm of the kernel module" in (error := capsys.readouterr().err)
+    assert error.count("\n") == 1
 
 
 def test_noise_varies_from_pixel_to_pixel() -> None:

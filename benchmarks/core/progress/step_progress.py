@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 
 LINES = 4  # of progress, without a terminal
+SILENCE = 30.0  # seconds without a line, without a terminal; twice as many after each line that ends a silence
 WINDOW = 10.0  # seconds that a speed looks back: a machine that gets busy shows in it
 
 
@@ -37,6 +38,11 @@ class Speed:
         return self.value
 
 
+def in_words(losses: Mapping[str, float]) -> str:
+    """Losses, and numbers of steps inside of an image, as a text."""
+    return " ".join(f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.3g}" for name, value in losses.items())
+
+
 class StepProgress:
     """Progress of a long computation, as a context manager, on standard error: a bar on a terminal, else a few plain lines."""
 
@@ -62,6 +68,7 @@ class StepProgress:
         self.task = self.bar.add_task(title, total=None, speed="", losses="")
         self.printed = 0
         self.speed = Speed()
+        self._silence, self._spoken = SILENCE, time.monotonic()
 
     def __enter__(self) -> StepProgress:
         self.bar.start()
@@ -74,9 +81,12 @@ class StepProgress:
         """Show that ``done`` of ``total`` steps are done, and the latest losses by name."""
         rate = self.speed.report(done)
         speed = f"{rate:.1f}/s" if rate > 0 else ""
-        text = " ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
+        text = in_words(losses)
         if self.console.is_terminal:
             self.bar.update(self.task, completed=done, total=total, losses=text, speed=speed)
-        elif losses and done * LINES // total > self.printed:
-            self.printed = done * LINES // total
-            self.console.print(f"{self.title}: {done}/{total} {speed} {text}", soft_wrap=True)
+            return
+        is_silent = time.monotonic() - self._spoken >= self._silence
+        if (losses and done * LINES // total > self.printed) or is_silent:
+            self._silence *= 2 if is_silent else 1
+            self.printed, self._spoken = done * LINES // total, time.monotonic()
+            self.console.print(" ".join(f"{self.title}: {done}/{total} {speed} {text}".split()), soft_wrap=True)

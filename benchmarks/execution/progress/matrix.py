@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from benchmarks.core.errors import one_line
-from benchmarks.core.progress.step_progress import LINES, Speed
+from benchmarks.core.progress.step_progress import LINES, Speed, in_words
 from benchmarks.results.record import COMPLETE
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class _Row:
         """The row after a report of the running cell."""
         speed = self.speed or Speed()
         speed.report(done)
-        text = " ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
-        return replace(self, state=RUNNING, done=done, total=total, speed=speed, losses=text)
+        return replace(self, state=RUNNING, done=done, total=total, speed=speed, losses=in_words(losses))
 
     def columns(self) -> list[str]:
         """Texts of the columns: state, steps or images, speed, time left, and losses or a note."""

@@ -69,3 +69,14 @@ def test_a_slow_machine_is_told_once_with_the_time_that_is_left(clock: Clock, ca
 def test_others_hear_nothing(clock: Clock, capsys: pytest.CaptureFixture[str], seconds: float, steps: int) -> None:
     """A machine as fast as estimated or faster, and a training that ends before a speed is known."""
     assert printed(clock, capsys, seconds, steps) == []
+
+
+def test_without_a_terminal_a_long_evaluation_is_not_silent(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    (evaluation,) = make_plan(load_profile("smoke"), ["bicubic"])
+    with OneByOne([evaluation], Costs("two cores", "worker", {evaluation.id: Cost(10.0, 0)})) as view:
+        view.started(evaluation)
+        for second in range(200):
+            clock.now += 1
+            view.update(evaluation, 0, 3, {"step": 10 * second})
+    lines = [line.partition("on demo-photos: ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert lines == ["0/3 step 290", "0/3 step 890"], "after 30 s, then after 60 s more; the next would come after 120 s"

@@ -80,7 +80,7 @@ def test_numbers_are_those_of_the_report(boards: dict[str, Leaderboard], roots: 
     for line in board.lines:
         if not line.reported and line.method in ("bicubic", "theirs"):
             scores = board.measurements.columns(line.key)["rgb", "psnr"]
-            assert board.measurements.estimate(scores) == rows[line.method].scores["rgb", "psnr"]
+            assert board.measurements.estimate(scores, ("rgb", "psnr")) == rows[line.method].scores["rgb", "psnr"]
 
 
 def test_results_of_another_version_of_a_protocol_have_a_board_of_their_own(tmp_path: Path) -> None:
