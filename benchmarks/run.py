@@ -161,7 +161,8 @@ def _dispatch(options: argparse.Namespace) -> int:
     go_offline_if_asked(options)
 
     from benchmarks.catalog.profiles import load_profile
-    from benchmarks.execution.outcome import Outcome
+    from benchmarks.catalog.studies import load_study
+    from benchmarks.execution.outcome import Outcome, say
     from benchmarks.execution.workspace import Workspace
     from benchmarks.planning.cells import find_cell
     from benchmarks.planning.unpaired import say_unpaired
@@ -175,6 +176,8 @@ def _dispatch(options: argparse.Namespace) -> int:
         raise UsageError("; ".join(left_out))
     if not is_helper():
         say_unpaired(cells, selection.training_cards(profile), selection.apart)
+    if options.study and not is_helper():
+        say(load_study(options.study).summary)
     related = cells if methods == list(profile.methods) else _related(profile, selection)
     workspace = Workspace(options.output)
     if options.cell:

@@ -12,6 +12,7 @@ from benchmarks.catalog.methods import Configuration, configurations_of, get_met
 from benchmarks.catalog.profiles import Seed
 from benchmarks.core.errors import UsageError
 from benchmarks.core.strict import build
+from benchmarks.core.text import counted
 
 Names = Annotated[tuple[str, ...], Meta(min_length=1)]
 
@@ -47,6 +48,11 @@ class DesignedStudy:
         """Names of all configurations, ``start`` first."""
         groups: list[Sequence[str]] = [*self.curves.values(), *self.factors.values()]
         return list(dict.fromkeys((self.start, *(name for names in groups for name in names))))
+
+    @property
+    def summary(self) -> str:
+        """A line for the command that trains and scores it."""
+        return f"{self.title}: {counted(len(self.tried), 'configuration')}, validation images"
 
     @property
     def methods(self) -> list[str]:

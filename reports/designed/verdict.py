@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from benchmarks.catalog.methods import get_method
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.text import counted, number
 from reports.designed.contrasts import Contrast, Contrasts
@@ -31,14 +30,15 @@ def _steps(contrasts: Contrasts) -> str:
     if not contrasts.from_start:
         return f"`{contrasts.design.start}` has no scores, so that nothing is compared with it"
     count = len({contrast.pair for contrast in contrasts.from_start})
+    start = f"`{contrasts.design.start}` ({get_method(contrasts.design.start).title})"
     clauses = [_sides(contrasts, column) for column in contrasts.columns]
     if not any(clauses):
         metrics = " or ".join(title(column) for column in contrasts.columns)
-        return f"None of {counted(count, 'configuration')} can be told from `{contrasts.design.start}` in {metrics}"
+        return f"None of {counted(count, 'configuration')} can be told from {start} in {metrics}"
     told = "; ".join(filter(None, clauses))
     silent = [title(column) for column, clause in zip(contrasts.columns, clauses, strict=True) if not clause]
     rest = f"; in {' and '.join(silent)} none can be told from it" if silent else ""
-    return f"Of {counted(count, 'configuration')} beside `{contrasts.design.start}`, {told}{rest}"
+    return f"Of {counted(count, 'configuration')} beside {start}, {told}{rest}"
 
 
 def _sides(contrasts: Contrasts, column: Column) -> str:
@@ -48,7 +48,7 @@ def _sides(contrasts: Contrasts, column: Column) -> str:
     for side in ("better", "worse"):
         if effects := [contrast for contrast in own if contrast.effect == side]:
             most = max(effects, key=lambda contrast: abs(contrast.comparison.difference.mean))
-            parts.append(f"{len(effects)} {side} (most: `{most.pair[0]}`, {gap(most)})")
+            parts.append(f"{len(effects)} {'is' if len(effects) == 1 else 'are'} {side} (most: `{most.pair[0]}`, {gap(most)})")
     return f"in {title(column)} {' and '.join(parts)}" if parts else ""
 
 
@@ -62,19 +62,14 @@ def _curves(contrasts: Contrasts) -> str:
         for side in ("better", "worse"):
             effects = [own for own in contrasts.between_curves if own.column == column and own.effect == side]
             places = [f"{_place(contrasts, own)} ({gap(own)})" for own in effects]
-            told += [f"{title(column)} is {side} at {', '.join(places)}"] if places else []
-    if told:
-        return f"{first}, beside {second}, {'; '.join(told)}"
-    return f"{first} and {second} cannot be told apart at {_listed([_place(contrasts, own) for own in contrasts.between_curves])}"
+            told += [f"{title(column)} is {side} {first} than {second} at {', '.join(places)}"] if places else []
+    every = dict.fromkeys(_place(contrasts, own) for own in contrasts.between_curves)
+    return "; ".join(told) or f"{first} and {second}, scores cannot be told apart at {', '.join(every)}"
 
 
 def _place(contrasts: Contrasts, contrast: Contrast) -> str:
     steps = contrasts.joint_steps(contrast.pair[0])
     return f"`{contrast.pair[0]}`" if steps is None else f"{steps} steps"
-
-
-def _listed(places: Sequence[str]) -> str:
-    return ", ".join(dict.fromkeys(places))
 
 
 def title(column: Column) -> str:

@@ -41,7 +41,7 @@ def changed_paths(first: Any, second: Any, path: str = "") -> set[str]:
 
 
 def test_configurations_are_methods_beside_those_of_the_ablation() -> None:
-    assert JOINT.question.endswith("?")
+    assert JOINT.question.endswith("?") and JOINT.summary.endswith("settings one at a time: 20 configurations, validation images")
     assert len(JOINT.tried) == len(set(JOINT.tried)) == 20 and JOINT.tried[0] == JOINT.start
     assert JOINT.methods[:3] == ["bicubic", "edsr", "cincgan"]
     assert all(is_method(name) and name in method_order() for name in JOINT.tried)
