@@ -43,12 +43,14 @@ class Chapter:
         tables: ``methods``, which may have no rows, then ablations.
         grids: of the tables, by kind: ``methods``, ``ablation``; with several ablations ``ablation-<method>``.
         papers: papers about one of the study's methods.
+        since: sentence on code that has changed since; of committed reference results only.
     """
 
     study: Study
     tables: Sequence[Table]
     grids: Mapping[str, Grid]
     papers: Sequence[PaperPart]
+    since: str = ""
 
     @property
     def methods(self) -> list[str]:

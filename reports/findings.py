@@ -11,6 +11,7 @@ from benchmarks.core.text import counted
 from benchmarks.results.record import EvaluationResult
 from benchmarks.statistics.significance import Difference
 from reports.captions import table_caption
+from reports.changed_code import changed_code
 from reports.chapters import Chapter, make_chapters
 from reports.claims import ClaimVerdict
 from reports.formats import to_markdown
@@ -47,7 +48,13 @@ def chapters_by_set(folder: Path) -> dict[str, list[Chapter]]:
     sets = sorted(path for path in folder.glob("*") if path.is_dir() and path.name != "__pycache__")
     if not sets:
         raise UsageError(f"{folder}: no reference results: add some with --add")
-    return {path.name: make_chapters(without_replaced_weights(load_evidence(path))[0], papers) for path in sets}
+    chapters = {}
+    for path in sets:
+        evidence = load_evidence(path)
+        since = changed_code([cell.result for cell in evidence])
+        made = make_chapters(without_replaced_weights(evidence)[0], papers)
+        chapters[path.name] = [replace(chapter, since=since) for chapter in made]
+    return chapters
 
 
 def results_page(sets: Mapping[str, Sequence[Chapter]]) -> str:
@@ -55,7 +62,8 @@ def results_page(sets: Mapping[str, Sequence[Chapter]]) -> str:
     parts = [HEADING]
     for name, chapters in sets.items():
         for chapter in chapters:
-            parts += [f"## {chapter.study.title}, profile {chapter.study.profile}, {name}\n", f"{origin(chapter.study)}\n"]
+            about = f"{origin(chapter.study)} {chapter.since}".rstrip()
+            parts += [f"## {chapter.study.title}, profile {chapter.study.profile}, {name}\n", f"{about}\n"]
             parts += [to_markdown(grid) for grid in chapter.all_grids()]
             parts += ["\n".join([*findings(chapter), *_replaced(chapter)]) + "\n"]
     return "\n".join(parts + _between_sets(sets))
@@ -111,7 +119,7 @@ def readme_block(sets: Mapping[str, Sequence[Chapter]]) -> str:
         table = chapter.tables[0]
         protocol = chapter.papers[0].paper.protocol if chapter.papers else table.protocols[0]
         lines += [*_short_findings(chapter, protocol), "", *_short_table(table, protocol), ""]
-        lines += [f"{table_caption(table)} {origin(chapter.study)}", ""]
+        lines += [f"{table_caption(table)} {origin(chapter.study)} {chapter.since}".rstrip(), ""]
     return "\n".join([*lines, OTHERS.format(name=SHOWN)])
 
 

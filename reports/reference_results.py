@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   python -m reports.reference_results                              rewrite README.md and docs/results.md from reports/reference/
-  python -m reports.reference_results --check                      whether both say what the reference results say
+  python -m reports.reference_results --check                      whether both say what the reference results say; a line for
+                                                                   each set whose code has changed since
   python -m reports.reference_results --add runs --name bfloat16   the result files of runs/ become reports/reference/bfloat16
   python -m reports.reference_results --add runs --study cincgan   those of run --study cincgan: docs/joint-stage.md, its figures
 
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.catalog.studies import load_study
     from benchmarks.core.files import write_text
+    from reports.changed_code import is_same
     from reports.designed.curves import draw_curves
     from reports.findings import chapters_by_set, results_page
 
@@ -73,7 +75,9 @@ def _dispatch(options: argparse.Namespace) -> int:
     pages, drawn = _studies()
     texts = {PAGE: results_page(sets), README: _readme(README.read_text(encoding="utf-8"), sets), **pages}
     if options.check:
-        stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+        for name, since in _since(sets).items():
+            print(f"{name}: {since}")
+        stale = [path for path, text in texts.items() if not path.exists() or not is_same(path.read_text(encoding="utf-8"), text)]
         for path in [*stale, *(path for path, contrasts in drawn.items() if not _shows(path, contrasts))]:
             raise BenchmarkError(f"{path}: not what {FOLDER} and {STUDIES} say: run python -m reports.reference_results")
     else:
@@ -81,6 +85,18 @@ def _dispatch(options: argparse.Namespace) -> int:
             write_text(path, text)
     print("up to date" if options.check else f"written: {', '.join(map(str, (*texts, *drawn)))}")
     return 0
+
+
+def _since(sets: Mapping[str, Sequence[Chapter]]) -> dict[str, str]:
+    """Sentence on code that has changed since, by the name of the set or of the study's method; of those alone that have one."""
+    from benchmarks.results.layout import result_files
+    from reports.changed_code import changed_code
+    from reports.studies import load_evidence
+
+    studies = {path.name: load_evidence(path) for path in sorted(STUDIES.glob("*")) if result_files(path)}
+    sentences = {name: chapters[0].since for name, chapters in sets.items() if chapters}
+    sentences |= {name: changed_code([cell.result for cell in evidence]) for name, evidence in studies.items()}
+    return {name: sentence for name, sentence in sentences.items() if sentence}
 
 
 def _studies() -> tuple[dict[Path, str], dict[Path, Contrasts]]:

@@ -7,6 +7,7 @@ import os
 import platform
 import socket
 import subprocess
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
@@ -79,6 +80,17 @@ def git() -> Git:
         return Git(commit, bool(_git("status", "--porcelain", "--untracked-files=no")))
     except _NoAnswer as error:
         return Git(commit, unknown=str(error))
+
+
+def not_in_history(commits: Iterable[str]) -> list[str]:
+    """Commits that the history of this checkout lacks; none where git does not tell, or has the last commits only."""
+    if IS_INSTALLED or git().commit is None:
+        return []
+    try:
+        is_shallow = _git("rev-parse", "--is-shallow-repository") == "true"
+        return [] if is_shallow else sorted(set(commits) - set(_git("rev-list", "HEAD").split()))
+    except _NoAnswer:
+        return []
 
 
 def _built_from() -> Git:
