@@ -12,7 +12,7 @@ from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.text import counted
 from benchmarks.statistics.intervals import Estimate
 from benchmarks.statistics.significance import Difference, holm, is_significant, least_p
-from reports.marks import is_learned
+from reports.marks import exploratory, is_learned
 from reports.paper import Claim, Paper
 from reports.studies import Study
 
@@ -123,6 +123,8 @@ class _Judge:
 
     def _obstacle(self, claim: Claim, difference: Difference, method: str, other: str) -> str:
         """The first condition of a claim that a comparison does not meet; empty if it meets all."""
+        if reason := self._exploratory(method, other):
+            return reason
         if difference.obstacle:
             return difference.obstacle
         if len(difference.photographs) < claim.photographs:
@@ -141,6 +143,13 @@ class _Judge:
             return f"{photographs} are too few for the {counted(self.family, 'comparison')} of the paper's claims"
         return ""
 
+    def _exploratory(self, *methods: str) -> str:
+        """Why the scores of methods are no results of a frozen profile: settings, data or seeds may be chosen by them."""
+        reasons = {name: exploratory(self.study.profile, self.study.results[name]) for name in methods}
+        if len(set(reasons.values())) == 1:
+            return f"exploratory: {reason}" if (reason := next(iter(reasons.values()))) else ""
+        return ", ".join(f"{name} is exploratory: {reason}" for name, reason in reasons.items() if reason)
+
     def judged(self, claim: Claim, pair: PairVerdict) -> PairVerdict:
         """The pair with the verdict that its corrected p-value allows."""
         if pair.difference is None or not is_significant(pair.p):
@@ -154,8 +163,6 @@ class _Judge:
         """Reasons why a verdict says nothing about the paper's own experiment; none if it does."""
         reasons = [] if self._is_of_own_data((pair.method, pair.other)) else ["other data"]
         reasons += [] if self.study.profile == FULL else ["another profile"]
-        results = [result for name in (pair.method, pair.other) for result in self.study.results.get(name, ())]
-        reasons += [result.exploratory for result in results if result.exploratory]
         reasons += [f"{name} has uncommitted changes" for name in (pair.method, pair.other) if name in self.study.uncommitted]
         return reasons + [f"the sanity of {name} was not checked" for name in self._unchecked(pair)]
 

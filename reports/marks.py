@@ -9,6 +9,7 @@ from statistics import fmean
 from benchmarks.catalog.methods import get_method, is_method
 from benchmarks.core.text import counted, number
 from benchmarks.data.matching import some
+from benchmarks.planning.frozen import why_seeds_are_exploratory
 from benchmarks.results.record import EvaluationResult, SanityCheck
 
 SEEN = {"validation": "validation images", "z": "images that training has seen", "pairs": "images that training has seen"}
@@ -29,6 +30,19 @@ def row_marks(results: Mapping[str, Sequence[EvaluationResult]], psnr: Mapping[s
         for method, evaluations in results.items()
     }
     return {method: "; ".join(filter(None, parts)) for method, parts in texts.items() if any(parts)}
+
+
+def exploratory(profile: str, results: Sequence[EvaluationResult]) -> str:
+    """Reasons why a method's scores are no results of a frozen profile; empty for results, and for validation images.
+
+    Args:
+        profile: name of the profile.
+        results: of the method, one a seed.
+    """
+    reasons = dict.fromkeys(result.exploratory for result in results)
+    if any(result.settings.split == "test" for result in results) and not any(reasons):
+        return why_seeds_are_exploratory(profile, [seed for result in results if (seed := result.cell.seed) is not None])
+    return "; ".join(filter(None, reasons))
 
 
 def infinite(psnr: Mapping[str, Sequence[float]]) -> str:

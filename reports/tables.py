@@ -15,11 +15,10 @@ from benchmarks.catalog.composites import composite_scores
 from benchmarks.catalog.families import FAMILIES
 from benchmarks.catalog.methods import get_method, is_method, methods, varied_forms_of
 from benchmarks.core.text import csv_text
-from benchmarks.planning.frozen import why_seeds_are_exploratory
 from benchmarks.results.record import NO_REFERENCE, EvaluationResult
 from benchmarks.statistics.intervals import Estimate
 from benchmarks.statistics.significance import Difference, judge, letters, resolved
-from reports.marks import infinite, mixture, row_marks
+from reports.marks import exploratory, infinite, mixture, row_marks
 from reports.measurements import Column, Measurements, Results
 
 REFERENCE = "bicubic"  # differences are to this method
@@ -292,16 +291,8 @@ def _row(
         cells=tuple(result.cell.id for result in results),
         note=note if has_truth else "; ".join(filter(None, (NO_TRUTH, note))),
         has_truth=has_truth,
-        exploratory=_why_exploratory(profile, results, seeds),
+        exploratory=exploratory(profile, results),
     )
-
-
-def _why_exploratory(profile: str, results: Sequence[EvaluationResult], seeds: Sequence[int]) -> str:
-    """Reasons why a row is no result of a frozen profile; empty for results, and for validation images, which never are."""
-    reasons = dict.fromkeys(result.exploratory for result in results)
-    if any(result.settings.split == "test" for result in results) and not any(reasons):
-        return why_seeds_are_exploratory(profile, seeds)
-    return "; ".join(filter(None, reasons))
 
 
 def to_csv(tables: Sequence[Table], mlflow_runs: Mapping[str, str] | None = None) -> str:

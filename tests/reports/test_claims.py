@@ -141,6 +141,26 @@ def test_an_undertrained_method_carries_no_claim() -> None:
     assert "Cannot be told: edsr is undertrained." in judged["2"].remarks
 
 
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (study(ORDER, exploratory="profile smoke is not frozen"), "exploratory: profile smoke is not frozen"),
+        (
+            study(ORDER, exploratory="changed by --set stages.edsr.training.steps=900"),
+            "exploratory: changed by --set stages.edsr",
+        ),
+        (study(ORDER, seeds=(10, 11, 12)), "edsr is exploratory: seeds 10, 11, 12, where the frozen list begins 0, 1, 2"),
+    ],
+    ids=["a profile that is not frozen", "changed settings", "other seeds"],
+)
+def test_exploratory_scores_carry_no_verdict(made: Study, reason: str) -> None:
+    """Settings, data or seeds that were chosen by these scores would be chosen for the claim."""
+    for own in (made, replace(on_the_papers_terms(made), profile=made.profile)):
+        judged = verdicts(own)
+        assert {each.verdict for each in judged.values()} <= {"cannot be told", "not run"}
+        assert judged["2"].verdict == "cannot be told" and reason in judged["2"].remarks[-1]
+
+
 CASES = {
     "ten decibels below on five photographs": study({**ORDER, "cincgan": 13.4}, photographs=5),
     "one training of each method": study(ORDER, seeds=(0,)),
