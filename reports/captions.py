@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from benchmarks.catalog.composites import composites_of
 from benchmarks.core.text import counted
+from benchmarks.planning.frozen import OWN_IMAGES
 from benchmarks.statistics.significance import LEAST
 from reports.tables import Table
 
@@ -68,6 +69,8 @@ def _state(table: Table) -> str:
     """Sentence on a table that shows no results of a frozen profile; empty for others, and where only some rows are none."""
     if table.split == "validation":
         return "Validation images, for choices of settings: no results. "
+    if OWN_IMAGES in {row.exploratory for row in table.rows}:
+        return f"{OWN_IMAGES[0].upper()}{OWN_IMAGES[1:]}. "
     reason = shared_reason(table)
     return f"Exploratory, no results: {reason}. " if reason else ""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.catalog.composites import COMPOSITES
 from benchmarks.catalog.metrics import get_metric
+from benchmarks.planning.frozen import OWN_IMAGES
 from reports.captions import shared_reason, table_caption
 from reports.claims import ClaimVerdict, PairVerdict
 from reports.grid import ONE_TRAINING, Entry, Grid, Mark, Section, estimate_entry, marks, metric_heading, number_entry, p_value
@@ -38,7 +39,8 @@ def _marks(fair: Sequence[Row], column: Column) -> dict[str, Mark]:
 
 
 def _table_row(table: Table, row: Row, marked: dict[Column, dict[str, Mark]]) -> Iterator[Entry]:
-    alone = f"exploratory: {row.exploratory}" if row.exploratory and not shared_reason(table) else ""
+    is_said = row.exploratory in ("", OWN_IMAGES, shared_reason(table))  # in the caption
+    alone = "" if is_said else f"exploratory: {row.exploratory}"
     yield Entry(row.method, "; ".join(filter(None, (row.note, alone))))
     for column in table.columns:
         mark = marked[column].get(row.method, "")

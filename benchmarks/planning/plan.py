@@ -21,7 +21,7 @@ from benchmarks.data.cards import NOTHING_APART, Apart, DatasetCard, load_datase
 from benchmarks.data.dataset import Dataset
 from benchmarks.degradations.operator import Degradation, label
 from benchmarks.planning.cells import Cell, StageSettings
-from benchmarks.planning.frozen import why_exploratory
+from benchmarks.planning.frozen import why_data_are_exploratory, why_exploratory
 from benchmarks.planning.identity import evaluation_code, training_code
 from benchmarks.planning.sanity import sanity_settings
 from benchmarks.planning.variants import varied
@@ -125,8 +125,12 @@ def _degradations(profile: Profile, names: Sequence[str]) -> list[Degradation]:
 
 def _exploratory(profile: Profile, method: MethodEntry, cell: Cell, is_other: bool) -> str:
     """Reason why test scores are no results of a frozen profile; ``is_other`` tells a degradation that is not its own."""
-    reason = why_exploratory(profile, method, cell.seed)
-    return reason or (f"scored under {label(cell.data.degradation)}, on which nothing was frozen" if is_other else "")
+    if reason := why_exploratory(profile, method, cell.seed):
+        return reason
+    if is_other:
+        return f"scored under {label(cell.data.degradation)}, on which nothing was frozen"
+    training = cell.training_data.card if cell.training_data else None
+    return why_data_are_exploratory(profile.name, cell.data.card, training)
 
 
 def _entries(names: Sequence[str]) -> list[MethodEntry]:

@@ -7,16 +7,30 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from benchmarks import freeze as command
 from benchmarks.catalog.methods import get_method
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import BenchmarkError, UsageError
 from benchmarks.data import cards
+from benchmarks.data.cards import load_dataset_card
 from benchmarks.planning import frozen
-from benchmarks.planning.frozen import PATH, freeze, frozen_profiles, settings_digest, stale_methods, why_exploratory
+from benchmarks.planning.frozen import (
+    OWN_IMAGES,
+    PATH,
+    freeze,
+    frozen_profiles,
+    settings_digest,
+    stale_names,
+    why_data_are_exploratory,
+    why_exploratory,
+)
 from benchmarks.planning.plan import make_plan
+from reports.captions import table_caption
+from reports.grids import table_grid
 from reports.paper import load_papers
+from reports.tables import Row, Table
 
 
 @pytest.fixture
@@ -35,7 +49,7 @@ def demo_is_frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 def test_frozen_profiles_are_as_they_were_frozen() -> None:
     """After a deliberate change, chosen on validation images: python -m benchmarks.freeze PROFILE."""
     for name, profile in frozen_profiles().items():
-        assert stale_methods(load_profile(name)) == [], f"python -m benchmarks.freeze {name}"
+        assert stale_names(load_profile(name)) == [], f"python -m benchmarks.freeze {name}"
         present = load_profile(name)
         assert profile.seeds[: len(present.seeds)] == present.seeds
     assert "paper" in frozen_profiles() and "smoke" not in frozen_profiles() and PATH.name == "frozen.toml"
@@ -81,6 +95,59 @@ def test_other_seeds_are_exploratory() -> None:
         assert frozen.why_seeds_are_exploratory("demo", seeds) == ""
     for seeds in ((1,), (0, 2)):
         assert "where the frozen list begins 0" in frozen.why_seeds_are_exploratory("demo", seeds)
+
+
+def data_reason(profile: str, dataset: str, train_on: str | None) -> str:
+    return why_data_are_exploratory(profile, load_dataset_card(dataset), load_dataset_card(train_on) if train_on else None)
+
+
+def test_other_data_are_exploratory() -> None:
+    """Who may choose among test sets or training sets chooses by test scores."""
+    for profile, dataset, train_on in (
+        ("demo", "demo-photos", "demo-photos"),
+        ("demo", "bsd100-hr", "demo-photos"),  # declared beforehand
+        ("lab", "kodak24", "bsds500"),
+        ("smoke", "set5", "bsds500"),  # not frozen at all, which is a reason of its own
+    ):
+        assert data_reason(profile, dataset, train_on) == data_reason(profile, dataset, None) == ""
+    assert data_reason("demo", "set5", "demo-photos") == "scored on set5, which is not frozen for profile demo"
+    for dataset in ("demo-photos", "bsd100-hr"):
+        trained = f"trained on bsds500, which is not frozen for profile demo and {dataset}"
+        assert data_reason("demo", dataset, "bsds500") == trained
+
+
+def test_a_changed_card_of_a_further_test_set_is_noticed(
+    demo_is_frozen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert data_reason("demo", "bsd100-hr", None) == "scored on bsd100-hr, which is not frozen for profile demo"
+    assert command.main(["demo", "--also-tested", "bsd100-hr"]) == 0
+    frozen_profiles.cache_clear()
+    assert data_reason("demo", "bsd100-hr", "demo-photos") == ""
+    text = demo_is_frozen.read_text()
+    assert command.main(["demo"]) == 0 and demo_is_frozen.read_text() == text, "the list stays"
+    for wrong in ("bsd100hr", "folder", "demo-photos"):
+        assert command.main(["demo", "--also-tested", wrong]) == UsageError.exit_code
+    error = capsys.readouterr().err
+    assert "did you mean" in error and "no test images of its own" in error and "is tested on it already" in error
+    for name in ("bsd100-hr", "demo-photos"):
+        (tmp_path / f"{name}.toml").write_text((cards.CARDS / f"{name}.toml").read_text())
+    changed = tmp_path / "bsd100-hr.toml"
+    changed.write_text(changed.read_text().replace("last = 100", "last = 50"))
+    monkeypatch.setattr(cards, "CARDS", tmp_path)
+    assert stale_names(load_profile("demo")) == ["data set bsd100-hr"]
+    assert "whose card is another one than was frozen for profile demo" in data_reason("demo", "bsd100-hr", None)
+
+
+def test_images_of_ones_own_are_no_alarm(tmp_path: Path) -> None:
+    (tmp_path / "test").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "test" / "photo.png")
+    (cell,) = make_plan(load_profile("demo"), ["bicubic"], ["folder"], data_dir=tmp_path)
+    assert cell.exploratory == OWN_IMAGES
+    rows = (Row("bicubic", exploratory=OWN_IMAGES), Row("mine", exploratory="a user's own model"))
+    table = Table("folder (photos)", "demo", (), rows)
+    assert table_caption(table).startswith("Images of your own, which no profile was frozen for. folder (photos), profile demo: ")
+    notes = [row[0].small for section in table_grid("t", table).sections for row in section.rows]
+    assert notes == ["", "exploratory: a user's own model"]
 
 
 @pytest.mark.usefixtures("demo_is_frozen")
