@@ -31,7 +31,7 @@ Intervals, letters and verdicts: [intervals.md](intervals.md). Choices, and how 
 [reproduction-notes.md](reproduction-notes.md).
 """
 SHOWN = "demo-bfloat16"  # the set that the README shows
-SUBJECT = "cincgan"  # the method of its headline
+SUBJECT = "cincgan"  # the method of its headline, and of the ablation in the notes
 OTHERS = (
     "This is the set `{name}` of `reports/reference/`. All columns and protocols, the verdict on each claim, the other sets: "
     "[docs/results.md](docs/results.md)."

@@ -1,4 +1,4 @@
-"""``python -m reports.reference_results``: tables and findings of README.md and docs/results.md, from committed results."""
+"""``python -m reports.reference_results``: tables and findings of README.md and docs, from committed results."""
 
 from __future__ import annotations
 
@@ -36,15 +36,17 @@ STUDIES = Path(__file__).parent / "reference_studies"  # a folder for each metho
 PAGE = ROOT / "docs" / "results.md"
 STUDY_PAGES = PAGE.parent
 README = ROOT / "README.md"
+NOTES = PAGE.parent / "reproduction-notes.md"
 COMMAND = "python -m reports.reference_results"
 HEADLINE = f"{COMMAND}: headline"  # the part of the README's first lines
+ABLATION = f"{COMMAND}: ablation"  # the part of the reproduction notes
 
 
 def make_parser() -> Parser:
     """The command line."""
-    about = "Write the tables and findings of README.md and docs/results.md from committed result files."
+    about = "Write the tables and findings of README.md and of pages in docs from committed result files."
     parser = Parser("python -m reports.reference_results", about, EXAMPLES)
-    parser.add_argument("--check", action="store_true", help="compare both files with the reference results; write nothing")
+    parser.add_argument("--check", action="store_true", help="compare these files with the reference results; write nothing")
     parser.add_argument("--add", type=named_path, metavar="DIR", help="results folder of a run, to copy result files from")
     parser.add_argument("--name", metavar="NAME", help="name of the set of reference results that --add replaces")
     parser.add_argument("--study", metavar="METHOD", help="method whose designed study's results --add replaces")
@@ -73,7 +75,7 @@ def _dispatch(options: argparse.Namespace) -> int:
         _add(options.add, STUDIES / options.study if options.study else FOLDER / _set_name(options.name))
     sets = chapters_by_set(FOLDER)
     pages, drawn = _studies()
-    texts = {PAGE: results_page(sets), README: _readme(README.read_text(encoding="utf-8"), sets), **pages}
+    texts = {PAGE: results_page(sets), README: _readme(README.read_text(encoding="utf-8"), sets), NOTES: _notes(sets), **pages}
     if options.check:
         for name, since in _since(sets).items():
             print(f"{name}: {since}")
@@ -164,6 +166,15 @@ def _readme(text: str, sets: Mapping[str, Sequence[Chapter]]) -> str:
     from reports.findings import headline, readme_block
 
     return with_block(with_block(text, HEADLINE, headline(sets), str(README)), COMMAND, readme_block(sets), str(README))
+
+
+def _notes(sets: Mapping[str, Sequence[Chapter]]) -> str:
+    """The reproduction notes with their part on the ablation. Raises UsageError if they lack the marks."""
+    from benchmarks.core.blocks import with_block
+    from reports.designed.ablation import ablation_block
+    from reports.findings import SUBJECT
+
+    return with_block(NOTES.read_text(encoding="utf-8"), ABLATION, ablation_block(SUBJECT, sets), str(NOTES))
 
 
 if __name__ == "__main__":

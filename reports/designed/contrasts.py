@@ -95,9 +95,20 @@ class Contrasts:
 
 def make_contrasts(design: DesignedStudy, study: Study) -> Contrasts:
     """Compare the configurations of a designed study that have scores in an evaluated one."""
-    results = {name: study.results.get(name, []) for name in design.tried}
     from_start = [(name, design.start) for name in design.tried[1:]]
-    families = {column: _differences(results, [*from_start, *curve_pairs(design)], column) for column in COLUMNS}
+    contrasts, least = compare(study, [*from_start, *curve_pairs(design)])
+    split = {is_start: [own for own in contrasts if (own.pair in from_start) == is_start] for is_start in (True, False)}
+    return Contrasts(design, study, split[True], split[False], least)
+
+
+def compare(study: Study, pairs: Sequence[Pair]) -> tuple[list[Contrast], dict[Column, float | None]]:
+    """Comparisons of pairs under every metric, corrected together, and by column the smallest difference that they resolve.
+
+    Args:
+        study: evaluations.
+        pairs: of methods, variants or configurations; pairs without common seeds or scores are left out.
+    """
+    families = {column: _differences(study.results, pairs, column) for column in COLUMNS}
     together = [(column, pair, *compared) for column, family in families.items() for pair, compared in family.items()]
     named = {(f"{' '.join(column)}: {pair[0]}", pair[1]): difference for column, pair, _, difference in together}
     contrasts = [
@@ -109,8 +120,7 @@ def make_contrasts(design: DesignedStudy, study: Study) -> Contrasts:
         for column, family in families.items()
         if family
     }
-    split = {is_start: [own for own in contrasts if (own.pair in from_start) == is_start] for is_start in (True, False)}
-    return Contrasts(design, study, split[True], split[False], least)
+    return contrasts, least
 
 
 def curve_pairs(design: DesignedStudy) -> list[Pair]:
@@ -125,7 +135,7 @@ def _differences(
     """Seeds and differences of the pairs that have common seeds and the column."""
     found = {}
     for pair in pairs:
-        by_seed = [{result.cell.seed or 0: result for result in results[name]} for name in pair]
+        by_seed = [{result.cell.seed or 0: result for result in results.get(name, ())} for name in pair]
         seeds = tuple(sorted(by_seed[0].keys() & by_seed[1].keys()))
         own = {name: [one[seed] for seed in seeds] for name, one in zip(pair, by_seed, strict=True)}
         measurements = Measurements.of(own)

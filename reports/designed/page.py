@@ -9,9 +9,9 @@ from benchmarks.catalog.methods import get_method, read_study
 from benchmarks.catalog.studies import DesignedStudy
 from benchmarks.core.blocks import END, begin
 from benchmarks.core.text import counted
-from reports.designed.contrasts import Contrast, Contrasts, Pair, curve_pairs, make_contrasts
+from reports.designed.contrasts import Contrasts, Pair, curve_pairs, make_contrasts
 from reports.designed.curves import describe_curves
-from reports.designed.verdict import decimals, shown, smallest, title, verdict
+from reports.designed.verdict import decimals, shown, smallest, told, verdict
 from reports.findings import origin
 from reports.formats import to_markdown
 from reports.grid import Entry, Grid, Section, estimate_entry, metric_heading
@@ -104,7 +104,7 @@ def _section(design: DesignedStudy, contrasts: Contrasts) -> Iterator[str]:
     scored = f"{len(done)} of {counted(len(design.tried), 'configuration')} scored"
     yield f"**Verdict.** {verdict(contrasts)} ({photographs}{changed}; {scored}, {counts}; no result of a frozen profile.)"
     if contrasts.least and not contrasts.obstacle:
-        yield smallest(contrasts)
+        yield smallest(contrasts.least)
     if alt := describe_curves(contrasts):
         yield f"![{alt}]({_file(contrasts)})"
         yield CAPTION
@@ -150,14 +150,7 @@ def _row(pair: Pair, contrasts: Contrasts) -> tuple[Entry, ...]:
     steps = contrasts.joint_steps(pair[0])
     name = f"{pair[0]}{_note(pair[0], contrasts)}"
     entries = [Entry(shown(own) if own else "–") for own in found.values()]
-    return (Entry(name), Entry("–" if steps is None else str(steps)), *entries, Entry(_told([*filter(None, found.values())])))
-
-
-def _told(contrasts: Sequence[Contrast]) -> str:
-    """Metrics in which a pair is told apart, and on which side; or that it is not, or cannot be."""
-    if told := [f"{own.effect}: {title(own.column).replace('`', '')}" for own in contrasts if own.effect]:
-        return "; ".join(told)
-    return "–" if not contrasts else "cannot be told" if all(own.comparison.reason for own in contrasts) else "no"
+    return (Entry(name), Entry("–" if steps is None else str(steps)), *entries, Entry(told([*filter(None, found.values())])))
 
 
 def _note(name: str, contrasts: Contrasts) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from benchmarks.catalog.methods import get_method
 from benchmarks.catalog.metrics import get_metric
 from benchmarks.core.text import counted, number
@@ -103,10 +105,17 @@ def shown(contrast: Contrast) -> str:
     return f"({brackets})" if brackets else "–"
 
 
-def smallest(contrasts: Contrasts) -> str:
-    """Sentence on the smallest differences that the study finds with a probability of 80 %."""
+def smallest(least: Mapping[Column, float | None]) -> str:
+    """Sentence on the smallest differences that comparisons find with a probability of 80 %; empty without any."""
     texts = [
-        f"{title(column)} {'no difference of any size' if least is None else number(least, decimals(column)) + unit(column)}"
-        for column, least in contrasts.least.items()
+        f"{title(column)} {'no difference of any size' if size is None else number(size, decimals(column)) + unit(column)}"
+        for column, size in least.items()
     ]
     return f"Smallest difference that is found with a probability of 80 %: {', '.join(texts)}." if texts else ""
+
+
+def told(contrasts: Sequence[Contrast]) -> str:
+    """Metrics in which a pair is told apart, and on which side; or that it is not, or cannot be."""
+    if effects := [f"{own.effect}: {title(own.column).replace('`', '')}" for own in contrasts if own.effect]:
+        return "; ".join(effects)
+    return "–" if not contrasts else "cannot be told" if all(own.comparison.reason for own in contrasts) else "no"

@@ -27,6 +27,7 @@ def study_results(
     seeds: Sequence[int] = (100, 101),
     left_out: Collection[str] = (),
     diverged: Collection[tuple[str, int]] = (),
+    split: str = "validation",
 ) -> list[Result]:
     """Evaluations and trainings of the study.
 
@@ -36,6 +37,7 @@ def study_results(
         seeds: of trainings. Those of different seeds differ by half a dB, alike in all configurations.
         left_out: configurations without results.
         diverged: configurations and seeds whose training has diverged.
+        split: of the images.
     """
     levels = np.random.default_rng(1).normal(22, 2, photographs)
     results = []
@@ -45,7 +47,7 @@ def study_results(
             psnr = levels + 0.5 * ((seed or 0) % 2) + effects.get(name, 0.0) + noise
             has_diverged = (name, seed) in diverged
             needs = {} if seed is None else {STAGE: _id(f"train {name} {seed}")}
-            results.append(_evaluation(name, seed, psnr, needs, has_diverged))
+            results.append(_evaluation(name, seed, psnr, needs, has_diverged, split))
             if seed is not None:
                 steps = STEPS.get(name.removesuffix("-no-outer-cycle"), 90)
                 settings = {"stage": {"training": {"steps": steps}}, "threads": 2}
@@ -72,7 +74,7 @@ def _id(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _evaluation(name: str, seed: int | None, psnr: Any, needs: dict[str, str], has_diverged: bool) -> Result:
+def _evaluation(name: str, seed: int | None, psnr: Any, needs: dict[str, str], has_diverged: bool, split: str) -> Result:
     images = [f"photograph-{number}" for number in range(len(psnr))]
     columns = {
         "rgb": {"psnr": psnr, "lpips": 0.7 - psnr / 10 + 2.0},
@@ -82,7 +84,7 @@ def _evaluation(name: str, seed: int | None, psnr: Any, needs: dict[str, str], h
         protocol: {metric: dict(zip(images, map(float, values), strict=True)) for metric, values in metrics.items()}
         for protocol, metrics in columns.items()
     }
-    settings = {"protocols": {"rgb": 1, "ntire2018": 1}, "threads": 2, "split": "validation"}
+    settings = {"protocols": {"rgb": 1, "ntire2018": 1}, "threads": 2, "split": split}
     parts = {"settings": settings, "scores": {} if has_diverged else scores}
     return _result(name, "evaluate", seed, _id(f"evaluate {name} {seed}"), needs, parts, has_diverged)
 

@@ -16,7 +16,7 @@ from benchmarks.results.layout import result_files
 from reports import reference_results
 from reports.findings import SHOWN
 from reports.paper import FOLDER
-from reports.reference_results import COMMAND, HEADLINE, ROOT, main
+from reports.reference_results import ABLATION, COMMAND, HEADLINE, ROOT, main
 from tests.helpers.report_results import make_results
 
 # Score-like numbers: of two digits before the point, or signed or unsigned with two digits behind it.
@@ -37,9 +37,11 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(reference_results, "FOLDER", tmp_path / "reference")
     monkeypatch.setattr(reference_results, "PAGE", tmp_path / "results.md")
     monkeypatch.setattr(reference_results, "README", tmp_path / "README.md")
+    monkeypatch.setattr(reference_results, "NOTES", tmp_path / "notes.md")
     monkeypatch.setattr(reference_results, "STUDIES", tmp_path / "studies")
     monkeypatch.setattr(reference_results, "STUDY_PAGES", tmp_path)
     (tmp_path / "README.md").write_text(f"before\n\n{FIRST}\nyesterday\n{END}\n\n{PART}\nyesterday\n{END}\n\nafter\n")
+    (tmp_path / "notes.md").write_text(f"{begin(ABLATION)}\n{END}\n")
     return tmp_path
 
 
@@ -59,7 +61,7 @@ def test_every_reference_result_has_the_digest_of_its_content() -> None:
 def test_prose_has_no_scores_but_those_of_papers_and_of_reference_results(name: str) -> None:
     """A score in prose is a paper's, or stands in the written part; trials stand in docs/choices.md, which says what they are."""
     reported = set(re.findall(r"\d+\.\d+", "".join(path.read_text() for path in FOLDER.glob("*.toml"))))
-    prose = re.sub(f"(?:{FIRST}|{PART}).*?{END}", "", (ROOT / name).read_text(), flags=re.S)
+    prose = re.sub(f"{begin('.*?')}.*?{END}", "", (ROOT / name).read_text(), flags=re.S)
     scores = {number.lstrip("+-") for number in SCORE.findall(prose)}
     assert scores <= reported | NO_SCORES.keys()
 

@@ -38,7 +38,7 @@ def test_effects_are_told_and_noise_is_not() -> None:
     assert " and 1 is worse (most: `cincgan/steps-360`, -0." in sentence
     assert "PSNR under `ntire2018` is worse with the outer cycle than without the outer cycle at 360 steps (-0." in sentence
     assert not any(name in sentence for name in ("180 steps", "rate-3e-4", "seed"))
-    assert smallest(found).count(" 0.0") == 3
+    assert smallest(found.least).count(" 0.0") == 3
 
 
 def test_p_values_are_corrected_over_all_comparisons_and_metrics() -> None:
@@ -65,7 +65,7 @@ def test_ten_photographs_are_too_few_for_so_many_comparisons() -> None:
     """2^-9 times 69 is above 0.05: no difference of any size is told."""
     found = contrasts({"cincgan/steps-360": -3.0}, photographs=10)
     assert not any(own.effect for own in found.all)
-    assert smallest(found).count("no difference of any size") == 3
+    assert smallest(found.least).count("no difference of any size") == 3
 
 
 def test_a_verdict_on_one_training_says_so() -> None:
