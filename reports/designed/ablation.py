@@ -27,7 +27,7 @@ def ablation_block(method: str, sets: Mapping[str, Sequence[Chapter]]) -> str:
         method: the full model.
         sets: chapters of each set of reference results.
     """
-    parts = []
+    parts: list[str] = []
     for name, chapters in sets.items():
         for study in (chapter.study for chapter in chapters):
             if study.split == "test" and study.results.get(method):
