@@ -94,11 +94,14 @@ def _power(table: Table) -> Iterator[str]:
     """Sentences on what a table's letters cannot show."""
     if table.photographs < LEAST:
         yield f"Of {counted(table.photographs, 'photograph')} nothing can be told apart: at least {LEAST} are needed."
-    elif single := [row.method for row in table.rows if len(row.seeds) == 1]:
-        is_each = len(single) == sum(bool(row.seeds) for row in table.rows)
+    elif single := [row.method for row in table.rows if row.trainings == 1]:
+        is_each = len(single) == sum(bool(row.trainings) for row in table.rows)
+        methods, pair = (
+            ("each trained method", "two trained methods") if is_each else (", ".join(single), "them and trained methods")
+        )
         yield (
-            f"One training of {'each trained method' if is_each else ', '.join(single)}: no verdict between two trained methods, "
-            "and a letter that differs from that of a method without training holds for this training."
+            f"One training of {methods}: no verdict between {pair}, and a letter that differs from that of a method without "
+            "training holds for this training."
         )
     if table.photographs >= LEAST:
         for protocol, least in table.resolved.items():

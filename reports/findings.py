@@ -134,7 +134,8 @@ def headline(sets: Mapping[str, Sequence[Chapter]]) -> str:
     signs = [_sign(own, floor, protocol) for floor in floors]
     sides = ((1, "that it beats"), (-1, "that it does not reach"))
     told = [f"{signs.count(sign)} {side}" for sign, side in sides if sign in signs] or ["none of them"]
-    conclusion = "CinCGAN beats methods that learn nothing of noise"
+    scope = " in this training" if own.trainings == 1 else ""
+    conclusion = f"CinCGAN beats methods that learn nothing of noise{scope}"
     return (
         f"At demo scale ({counted(len(own.seeds), 'training')} a method, minutes each) CinCGAN's mean PSNR under `{protocol}` is "
         f"above {above} and below {len(floors) - above} of {counted(len(floors), 'floor')}, classical methods that learn nothing "
@@ -202,12 +203,15 @@ def _floor_finding(chapter: Chapter, protocol: str) -> str:
             f"{counted(table.photographs, 'photograph')} resolve no difference among the {len(rows)} methods of this table"
         )
         return " ".join([*lines, f"{unresolved}: no order of learned methods and floors is stated."])
-    sides: dict[str, list[str]] = {f"above all {counted(len(floors), 'floor')}": [], "below a floor": [], "neither": []}
-    above, below, neither = sides.values()
+    sides: dict[str, list[str]] = {}
     for method in learned:
         signs = [_sign(rows[method], rows[floor], protocol) for floor in floors]
-        (above if min(signs) > 0 else below if min(signs) < 0 else neither).append(method)
-    listed = "; ".join(f"{side}: {', '.join(methods)}" for side, methods in sides.items() if methods)
+        side = (
+            f"above all {counted(len(floors), 'floor')}" if min(signs) > 0 else "below a floor" if min(signs) < 0 else "neither"
+        )
+        is_of_one = rows[method].trainings == 1 and side != "neither"
+        sides.setdefault(f"{side} in this training" if is_of_one else side, []).append(method)
+    listed = "; ".join(f"{side}: {', '.join(methods)}" for side, methods in sorted(sides.items()))
     return " ".join([*lines, f"Learned methods {listed}."])
 
 

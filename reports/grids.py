@@ -51,7 +51,7 @@ def _table_row(table: Table, row: Row, marked: dict[Column, dict[str, Mark]]) ->
         yield estimate_entry(row.gains.get(protocol), get_metric("psnr").digits, table.gain_cells(row), sign="+")
     for protocol in table.resolved:
         spread = row.seed_sd.get((protocol, "psnr"))
-        yield Entry(ONE_TRAINING) if len(row.seeds) == 1 else number_entry(spread, get_metric("psnr").digits, cells=row.cells)
+        yield Entry(ONE_TRAINING) if row.trainings == 1 else number_entry(spread, get_metric("psnr").digits, cells=row.cells)
         yield Entry(row.letters.get(protocol, "–"))
 
 

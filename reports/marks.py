@@ -113,6 +113,16 @@ def is_learned(method: str) -> bool:
     return entry.group != "classical" and bool(entry.stages or entry.weights or entry.inference)
 
 
+def is_trained(result: EvaluationResult) -> bool:
+    """True if scores are of a training, of which others would score otherwise: here, by others, or of a user's own model.
+
+    Classical methods have none, and a method that is trained on each image is trained anew whenever it is called.
+    """
+    method = result.cell.label
+    on_each_image = is_method(method) and bool(get_method(method).inference)
+    return result.cell.seed is not None or (is_learned(method) and not on_each_image)
+
+
 def mixture(results: Iterable[EvaluationResult]) -> str:
     """A sentence on devices, processors, precisions and versions of packages that differ among results; empty if none do.
 

@@ -12,6 +12,7 @@ from benchmarks.data.photographs import photographs_of
 from benchmarks.results.record import NO_REFERENCE, EvaluationResult
 from benchmarks.statistics.intervals import Estimate, Photographs, ScoreMatrix, estimate
 from benchmarks.statistics.significance import Difference
+from reports.marks import is_trained
 
 Column = tuple[str, str]  # protocol, metric
 Results = Mapping[str, Sequence[EvaluationResult]]  # by method, one result a seed
@@ -76,7 +77,7 @@ def _matrices(evaluations: Sequence[EvaluationResult], images: Mapping[Column, S
     if not evaluations:
         return {}
     first, *others = [result.scores for result in evaluations]
-    trained = evaluations[0].cell.seed is not None
+    trained = is_trained(evaluations[0])
     return {
         (protocol, metric): ScoreMatrix(
             np.array([[scores[protocol][metric][image] for image in images[protocol, metric]] for scores in (first, *others)]),

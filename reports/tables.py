@@ -18,7 +18,7 @@ from benchmarks.core.text import csv_text
 from benchmarks.results.record import NO_REFERENCE, EvaluationResult
 from benchmarks.statistics.intervals import Estimate
 from benchmarks.statistics.significance import Difference, judge, letters, resolved
-from reports.marks import exploratory, infinite, mixture, row_marks
+from reports.marks import exploratory, infinite, is_trained, mixture, row_marks
 from reports.measurements import Column, Measurements, Results
 
 REFERENCE = "bicubic"  # differences are to this method
@@ -49,6 +49,8 @@ class Row:
         note: reason for missing scores, or changed settings.
         has_truth: whether the images have a ground truth.
         exploratory: why the scores are no results of a frozen profile; empty for results.
+        trainings: number of trainings behind the scores, which weights of others have one of; 0 for methods without training, and
+            for those that are trained on each image.
     """
 
     method: str
@@ -62,6 +64,7 @@ class Row:
     note: str = ""
     has_truth: bool = True
     exploratory: str = ""
+    trainings: int = 0
 
     @property
     def composites(self) -> dict[Column, float]:
@@ -292,6 +295,7 @@ def _row(
         note=note if has_truth else "; ".join(filter(None, (NO_TRUTH, note))),
         has_truth=has_truth,
         exploratory=exploratory(profile, results),
+        trainings=len(results) if results and is_trained(results[0]) else 0,
     )
 
 

@@ -54,7 +54,7 @@ class ScoreMatrix:
 
     Attributes:
         values: ``(trainings, images)``; one row for a method that is not trained here.
-        trained: whether rows are trainings that were drawn by a seed.
+        trained: whether rows are trainings, each one of many that might have been.
     """
 
     values: Array

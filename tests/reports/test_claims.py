@@ -161,6 +161,24 @@ def test_exploratory_scores_carry_no_verdict(made: Study, reason: str) -> None:
         assert judged["2"].verdict == "cannot be told" and reason in judged["2"].remarks[-1]
 
 
+def test_released_weights_are_one_training_and_carry_no_claim() -> None:
+    family = load_papers()["unpaired-family"]
+    judged = verdicts(study({"bicubic": 22.0, "realsr": 25.0, "noise-injection": 23.0, "zssr": 22.0}), family)
+    assert (judged["Q7"].verdict, judged["Q9"].verdict) == ("cannot be told", "same direction here")
+    assert judged["Q7"].pairs[0].reason == "one training"
+
+
+def test_a_claim_names_methods_whose_sanity_checks_cannot_fail() -> None:
+    """CinCGAN need not gain on clean images, so nothing that it has learned is checked."""
+    made = on_the_papers_terms(study(ORDER))
+    mute = SanityCheck("clean", "validation", 4, 20.0, 28.0, None, "none")
+    own = tuple(replace(cell, result=replace(cell.result, sanity=(mute,))) for cell in made.methods["cincgan"])
+    remark = "No sanity check of cincgan can fail: clean LR images do not show whether noise is removed."
+    judged = verdicts(replace(made, methods={**made.methods, "cincgan": own}))
+    assert {name for name, each in judged.items() if remark in each.remarks} == {"1", "3a", "3b", "4"}
+    assert not any("can fail" in remark for each in verdicts(made).values() for remark in each.remarks)
+
+
 CASES = {
     "ten decibels below on five photographs": study({**ORDER, "cincgan": 13.4}, photographs=5),
     "one training of each method": study(ORDER, seeds=(0,)),

@@ -267,6 +267,17 @@ def test_a_table_of_one_training_says_so_in_its_rows_and_caption() -> None:
     assert "One training of each trained method: no verdict between two trained methods" in lines[0]
 
 
+def test_weights_of_others_are_one_training() -> None:
+    """A user's own model and released weights have no seed here, and were trained all the same; ZSSR is trained on each image."""
+    trained = {"edsr": [scattered("edsr", seed, 22.0) for seed in (0, 1, 2)]}
+    others = {name: [scattered(name, None, 23.0)] for name in ("realsr", "mine", "zssr")}
+    lines = shown(bicubic=[scattered("bicubic", None, 10.0)], **trained, **others)
+    columns = [[cell.strip() for cell in line.split("|")] for line in lines[4:]]
+    assert {row[1]: row[-2] for row in columns} == {"bicubic": "c", "edsr": "b", "realsr": "ab", "mine": "ab", "zssr": "a"}
+    assert {row[1]: row[-3] for row in columns if row[1] in others} == {**dict.fromkeys(others, "one training"), "zssr": "–"}
+    assert "One training of realsr, mine: no verdict between them and trained methods" in lines[0]
+
+
 def test_crops_count_as_the_photographs_that_the_result_or_the_card_names() -> None:
     values = {f"image{index}": 20.0 + index for index in range(8)}
     plain = result("bicubic", None, psnr=list(values.values()))
