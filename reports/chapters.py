@@ -12,7 +12,7 @@ from reports.grid import Grid
 from reports.grids import claims_grid, reported_grid, table_grid
 from reports.measurements import Column
 from reports.paper import Paper
-from reports.studies import FinishedCell, Study, make_studies
+from reports.studies import UNVERIFIED, FinishedCell, Study, make_studies
 from reports.tables import Table, make_tables
 
 
@@ -130,13 +130,14 @@ def _shown(study: Study) -> Sequence[str] | None:
 
 
 def _note(evidence: Sequence[FinishedCell], diverged: Sequence[FinishedCell]) -> str:
-    """Text beside a method's name: images made elsewhere, trainings that diverged, metrics without weights, changed settings."""
+    """Text beside a method's name: origin of images and files, trainings that diverged, metrics without weights, changes."""
     missing = {metric for cell in evidence for metric in cell.evaluation.missing}
     changes = dict.fromkeys(change for cell in (*evidence, *diverged) for change in cell.changes)
     lacking = f"{', '.join(sorted(missing))}: weights missing" if missing else ""
     lost = f"seed {', '.join(str(cell.seed) for cell in diverged)} diverged" if diverged else ""
     rescored = "images rescored" if any(cell.evaluation.submission for cell in evidence) else ""
-    return "; ".join(filter(None, (rescored, lost, lacking, *(f"--set {change}" for change in changes))))
+    unverified = UNVERIFIED if any(cell.is_unverified for cell in evidence) else ""
+    return "; ".join(filter(None, (rescored, unverified, lost, lacking, *(f"--set {change}" for change in changes))))
 
 
 def caption_columns(chapter: Chapter) -> tuple[Column, ...]:

@@ -23,6 +23,7 @@ from reports.tables import ELSEWHERE, in_order
 
 LONGEST_NAME = 150  # characters
 UNKNOWN = "unknown profile"  # of old results, whose files lack it
+UNVERIFIED = "unverified: a result file without a digest of its content, in which a changed score is not noticed"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class FinishedCell:
         mlflow: id of the MLflow run that mirrors it; empty without one.
         place: folder of a user's own images, for its name alone.
         root: results folder that it is from, if several are merged.
+        differs: results folders after that one in which the cell has another outcome.
     """
 
     result: Result
@@ -42,6 +44,7 @@ class FinishedCell:
     mlflow: str
     place: str = ""
     root: str = ""
+    differs: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -57,6 +60,11 @@ class FinishedCell:
     def id(self) -> str:
         """Id of the cell."""
         return self.result.cell.id
+
+    @property
+    def is_unverified(self) -> bool:
+        """True for a result file without a digest of its content, of an earlier version or another tool."""
+        return not self.result.content_digest and self.result.profile != ELSEWHERE
 
     @property
     def evaluation(self) -> EvaluationResult:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from benchmarks.results.files import to_json
 from benchmarks.results.record import Environment, EvaluationResult, Git
-from reports.studies import FinishedCell
+from reports.studies import UNVERIFIED, FinishedCell
 
 METADATA = "ro-crate-metadata.json"
 SPECIFICATION = "https://w3id.org/ro/crate/1.1"
@@ -139,6 +139,8 @@ def _facts(cell: FinishedCell) -> Iterator[str]:
     result = cell.result
     yield f"profile {result.profile or 'unknown'}"
     yield f"data digest {result.data.digest}"
+    if cell.is_unverified:
+        yield UNVERIFIED
     yield from (f"--set {change}" for change in result.changes)
     if isinstance(result, EvaluationResult):
         yield f"protocols {', '.join(f'{name} v{version}' for name, version in result.settings.protocols.items())}"

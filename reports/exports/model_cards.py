@@ -15,7 +15,7 @@ from benchmarks.data.photographs import photographs_of
 from benchmarks.results.layout import RESULT, WEIGHTS
 from benchmarks.results.record import EvaluationResult, TrainingResult
 from benchmarks.statistics.intervals import ScoreMatrix, estimate
-from reports.studies import FinishedCell, Study
+from reports.studies import UNVERIFIED, FinishedCell, Study
 
 TASK = {"type": "image-to-image", "name": "super-resolution"}
 
@@ -107,7 +107,8 @@ def evaluation_results(model: TrainedModel, namespace: str, url: str = "") -> di
     import yaml
 
     entries: dict[str, list[dict[str, Any]]] = {}
-    for result in model.results:
+    for cell in model.evaluations:
+        result, unverified = cell.evaluation, ", unverified: no digest of the content" if cell.is_unverified else ""
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", result.cell.dataset)
         for protocol, metric, value, interval in _finite(result):
             version = result.settings.protocols.get(protocol, 1)
@@ -120,7 +121,7 @@ def evaluation_results(model: TrainedModel, namespace: str, url: str = "") -> di
                 entry["source"] = {"url": url, "name": "cincgan-benchmark"}
             entry["notes"] = (
                 f"{get_metric(metric).label} under protocol {protocol} v{version}, 95 % interval {interval}, "
-                f"{len(result.images)} images, data digest {result.data.digest[:16]}, cell {result.cell.id}"
+                f"{len(result.images)} images, data digest {result.data.digest[:16]}, cell {result.cell.id}{unverified}"
             )
             entries.setdefault(f"{name}.yaml", []).append(entry)
     return {name: yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=1000) for name, found in entries.items()}
@@ -188,8 +189,11 @@ def _scores(model: TrainedModel) -> str:
 def _limits(model: TrainedModel) -> Iterator[str]:
     reasons = sorted({result.exploratory for result in model.results} - {""})
     failed = any(result.undertrained for result in model.results)
-    if reasons or failed:
+    unverified = any(cell.is_unverified for cell in (*model.evaluations, *model.trainings.values()))
+    if reasons or failed or unverified:
         yield "## Limits"
+    if unverified:
+        yield f"{UNVERIFIED[0].upper()}{UNVERIFIED[1:]}."
     yield from (f"Exploratory, no results: {markdown(reason)}." for reason in reasons)
     if failed:
         yield "The method fails a sanity check of this training: no claim may rest on its scores."

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.results.files import to_json
 from benchmarks.results.layout import CELLS, RESULT
 from benchmarks.results.record import OWN_CODE, DataRecord, Environment, EvaluationResult, Git, Result, TrainingResult
-from reports.studies import FinishedCell
+from reports.studies import UNVERIFIED, FinishedCell
 from reports.tables import ELSEWHERE
 
 
@@ -64,6 +64,8 @@ def _facts(evidence: FinishedCell) -> list[tuple[str, str]]:
         ("computed in", _computed(result)),
         ("weights digest", result.weights_digest if isinstance(result, TrainingResult) else ""),
         ("diverged", result.diagnosis),
+        ("unverified", UNVERIFIED.partition(": ")[2] if evidence.is_unverified else ""),
+        ("another outcome in", ", ".join(evidence.differs)),
         ("missing", "; ".join(f"{metric}: {why}" for metric, why in missing.items())),
         ("environment", _environment(result.environment)),
         ("packages", ", ".join(f"{name} {version}" for name, version in result.environment.versions.items())),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from benchmarks.catalog.methods import get_method, is_method
@@ -13,7 +13,7 @@ from benchmarks.statistics.significance import judge, rank_groups
 from reports.grid import Entry, Grid, Section, estimate_entry, metric_heading
 from reports.measurements import Column, Measurements
 from reports.paper import Paper, Reported
-from reports.studies import FinishedCell, Study, refuse_other_images
+from reports.studies import UNVERIFIED, FinishedCell, Study, refuse_other_images
 
 Origin = Literal["retrained here", "run here", "images rescored", "reported by a paper"]
 
@@ -182,6 +182,13 @@ def _measured_lines(studies: Sequence[Study]) -> dict[Line, tuple[FinishedCell, 
 
 
 def _line(method: str, cells: Sequence[FinishedCell], study: Study) -> Line:
+    line = _line_of_study(method, cells, study)
+    if not any(cell.is_unverified for cell in cells):
+        return line
+    return replace(line, about="; ".join(filter(None, (line.about, UNVERIFIED))))
+
+
+def _line_of_study(method: str, cells: Sequence[FinishedCell], study: Study) -> Line:
     result = cells[0].evaluation
     ids = tuple(cell.id for cell in cells)
     if result.submission:

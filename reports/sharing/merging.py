@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.catalog.methods import is_method
 from benchmarks.core.errors import UsageError
 from benchmarks.core.text import counted
+from benchmarks.data.matching import some
 from benchmarks.results.record import EvaluationResult, TrainingResult
 from reports.studies import FinishedCell, load_evidence
 
@@ -21,13 +22,13 @@ def load_merged(
 ) -> list[FinishedCell]:
     """Every finished cell of one or several results folders, in the order of ids.
 
-    Cells that several folders have are taken from the first; a line says so where the scores differ.
+    Cells that several folders have are taken from the first; a line for each folder says so where scores or weights differ.
 
     Args:
         roots: the folders.
         directories: folders of the user's own images, as of ``load_evidence``.
-        leave_out: called with a line for each corrupt result file, each cell that is left out, and each folder with results that
-            have no digest of their content. None: corrupt files are errors.
+        leave_out: called with a line for each corrupt result file, each folder with results that have no digest of their
+            content, and each folder with other outcomes than an earlier one. None: corrupt files are errors.
 
     Raises:
         UsageError: a folder has no results, or results that cannot stand beside those of an earlier folder: of other images under
@@ -40,12 +41,18 @@ def load_merged(
         if leave_out:
             _say_unverified(folders, leave_out)
     for root, evidence in folders:
+        others = dict[str, list[str]]()
         for cell in evidence:
             first = merged.setdefault(cell.id, replace(cell, root=str(root) if len(folders) > 1 else ""))
-            if _outcome(first) != _outcome(cell) and leave_out:
+            if _outcome(first) != _outcome(cell):
+                merged[cell.id] = replace(first, differs=(*first.differs, str(root)))
+                others.setdefault(first.root, []).append(f"{cell.result.cell.kind} {cell.label}")
+        for first_root, names in others.items():
+            what = f"{len(names)} of {counted(len(evidence), 'result')} ({some(list(dict.fromkeys(names)))})"
+            if leave_out:
                 leave_out(
-                    f"{root}: {cell.result.cell.kind} {cell.label} ({cell.id}) is in {first.root} too, with another outcome: "
-                    "that of the first folder is shown"
+                    f"{root}: {what} are in {first_root} too, with another outcome: those of the first folder are shown; "
+                    "the page of reports.build says so at each number"
                 )
     return sorted(merged.values(), key=lambda cell: cell.id)
 

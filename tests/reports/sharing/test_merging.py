@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ import pytest
 from benchmarks.results.files import with_digest
 from benchmarks.results.layout import result_files
 from reports.build import main
+from reports.exports.model_cards import evaluation_results, model_card, trained_models
+from reports.exports.writing import export
+from reports.sharing.merging import load_merged
+from reports.studies import UNVERIFIED, make_studies
 from tests.helpers.report_results import demo_photos, made_results  # noqa: F401 - a fixture
 from tests.helpers.submissions import write_submission
 
@@ -53,7 +58,9 @@ def test_the_same_cells_of_two_folders_count_once(build: Build, results: Path, t
     path.write_text(json.dumps(with_digest(content)), encoding="utf-8")
     code, _, err = build(results, copy)
     assert code == 0
-    assert "evaluate bicubic" in err and "that of the first folder is shown" in err
+    what = f"1 of {len(result_files(copy))} results (evaluate bicubic) are in {results} too, with another outcome"
+    assert err.count("\n") == 1 and err.startswith(f"{copy}: {what}: those of the first folder are shown")
+    assert f'["another outcome in", "{copy}"]' in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_folder_that_does_not_fit_is_refused(build: Build, results: Path, tmp_path: Path) -> None:
@@ -82,11 +89,40 @@ def test_a_folder_that_does_not_fit_is_refused(build: Build, results: Path, tmp_
     assert "mine on demo-photos is another method here than in" in err
 
 
-def test_results_without_a_digest_are_named_where_folders_are_merged(build: Build, results: Path, tmp_path: Path) -> None:
-    old = write_submission(tmp_path / "old", "mine", 20.0)
-    (path,) = result_files(old)
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A submission of an earlier version, whose result file has no digest of its content."""
+    folder = write_submission(tmp_path / "old", "mine", 20.0)
+    (path,) = result_files(folder)
     content = json.loads(path.read_text(encoding="utf-8"))
     del content["content_digest"]
     path.write_text(json.dumps(content), encoding="utf-8")
-    assert build(old)[2] == "", "a folder of one's own"
+    return folder
+
+
+def test_results_without_a_digest_are_named_where_they_are_shown(build: Build, results: Path, old: Path, tmp_path: Path) -> None:
     assert build(results, old)[2] == f"{old}: 1 result unverified: without a digest, a changed score is not noticed\n"
+    report = tmp_path / "report"
+    rows = list(csv.DictReader((report / "tables.csv").open(encoding="utf-8")))
+    assert {row["method"] for row in rows if UNVERIFIED in row["note"]} == {"mine"}
+    page, board = ((report / name).read_text(encoding="utf-8") for name in ("index.html", "leaderboard.html"))
+    assert page.count('["unverified", "a result file without a digest of its content') == 1, "the origin of its numbers"
+    assert UNVERIFIED in page and UNVERIFIED in board
+
+
+def test_exports_name_results_without_a_digest(old: Path, tmp_path: Path) -> None:
+    export(load_merged([old]), tmp_path / "export")
+    rows = list(csv.DictReader((tmp_path / "export" / "results.csv").open(encoding="utf-8")))
+    assert rows and all(row["about"].endswith(UNVERIFIED) for row in rows)
+    assert UNVERIFIED in (tmp_path / "export" / "ro-crate-metadata.json").read_text(encoding="utf-8")
+
+
+def test_a_model_card_names_trainings_without_a_digest(results: Path) -> None:
+    cells = {cell.id: cell for cell in load_merged([results])}
+    studies = make_studies(cells.values())
+    model = trained_models(studies, cells)[0]
+    assert "Unverified" not in model_card(model) and "unverified" not in str(evaluation_results(model, "a"))
+    bare = {name: replace(cell, result=replace(cell.result, content_digest="")) for name, cell in cells.items()}
+    model = trained_models(make_studies(bare.values()), bare)[0]
+    assert f"U{UNVERIFIED[1:]}." in model_card(model)
+    assert "unverified: no digest of the content" in str(evaluation_results(model, "a"))
