@@ -13,6 +13,7 @@ from reports.studies import FinishedCell
 TASK = "image super-resolution x{}"
 COLUMNS = (
     *("task", "dataset", "split", "dataset_digest", "protocol", "protocol_version", "model", "family", "origin", "about"),
+    *("profile", "trained_on", "marks"),
     *("metric", "value", "low", "high", "rank", "images", "photographs", "cells", "commit", "evaluated_at"),
 )
 
@@ -38,7 +39,7 @@ def _rows(board: Leaderboard, line: Line, evidence: Sequence[FinishedCell]) -> I
     result = evidence[0].evaluation
     about = (
         *(TASK.format(result.data.scale), board.title, result.settings.split, result.data.digest, board.protocol),
-        *(board.version, line.method, line.family, line.origin, line.about),
+        *(board.version, line.method, line.family, line.origin, line.about, *board.setting, "; ".join(line.marks)),
     )
     commits = " ".join(sorted({cell.result.git.commit for cell in evidence if cell.result.git.commit}))
     counts = (len(board.measurements.groups), board.measurements.photographs)
@@ -47,7 +48,7 @@ def _rows(board: Leaderboard, line: Line, evidence: Sequence[FinishedCell]) -> I
         scores = board.measurements.columns(line.key).get((board.protocol, metric))
         if scores:
             mean = board.measurements.estimate(scores, (board.protocol, metric))
-            first, end = board.ranks[metric][line.key]
+            first, end = board.ranks[metric].get(line.key, ("", ""))
             rank = f"{first}" if first == end else f"{first}-{end}"
             values = (metric, repr(mean.mean), repr(mean.low), repr(mean.high), rank)
             row = (*about, *values, *counts, " ".join(line.cells), commits, last)

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.results.files import to_json
 from benchmarks.results.layout import CELLS, RESULT
 from benchmarks.results.record import OWN_CODE, DataRecord, Environment, EvaluationResult, Git, Result, TrainingResult
+from reports.marks import undertrained
 from reports.studies import UNVERIFIED, FinishedCell
 from reports.tables import ELSEWHERE
 
@@ -63,6 +64,7 @@ def _facts(evidence: FinishedCell) -> list[tuple[str, str]]:
         ("degradation", _degradation(data)),
         ("computed in", _computed(result)),
         ("weights digest", result.weights_digest if isinstance(result, TrainingResult) else ""),
+        *_weaknesses(result),
         ("diverged", result.diagnosis),
         ("unverified", UNVERIFIED.partition(": ")[2] if evidence.is_unverified else ""),
         ("another outcome in", ", ".join(evidence.differs)),
@@ -85,6 +87,13 @@ def _facts_of_images(result: Result) -> list[tuple[str, str]]:
         ("packages", ", ".join(f"{name} {version}" for name, version in result.environment.versions.items())),
         ("scored", result.finished_at),
     ]
+
+
+def _weaknesses(result: Result) -> list[tuple[str, str]]:
+    """Marks of the cell alone: scores that are no results, and a failed sanity check."""
+    if not isinstance(result, EvaluationResult):
+        return []
+    return [("exploratory", result.exploratory), ("sanity", undertrained([result]))]
 
 
 def _submission(result: Result) -> list[tuple[str, str]]:
