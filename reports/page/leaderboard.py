@@ -61,4 +61,4 @@ def _board(place: int, board: Leaderboard) -> dict[str, Any]:
     grid = board.grid(f"board-{place}-table")
     html = Markup(to_html(replace(grid, caption="")))  # noqa: S704 - to_html escapes
     about = {"id": f"board-{place}", "dataset": board.title, "protocol": board.protocol, "caption": grid.caption}
-    return {**about, "title": board.heading, "html": html}
+    return {**about, "title": f"{board.heading}, {board.protocol}", "html": html}
