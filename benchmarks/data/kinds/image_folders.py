@@ -181,17 +181,17 @@ class ImageFolders(DatasetCard):
         Raises:
             UsageError: names or sizes do not fit. The message has no way to mend it.
         """
-        prepared = {other.name for other in self.archives if not store.missing(other, self.files_of(other.name))}
         for split, (hr, lr) in self._sets.items():
             names = {name for own in (hr, lr) if own for name in own.archive_names}
-            if archive.name in names and names <= prepared | {archive.name}:
-                try:
-                    sources = self._sources(split, (archive, folder, files))
-                    refuse_misfits(sources, self.scale)
-                except UsageError as error:
-                    others = ", ".join(sorted(names - {archive.name}))
-                    mend = f" (beside {others}: if that is the wrong one, {self._move(others)})" if others else ""
-                    raise UsageError(f"{error}{mend}") from error
+            others = [other for other in self.archives if other.name in names - {archive.name}]
+            if archive.name not in names or any(store.missing(other, self.files_of(other.name)) for other in others):
+                continue
+            try:
+                refuse_misfits(self._sources(split, (archive, folder, files)), self.scale)
+            except UsageError as error:
+                beside = ", ".join(other.name for other in others)
+                mend = f" (beside {beside}: if that is the wrong one, {self._move(beside)})" if others else ""
+                raise UsageError(f"{error}{mend}") from error
 
     def _lacks(self, split: Split) -> UsageError:
         """The error for a split without images."""
