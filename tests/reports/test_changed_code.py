@@ -13,7 +13,7 @@ from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import UsageError
 from benchmarks.planning.plan import make_plan
 from benchmarks.results import provenance
-from benchmarks.results.record import DataRecord, Environment, Git, Result
+from benchmarks.results.record import DataRecord, Environment, Git, Result, TrainingResult
 from reports import changed_code as module
 from reports.changed_code import changed_code, is_same
 from tests.helpers.cell_results import cell_result
@@ -53,6 +53,18 @@ def test_other_code_is_counted_with_names(results: list[Result]) -> None:
     assert changed_code(changed(results, "edsr")) == "Since then: 2 of 3 results are of code that has changed (edsr)."
     gone = [replace(result, cell=replace(result.cell, label="gone")) for result in results]
     assert "3 of 3 results are of code that has changed (gone)" in changed_code(gone)
+
+
+def test_settings_of_another_day_are_named(results: list[Result]) -> None:
+    (training,) = (result for result in results if isinstance(result, TrainingResult))
+    stage = {**training.settings.stage, "training": {**training.settings.stage["training"], "steps": 7}, "gone": 1}
+    earlier = replace(training, settings=replace(training.settings, stage=stage))
+    others = [replace(result, profile="smoke") for result in results if result is not training]
+    steps = training.settings.steps
+    assert changed_code([earlier, *others]) == f"Since then: settings of that day: edsr (edsr training.steps 7, now {steps})."
+    by_hand = [replace(result, changes=("stages.edsr.training.steps=7",)) for result in others]
+    assert changed_code([earlier, *by_hand]) == changed_code([training, *others]) == ""
+    assert changed_code([earlier, *(replace(result, profile="gone") for result in others)]) == "", "nothing to compare with"
 
 
 def test_what_cannot_be_told_is_no_alarm(results: list[Result], monkeypatch: pytest.MonkeyPatch) -> None:
