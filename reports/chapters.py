@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.core.errors import UsageError
 from reports.claims import ClaimVerdict, claim_verdicts, count_verdicts
 from reports.grid import Grid
 from reports.grids import claims_grid, reported_grid, table_grid
+from reports.marks import code_mixture
 from reports.measurements import Column
 from reports.paper import Paper
 from reports.studies import UNVERIFIED, FinishedCell, Study, make_studies
@@ -116,7 +117,13 @@ def study_tables(study: Study) -> list[Table]:
     """The tables of a study: ``methods`` beside bicubic, then each method's variants beside the method."""
     names = study.methods.keys() | study.diverged.keys()
     notes = {name: _note(study.methods.get(name, ()), study.diverged.get(name, ())) for name in names}
-    return make_tables(study.title, study.profile, study.results, notes, _shown(study))
+    tables = make_tables(study.title, study.profile, study.results, notes, _shown(study))
+    return [replace(table, mixture=" ".join(filter(None, (table.mixture, _mixed_code(study, table))))) for table in tables]
+
+
+def _mixed_code(study: Study, table: Table) -> str:
+    """Sentence on methods of a table whose seeds are of different code."""
+    return code_mixture({row.method: study.mixed_code[row.method] for row in table.rows if row.method in study.mixed_code})
 
 
 def _shown(study: Study) -> Sequence[str] | None:

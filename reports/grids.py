@@ -11,7 +11,7 @@ from benchmarks.planning.frozen import OWN_IMAGES
 from reports.captions import shared_reason, table_caption
 from reports.claims import ClaimVerdict, PairVerdict
 from reports.grid import ONE_TRAINING, Entry, Grid, Mark, Section, estimate_entry, marks, metric_heading, number_entry, p_value
-from reports.marks import mixture
+from reports.marks import code_mixture, mixture
 from reports.measurements import Column
 from reports.paper import Paper, Reported
 from reports.studies import Study
@@ -87,7 +87,8 @@ def _reported_caption(paper: Paper, study: Study) -> str:
 
 
 def _mixture(study: Study) -> str:
-    return mixture(result for results in study.results.values() for result in results)
+    sentences = (mixture(result for results in study.results.values() for result in results), code_mixture(study.mixed_code))
+    return " ".join(filter(None, sentences))
 
 
 @dataclass(frozen=True)

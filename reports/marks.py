@@ -123,6 +123,16 @@ def is_trained(result: EvaluationResult) -> bool:
     return result.cell.seed is not None or (is_learned(method) and not on_each_image)
 
 
+def code_mixture(mixed: Mapping[str, str]) -> str:
+    """A sentence on methods whose seeds are of different code, and count as trainings of one method all the same.
+
+    Args:
+        mixed: parts and their codes, by method, as of a study.
+    """
+    listed = "; ".join(f"{method}: {text}" for method, text in mixed.items())
+    return f"Trainings of one method by different code ({listed})." if mixed else ""
+
+
 def mixture(results: Iterable[EvaluationResult]) -> str:
     """A sentence on devices, processors, precisions and versions of packages that differ among results; empty if none do.
 

@@ -100,6 +100,7 @@ class Study:
             where it is not known.
         steps: training steps in all that each method had, stages of other methods included; None if they are not known.
         distinct: a suffix that tells studies of the same names apart, which differ in images or protocols.
+        mixed_code: for each method whose seeds were computed by different code, the parts and their codes as text.
         uncommitted: methods with an evaluation or a training that was computed with uncommitted changes of the code.
         place: folder of a user's own images.
         degradation: of the scored images, if it is not the profile's own.
@@ -116,6 +117,7 @@ class Study:
     distinct: str = ""
     steps: Mapping[str, int | None] = field(default_factory=dict)
     training_origins: Mapping[str, Collection[tuple[str, str]]] = field(default_factory=dict)
+    mixed_code: Mapping[str, str] = field(default_factory=dict)
     uncommitted: Collection[str] = ()
     place: str = ""
     degradation: str = ""
@@ -229,6 +231,7 @@ def make_studies(evidence: Iterable[FinishedCell]) -> list[Study]:
     evidence = list(evidence)
     steps = {cell.id: cell.result.settings.steps for cell in evidence if isinstance(cell.result, TrainingResult)}
     origins = {cell.id: cell.result.data.origin for cell in evidence if isinstance(cell.result, TrainingResult)}
+    codes = {cell.id: cell.result.cell.code for cell in evidence}
     groups: dict[tuple[str, ...], list[FinishedCell]] = {}
     evaluations = [cell for cell in evidence if isinstance(cell.result, EvaluationResult)]
     for cell in (cell for cell in evaluations if is_method(cell.label) or cell.evaluation.is_own):
@@ -251,6 +254,7 @@ def make_studies(evidence: Iterable[FinishedCell]) -> list[Study]:
             study,
             steps=_steps(study, steps),
             training_origins=_training_origins(study, origins),
+            mixed_code=_mixed_code(study, codes),
             uncommitted=[method for method, own in study.methods.items() if uncommitted & _cells_behind(own)],
         )
         for study in studies
@@ -280,6 +284,19 @@ def _training_origins(study: Study, by_cell: Mapping[str, Mapping[str, str]]) ->
         }
         for method, evidence in study.methods.items()
     }
+
+
+def _mixed_code(study: Study, by_cell: Mapping[str, str]) -> dict[str, str]:
+    """Methods whose seeds have evaluations, or trainings of a stage, of different code: parts with the digests of their code."""
+    mixed = {}
+    for method, evidence in study.methods.items():
+        parts: dict[str, set[str]] = {}
+        for cell in evidence:
+            for part, needed in (("evaluation", cell.id), *cell.result.cell.needs.items()):
+                parts.setdefault(part, set()).add(by_cell.get(needed, ""))
+        differing = {part: sorted(" ".join(code.split()[1:]) or code for code in codes - {""}) for part, codes in parts.items()}
+        mixed[method] = ", ".join(f"{part} {' / '.join(codes)}" for part, codes in differing.items() if len(codes) > 1)
+    return {method: text for method, text in mixed.items() if text}
 
 
 def _cells_behind(evaluations: Iterable[FinishedCell]) -> set[str]:

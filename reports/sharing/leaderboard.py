@@ -21,6 +21,7 @@ from reports.studies import UNVERIFIED, FinishedCell, Study, refuse_other_images
 Origin = Literal["retrained here", "run here", "images rescored", "reported by a paper"]
 
 UNKNOWN_FAMILY = "not told"
+DIFFERENT_CODE = "trainings by different code"
 FIXED = ("method", "origin", "family", "marks")  # columns before the numbers
 Setting = tuple[str, str]  # profile, and data set that methods were trained on; empty texts where lines have none
 Lines = dict["Line", tuple[FinishedCell, ...]]
@@ -234,6 +235,7 @@ def _line(method: str, cells: Sequence[FinishedCell], study: Study) -> Line:
 def _line_of_study(method: str, cells: Sequence[FinishedCell], study: Study) -> Line:
     results = [cell.evaluation for cell in cells]
     result, ids, (marks, unranked) = results[0], tuple(cell.id for cell in cells), _marks(results, study)
+    marks += (DIFFERENT_CODE,) if method in study.mixed_code else ()
     if result.submission:
         card = result.submission.card
         about = "; ".join(filter(None, (card.title, card.authors, f"trained on {card.trained_on}" if card.trained_on else "")))

@@ -10,10 +10,14 @@ import pytest
 from benchmarks.catalog.profiles import load_profile
 from benchmarks.planning.plan import make_plan
 from benchmarks.results.record import Environment, EvaluationResult, Numerics
+from reports.chapters import make_chapters
 from reports.grids import table_grid
 from reports.marks import mixture
+from reports.paper import load_papers
+from reports.sharing.leaderboard import make_leaderboards
 from reports.tables import make_table
 from tests.helpers.cell_results import cell_result
+from tests.reports.test_build import evidence, result
 
 VERSIONS = {"torch": "2.14.1", "numpy": "2.0", "mlflow": "3"}
 HERE = Environment("3.11", "Linux", "x86_64 avx2 avx512_bf16", "host", VERSIONS)
@@ -56,3 +60,23 @@ def test_a_table_that_mixes_says_so_in_its_caption() -> None:
     captions = [table_grid("name", make_table("demo-photos", "smoke", results, {})).caption for results in (mixed, same)]
     assert "Mixed environments, which move numbers: torch (2.13 / 2.14.1)." in captions[0]
     assert "Mixed" not in captions[1]
+
+
+def test_seeds_by_different_code_are_named() -> None:
+    """They count as trainings of one method, which their ids alone would hide."""
+    seeds = [result("edsr", 21.5, seed) for seed in (0, 1)]
+    trainings = []
+    for seed, code in zip(seeds, ("stage:EDSR 0123", "stage:EDSR 4567"), strict=True):
+        seed["cell"]["needs"] = {"edsr": f"training {code}"}
+        cell = {**seed["cell"], "id": f"training {code}", "kind": "train", "code": code, "needs": {}}
+        plain = {**seed, "cell": cell, "settings": {"stage": {}}}
+        trainings.append({key: value for key, value in plain.items() if key != "scores"})
+    cells = evidence(result("bicubic", 22.0), *seeds, *trainings)
+    sentence = "Trainings of one method by different code (edsr: edsr 0123 / 4567)."
+    (chapter,) = make_chapters(cells, [load_papers()["cincgan"]])
+    assert sentence in chapter.grids["methods"].caption
+    assert all(sentence in grid.caption for part in chapter.papers for grid in part.grids.values())
+    (board,) = make_leaderboards([chapter.study], [])
+    assert {line.method for line in board.lines if "trainings by different code" in line.marks} == {"edsr"}
+    (same,) = make_chapters([cell for cell in cells if cell.seed != 1], [])
+    assert "different code" not in same.grids["methods"].caption
