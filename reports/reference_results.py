@@ -26,7 +26,7 @@ examples:
   python -m reports.reference_results --add runs --name bfloat16   the result files of runs/ become reports/reference/bfloat16
   python -m reports.reference_results --add runs --study cincgan   those of run --study cincgan: docs/joint-stage.md, its figures
 
-A set of reference results is a folder of result files, without weights and images. The README shows the set demo-bfloat16.
+A set of reference results is a folder of result files, without weights and images. The README shows the set demo-bsd100.
 
 exit codes: 0 written or up to date, 1 --check found other texts, 2 wrong use
 """
