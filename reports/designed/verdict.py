@@ -117,5 +117,6 @@ def smallest(least: Mapping[Column, float | None]) -> str:
 def told(contrasts: Sequence[Contrast]) -> str:
     """Metrics in which a pair is told apart, and on which side; or that it is not, or cannot be."""
     if effects := [f"{own.effect}: {title(own.column).replace('`', '')}" for own in contrasts if own.effect]:
-        return "; ".join(effects)
+        alone = " (in these trainings alone)" if any(own.difference.is_of_one_training for own in contrasts) else ""
+        return "; ".join(effects) + alone
     return "–" if not contrasts else "cannot be told" if all(own.comparison.reason for own in contrasts) else "no"

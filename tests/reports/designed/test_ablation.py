@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ from tests.helpers.study_results import as_evidence, study_results
 VARIANT = "cincgan/no-outer-cycle"
 
 
-def chapters(effect: float, split: str = "test") -> dict[str, list[Chapter]]:
-    results = study_results({VARIANT: effect}, left_out=["cincgan/steps-30"], split=split)
+def chapters(effect: float, split: str = "test", **options: Any) -> dict[str, list[Chapter]]:
+    results = study_results({VARIANT: effect}, split=split, **options)
     return {"night": make_chapters(as_evidence(results), [])}
 
 
@@ -33,6 +34,10 @@ def test_a_variant_that_is_told_apart_has_its_mean_and_the_side(effect: float) -
     assert told.count("better" if effect > 0 else "worse") == 3
     assert "set night: 20 photographs, seeds 100, 101" in text
     assert "3 comparisons corrected together. Smallest difference" in text
+
+
+def test_one_training_says_so() -> None:
+    assert row(ablation_block("cincgan", chapters(-0.3, seeds=[100])))[-1].endswith(" (in these trainings alone)")
 
 
 def test_a_difference_that_is_not_told_apart_has_no_mean() -> None:
