@@ -191,7 +191,7 @@ class _Judge:
             yield f"Images that were scored or trained on are not recognised as those of {self.paper.dataset} by their content."
         if own := [name for name in methods if name in self.study.uncommitted]:
             yield f"Computed with uncommitted changes of the code: {', '.join(own)}."
-        if reasons:
+        if reasons and verdict == "cannot be told":
             yield f"Cannot be told: {'; '.join(reasons)}."
         told = [pair for pair in pairs if pair.p is not None]
         if unchecked := dict.fromkeys(name for pair in told for name in self._unchecked(pair)):

@@ -126,8 +126,10 @@ def readme_block(sets: Mapping[str, Sequence[Chapter]]) -> str:
 def headline(sets: Mapping[str, Sequence[Chapter]]) -> str:
     """Sentence for the README's first lines: CinCGAN and the floors at demo scale. Raises UsageError as ``readme_block`` does."""
     table = _shown(sets)[0].tables[0]
-    rows = {row.method: row for row in table.rows}
-    own, floors = rows[SUBJECT], [row for method, row in rows.items() if row.scores and not is_learned(method)]
+    rows = {row.method: row for row in table.rows if row.scores}
+    if SUBJECT not in rows:
+        raise UsageError(f"set {SHOWN}, which the README shows, has no test scores of {SUBJECT}: add a set that has")
+    own, floors = rows[SUBJECT], [row for method, row in rows.items() if not is_learned(method)]
     clauses, signs = [], []
     for protocol in table.resolved:
         told = [_sign(own, floor, protocol) for floor in floors]
@@ -137,8 +139,8 @@ def headline(sets: Mapping[str, Sequence[Chapter]]) -> str:
     conclusion = f"CinCGAN beats methods that learn nothing of noise{scope}"
     scale = f"{counted(len(own.seeds), 'training')} a method, minutes each; {counted(table.photographs, 'test photograph')}"
     return (
-        f"At demo scale ({scale}), of {counted(len(floors), 'floor')} (classical methods that learn nothing of noise) CinCGAN's "
-        f"PSNR is distinguishably {', and '.join(clauses)}. "
+        f"At demo scale ({scale}), of {counted(len(floors), 'floor')} (bicubic among them; nothing in them is learned of noise) "
+        f"CinCGAN's PSNR is distinguishably {', and '.join(clauses)}. "
         + (f"{conclusion}." if min(signs) > 0 else f"That {conclusion} is not shown here.")
     )
 
@@ -231,7 +233,9 @@ def _gaps(chapter: Chapter, method: str, floors: Sequence[str], protocol: str) -
         differences = {floor: measurements.difference(method, floor, (protocol, "psnr")) for floor in floors}
         texts = [f"{floor} {_gap(difference)}" for floor, difference in differences.items() if difference is not None]
         if texts and (images or not label):
-            sentences.append(f"`{method}` less each floor{label}, in dB: {', '.join(texts)}.")
+            sentences.append(
+                f"`{method}` less each floor{label}, in dB, with intervals that are not corrected: {', '.join(texts)}."
+            )
     return " ".join(sentences) or f"`{method}` cannot be compared with floors."
 
 

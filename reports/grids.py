@@ -13,7 +13,7 @@ from reports.claims import ClaimVerdict, PairVerdict
 from reports.grid import ONE_TRAINING, Entry, Grid, Mark, Section, estimate_entry, marks, metric_heading, number_entry, p_value
 from reports.marks import code_mixture, mixture
 from reports.measurements import Column
-from reports.paper import Paper, Reported
+from reports.paper import Claim, Paper, Reported
 from reports.studies import Study
 from reports.tables import REFERENCE, Row, Table
 
@@ -144,7 +144,8 @@ def claims_grid(name: str, paper: Paper, study: Study, verdicts: Sequence[ClaimV
     """Each claim with its verdict, and the numbers behind every comparison."""
     sections = []
     for judged in verdicts:
-        note = "".join(f" {sentence}" for sentence in (judged.claim.note, *judged.remarks) if sentence)
+        sentences = (_size(judged.claim), judged.claim.note, *judged.remarks)
+        note = "".join(f" {sentence}" for sentence in sentences if sentence)
         rows = tuple(_pair_row(study, pair) for pair in judged.pairs)
         sections.append(Section(f"{judged.claim.name}. {judged.claim.text}: {judged.verdict}.{note}", rows))
     caption = (
@@ -154,6 +155,13 @@ def claims_grid(name: str, paper: Paper, study: Study, verdicts: Sequence[ClaimV
         f"{_mixture(study)}"
     )
     return Grid(name, caption.rstrip(), ("comparison", "metric", "difference", "p", "verdict"), tuple(sections))
+
+
+def _size(claim: Claim) -> str:
+    """Sentence on the least effect that counts, or on the margin within which a method reaches another one."""
+    name, sizes = ("Least effect", claim.least_effect) if claim.least_effect else ("Margin", claim.margin)
+    texts = (f"{get_metric(metric).label} {size:g} {get_metric(metric).unit}".rstrip() for metric, size in sizes.items())
+    return f"{name}: {', '.join(texts)}."
 
 
 def _pair_row(study: Study, pair: PairVerdict) -> tuple[Entry, ...]:

@@ -6,9 +6,11 @@ import argparse
 import html
 import json
 import re
-import sys
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from benchmarks.core.command import Parser, end_process, named_path, run_command
@@ -71,11 +73,18 @@ def _dispatch(options: argparse.Namespace) -> int:
         raise UsageError("--check writes nothing: leave out --add")
     if options.study:
         load_study(options.study)
-    if options.add:
-        _add(options.add, STUDIES / options.study if options.study else FOLDER / _set_name(options.name))
-    sets = chapters_by_set(FOLDER)
-    pages, drawn = _studies()
-    texts = {PAGE: results_page(sets), README: _readme(README.read_text(encoding="utf-8"), sets), NOTES: _notes(sets), **pages}
+    folder = STUDIES / options.study if options.study else FOLDER / _set_name(options.name) if options.name else None
+    with _brought_back(folder):
+        if options.add and folder:
+            _add(options.add, folder)
+        sets = chapters_by_set(FOLDER)
+        pages, drawn = _studies()
+        texts = {
+            PAGE: results_page(sets),
+            README: _readme(sets),
+            NOTES: _notes(sets),
+            **pages,
+        }
     if options.check:
         for name, since in _since(sets).items():
             print(f"{name}: {since}")
@@ -87,6 +96,23 @@ def _dispatch(options: argparse.Namespace) -> int:
             write_text(path, text)
     print("up to date" if options.check else f"written: {', '.join(map(str, (*texts, *drawn)))}")
     return 0
+
+
+@contextmanager
+def _brought_back(folder: Path | None) -> Iterator[None]:
+    """Bring the present content of a folder back if the block fails: a set that no page can be made of replaces nothing."""
+    with TemporaryDirectory() as aside:
+        kept = Path(aside) / "kept"
+        if folder and folder.is_dir():
+            shutil.copytree(folder, kept)
+        try:
+            yield
+        except BaseException:
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
+            if folder and kept.is_dir():
+                shutil.copytree(kept, folder)
+            raise
 
 
 def _since(sets: Mapping[str, Sequence[Chapter]]) -> dict[str, str]:
@@ -105,6 +131,7 @@ def _studies() -> tuple[dict[Path, str], dict[Path, Contrasts]]:
     """Pages of all designed studies, and comparisons that have a figure, by path."""
     from benchmarks.catalog.methods import methods
     from benchmarks.catalog.studies import load_study
+    from benchmarks.results.layout import result_files
     from reports.designed.page import figures, load_contrasts, page
 
     pages: dict[Path, str] = {}
@@ -112,6 +139,9 @@ def _studies() -> tuple[dict[Path, str], dict[Path, Contrasts]]:
     for name in (name for name, method in methods().items() if method.study):
         design = load_study(name)
         every = load_contrasts(design, STUDIES / name)
+        if not every and result_files(STUDIES / name):
+            needed = f"validation scores of its configurations: python -m benchmarks.run --study {name} computes them"
+            raise UsageError(f"{STUDIES / name}: no results of the study, which are {needed}")
         pages[STUDY_PAGES / f"{design.page}.md"] = page(name, design, every, COMMAND)
         drawn |= {STUDY_PAGES / path: contrasts for path, contrasts in figures(every).items()}
     return pages, drawn
@@ -135,7 +165,6 @@ def _set_name(name: str) -> str:
 def _add(results: Path, folder: Path) -> None:
     """Copy the result files of a results folder to a folder of reference results, in place of its present files."""
     from benchmarks.core.files import write_text
-    from benchmarks.core.text import counted
     from benchmarks.data.matching import some
     from benchmarks.results.files import read_result, with_digest
     from benchmarks.results.layout import CELLS, RESULT, result_files
@@ -145,8 +174,9 @@ def _add(results: Path, folder: Path) -> None:
         raise UsageError(f"--add {results}: no results here: give the folder of a run")
     unverified = [source for source in sources if not read_result(source).content_digest]  # refuses what was changed by hand
     if unverified:
-        number = counted(len(unverified), "result")
-        print(f"{number} of an earlier version, without a digest of the content: unverified, and given one now", file=sys.stderr)
+        names = some([source.parent.name for source in unverified])
+        mend = "compute them again, or take them from a set of reference results that has them"
+        raise UsageError(f"--add {results}: without a digest of their content, so that a change would not show: {names}: {mend}")
     contents = {source: json.loads(source.read_text(encoding="utf-8")) for source in sources}
     if dirty := [source.parent.name for source, result in contents.items() if result.get("git", {}).get("dirty")]:
         mend = "compute them again from a clean checkout"
@@ -160,12 +190,13 @@ def _add(results: Path, folder: Path) -> None:
         write_text(folder / CELLS / source.parent.name / RESULT, f"{text}\n")
 
 
-def _readme(text: str, sets: Mapping[str, Sequence[Chapter]]) -> str:
+def _readme(sets: Mapping[str, Sequence[Chapter]]) -> str:
     """The README with its headline and its part on results. Raises UsageError if it lacks the marks."""
     from benchmarks.core.blocks import with_block
     from reports.findings import headline, readme_block
 
-    return with_block(with_block(text, HEADLINE, headline(sets), str(README)), COMMAND, readme_block(sets), str(README))
+    text = with_block(README.read_text(encoding="utf-8"), HEADLINE, headline(sets), str(README))
+    return with_block(text, COMMAND, readme_block(sets), str(README))
 
 
 def _notes(sets: Mapping[str, Sequence[Chapter]]) -> str:

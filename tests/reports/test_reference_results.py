@@ -50,7 +50,6 @@ def test_the_readme_and_the_page_are_those_of_the_committed_results(capsys: pyte
 
 
 def test_every_reference_result_has_the_digest_of_its_content() -> None:
-    """A set gets digests by --add with its own folder."""
     folders = [*reference_results.FOLDER.iterdir(), *reference_results.STUDIES.glob("*")]
     files = [path for folder in folders for path in result_files(folder)]
     assert len(files) > 200
@@ -89,12 +88,12 @@ def test_added_results_are_copied_without_weights_images_and_names_of_hosts(plac
     assert "yesterday" not in readme
     for text in (readme, page):
         assert "| cincgan " in text
-        assert "`cincgan` less each floor, in dB: bicubic +1.00" in text
+        assert "`cincgan` less each floor, in dB, with intervals that are not corrected: bicubic +1.00" in text
         assert "cannot be told" in text
     assert "Claim 1 of `cincgan`" in page
     assert "- `cincgan`, claims: " in readme
     first = readme.partition(END)[0]
-    assert "16 test photographs), of 1 floor (classical methods" in first
+    assert "16 test photographs), of 1 floor (bicubic among" in first
     assert "CinCGAN's PSNR is distinguishably above 1 and below 0 under `rgb`, and above 1" in first
     assert first.rstrip().endswith("CinCGAN beats methods that learn nothing of noise in this training.")
 
@@ -168,14 +167,31 @@ def test_results_that_were_changed_by_hand_are_refused(places: Path, capsys: pyt
     assert not (places / "reference").exists()
 
 
-def test_results_of_earlier_versions_get_a_digest_and_a_line(places: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_without_a_digest_are_refused(places: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = clean_results(places / "runs")
     content = json.loads((path := result_files(runs)[0]).read_text(encoding="utf-8"))
     path.write_text(json.dumps({key: value for key, value in content.items() if key != DIGEST}), encoding="utf-8")
-    assert main(["--add", str(runs), "--name", SHOWN]) == 0
-    assert capsys.readouterr().err.startswith("1 result of an earlier version, without a digest of the content: unverified")
-    copied = json.loads((places / "reference" / SHOWN / path.relative_to(runs)).read_text(encoding="utf-8"))
-    assert copied[DIGEST] == content[DIGEST]
+    assert main(["--add", str(runs), "--name", SHOWN]) == 2
+    assert f"without a digest of their content, so that a change would not show: {path.parent.name}: " in capsys.readouterr().err
+    assert not (places / "reference").exists()
+
+
+def test_a_set_that_no_page_can_be_made_of_replaces_nothing(places: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--add", str(clean_results(places / "runs")), "--name", SHOWN]) == 0
+    before = {path: path.read_bytes() for path in places.rglob("*") if path.is_file()}
+    for path in result_files(few := clean_results(places / "few")):
+        if "cincgan" in path.parent.name:
+            path.unlink()
+    before |= {path: path.read_bytes() for path in few.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    for arguments, words in (
+        (["--name", SHOWN], f"set {SHOWN}, which the README shows, has no test scores of cincgan"),
+        (["--study", "cincgan"], "no results of the study, which are validation scores of its configurations"),
+    ):
+        assert main(["--add", str(few), *arguments]) == 2
+        error = capsys.readouterr().err
+        assert words in error and error.count("\n") == 1
+        assert {path: path.read_bytes() for path in places.rglob("*") if path.is_file()} == before
 
 
 def test_results_of_uncommitted_changes_are_refused(places: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("reports.findings.results_page", lambda sets: "results")
     monkeypatch.setattr(reference_results, "PAGE", tmp_path / "docs" / "results.md")
     monkeypatch.setattr(reference_results, "README", tmp_path / "README.md")
-    monkeypatch.setattr(reference_results, "_readme", lambda text, sets: text)
+    monkeypatch.setattr(reference_results, "_readme", lambda sets: "readme")
     monkeypatch.setattr(reference_results, "_notes", lambda sets: "")
     monkeypatch.setattr(reference_results, "NOTES", tmp_path / "docs" / "notes.md")
     (tmp_path / "README.md").write_text("readme")
