@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from benchmarks.catalog.methods import Configuration, configurations_of, get_method, methods, read_study
-from benchmarks.catalog.profiles import Seed
+from benchmarks.catalog.profiles import Profile, Seed
 from benchmarks.core.errors import UsageError
 from benchmarks.core.strict import build
 from benchmarks.core.text import counted
@@ -27,6 +27,7 @@ class DesignedStudy:
         question: answered by comparisons of the configurations with ``start``, and of the curves with each other.
         start: configuration that all others are compared with.
         beside: methods that are scored besides.
+        profile: whose settings the configurations stand between.
         seeds: of training, where a run names none; not those that results are reported on.
         curves: configurations of two curves of one length, each from ``start`` on by rising effort, compared place by place.
         factors: configurations that change a single setting, by the setting.
@@ -38,6 +39,7 @@ class DesignedStudy:
     question: str
     start: str
     beside: tuple[str, ...]
+    profile: str
     seeds: Annotated[tuple[Seed, ...], Meta(min_length=1)]
     curves: Annotated[Mapping[str, Names], Meta(min_length=2, max_length=2)]
     factors: Mapping[str, Names]
@@ -53,6 +55,16 @@ class DesignedStudy:
     def summary(self) -> str:
         """A line for the command that trains and scores it."""
         return f"{self.title}: {counted(len(self.tried), 'configuration')}, validation images"
+
+    def another_experiment(self, profile: Profile, seeds: Sequence[int]) -> str:
+        """Sentence on a run that is not the study as it was designed; empty for others."""
+        parts = [f"profile {profile.name}"] if profile.name != self.profile else []
+        parts += [f"--set {change}" for change in profile.changes]
+        parts += [f"seeds {', '.join(map(str, seeds))}"] if set(seeds) - set(self.seeds) else []
+        designed = f"it was designed for profile {self.profile} as it is and seeds {', '.join(map(str, self.seeds))}"
+        if not parts:
+            return ""
+        return f"Not the study as written down ({'; '.join(parts)}): {designed}. Settings of a configuration win over --set."
 
     @property
     def methods(self) -> list[str]:

@@ -49,6 +49,21 @@ def test_configurations_are_methods_beside_those_of_the_ablation() -> None:
     assert get_method("cincgan/steps-30-no-outer-cycle").title == "30 joint steps, no D2 and no G3"
 
 
+@pytest.mark.parametrize(
+    ("profile", "changes", "seeds", "named"),
+    [
+        ("demo", (), (101,), ""),
+        ("smoke", (), (100, 101), "(profile smoke)"),
+        ("demo", ("threads=1",), (0, 101), "(--set threads=1; seeds 0, 101)"),
+    ],
+)
+def test_a_run_that_is_not_the_study_as_designed_says_so(
+    profile: str, changes: tuple[str, ...], seeds: tuple[int, ...], named: str
+) -> None:
+    sentence = JOINT.another_experiment(load_profile(profile, changes), seeds)
+    assert (named in sentence and "designed for profile demo" in sentence) if named else sentence == ""
+
+
 def test_rates_halve_and_the_warm_up_ends_where_they_do_in_demo() -> None:
     steps = []
     for with_cycle, without in zip(*JOINT.curves.values(), strict=True):
