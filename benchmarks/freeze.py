@@ -62,7 +62,9 @@ def _dispatch(options: argparse.Namespace) -> int:
     from benchmarks.core.files import write_text
     from benchmarks.planning.frozen import PATH, freeze, frozen_profiles
 
-    if options.check == bool(options.profiles):
+    if options.check and (options.profiles or options.seeds or options.also_tested is not None):
+        raise UsageError("--check excludes PROFILE, --seeds and --also-tested: it compares all frozen profiles, writing none")
+    if not (options.check or options.profiles):
         raise UsageError("give profiles to freeze, or --check (--help shows examples)")
     if options.check:
         return _check()

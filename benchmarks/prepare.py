@@ -152,11 +152,14 @@ def _assign(files: Sequence[Path], waiting: Sequence[Item], chosen: Sequence[Ite
     for file in files:
         fitting = [item for item in chosen if item.is_file(file)]
         names = list(filter(None, (item.file_name for item in chosen)))
-        if not fitting and (len(files) == 1 or not names) and len(waiting) == 1:
-            fitting = list(waiting)
+        takers = waiting or chosen
+        if not fitting and (len(files) == 1 or not names) and len(takers) == 1:
+            fitting = list(takers)
         if fitting and not fitting[0].file_name:
             mend = f"put the files into {fitting[0].folder}, and run the command without --from-archive"
             raise UsageError(f"--from-archive {file}: {fitting[0].name} is no archive but single files: {mend}")
+        if not fitting and not waiting:
+            raise UsageError(f"--from-archive {file}: everything is here already, and nothing is read: leave it out")
         if not fitting:
             known = f"rename it to one of {', '.join(names)}" if names else "leave it out"
             raise UsageError(f"--from-archive {file}: its name is not that of an archive: {known}")

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from benchmarks.catalog.methods import Configuration, configurations_of, get_method, methods, read_study
 from benchmarks.catalog.profiles import Profile, Seed
-from benchmarks.core.errors import UsageError
+from benchmarks.core.errors import UsageError, unknown
 from benchmarks.core.strict import build
 from benchmarks.core.text import counted
 
@@ -79,10 +79,12 @@ def load_study(name: str) -> DesignedStudy:
         UsageError: an unknown method, a method without a study, or an invalid file; a configuration that is declared and not
             used, or used and not declared.
     """
-    method = methods().look_up(name)
+    studied = [entry.name for entry in methods().values() if entry.study]
+    if name not in methods():
+        raise unknown("method with a study", name, studied)
+    method = methods()[name]
     if not method.study:
-        known = ", ".join(entry.name for entry in methods().values() if entry.study)
-        raise UsageError(f"method '{name}' declares no study: give {known}")
+        raise UsageError(f"method '{name}' declares no study: give {', '.join(studied)}")
     path, data = read_study(method)
     declared = configurations_of(name)
     study = build(DesignedStudy, data, str(path))

@@ -11,6 +11,7 @@ from benchmarks.core.secrets import without_secrets
 
 PROJECT = ("baselines", "benchmarks", "cincgan", "reports")
 LONGEST = 1200  # characters of a message
+NEAR = 4  # known names that a message asks about, at most
 LISTED = 20  # known names in a message, of many
 MISSING_LIBRARY = re.compile(r"(?P<library>[\w.+-]+\.so[.\d]*): cannot open shared object file: No such file or directory")
 SYSTEM_PACKAGES = {  # of Debian, by the Python package or the library, where the library's name does not tell
@@ -145,8 +146,15 @@ def unknown(kind: str, name: str, known: Iterable[str], listed: Iterable[str] = 
 
 
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """Question after the nearest known name, shown with a prefix; empty if none is near. Case does not count."""
+    """Question after the nearest known names, shown with a prefix; empty if none is near. Case does not count.
+
+    The first that there is: the same name in another case; names of which it is the first part, before a hyphen or the like;
+    the shortest name that begins with it; the most similar name.
+    """
     by_lower = {choice.lower(): choice for choice in sorted(known, reverse=True)}
     lower, choices = name.lower(), sorted(by_lower)
-    near = difflib.get_close_matches(lower, choices, n=1) or [choice for choice in choices if lower and choice.startswith(lower)]
-    return f"did you mean '{prefix}{by_lower[near[0]]}'? " if near else ""
+    begun = sorted((choice for choice in choices if lower and choice.startswith(lower)), key=len)
+    parts = [choice for choice in begun if not choice[len(lower) :][:1].isalnum()]
+    near = [lower] if lower in by_lower else parts[:NEAR] or begun[:1] or difflib.get_close_matches(lower, choices, n=1)
+    shown = [f"'{prefix}{by_lower[choice]}'" for choice in near]
+    return f"did you mean {' or '.join(shown)}? " if near else ""

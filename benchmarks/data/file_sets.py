@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from string import Formatter
 from typing import Annotated
 
 from msgspec import Meta
@@ -93,6 +94,14 @@ class FileSet:
             return list(self.files) or [self.pattern]
         numbers, variants = range(self.first or 0, (self.last or 0) + 1), range(1, self.variants + 1)
         return [self.pattern.format(number, variant) for number in numbers for variant in variants]
+
+    def numbered(self, paths: Iterable[str]) -> list[str]:
+        """The paths that fit the pattern with any number; none if files are listed or their names follow no number."""
+        if self.files or self.is_glob:
+            return []
+        parts = Formatter().parse(self.pattern)
+        fit = re.compile("".join(re.escape(text) + ("" if field is None else r"\d+") for text, field, _, _ in parts))
+        return [path for path in paths if fit.fullmatch(path)]
 
     @property
     def size(self) -> int | None:

@@ -118,7 +118,7 @@ def test_trainings_that_configurations_share_are_planned_once() -> None:
         (["--study", "cincgan", "--all"], "leave out --all, --ablation, --methods and --family"),
         (["--study", "cincgan", "--methods", "edsr"], "leave out --all"),
         (["--study", "edsr"], "method 'edsr' declares no study: give cincgan"),
-        (["--study", "cincgam"], "unknown method 'cincgam': did you mean 'cincgan'?"),
+        (["--study", "cincgam"], "unknown method with a study 'cincgam': did you mean 'cincgan'? known: cincgan"),
         (["--study", "cincgan", "--datasets", "set5"], "data set 'set5' has no validation images"),
         (["--methods", "cincgan/steps-31"], "unknown variant 'cincgan/steps-31': did you mean 'cincgan/steps-3"),
     ],

@@ -49,6 +49,8 @@ def test_commas_and_blanks_are_alike(option: str) -> None:
         ("ntire", "ntire2018 ntire2018-norescale", "ntire2018"),
         ("cincgan", "CinCGAN edsr", "CinCGAN"),
         ("EDRS", "edsr fsrcnn", "edsr"),
+        ("realsr", "realsrset realsr-v3 realsr-crops", "realsr-v3' or 'realsr-crops"),
+        ("Set14", "set14-hr set14", "set14"),
         ("x", "psnr ssim", ""),
         ("", "psnr ssim", ""),
     ],

@@ -183,9 +183,12 @@ def test_the_command_checks_and_names_what_differs(
     assert reasons()["edsr 0"] == "other settings than those that profile demo was frozen with"
     assert command.main(["demo", "--seeds", "0", "1", "2"]) == 0
     assert demo_is_frozen.read_text() == text, "the same settings give the same bytes"
-    for wrong in ([], ["demo", "--check"], ["demo", "--seeds", "1", "1"], ["dmeo"]):
+    for wrong in ([], ["demo", "--seeds", "1", "1"], ["dmeo"]):
         assert command.main(wrong) == UsageError.exit_code
     assert "did you mean 'demo'" in capsys.readouterr().err
+    for beside in (["demo"], ["--seeds", "0"], ["--also-tested"]):
+        assert command.main([*beside, "--check"]) == UsageError.exit_code
+        assert "--check excludes PROFILE, --seeds and --also-tested" in capsys.readouterr().err
 
 
 def test_scores_of_validation_images_are_no_cells_of_test() -> None:

@@ -65,7 +65,10 @@ class Item(ABC):
 
     @abstractmethod
     def prepare(self, local_file: Path | None, progress: TransferProgress) -> None:
-        """Download the item, or take it from the user's file ``local_file``, unless it is complete. Raises BenchmarkError."""
+        """Download the item, or take it from the user's file ``local_file``, unless it is complete.
+
+        Raises BenchmarkError, also where the item is complete and ``local_file`` is another file than it was made of.
+        """
 
     def is_begun(self) -> bool:
         """True if any file of the item is here."""
@@ -211,5 +214,7 @@ class VerifiedItem(Item):
         return []
 
     def prepare(self, local_file: Path | None, progress: TransferProgress) -> None:
-        """Raise UsageError if a file is missing or has changed."""
+        """Raise UsageError if a file is missing or has changed, or if the user gives one."""
+        if local_file is not None:
+            raise UsageError(f"{local_file}: not used: {self.name} comes with {self.origin}: leave out --from-archive")
         self.verify()

@@ -48,6 +48,11 @@ def pin(folder: Path, name: str, sha256: str) -> None:
             write_text(folder / FILE, json.dumps({**pinned, name: sha256}, indent=1, sort_keys=True) + "\n")
 
 
+def unpin(folder: Path, name: str) -> str:
+    """How a person takes a pin away, for errors."""
+    return f"remove {name} from {folder / FILE}"
+
+
 def unpin_hint(folder: Path, name: str) -> str:
     """Hint for the end of an error about content that differs from its pin."""
-    return f"; pinned by the first one: if that was wrong, or the publisher replaced it, remove {name} from {folder / FILE}"
+    return f"; pinned by the first one: if that was wrong, or the publisher replaced it, {unpin(folder, name)}"

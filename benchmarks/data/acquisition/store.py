@@ -27,7 +27,7 @@ from benchmarks.data.acquisition.extraction import check as check_archive
 from benchmarks.data.acquisition.inspection import ArchiveRefused
 from benchmarks.data.acquisition.manifest import Manifest, content_digest, write_manifest
 from benchmarks.data.acquisition.partial import remove_parts
-from benchmarks.data.acquisition.pins import WrongHash, pin, pins, unpin_hint
+from benchmarks.data.acquisition.pins import WrongHash, pin, pins, unpin, unpin_hint
 from benchmarks.data.acquisition.wanted import Wanted, expanded, lacking, number_of
 
 VARIABLE = "CINCGAN_DATA"
@@ -117,12 +117,12 @@ def prepare(
     Raises:
         UsageError: the archive cannot be downloaded, or its folder cannot be written.
         ArchiveRefused: the archive is damaged or hostile, lacks files, or fails a check.
-        WrongHash: the archive is another one than the card or the pin says.
+        WrongHash: the archive is another one than the card or the pin says, or than the one that the folder was made of.
     """
-    if not missing(archive, wanted):
-        _remove_downloads_if_free(archive)
-        return
     try:
+        if not missing(archive, wanted):
+            _remove_downloads_if_free(archive)
+            return _refuse_unread(archive, local_file, report) if local_file else None
         with _locked(archive, on_wait=lambda: report(WAITING, 0, None)):
             sweep(data_root())
             if missing(archive, wanted):
@@ -136,6 +136,7 @@ def prepare(
 def _fill_folder(
     archive: Archive, wanted: Wanted, local_file: Path | None, report: ProgressCallback, checks: Sequence[Check]
 ) -> None:
+    _refuse_pinned_part(archive, wanted)
     if is_by_hand(archive):
         _write_manifest_of_folder(archive, wanted, report, checks)
     elif archive.by_file and local_file is not None:
@@ -152,6 +153,40 @@ def _fill_folder(
         )
     else:
         _download_archive(archive, wanted, report, checks)
+
+
+def _refuse_unread(archive: Archive, local_file: Path, report: ProgressCallback) -> None:
+    """Raise an error if the prepared folder was not made of the user's file, which nobody reads then.
+
+    Listed files are those of the card, whatever archive they came in.
+
+    Raises:
+        UsageError: the folder was unpacked by hand, or there is no such file.
+        WrongHash: the folder was made of another file.
+    """
+    if archive.listed:
+        return
+    manifest = read_manifest(archive)
+    here, away = f"not used: {folder(archive)} is here already", f"move {folder(archive)} away"
+    if manifest is None or manifest.archive_sha256 is None:
+        raise UsageError(f"{local_file}: {here}, {BY_HAND}: leave out --from-archive, or {away} to have it made anew")
+    sha256 = _sha256(archive, local_file, report)
+    if sha256 != manifest.archive_sha256:
+        made = f"made of a file with the sha256 {manifest.archive_sha256}, this one has {sha256}"
+        pinned = f", {unpin(data_root(), archive.name)}" if archive.name in pins(data_root()) else ""
+        mend = f"if this one is right, {away}{pinned} and run the command again"
+        raise WrongHash(f"{local_file}: {here}, {made}: {mend}", sha256, manifest.archive_sha256)
+
+
+def _refuse_pinned_part(archive: Archive, wanted: Wanted) -> None:
+    """Raise UsageError if the folder was made of the pinned archive file, and that file lacks what a data set needs."""
+    manifest = read_manifest(archive)
+    if manifest is None or archive.sha256 or manifest.archive_sha256 != pins(data_root()).get(archive.name, ""):
+        return
+    if missed := lacking(wanted, manifest.files):
+        lacks = f"its archive is pinned, and lacks {number_of(missed)}, such as {missed[0]}"
+        mend = f"{unpin(data_root(), archive.name)}, and run the command again for the whole archive"
+        raise UsageError(f"{folder(archive)}: {lacks}: {mend}")
 
 
 def _locked(
@@ -213,12 +248,17 @@ def _unpin_hint(archive: Archive) -> str:
     return "" if archive.sha256 else unpin_hint(data_root(), archive.name)
 
 
-def _local_sha256(archive: Archive, local_file: Path, report: ProgressCallback) -> str:
-    """SHA-256 of a file that the user has. Raises WrongHash if it is another file than the card or the pin says."""
+def _sha256(archive: Archive, local_file: Path, report: ProgressCallback) -> str:
+    """SHA-256 of a file that the user has. Raises UsageError if there is none."""
     if not local_file.is_file():
         raise UsageError(f"{local_file}: no such file: give the archive {archive.name}")
     size = local_file.stat().st_size
-    sha256 = hash_file(local_file, report=lambda done: report("check", done, size)).hexdigest()
+    return hash_file(local_file, report=lambda done: report("check", done, size)).hexdigest()
+
+
+def _local_sha256(archive: Archive, local_file: Path, report: ProgressCallback) -> str:
+    """SHA-256 of a file that the user has. Raises WrongHash if it is another file than the card or the pin says."""
+    sha256 = _sha256(archive, local_file, report)
     expected_sha256 = known_sha256(archive)
     if expected_sha256 not in (None, sha256):
         mend = f"download it again{_unpin_hint(archive)}"

@@ -193,6 +193,28 @@ class ImageFolders(DatasetCard):
                 mend = f" (beside {beside}: if that is the wrong one, {self._move(beside)})" if others else ""
                 raise UsageError(f"{error}{mend}") from error
 
+    def check_numbers(self, archive: Archive, folder: Path, files: Mapping[str, Entry]) -> None:
+        """Refuse files beyond the numbers of the card: those of a larger data set have the same names, and other images.
+
+        An archive with a SHA-256 in its card is known, whatever part of it the card takes.
+
+        Args:
+            archive: of the card.
+            folder: with its files; those of a folder that was unpacked by hand are more than ``files``.
+            files: sizes and hashes by name.
+
+        Raises:
+            UsageError: there are such files. The message has no way to mend it.
+        """
+        if archive.sha256:
+            return
+        paths = {*files, *(path.relative_to(folder).as_posix() for path in folder.rglob("*"))}
+        named = [own for own in self.file_sets if archive.name in own.archive_names]
+        known = {name for own in named for name in own.names}
+        if further := sorted({path for own in named for path in own.numbered(paths)} - known):
+            more = f"{counted(len(further), 'file')} more than the {len(known)} of {archive.name}, such as {further[0]}"
+            raise UsageError(f"of another data set: it has {more}")
+
     def _lacks(self, split: Split) -> UsageError:
         """The error for a split without images."""
         if split in ("validation", "test"):
@@ -238,8 +260,8 @@ class ImageFolders(DatasetCard):
     def items(self) -> Iterable[Item]:
         """Archives of the data set."""
         for archive in self.archives:
-            check = partial(self.check_pairs, archive)
-            yield ArchiveItem.of(archive, tuple(self.files_of(archive.name)), {self.name: self.title}, self.licence, check)
+            checks = partial(self.check_numbers, archive), partial(self.check_pairs, archive)
+            yield ArchiveItem.of(archive, tuple(self.files_of(archive.name)), {self.name: self.title}, self.licence, *checks)
 
     def _prepared(self, file_set: FileSet, unpacked: Unpacked | None) -> ImageSet:
         images: list[ImageSource] = []
