@@ -177,8 +177,7 @@ def _dispatch(options: argparse.Namespace) -> int:
     if not is_helper():
         say_unpaired(cells, selection.training_cards(profile), selection.apart)
     if options.study and not is_helper():
-        study = load_study(options.study)
-        for sentence in filter(None, (study.summary, study.another_experiment(profile, selection.seeds or ()))):
+        for sentence in load_study(options.study).announcement(profile, selection.seeds or ()):
             say(sentence)
     related = cells if methods == list(profile.methods) else _related(profile, selection)
     workspace = Workspace(options.output)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 examples:
-  python -m reports.reference_results                              rewrite README.md and docs/results.md from reports/reference/
-  python -m reports.reference_results --check                      whether both say what the reference results say; a line for
+  python -m reports.reference_results                              rewrite README.md and pages of docs from reports/reference*
+  python -m reports.reference_results --check                      whether they say what the reference results say; a line for
                                                                    each set whose code has changed since
   python -m reports.reference_results --add runs --name bfloat16   the result files of runs/ become reports/reference/bfloat16
   python -m reports.reference_results --add runs --study cincgan   those of run --study cincgan: docs/joint-stage.md, its figures

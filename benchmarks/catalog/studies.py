@@ -56,6 +56,10 @@ class DesignedStudy:
         """A line for the command that trains and scores it."""
         return f"{self.title}: {counted(len(self.tried), 'configuration')}, validation images"
 
+    def announcement(self, profile: Profile, seeds: Sequence[int]) -> list[str]:
+        """Lines for the command before it trains and scores anything."""
+        return list(filter(None, (self.summary, self.another_experiment(profile, seeds))))
+
     def another_experiment(self, profile: Profile, seeds: Sequence[int]) -> str:
         """Sentence on a run that is not the study as it was designed; empty for others."""
         parts = [f"profile {profile.name}"] if profile.name != self.profile else []

@@ -33,7 +33,7 @@ def items(names: Sequence[str] | None) -> list[Item]:
 
 
 def _merged(first: Item, second: Item) -> Item:
-    """One item for an archive that two data sets share, with the files and checks of both."""
+    """Item of an archive that two data sets share, with the files and checks of both."""
     titles = {**first.titles, **second.titles}
     if isinstance(first, ArchiveItem) and isinstance(second, ArchiveItem):
         files, checks = tuple(dict.fromkeys([*first.files, *second.files])), (*first.checks, *second.checks)

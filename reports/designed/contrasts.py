@@ -38,7 +38,7 @@ class Contrast:
 
     @property
     def effect(self) -> Literal["better", "worse", ""]:
-        """Whether the first configuration is better or worse; empty where the two are not told apart."""
+        """Side of the first configuration, better or worse; empty where the two are not told apart."""
         if not self.comparison.differs:
             return ""
         is_higher = self.comparison.difference.mean > 0

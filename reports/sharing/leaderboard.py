@@ -252,7 +252,7 @@ def _line_of_study(method: str, cells: Sequence[FinishedCell], study: Study) -> 
 def _marks(
     results: Sequence[EvaluationResult], study: Study
 ) -> tuple[tuple[str, ...], Literal["", "exploratory", "undertrained"]]:
-    """What weakens the numbers of a line, and why it has no rank.
+    """Marks of a line: texts on weaknesses of its numbers, and the reason why it has no rank.
 
     Whatever is known of models and images of others, they are ranked, and so is every method on images of one's own: no profile
     was ever frozen for them.

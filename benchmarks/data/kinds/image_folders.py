@@ -189,8 +189,8 @@ class ImageFolders(DatasetCard):
             try:
                 refuse_misfits(self._sources(split, (archive, folder, files)), self.scale)
             except UsageError as error:
-                beside = ", ".join(other.name for other in others)
-                mend = f" (beside {beside}: if that is the wrong one, {self._move(beside)})" if others else ""
+                beside = [other.name for other in others]
+                mend = f" (beside {', '.join(beside)}: if that is the wrong one, {self._move(beside)})" if others else ""
                 raise UsageError(f"{error}{mend}") from error
 
     def check_numbers(self, archive: Archive, folder: Path, files: Mapping[str, Entry]) -> None:
@@ -294,13 +294,13 @@ class ImageFolders(DatasetCard):
 
     def _again(self, archives: Sequence[str]) -> str:
         """How to get archives anew."""
-        return f"{self._move(', '.join(archives))} and run python -m benchmarks.prepare {self.name}"
+        return f"{self._move(archives)} and run python -m benchmarks.prepare {self.name}"
 
-    def _move(self, archives: str) -> str:
+    def _move(self, archives: Sequence[str]) -> str:
         """How to make room for other archives, those that are pinned included."""
-        pinned = [name for name in archives.split(", ") if name in pins(store.data_root())]
+        pinned = [name for name in archives if name in pins(store.data_root())]
         unpin = f", remove {', '.join(pinned)} from {store.data_root() / FILE}" if pinned else ""
-        return f"move {archives} out of {store.data_root()}{unpin}"
+        return f"move {', '.join(archives)} out of {store.data_root()}{unpin}"
 
 
 class _Misfit(UsageError):
