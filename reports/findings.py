@@ -127,8 +127,8 @@ def headline(sets: Mapping[str, Sequence[Chapter]]) -> str:
     """Sentence for the README's first lines: CinCGAN and the floors at demo scale. Raises UsageError as ``readme_block`` does."""
     table = _shown(sets)[0].tables[0]
     rows = {row.method: row for row in table.rows if row.scores}
-    if SUBJECT not in rows:
-        raise UsageError(f"set {SHOWN}, which the README shows, has no test scores of {SUBJECT}: add a set that has")
+    if SUBJECT not in rows or all(map(is_learned, rows)):
+        raise UsageError(f"set {SHOWN}, which the README shows, has no test scores of {SUBJECT} and floors: add a set that has")
     own, floors = rows[SUBJECT], [row for method, row in rows.items() if not is_learned(method)]
     clauses, signs = [], []
     for protocol in table.resolved:
